@@ -1,0 +1,1 @@
+"""What the exporter is told: the settings and how they are read."""

@@ -1,0 +1,123 @@
+"""The exporter's settings: frozen, complete, and already validated.
+
+Only :mod:`vault_exporter.config.load` makes them, so holding a :class:`Config` means that it was checked.
+Durations are seconds, sizes are bytes.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+__all__ = [
+    "DEFAULT_PORT",
+    "Audit",
+    "Config",
+    "Listen",
+    "NoAuth",
+    "Secret",
+    "Target",
+    "Telemetry",
+    "Tls",
+    "TokenAuth",
+]
+
+DEFAULT_PORT: Final = 9410
+
+
+class Secret:
+    """A value that never shows itself: not in ``repr``, ``str``, a log, or a traceback's locals."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value, for the one place that sends it to Vault."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+class Listen(msgspec.Struct, frozen=True):
+    """Where the exporter listens; an empty host is every address."""
+
+    host: str = ""
+    port: int = DEFAULT_PORT
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Tls(msgspec.Struct, frozen=True):
+    """How to trust the node, and how to identify to it; the words of ``VAULT_CACERT`` and its like."""
+
+    ca_cert: Path | None = None
+    ca_path: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    server_name: str | None = None
+    insecure_skip_verify: bool = False
+
+
+class NoAuth(msgspec.Struct, frozen=True):
+    """Talk to the node without a token."""
+
+
+class TokenAuth(msgspec.Struct, frozen=True):
+    """A token as it is, or a file that holds one (read again when it changes); exactly one of the two is set."""
+
+    token: Secret | None = None
+    token_file: Path | None = None
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One node to scrape. ``address`` is its API's base URL without a trailing slash or ``/v1``."""
+
+    name: str
+    address: str
+    cluster: str | None = None
+    namespace: str | None = None
+    timeout: float = 5.0
+    """Deadline of a scrape, in seconds, where the request brings no X-Prometheus-Scrape-Timeout-Seconds."""
+    max_response_bytes: int = 64 << 20
+    tls: Tls = Tls()
+    auth: NoAuth | TokenAuth = NoAuth()
+
+
+class Telemetry(msgspec.Struct, frozen=True):
+    """What to do with Vault's own telemetry (``sys/metrics``)."""
+
+    enabled: bool = True
+    drop: tuple[str, ...] = ("vault_*_job_manager_queue_length",)
+    """Families to leave out, as shell patterns on the native name. The default ones carry an unbounded id."""
+    max_tracked_series: int = 50_000
+    """Series whose continuity is kept across Vault's expiry; further ones are passed on as they are."""
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """The audit logs to follow."""
+
+    logs: tuple[Path, ...] = ()
+    from_start: bool = False
+    """Count what a log already holds when the exporter starts, instead of only what is added."""
+    max_line_bytes: int = 16 << 20
+    max_mounts: int = 200
+    """Mounts with labels of their own; further ones are counted as ``other``."""
+
+
+class Config(msgspec.Struct, frozen=True):
+    """Everything the exporter is told."""
+
+    listen: Listen = Listen()
+    targets: tuple[Target, ...] = ()
+    telemetry: Telemetry = Telemetry()
+    audit: Audit = Audit()
