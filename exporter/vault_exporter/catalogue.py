@@ -12,6 +12,7 @@ exporter that a value comes from. Where Vault did not say, there is no sample, e
 from typing import Final
 
 from vault_exporter.metrics import Family, MetricType
+from vault_exporter.reasons import Reason
 
 __all__ = ["FAMILIES", "NAMES"]
 
@@ -45,7 +46,7 @@ UP = _gauge(
 UP_FAILURE_REASON = _gauge(
     "vault_up_failure_reason",
     HEALTH,
-    "1 for the reason why vault_up is 0, 0 for every other reason. Always present.",
+    f"1 for the reason why vault_up is 0, 0 for every other reason ({', '.join(Reason)}). Always present.",
     "reason",
 )
 HEALTH_STATUS_CODE = _gauge(
@@ -154,9 +155,9 @@ LEADER_RAFT_APPLIED_INDEX = _gauge(
 TELEMETRY_STATUS = _gauge(
     "vault_exporter_telemetry_status",
     TELEMETRY,
-    "1 for what became of Vault's own telemetry in this scrape, 0 for every other status: ok (passed on), refused (no "
-    "token, or a policy without sys/metrics), disabled (prometheus_retention_time is 0 in Vault), off (switched off "
-    "in the exporter), unavailable (sealed or starting without it), failed.",
+    "1 for what became of Vault's own telemetry in this scrape, 0 for every other status: ok (passed on), "
+    "permission_denied (no token, or a policy without sys/metrics), disabled (prometheus_retention_time is 0 in "
+    "Vault), off (switched off in the exporter), unavailable (sealed or starting without it), failed.",
     "status",
 )
 TELEMETRY_SAMPLES = _gauge(

@@ -71,11 +71,11 @@ def negotiate(accept: str | None) -> Format:
 
 def render(samples: Iterable[Sample], fmt: Format) -> bytes:
     """Render samples grouped by family, in the order in which families first appear; without ``# EOF``."""
-    grouped: dict[Family, list[str]] = {}
+    grouped: dict[str, list[str]] = {}
     for family, labels, value in samples:
-        lines = grouped.get(family)
+        lines = grouped.get(family.name)
         if lines is None:
-            lines = grouped[family] = [_header(family, fmt)]
+            lines = grouped[family.name] = [_header(family, fmt)]
         lines.append(f"{family.name}{_label_text(family.labels, labels)} {_number(value)}\n")
     return "".join("".join(lines) for lines in grouped.values()).encode()
 

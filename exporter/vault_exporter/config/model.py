@@ -5,24 +5,41 @@ Durations are seconds, sizes are bytes.
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 __all__ = [
     "DEFAULT_PORT",
     "Audit",
+    "Auth",
     "Config",
+    "Duration",
     "Listen",
+    "Name",
     "NoAuth",
     "Secret",
+    "Size",
     "Target",
     "Telemetry",
     "Tls",
     "TokenAuth",
+    "Url",
 ]
 
 DEFAULT_PORT: Final = 9410
+
+Duration = Annotated[float, "duration"]
+"""Seconds, written as Prometheus does: ``5s``, ``1m30s``."""
+
+Size = Annotated[int, "size"]
+"""Bytes, written as a number or with a unit: ``16MiB``."""
+
+Url = Annotated[str, "url"]
+"""An API's base URL, without a trailing slash."""
+
+Name = Annotated[str, "name"]
+"""A target's name, fit for ``?target=`` and a label."""
 
 
 class Secret:
@@ -68,29 +85,33 @@ class Tls(msgspec.Struct, frozen=True):
     insecure_skip_verify: bool = False
 
 
-class NoAuth(msgspec.Struct, frozen=True):
+class NoAuth(msgspec.Struct, frozen=True, tag_field="method", tag="none"):
     """Talk to the node without a token."""
 
 
-class TokenAuth(msgspec.Struct, frozen=True):
+class TokenAuth(msgspec.Struct, frozen=True, tag_field="method", tag="token"):
     """A token as it is, or a file that holds one (read again when it changes); exactly one of the two is set."""
 
     token: Secret | None = None
     token_file: Path | None = None
 
 
+Auth = NoAuth | TokenAuth
+"""How to log in, told apart by ``method``."""
+
+
 class Target(msgspec.Struct, frozen=True):
     """One node to scrape. ``address`` is its API's base URL without a trailing slash or ``/v1``."""
 
-    name: str
-    address: str
+    name: Name
+    address: Url
     cluster: str | None = None
     namespace: str | None = None
-    timeout: float = 5.0
+    timeout: Duration = 5.0
     """Deadline of a scrape, in seconds, where the request brings no X-Prometheus-Scrape-Timeout-Seconds."""
-    max_response_bytes: int = 64 << 20
+    max_response_bytes: Size = 16 << 20
     tls: Tls = Tls()
-    auth: NoAuth | TokenAuth = NoAuth()
+    auth: Auth = NoAuth()
 
 
 class Telemetry(msgspec.Struct, frozen=True):
@@ -109,7 +130,7 @@ class Audit(msgspec.Struct, frozen=True):
     logs: tuple[Path, ...] = ()
     from_start: bool = False
     """Count what a log already holds when the exporter starts, instead of only what is added."""
-    max_line_bytes: int = 16 << 20
+    max_line_bytes: Size = 16 << 20
     max_mounts: int = 200
     """Mounts with labels of their own; further ones are counted as ``other``."""
 
