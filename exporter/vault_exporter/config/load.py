@@ -1,0 +1,358 @@
+"""From a file, flags and the environment to a :class:`~vault_exporter.config.model.Config`, or every error at once."""
+
+import difflib
+import re
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Union, get_args, get_origin
+from urllib.parse import urlsplit
+
+import msgspec
+
+from vault_exporter.config import model, values
+from vault_exporter.config.environment import Flags, target_node
+from vault_exporter.config.problems import ConfigError, Problem
+from vault_exporter.config.tree import Node, read_file
+from vault_exporter.vault.tls import TlsError, tls_context
+
+__all__ = ["ConfigError", "Flags", "load", "load_listen"]
+
+_LONGEST_TIMEOUT: Final = 120.0
+
+_Checks = Iterator[tuple[str, str]]
+"""Keys of a mapping, and what is wrong with them."""
+
+
+def load(path: Path | None, flags: Flags, environ: Mapping[str, str]) -> model.Config:
+    """Read and check the settings.
+
+    Targets come from the file; where it names none, ``--address`` or ``BAO_ADDR``/``VAULT_ADDR`` give one. Otherwise a
+    flag comes before the file, and ``--audit-log`` adds to the file's logs.
+
+    Args:
+        path: the YAML file, or None.
+        flags: of the command line.
+        environ: the environment's variables.
+
+    Raises:
+        ConfigError: with everything that is wrong. No message holds a secret's value.
+    """
+    file = read_file(path) if path else Node({}, "command line")
+    return _Loader(flags, environ).load(file)
+
+
+def load_listen(path: Path | None, flags: Flags) -> model.Listen:
+    """Read only where the exporter listens; the rest may be changing under one that runs.
+
+    Raises:
+        ConfigError: the file cannot be read, or the address is none.
+    """
+    file = read_file(path) if path else Node({}, "command line")
+    keys = file.value if isinstance(file.value, dict) else {}
+    node = Node(flags.listen, "--listen") if flags.listen is not None else keys.get("listen")
+    try:
+        return values.listen(node.value) if node else model.Listen()
+    except ValueError as error:
+        raise ConfigError((Problem(node.place if node else "", str(error)),)) from None
+
+
+class _Defaults(msgspec.Struct, frozen=True):
+    """The keys of ``defaults``: those of a target that several targets can share."""
+
+    cluster: str | None = None
+    namespace: str | None = None
+    timeout: model.Duration = 0
+    max_response_bytes: model.Size = 0
+    tls: model.Tls = model.Tls()
+    auth: model.Auth = model.NoAuth()
+
+
+class _File(model.Config, frozen=True):
+    """The keys of the file."""
+
+    defaults: _Defaults = _Defaults()
+
+
+class _Loader:
+    def __init__(self, flags: Flags, environ: Mapping[str, str]) -> None:
+        self._flags = flags
+        self._environ = environ
+        self._problems: list[Problem] = []
+
+    def load(self, file: Node) -> model.Config:
+        targets = self._put_together(file)
+        found = _Reader(self._problems).read(_File, file)
+        config = found if isinstance(found, model.Config) else model.Config()
+        self._check_names(targets)
+        nothing = not targets and not config.audit.logs
+        if nothing and not self._problems:
+            self._problem(
+                file.place,
+                "nothing to monitor; set VAULT_ADDR or --address, list targets in a file and give it with --config, "
+                "or follow an audit log with --audit-log",
+            )
+        if self._problems:
+            raise ConfigError(tuple(sorted(dict.fromkeys(self._problems), key=_line)))
+        return model.Config(config.listen, config.targets, config.telemetry, config.audit)
+
+    def _put_together(self, file: Node) -> list[Node]:
+        """Put flags, environment and defaults into the file's tree; return the targets in it."""
+        keys = file.value
+        if not isinstance(keys, dict):
+            return []  # the reader says what it should be
+        if self._flags.listen is not None:
+            keys["listen"] = Node(self._flags.listen, "--listen")
+        self._add_audit(keys)
+        listed = keys.get("targets")
+        if listed is None:
+            targets = self._one_target()
+        elif isinstance(listed.value, list):
+            targets = listed.value
+            self._refuse_flags_of_one_target()
+            self._check_tls_is_used(targets)
+            if not targets:
+                self._problem(listed.place, "no target in the list; add one, or leave the key out")
+        else:
+            return []
+        defaults = keys.get("defaults")
+        if defaults is not None and isinstance(defaults.value, dict):
+            targets = [_with_defaults(target, defaults.value) for target in targets]
+        if targets:
+            keys["targets"] = Node(targets, listed.place if listed else targets[0].place)
+        return targets
+
+    def _one_target(self) -> list[Node]:
+        target = target_node(self._flags, self._environ)
+        if target is None or not isinstance(target.value, dict):
+            for flag, value in (("--token-file", self._flags.token_file), ("--namespace", self._flags.namespace)):
+                if value is not None:
+                    self._problem(flag, "is for one target, but there is none; set VAULT_ADDR or --address")
+            return []
+        address = target.value["address"]
+        host = urlsplit(values.url(address.value)).netloc if _good(values.url, address.value) else "target"
+        return [Node({"name": Node(host, address.place), **target.value}, target.place)]
+
+    def _refuse_flags_of_one_target(self) -> None:
+        for flag, value in (
+            ("--address", self._flags.address),
+            ("--token-file", self._flags.token_file),
+            ("--namespace", self._flags.namespace),
+        ):
+            if value is not None:
+                self._problem(flag, "the file lists the targets; leave the flag out, or write it in the file")
+
+    def _add_audit(self, keys: dict[str, Node]) -> None:
+        added = {}
+        if self._flags.audit_from_start:
+            added["from_start"] = Node(value=True, place="--audit-from-start")
+        audit = keys.get("audit", Node({}, "--audit-log"))
+        inner = audit.value if isinstance(audit.value, dict) else {}
+        logs = inner.get("logs", Node([], "--audit-log"))
+        if self._flags.audit_logs and isinstance(logs.value, list):
+            given = [Node(log, "--audit-log") for log in self._flags.audit_logs]
+            added["logs"] = Node([*logs.value, *given], logs.place)
+        if added and (audit.value is None or isinstance(audit.value, dict)):
+            keys["audit"] = Node({**inner, **added}, audit.place)
+
+    def _check_names(self, targets: Iterable[Node]) -> None:
+        seen: dict[object, str] = {}
+        for target in targets:
+            if not isinstance(target.value, dict):
+                continue
+            name = target.value.get("name")
+            if name is None or not _good(values.name, name.value):
+                continue
+            if name.value in seen:
+                self._problem(name.place, f"another target has this name ({seen[name.value]}); names must differ")
+            else:
+                seen[name.value] = name.place
+
+    def _check_tls_is_used(self, targets: Iterable[Node]) -> None:
+        for target in targets:
+            keys = target.value if isinstance(target.value, dict) else {}
+            address, tls = keys.get("address"), keys.get("tls")
+            if tls and address and str(address.value).startswith("http://"):
+                self._problem(tls.place, "has no effect, since the address is http://; use https:// or leave this out")
+
+    def _problem(self, place: str, message: str) -> None:
+        self._problems.append(Problem(place, message))
+
+
+def _line(problem: Problem) -> int:
+    """Tell in which line of the file a problem is; those of flags and environment come first."""
+    match = re.search(r":(\d+)(?:: |$)", problem.place)
+    return int(match[1]) if match else 0
+
+
+def _with_defaults(target: Node, defaults: Mapping[str, Node]) -> Node:
+    """Fill in what a target does not say. TLS keys are filled in one by one, a login is replaced as a whole."""
+    if not isinstance(target.value, dict):
+        return target
+    keys = {key: value for key, value in defaults.items() if key in _Defaults.__struct_fields__}
+    merged = {**keys, **target.value}
+    own, shared = target.value.get("tls"), defaults.get("tls")
+    if own and shared and isinstance(own.value, dict) and isinstance(shared.value, dict):
+        merged["tls"] = Node({**shared.value, **own.value}, own.place)
+    return Node(merged, target.place)
+
+
+class _Reader:
+    """Reads nodes as the types of :mod:`~vault_exporter.config.model`, and collects what is wrong."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self._problems = problems
+
+    def read(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
+        """Return the value, or ``_BAD`` after noting why."""
+        if reader := _READERS.get(kind):
+            return self._scalar(reader, node)
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return self._struct(kind, node)
+        arguments = get_args(kind)
+        if get_origin(kind) is tuple:
+            return self._list(arguments[0], node)
+        if get_origin(kind) in {Union, types.UnionType}:
+            kinds = [argument for argument in arguments if argument is not types.NoneType]
+            return self.read(kinds[0], node) if len(kinds) == 1 else self._tagged(kinds, node)
+        raise TypeError(f"no reader for {kind}")
+
+    def _scalar(self, reader: Callable[[object], object], node: Node) -> object:
+        if node.value is None:
+            return self._bad(node.place, "has no value; give one, or leave the key out")
+        try:
+            return reader(node.value)
+        except ValueError as error:
+            return self._bad(node.place, str(error))
+
+    def _list(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
+        if not isinstance(node.value, list):
+            return self._bad(node.place, str(values.wrong_type("a list", node.value)))
+        items = [self.read(kind, item) for item in node.value]
+        return _BAD if _BAD in items else tuple(items)
+
+    def _tagged(self, kinds: list[type[msgspec.Struct]], node: Node) -> object:
+        """Read the one of several structs that the tag (``method``) names."""
+        by_tag = {str(kind.__struct_config__.tag): kind for kind in kinds}
+        field = str(kinds[0].__struct_config__.tag_field)
+        if not isinstance(node.value, dict):
+            return self._bad(node.place, str(values.wrong_type("a mapping", node.value)))
+        tag = node.value.get(field)
+        choice = f"one of {', '.join(by_tag)}"
+        if tag is None:
+            return self._bad(node.place, f"{field} is missing; it is {choice}")
+        if tag.value not in by_tag:
+            return self._bad(tag.place, f"not known; it is {choice}")
+        return self._struct(by_tag[str(tag.value)], node, tag=field)
+
+    def _struct(self, kind: type[msgspec.Struct], node: Node, tag: str = "") -> object:
+        if node.value is None:  # a section whose keys are all commented out
+            node = Node({}, node.place)
+        if not isinstance(node.value, dict):
+            return self._bad(node.place, str(values.wrong_type("a mapping", node.value)))
+        fields = {field.name: field for field in msgspec.structs.fields(kind)}
+        for key, member in node.value.items():
+            if key not in fields and key != tag:
+                self._unknown(key, member, (*fields, tag) if tag else tuple(fields))
+        read = {name: self.read(field.type, node.value[name]) for name, field in fields.items() if name in node.value}
+        missing = [name for name, field in fields.items() if field.required and name not in read]
+        for name in missing:
+            self._bad(node.place, f"{name} is missing")
+        if missing or _BAD in read.values():
+            return _BAD
+        made = kind(**read)
+        bad = [
+            self._bad(node.value[key].place if key in node.value else node.place, message)
+            for key, message in _CHECKS.get(kind, _nothing)(made)
+        ]
+        return _BAD if bad else made
+
+    def _unknown(self, key: str, member: Node, known: tuple[str, ...]) -> None:
+        close = difflib.get_close_matches(key, known, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        self._bad(member.place, f"unknown key; {hint}Known here: {', '.join(sorted(known)) or 'none'}")
+
+    def _bad(self, place: str, message: str) -> object:
+        self._problems.append(Problem(place, message))
+        return _BAD
+
+
+_BAD: Final = object()
+"""Stands for a value that could not be read."""
+
+_READERS: Final[dict[object, Callable[[object], object]]] = {
+    str: values.text,
+    bool: values.boolean,
+    int: values.count,
+    Path: values.path,
+    model.Duration: values.duration,
+    model.Listen: values.listen,
+    model.Name: values.name,
+    model.Secret: values.secret,
+    model.Size: values.size,
+    model.Url: values.url,
+}
+
+
+def _nothing(_: object) -> _Checks:
+    yield from ()
+
+
+def _target(target: model.Target) -> _Checks:
+    if target.timeout > _LONGEST_TIMEOUT:
+        yield "timeout", f"longer than {_LONGEST_TIMEOUT:g}s; a scrape must end before the next"
+
+
+def _tls(tls: model.Tls) -> _Checks:
+    try:
+        tls_context(tls)
+    except TlsError as error:
+        yield error.key, str(error)
+
+
+def _token(auth: model.TokenAuth) -> _Checks:
+    if (auth.token is None) == (auth.token_file is None):
+        yield "token", "give either token or token_file"
+    if (file := auth.token_file) is not None:
+        # The file itself may come later: an agent writes it.
+        if not file.parent.is_dir():
+            yield "token_file", f"there is no directory {file.parent}"
+        elif file.is_dir():
+            yield "token_file", "is a directory; name the file in it"
+        elif file.exists() and (problem := _unreadable(file)):
+            yield "token_file", f"cannot be read: {problem}"
+
+
+def _audit(audit: model.Audit) -> _Checks:
+    seen = set()
+    for log in audit.logs:
+        if log.is_dir():
+            yield "logs", f"{log} is a directory; name the file in it"
+        if log in seen:
+            yield "logs", f"{log} is listed twice"
+        seen.add(log)
+
+
+_CHECKS: Final[dict[type, Callable[[Any], _Checks]]] = {
+    model.Audit: _audit,
+    model.Target: _target,
+    model.Tls: _tls,
+    model.TokenAuth: _token,
+}
+"""What else must hold of a struct once each of its keys is good."""
+
+
+def _unreadable(file: Path) -> str:
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
+
+
+def _good(reader: Callable[[object], object], value: object) -> bool:
+    try:
+        reader(value)
+    except ValueError:
+        return False
+    return True
