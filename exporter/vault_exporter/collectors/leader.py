@@ -1,0 +1,54 @@
+"""High availability and leadership as the node sees it, from ``sys/leader``: no token, answered by the node itself.
+
+https://openbao.org/api-docs/system/leader/
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from vault_exporter import catalogue as c
+from vault_exporter.metrics import Sample
+from vault_exporter.vault.client import Client
+
+__all__ = ["Leader", "collect", "samples"]
+
+_OK = 200
+_SEALED = 503
+_ZERO_TIME_YEAR = 1  # Go's zero time, which Vault sends for "never"
+
+
+class Leader(msgspec.Struct, frozen=True):
+    """What ``sys/leader`` says. Without high availability only ``ha_enabled`` is there."""
+
+    ha_enabled: bool
+    is_self: bool = False
+    active_time: datetime | None = None
+    leader_address: str = ""
+    raft_committed_index: int | None = None
+    raft_applied_index: int | None = None
+
+
+async def collect(client: Client) -> Iterable[Sample]:
+    """Ask the node; a sealed one answers 503, knows no leader, and that is no failure."""
+    answer = await client.get("sys/leader")
+    if answer.status == _SEALED and answer.says("sealed"):
+        return ()
+    if answer.status != _OK:
+        raise answer.failure()
+    return tuple(samples(answer.json(Leader)))
+
+
+def samples(leader: Leader) -> Iterator[Sample]:
+    """Turn the answer into samples; who leads is a question only where high availability is in use."""
+    yield c.HA_ENABLED(leader.ha_enabled)
+    if leader.ha_enabled:
+        yield c.LEADER_KNOWN(bool(leader.leader_address))
+        yield c.LEADER_IS_SELF(leader.is_self)
+        if leader.is_self and leader.active_time and leader.active_time.year > _ZERO_TIME_YEAR:
+            yield c.ACTIVE_SINCE(leader.active_time.timestamp())
+    if leader.raft_committed_index is not None:
+        yield c.LEADER_RAFT_COMMITTED_INDEX(leader.raft_committed_index)
+    if leader.raft_applied_index is not None:
+        yield c.LEADER_RAFT_APPLIED_INDEX(leader.raft_applied_index)

@@ -1,0 +1,86 @@
+"""Vault's own telemetry as it stands, from ``sys/metrics``; :mod:`vault_exporter.telemetry` repairs it.
+
+The endpoint needs a token with ``read`` on ``sys/metrics``, or ``unauthenticated_metrics_access`` in the listener.
+https://openbao.org/api-docs/system/metrics/
+"""
+
+import enum
+from typing import NamedTuple
+
+from vault_exporter.reasons import Reason
+from vault_exporter.vault.client import Answer, Client, VaultError
+
+__all__ = ["REMEDIES", "Fetched", "Status", "fetch"]
+
+_OK = 200
+_BAD_REQUEST = 400
+
+
+class Status(enum.StrEnum):
+    """What became of the telemetry in a scrape; all but ``failed`` are answers, not failures."""
+
+    OK = "ok"
+    PERMISSION_DENIED = "permission_denied"
+    DISABLED = "disabled"
+    OFF = "off"
+    UNAVAILABLE = "unavailable"
+    FAILED = "failed"
+
+
+REMEDIES = {
+    Status.PERMISSION_DENIED: (
+        'give the target a token with the policy \'path "sys/metrics" { capabilities = ["read"] }\', or set '
+        "'telemetry { unauthenticated_metrics_access = true }' in the listener of the Vault server, or switch it off "
+        "here with telemetry.enabled: false"
+    ),
+    Status.DISABLED: (
+        "set 'telemetry { prometheus_retention_time = \"24h\" }' in the configuration of the Vault server, or switch "
+        "it off here with telemetry.enabled: false"
+    ),
+    Status.UNAVAILABLE: (
+        "the node gives no telemetry in its present state; with 'telemetry { unauthenticated_metrics_access = true }' "
+        "in its listener it does so sealed and on standby too"
+    ),
+}
+"""What to do about a status, for the log."""
+
+
+class Fetched(NamedTuple):
+    """The page, or why there is none."""
+
+    status: Status
+    page: bytes = b""
+
+
+async def fetch(client: Client) -> Fetched:
+    """Ask the node for its telemetry in Prometheus' text format.
+
+    Raises:
+        VaultError: the node did not answer, or with something other than telemetry or a reason for having none.
+    """
+    try:
+        answer = await client.get(
+            "sys/metrics?format=prometheus", token=True, max_bytes=client.target.max_response_bytes
+        )
+    except VaultError as error:
+        if error.reason is Reason.REDIRECT:  # a standby that sends authenticated callers to the active node
+            return Fetched(Status.UNAVAILABLE)
+        raise
+    if answer.status == _OK:
+        return Fetched(Status.OK, answer.body)
+    status = _refusal(answer)
+    if status is None:
+        raise answer.failure()
+    return Fetched(status)
+
+
+def _refusal(answer: Answer) -> Status | None:
+    if answer.status in {401, 403} or (answer.status == _BAD_REQUEST and answer.says("missing client token")):
+        return Status.PERMISSION_DENIED
+    if answer.status == _BAD_REQUEST and answer.says("prometheus is not enabled"):
+        return Status.DISABLED
+    if answer.status == _BAD_REQUEST and (answer.says("local-only") or answer.says("secondary")):
+        return Status.UNAVAILABLE  # a standby that is still starting; a DR secondary
+    if answer.says("sealed") or answer.says("not initialized") or answer.says("not yet initialized"):
+        return Status.UNAVAILABLE
+    return None
