@@ -1,0 +1,99 @@
+"""The regular form of a page: what Vault writes, and what :mod:`.normalise` makes of anything else.
+
+A regular page is a sequence of blocks, one a family, each with at least one sample and with no other line::
+
+    # HELP <name> <help>
+    # TYPE <name> <counter|gauge|summary|histogram|untyped>
+    <series> <number>
+
+A series is ``name`` or ``name{label="value",...}``, spelt without spare spaces or commas; there is no timestamp.
+https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+"""
+
+import math
+import re
+from typing import Final, NamedTuple
+
+__all__ = [
+    "HEAD",
+    "LABEL_NAME",
+    "LABEL_VALUE",
+    "NAME",
+    "NUMBER",
+    "SUFFIXES",
+    "VALUE",
+    "VALUE_AT",
+    "Series",
+    "number",
+    "parse_series",
+]
+
+NAME: Final = rb"[a-zA-Z_:][a-zA-Z0-9_:]*+"
+LABEL_NAME: Final = rb"(?!__)[a-zA-Z_][a-zA-Z0-9_]*+"
+LABEL_VALUE: Final = rb'"[^"\\\n]*+(?:\\[\\"n][^"\\\n]*+)*+"'
+
+# Bounded, so that no number overflows a float64: Prometheus refuses a whole page for one that does.
+NUMBER: Final = re.compile(
+    rb"[-+]?(?:\d{1,22}(?:\.\d{1,40})?|\d(?:\.\d{1,40})?e(?:-\d{2,3}|\+(?:[0-2]?\d\d|30[0-7]))"
+    rb"|1\.7976931348623157e\+308)|NaN|[-+]Inf"
+)
+VALUE: Final = re.compile(rb"( (?:" + NUMBER.pattern + rb"))(?![^\n])")
+"""A sample's value with the space before it, at the end of a line: what a block of samples is split at."""
+VALUE_AT: Final = re.compile(rb" (?:" + NUMBER.pattern + rb")").fullmatch
+"""Match a value, from a place to the end: for the many families of one sample, quicker than splitting."""
+
+HEAD: Final = re.compile(
+    rb"(?P<name>" + NAME + rb") (?P<help>[^\n]*+)\n# TYPE (?P=name) (?P<kind>counter|gauge|summary|histogram|untyped)\n"
+)
+"""A block's first two lines, from the family's name on."""
+
+SUFFIXES: Final = {
+    b"counter": (b"",),
+    b"gauge": (b"",),
+    b"untyped": (b"",),
+    b"summary": (b"", b"_sum", b"_count"),
+    b"histogram": (b"_bucket", b"_sum", b"_count"),
+}
+"""Type of a family → what its samples' names add to its name."""
+
+_LABEL = re.compile(rb"(" + LABEL_NAME + rb")=(" + LABEL_VALUE + rb")")
+_PAIR = LABEL_NAME + rb"=" + LABEL_VALUE
+_SERIES = re.compile(rb"(" + NAME + rb")(?:\{(" + _PAIR + rb"(?:," + _PAIR + rb")*+)\})?")
+
+_EXACT_INTEGERS = 2**53
+
+
+class Series(NamedTuple):
+    """One time series: its metric name, and its labels as they are written, quotes included."""
+
+    name: bytes
+    labels: tuple[tuple[bytes, bytes], ...]
+
+    def label(self, name: bytes) -> bytes | None:
+        """Return a label's value without its quotes, escapes as written; None if it is absent."""
+        return next((value[1:-1] for key, value in self.labels if key == name), None)
+
+    def identity(self, without: bytes = b"") -> tuple[tuple[bytes, bytes], ...]:
+        """Return the labels that tell series of one name apart: sorted, without empty ones and the one named."""
+        return tuple(sorted(pair for pair in self.labels if pair[1] != b'""' and pair[0] != without))
+
+
+def parse_series(text: bytes) -> Series | None:
+    """Read a series in the regular form; None if it is anything else."""
+    match = _SERIES.fullmatch(text)
+    if match is None:
+        return None
+    name, inside = match.groups()
+    if inside is None:
+        return Series(name, ())
+    labels = tuple(_LABEL.findall(inside))
+    return Series(name, labels) if len(dict(labels)) == len(labels) else None
+
+
+def number(value: float) -> bytes:
+    """Write a value so that reading it gives the same float64, in the fewest digits."""
+    if math.isfinite(value):
+        return b"%d" % value if value.is_integer() and abs(value) < _EXACT_INTEGERS else repr(value).encode()
+    if math.isnan(value):
+        return b"NaN"
+    return b"+Inf" if value > 0 else b"-Inf"
