@@ -1,0 +1,73 @@
+"""Run the exporter until it is told to stop."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from vault_exporter import __version__
+from vault_exporter.config.model import Config
+from vault_exporter.web.app import Exporter
+
+__all__ = ["ListenError", "run", "serve"]
+
+_DRAIN_SECONDS = 10.0
+"""How long a scrape under way may still take when the exporter is told to stop."""
+
+_log = structlog.get_logger(__name__)
+
+
+class ListenError(Exception):
+    """The exporter cannot listen where it is told to."""
+
+
+def run(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT, then let the scrapes under way finish.
+
+    Raises:
+        ListenError: the address cannot be bound.
+    """
+    _runner()(serve(config))
+
+
+async def serve(config: Config) -> None:
+    """Serve inside a running event loop; see :func:`run`."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    exporter = Exporter(config)
+    runner = web.AppRunner(exporter.app, access_log=None, shutdown_timeout=_DRAIN_SECONDS)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, config.listen.host or None, config.listen.port).start()
+        except OSError as error:
+            raise ListenError(
+                f"cannot listen on {config.listen}: {error.strerror or error}; choose another address with --listen"
+            ) from error
+        _log.info(
+            "listening",
+            address=str(config.listen),
+            version=__version__,
+            targets=len(config.targets),
+            audit_logs=len(config.audit.logs),
+        )
+        await stop.wait()
+        exporter.ready = False
+        _log.info("stopping")
+    finally:
+        await runner.cleanup()
+    _log.info("stopped")
+
+
+def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
+    with contextlib.suppress(ImportError):
+        import uvloop  # noqa: PLC0415 - not on every platform
+
+        return uvloop.run
+    return asyncio.run

@@ -1,0 +1,146 @@
+"""The exporter's HTTP endpoints, and the tasks that live as long as the server does."""
+
+import asyncio
+import contextlib
+import gzip
+import math
+import platform
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+import prometheus_client
+from aiohttp import web
+from prometheus_client import exposition, gc_collector, platform_collector, process_collector
+
+from vault_exporter import __version__
+from vault_exporter import catalogue as c
+from vault_exporter.audit import AuditReader
+from vault_exporter.config.model import Config
+from vault_exporter.metrics import EOF, Format, Sample, negotiate, render
+from vault_exporter.scrape import TargetScraper
+from vault_exporter.web import page
+
+__all__ = ["Exporter", "deadline"]
+
+TIMEOUT_HEADER: Final = "X-Prometheus-Scrape-Timeout-Seconds"
+
+_MARGIN: Final = 0.5
+"""Seconds of Prometheus' scrape timeout left for the way back."""
+_LONGEST: Final = 120.0
+"""No scrape takes longer, whatever a client asks for."""
+_GZIP_FROM: Final = 1400
+"""Smaller pages fit one packet as they are."""
+_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+def deadline(header: str | None, default: float) -> float:
+    """Return the seconds a scrape may take: Prometheus' timeout less half a second, else the target's own.
+
+    A timeout of a second or less keeps half for the scrape. A header that is no positive number is ignored.
+    """
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        return default
+    if not math.isfinite(seconds) or seconds <= 0:
+        return default
+    return min(max(seconds - _MARGIN, seconds / 2), _LONGEST)
+
+
+class Exporter:
+    """The running exporter: its targets, its audit reader, and its web application.
+
+    ``app`` starts and ends everything with itself, inside the event loop that serves it.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.ready = False
+        self._config = config
+        self._targets: dict[str, TargetScraper] = {}
+        self._audit = AuditReader(config.audit)
+        self._own = prometheus_client.CollectorRegistry()
+        process_collector.ProcessCollector(registry=self._own)
+        platform_collector.PlatformCollector(registry=self._own)
+        gc_collector.GCCollector(registry=self._own)
+        self.app = web.Application()
+        self.app.cleanup_ctx.append(self._live)
+        self.app.router.add_get("/", self._landing)
+        self.app.router.add_get("/metrics", self._metrics)
+        self.app.router.add_get("/probe", self._probe)
+        self.app.router.add_get("/-/healthy", self._healthy)
+        self.app.router.add_get("/-/ready", self._ready)
+
+    async def _live(self, _: web.Application) -> AsyncIterator[None]:
+        for target in self._config.targets:
+            self._targets[target.name] = TargetScraper(target, self._config.telemetry)
+        reading = asyncio.create_task(self._audit.run())
+        self.ready = True
+        yield
+        self.ready = False
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
+        await asyncio.gather(*(target.close() for target in self._targets.values()))
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        """The exporter's own metrics, the audit logs', and the target's where there is exactly one."""
+        fmt = negotiate(request.headers.get("Accept"))
+        target = b""
+        if len(self._targets) == 1:
+            (scraper,) = self._targets.values()
+            target = await _scraped(scraper, request, fmt)
+        own = render([*self._samples(), *self._audit.samples()], fmt)
+        return _exposition(request, fmt, own + target + self._process(fmt))
+
+    async def _probe(self, request: web.Request) -> web.Response:
+        """One configured target, by name."""
+        scraper = self._targets.get(request.query.get("target", ""))
+        if scraper is None:
+            # The answer does not repeat what was asked for: that is anyone's text.
+            names = ", ".join(self._targets) or "none"
+            return web.Response(
+                status=400,
+                text=f"Ask for a configured target: /probe?target=NAME. Configured targets: {names}\n",
+                headers=_HEADERS,
+            )
+        fmt = negotiate(request.headers.get("Accept"))
+        return _exposition(request, fmt, await _scraped(scraper, request, fmt))
+
+    async def _landing(self, _: web.Request) -> web.Response:
+        """The status page for people."""
+        return web.Response(
+            text=page.landing(tuple(self._targets.values()), self._config.audit.logs),
+            content_type="text/html",
+            headers=_HEADERS | page.HEADERS,
+        )
+
+    async def _healthy(self, _: web.Request) -> web.Response:
+        return web.Response(text="vault-exporter is healthy.\n", headers=_HEADERS)
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        if self.ready:
+            return web.Response(text="vault-exporter is ready.\n", headers=_HEADERS)
+        return web.Response(status=503, text="vault-exporter is starting or stopping.\n", headers=_HEADERS)
+
+    def _samples(self) -> Iterator[Sample]:
+        yield c.BUILD_INFO(1, __version__, platform.python_version())
+        yield c.TARGETS(len(self._targets))
+
+    def _process(self, fmt: Format) -> bytes:
+        encode, _ = exposition.choose_encoder(fmt.value)
+        return encode(self._own).removesuffix(EOF)
+
+
+async def _scraped(scraper: TargetScraper, request: web.Request, fmt: Format) -> bytes:
+    seconds = deadline(request.headers.get(TIMEOUT_HEADER), scraper.target.timeout)
+    return (await scraper.scrape(seconds)).render(fmt)
+
+
+def _exposition(request: web.Request, fmt: Format, body: bytes) -> web.Response:
+    if fmt is Format.OPENMETRICS:
+        body += EOF
+    headers = {**_HEADERS, "Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding"}
+    if len(body) >= _GZIP_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        body = gzip.compress(body, compresslevel=1)  # 3.5 times as fast as 9 for 7 % more bytes
+    return web.Response(body=body, headers=headers)

@@ -1,0 +1,68 @@
+"""The whole catalogue as it looks on a page, kept in ``tests/golden``; ``pytest --update-golden`` writes it anew."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.web.conftest import Node, StartExporter, target
+from vault_exporter.catalogue import NAMES
+from vault_exporter.config.model import Audit
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+AUDIT_LOG = Path(__file__).parents[1] / "golden" / "audit.log"
+
+CHANGING = re.compile(
+    r"^(vault_clock_skew_seconds|vault_exporter_collector_duration_seconds\{.*\}|vault_exporter_probe_duration_seconds"
+    r"|process_\w+|python_\w+(?:\{.*\})?) \S+$",
+    re.MULTILINE,
+)
+"""Values that are never the same twice; their names and labels are checked."""
+PYTHON = re.compile(r'python="[^"]*"|implementation="[^"]*",.*patchlevel="[^"]*",version="[^"]*"')
+
+
+@pytest.mark.parametrize(
+    ("name", "accept"),
+    [("metrics.txt", "text/plain"), ("metrics.openmetrics.txt", "application/openmetrics-text;version=1.0.0")],
+)
+async def test_page(
+    node: Node,
+    start_exporter: StartExporter,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    name: str,
+    accept: str,
+) -> None:
+    log = tmp_path / "audit.log"
+    log.write_bytes(AUDIT_LOG.read_bytes())
+    node.answers["sys/leader"] = (200, node.answers["sys/leader"][1])
+    client = await start_exporter(target(node), audit=Audit(logs=(log,), from_start=True))
+
+    async def page() -> str:
+        response = await client.get("/metrics", headers={"Accept": accept, "Accept-Encoding": "identity"})
+        return await response.text()
+
+    while 'vault_audit_reader_lag_bytes{log="' not in (text := await page()) or _lag(text) > 0:
+        pass
+    healthy = _steady(text, log)
+
+    # A family that only a failure shows.
+    node.answers["sys/leader"] = (500, "")
+    failing = [line for line in (await page()).splitlines() if "collector_failure_reason" in line]
+
+    seen = healthy + "\n## and while a collector fails\n" + "\n".join(failing) + "\n"
+    assert {line.split("{")[0].split(" ")[0] for line in seen.splitlines()} >= NAMES
+
+    golden = GOLDEN / name
+    if request.config.getoption("--update-golden"):
+        golden.write_text(seen)
+    assert seen == golden.read_text()
+
+
+def _lag(text: str) -> float:
+    return sum(float(value) for value in re.findall(r"^vault_audit_reader_lag_bytes\{.*\} (\S+)$", text, re.MULTILINE))
+
+
+def _steady(text: str, log: Path) -> str:
+    text = text.replace(str(log), "/vault/audit/audit.log")
+    return CHANGING.sub(r"\1 …", PYTHON.sub("…", text))
