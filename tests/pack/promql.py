@@ -1,0 +1,57 @@
+"""What a PromQL expression names, read off its syntax tree."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import promql_parser
+
+from dashboards import native
+from vault_exporter.catalogue import FAMILIES
+
+TARGET_LABELS: Final = {"job", "cluster", "instance"}
+KNOWN: Final = {
+    **{metric.name: {*metric.labels, *TARGET_LABELS} for metric in native.METRICS},
+    **{family.name: {*family.labels, *TARGET_LABELS} for family in FAMILIES},
+}
+"""Every metric that rules and panels may name, with its labels."""
+
+
+def parse(expr: str) -> promql_parser.Expr:
+    """Parse, with Grafana's own variables in the place where a duration stands."""
+    return promql_parser.parse(re.sub(r"\$__(rate_interval|interval|range)\b", "5m", expr))
+
+
+def nodes(expr: str) -> Iterator[promql_parser.Expr]:
+    found: list[promql_parser.Expr] = []
+    promql_parser.walk(parse(expr), pre_visit=found.append)
+    yield from found
+
+
+def selectors(expr: str) -> list[promql_parser.VectorSelector]:
+    return [node for node in nodes(expr) if isinstance(node, promql_parser.VectorSelector)]
+
+
+def unknown(expr: str) -> list[str]:
+    """Say what the expression names that does not exist: metrics, and labels they do not have."""
+    result, labels = [], set(TARGET_LABELS)
+    for selector in selectors(expr):
+        name = selector.name or ""
+        if name not in KNOWN:
+            result.append(f"metric {name}")
+            continue
+        labels |= KNOWN[name]
+        result += [
+            f"label {m.name} of {name}" for m in selector.matchers.matchers if m.name not in {"__name__", *KNOWN[name]}
+        ]
+    grouped = [label for node in nodes(expr) for label in _grouping(node)]
+    return result + [f"label {label}" for label in grouped if label not in labels]
+
+
+def _grouping(node: promql_parser.Expr) -> list[str]:
+    if isinstance(node, promql_parser.AggregateExpr) and node.modifier:
+        return node.modifier.labels
+    if isinstance(node, promql_parser.BinaryExpr) and node.modifier:
+        matching = node.modifier.matching.labels if node.modifier.matching else []
+        return matching + (node.modifier.group_labels or [])
+    return []
