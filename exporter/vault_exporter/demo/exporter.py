@@ -1,0 +1,78 @@
+"""The exporter as its users run it: the command, in a process of its own."""
+
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from vault_exporter.demo.process import Service, ServiceError, program
+from vault_exporter.metrics import Format
+
+__all__ = ["Exporter"]
+
+_HTTP_OK: Final = 200
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Exporter:
+    """A running ``vault-exporter serve``. Use it as a context manager, so that it is stopped whatever happens."""
+
+    def __init__(
+        self, arguments: Sequence[str | Path], *, port: int, log: Path, env: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it and wait until it is ready.
+
+        Args:
+            arguments: after ``serve``; they must make it listen on the port.
+            port: of 127.0.0.1.
+            log: file for its output.
+            env: variables set on top of this process's environment.
+
+        Raises:
+            ServiceError: it does not start.
+        """
+        self.address = f"http://127.0.0.1:{port}"
+        self.service = Service(
+            "vault-exporter", [program("vault-exporter"), "serve", *arguments], log=log, cwd=log.parent, env=env
+        )
+        try:
+            self.service.wait_until(self._ready, timeout=30)
+        except BaseException:
+            self.service.stop()
+            raise
+
+    def get(self, path: str = "/metrics", fmt: Format = Format.TEXT, *, timeout: float = 10) -> bytes:
+        """Read a page.
+
+        Args:
+            path: with query.
+            fmt: to ask for.
+            timeout: of each step of the exchange, in seconds.
+
+        Raises:
+            ServiceError: it does not answer with status 200.
+        """
+        request = urllib.request.Request(f"{self.address}{path}", headers={"Accept": fmt.value})  # noqa: S310 - HTTP
+        try:
+            with _opener.open(request, timeout=timeout) as response:
+                body: bytes = response.read()
+                return body
+        except OSError as error:
+            raise ServiceError(f"vault-exporter: {path}: {error}") from error
+
+    def stop(self) -> int:
+        """Tell it to end, and return its exit status."""
+        return self.service.stop(timeout=20)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _ready(self) -> bool:
+        try:
+            with _opener.open(f"{self.address}/-/ready", timeout=2) as response:
+                return bool(response.status == _HTTP_OK)
+        except OSError:
+            return False
