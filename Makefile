@@ -1,0 +1,53 @@
+# Everything starts here: `make help` lists it. Each target sets up what it needs by itself.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench docs dashboards
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/.run ## Run a local OpenBao, the exporter and Prometheus (ARGS="--duration 30" ends by itself)
+	@scripts/debian-packages --optional prometheus:prometheus
+	@$(BIN)/vault-exporter demo $(ARGS)
+
+test: $(VENV)/.dev ## Set up and run all tests (ARGS="-k name" chooses)
+	@scripts/debian-packages prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
+		amtool:prometheus-alertmanager /usr/lib/postgresql/*/bin/initdb:postgresql
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## Check style, types, the Dockerfile and the shell scripts
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/hadolint Dockerfile
+
+format: $(VENV)/.dev ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+bench: $(VENV)/.dev ## Measure speed, as ratios within one run
+	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench $(ARGS) || exit 1; done
+
+docs: $(VENV)/.dev ## Write docs/metrics.md anew
+	@$(BIN)/vault-exporter metrics --format markdown > docs/metrics.md
+
+dashboards: $(VENV)/.dev ## Write the dashboards' JSON anew
+	@$(BIN)/python -m dashboards.generate
+
+$(VENV)/bin/pip:
+	@PYTHON=$(PYTHON) scripts/create-venv $(VENV)
+
+$(VENV)/.run: pyproject.toml $(VENV)/bin/pip
+	@echo "Setting up $(VENV) ..."
+	@$(BIN)/pip install --quiet --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/bin/pip
+	@echo "Setting up $(VENV) for development ..."
+	@$(BIN)/pip install --quiet --editable '.[demo,dashboards]' --group test --group lint
+	@touch $@ $(VENV)/.run

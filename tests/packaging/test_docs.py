@@ -1,0 +1,53 @@
+"""Documents that are generated from the code, or speak of it, are current."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from vault_exporter.catalogue import FAMILIES, NAMES
+from vault_exporter.demo.process import program
+from vault_exporter.metrics import EOF, Format, render
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_metrics_page_is_current() -> None:
+    printed = subprocess.run(
+        [program("vault-exporter"), "metrics", "--format", "markdown"], check=True, capture_output=True, timeout=30
+    ).stdout.decode()
+    assert (ROOT / "docs" / "metrics.md").read_text() == printed, "write it anew with `make docs`"
+
+
+def test_catalogue_is_printed_for_people_and_programs() -> None:
+    table = subprocess.run(
+        [program("vault-exporter"), "metrics"], check=True, capture_output=True, text=True, timeout=30
+    ).stdout
+    assert "GET /v1/sys/health" in table
+    json = subprocess.run(
+        [program("vault-exporter"), "metrics", "--format", "json"], check=True, capture_output=True, timeout=30
+    ).stdout.decode()
+    assert re.findall(r'"name": "(\w+)"', json) == [family.name for family in FAMILIES]
+
+
+def test_no_name_is_declared_twice() -> None:
+    assert len(NAMES) == len(FAMILIES)
+
+
+def test_promtool_finds_nothing_in_our_families() -> None:
+    page = render([family(1, *family.labels) for family in FAMILIES], Format.TEXT)
+    check = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False, timeout=30)
+    assert (check.returncode, check.stdout.decode(), check.stderr.decode()) == (0, "", "")
+
+
+def test_the_whole_catalogue_is_good_openmetrics() -> None:
+    page = render([family(1, *family.labels) for family in FAMILIES], Format.OPENMETRICS) + EOF
+    parsed = list(text_string_to_metric_families(page.decode()))
+    assert {sample.name for family in parsed for sample in family.samples} == NAMES
+
+
+def test_readme_names_only_metrics_that_exist() -> None:
+    native = {"vault_exporter"}
+    named = set(re.findall(r"`(vault_\w+)`", (ROOT / "README.md").read_text()))
+    assert named <= NAMES | native
