@@ -13,6 +13,7 @@ __all__ = ["Node", "read_file"]
 
 _MOST_VALUES: Final = 20_000
 """Aliases can make a small file into an endless one."""
+_QUOTED: Final = re.compile(r"""((["'])(?:.|\\.|<[a-z ]+>)\2)|(["']).*?\3""", re.DOTALL)
 _LARGEST_FILE: Final = 4 << 20
 _KEY_TAGS: Final = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -121,9 +122,11 @@ def _join(path: str, key: str) -> str:
 
 
 def _safe(error: yaml.MarkedYAMLError) -> str:
-    """PyYAML's own words, without the characters of the file that it quotes."""
-    words = (error.problem or error.context or "not understood").split("'")[0].split('"')[0].strip(" ,:")
-    return words or "not understood"
+    """PyYAML's own words, without what it quotes of the file, single characters apart."""
+    problem = error.problem or error.context or "not understood"
+    if problem.startswith("but ") and error.context:
+        problem = f"{error.context}, {problem}"
+    return _QUOTED.sub(lambda match: match[1] or "...", problem)
 
 
 def _failure(place: str, message: str) -> ConfigError:

@@ -27,7 +27,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,252}")
 _KINDS: Final = {
     bool: "true or false",
     int: "a number",
-    float: "a number",
+    float: "a decimal number",
     str: "text",
     dict: "a mapping",
     list: "a list",

@@ -1,0 +1,299 @@
+"""Configurations that are wrong, and exactly what is said about them.
+
+A case is: what it shows, the file's text, and the lines of the error. ``@`` stands for a directory that has: ``ca.pem``
+(a certificate), ``client.pem`` and ``client.key`` (a pair), ``encrypted.key``, ``other.key``, ``text`` (neither), and
+``directory``.
+"""
+
+from typing import Final
+
+TARGET: Final = "targets:\n  - {name: n1, address: 'https://vault-1:8200'}\n"
+TARGET_KEYS: Final = "address, auth, cluster, max_response_bytes, name, namespace, timeout, tls"
+NOT_AN_ADDRESS: Final = "not an http:// or https:// URL; write it like https://vault.example.com:8200"
+NOTHING: Final = (
+    "nothing to monitor; set VAULT_ADDR or --address, list targets in a file and give it with --config, "
+    "or follow an audit log with --audit-log"
+)
+NOT_A_DURATION: Final = "not a duration; write it with a unit, like 500ms, 5s, 1m30s"
+
+CASES: Final[list[tuple[str, str, list[str]]]] = [
+    (
+        "unknown key",
+        "targetz: []\n" + TARGET,
+        [
+            (
+                "c.yml:1: targetz: unknown key; did you mean targets? "
+                "Known here: audit, defaults, listen, targets, telemetry"
+            ),
+        ],
+    ),
+    (
+        "unknown key in a target, nothing alike",
+        "targets:\n  - name: n1\n    address: http://v:8200\n    hue: red\n",
+        [f"c.yml:4: targets[0].hue: unknown key; Known here: {TARGET_KEYS}"],
+    ),
+    (
+        "unknown key in a login",
+        "targets:\n  - name: n1\n    address: http://v:8200\n    auth: {method: token, token: t, tokenfile: x}\n",
+        [
+            (
+                "c.yml:4: targets[0].auth.tokenfile: unknown key; did you mean token_file? "
+                "Known here: method, token, token_file"
+            )
+        ],
+    ),
+    (
+        "unknown key in defaults, said once",
+        "defaults:\n  adress: http://v\ntargets:\n  - {name: a, address: 'http://a'}\n  - {name: b, address: 'http://b'}\n",
+        [
+            (
+                "c.yml:2: defaults.adress: unknown key; "
+                "Known here: auth, cluster, max_response_bytes, namespace, timeout, tls"
+            )
+        ],
+    ),
+    (
+        "a key that could be a secret is not shown",
+        TARGET + "hvs.CAESIsecret: 1\n",
+        ["c.yml:3: (a key): unknown key; Known here: audit, defaults, listen, targets, telemetry"],
+    ),
+    ("targets as a mapping", "targets: {n1: http://v}\n", ["c.yml:1: targets: must be a list, not a mapping"]),
+    ("a target as text", "targets: [http://v]\n", ["c.yml:1: targets[0]: must be a mapping, not text"]),
+    (
+        "a number for text",
+        "targets: [{name: 1, address: 'http://v'}]\n",
+        ["c.yml:1: targets[0].name: must be text, not a number"],
+    ),
+    (
+        "text for true or false",
+        TARGET + "telemetry: {enabled: 'yes'}\n",
+        ["c.yml:3: telemetry.enabled: must be true or false, not text"],
+    ),
+    (
+        "a fraction for a count",
+        TARGET + "audit: {max_mounts: 1.5}\n",
+        ["c.yml:3: audit.max_mounts: must be a whole number, not a decimal number"],
+    ),
+    ("0 for a count", TARGET + "audit: {max_mounts: 0}\n", ["c.yml:3: audit.max_mounts: must be above 0"]),
+    (
+        "a date for text",
+        "targets: [{name: 2026-11-24, address: 'http://v'}]\n",
+        ["c.yml:1: targets[0].name: must be text, not a date"],
+    ),
+    (
+        "a key without a value",
+        "targets:\n  - name: n1\n    address:\n",
+        ["c.yml:3: targets[0].address: has no value; give one, or leave the key out"],
+    ),
+    ("the whole file as a list", "- a\n", ["c.yml:1: must be a mapping, not a list"]),
+    ("missing address", "targets:\n  - name: n1\n", ["c.yml:2: targets[0]: address is missing"]),
+    (
+        "missing name and address",
+        "targets:\n  - {}\n",
+        ["c.yml:2: targets[0]: name is missing", "c.yml:2: targets[0]: address is missing"],
+    ),
+    (
+        "empty list of targets",
+        "targets: []\n",
+        ["c.yml:1: targets: no target in the list; add one, or leave the key out"],
+    ),
+    (
+        "nothing to do",
+        "listen: ':9410'\n",
+        [
+            (
+                "c.yml:1: nothing to monitor; set VAULT_ADDR or --address, list targets in a file and give it with --config, "
+                "or follow an audit log with --audit-log"
+            )
+        ],
+    ),
+    (
+        "empty file",
+        "",
+        [
+            (
+                "c.yml: nothing to monitor; set VAULT_ADDR or --address, list targets in a file and give it with --config, "
+                "or follow an audit log with --audit-log"
+            )
+        ],
+    ),
+    (
+        "duplicate target",
+        "targets:\n  - {name: n1, address: 'http://a'}\n  - {name: n1, address: 'http://b'}\n",
+        ["c.yml:3: targets[1].name: another target has this name (c.yml:2: targets[0].name); names must differ"],
+    ),
+    (
+        "bad name",
+        "targets: [{name: 'a b', address: 'http://v'}]\n",
+        ["c.yml:1: targets[0].name: not a name; use letters, digits and . _ : -, starting with a letter or digit"],
+    ),
+    *(
+        (
+            f"bad URL {address}",
+            f"targets: [{{name: n1, address: '{address}'}}]\n",
+            [f"c.yml:1: targets[0].address: {error}"],
+        )
+        for address, error in (
+            ("vault:8200", NOT_AN_ADDRESS),
+            ("ftp://vault", NOT_AN_ADDRESS),
+            ("http://", NOT_AN_ADDRESS),
+            ("http://v:99999", "not a URL: bad host or port; write it like https://vault.example.com:8200"),
+            ("http://[::1", "not a URL: bad host or port; write it like https://vault.example.com:8200"),
+            ("http://ä", "not a URL; write it like https://vault.example.com:8200"),
+            ("unix:///run/vault.sock", "unix sockets are not supported; give an http:// or https:// address"),
+            ("http://u:hvs.planted@v", "has a user name or password in it; remove them, and use auth"),
+            (
+                "http://v?a=b",
+                "has a query or fragment in it; give only the address, like https://vault.example.com:8200",
+            ),
+            ("https://v/v1/", "ends in /v1; leave that out"),
+            ("", "empty, or with characters that cannot be printed"),
+        )
+    ),
+    *(
+        (f"bad duration {value}", f"defaults: {{timeout: {value}}}\n" + TARGET, [f"c.yml:1: defaults.timeout: {error}"])
+        for value, error in (
+            ("5", NOT_A_DURATION),
+            ("5 s", NOT_A_DURATION),
+            ("-5s", NOT_A_DURATION),
+            ("fast", NOT_A_DURATION),
+            ("0s", "must be longer than 0s"),
+            ("5m", "longer than 120s; a scrape must end before the next"),
+        )
+    ),
+    (
+        "bad size",
+        "defaults: {max_response_bytes: 16 megs}\n" + TARGET,
+        ["c.yml:1: defaults.max_response_bytes: not a size; write it in bytes, or like 512KiB, 16MiB"],
+    ),
+    *(
+        (f"bad listen {value}", f"listen: {value}\n" + TARGET, [f"c.yml:1: listen: {error}"])
+        for value, error in (
+            ("9410", 'not an address; write it in quotes, like ":9410" or "127.0.0.1:9410"'),
+            ("'127.0.0.1:http'", "not an address; write it like :9410, 127.0.0.1:9410, or [::1]:9410"),
+            ("':70000'", "the port is not from 1 to 65535"),
+            ("'::1:9410'", "not an address; write it like :9410, 127.0.0.1:9410, or [::1]:9410"),
+        )
+    ),
+    (
+        "unknown login",
+        "targets: [{name: n1, address: 'http://v', auth: {method: magic}}]\n",
+        ["c.yml:1: targets[0].auth.method: not known; it is one of none, token"],
+    ),
+    (
+        "login without method",
+        "targets: [{name: n1, address: 'http://v', auth: {token: t}}]\n",
+        ["c.yml:1: targets[0].auth: method is missing; it is one of none, token"],
+    ),
+    (
+        "login as text",
+        "targets: [{name: n1, address: 'http://v', auth: hvs.planted}]\n",
+        ["c.yml:1: targets[0].auth: must be a mapping, not text"],
+    ),
+    (
+        "token and file",
+        "targets: [{name: n1, address: 'http://v', auth: {method: token, token: hvs.planted, token_file: '@/text'}}]\n",
+        ["c.yml:1: targets[0].auth.token: give either token or token_file"],
+    ),
+    (
+        "token that is none",
+        "targets: [{name: n1, address: 'http://v', auth: {method: token, token: 'hvs.planted with'}}]\n",
+        [
+            (
+                "c.yml:1: targets[0].auth.token: not a token: it is empty, or has characters that a token does not have, "
+                "such as spaces"
+            )
+        ],
+    ),
+    (
+        "token file in no directory",
+        "targets: [{name: n1, address: 'http://v', auth: {method: token, token_file: '@/no/t'}}]\n",
+        ["c.yml:1: targets[0].auth.token_file: there is no directory @/no"],
+    ),
+    (
+        "token file is a directory",
+        "targets: [{name: n1, address: 'http://v', auth: {method: token, token_file: '@/directory'}}]\n",
+        ["c.yml:1: targets[0].auth.token_file: is a directory; name the file in it"],
+    ),
+    (
+        "TLS without TLS",
+        "targets:\n  - name: n1\n    address: http://v\n    tls: {server_name: v}\n",
+        ["c.yml:4: targets[0].tls: has no effect, since the address is http://; use https:// or leave this out"],
+    ),
+    *(
+        (f"bad TLS {tls}", f"defaults: {{tls: {{{tls}}}}}\n" + TARGET, [f"c.yml:1: defaults.tls.{error}"])
+        for tls, error in (
+            ("ca_cert: '@/none'", "ca_cert: cannot be read: No such file or directory"),
+            ("ca_cert: '@/text'", "ca_cert: not a certificate in PEM format"),
+            ("ca_path: '@/text'", "ca_path: not a directory"),
+            ("client_key: '@/client.key'", "client_key: without client_cert; give both"),
+            ("client_cert: '@/none'", "client_cert: cannot be read: No such file or directory"),
+            (
+                "client_cert: '@/client.pem'",
+                "client_cert: needs client_key, since it does not hold certificate and key",
+            ),
+            ("client_cert: '@/client.pem', client_key: '@/other.key'", "client_key: not the key of client_cert"),
+            (
+                "client_cert: '@/client.pem', client_key: '@/encrypted.key'",
+                "client_cert: this and client_key are no certificate and key in PEM format, or the key is encrypted",
+            ),
+        )
+    ),
+    (
+        "audit log is a directory",
+        "audit: {logs: ['@/directory']}\n",
+        ["c.yml:1: audit.logs: @/directory is a directory; name the file in it"],
+    ),
+    ("audit log twice", "audit: {logs: [/a.log, /a.log]}\n", ["c.yml:1: audit.logs: /a.log is listed twice"]),
+    ("audit logs as text", "audit: {logs: /a.log}\n", ["c.yml:1: audit.logs: must be a list, not text"]),
+    (
+        "key given twice",
+        "listen: ':1'\nlisten: ':2'\n" + TARGET,
+        ["c.yml:2: listen: given twice; the first is in line 1"],
+    ),
+    ("a key that is no text", "1: a\n" + TARGET, ["c.yml:1: a key that is not text; quote it"]),
+    (
+        "invalid YAML",
+        "targets: [\n  {name: n1\n",
+        ["c.yml:3: invalid YAML at column 1: expected ',' or '}', but got '<stream end>'"],
+    ),
+    (
+        "invalid YAML around a token",
+        "targets:\n  - token: 'hvs.planted\n",
+        ["c.yml:3: invalid YAML at column 1: found unexpected end of stream"],
+    ),
+    (
+        "tab",
+        "targets:\n\t- a\n",
+        ["c.yml:2: invalid YAML at column 1: found character '\\t' that cannot start any token"],
+    ),
+    ("control character", "listen: a\x00b\n", ["c.yml:1: invalid YAML: a character that YAML does not allow"]),
+    (
+        "two documents",
+        TARGET + "---\n" + TARGET,
+        ["c.yml:3: invalid YAML at column 1: expected a single document in the stream, but found another document"],
+    ),
+    ("unknown alias", "listen: *x\n", ["c.yml:1: invalid YAML at column 9: found undefined alias 'x'"]),
+    (
+        "a tag",
+        "listen: !!python/object:os.system x\n" + TARGET,
+        ["c.yml:1: listen: not a plain value; quote it if it is meant as text"],
+    ),
+    (
+        "everything at once, in the order of the file",
+        (
+            "listen: 1\n"
+            "targets:\n"
+            "  - {name: a, address: nowhere}\n"
+            "  - {name: a, address: 'http://b', timeout: 1}\n"
+            "audit: {logs: no}\n"
+        ),
+        [
+            'c.yml:1: listen: not an address; write it in quotes, like ":9410" or "127.0.0.1:9410"',
+            f"c.yml:3: targets[0].address: {NOT_AN_ADDRESS}",
+            f"c.yml:4: targets[1].timeout: {NOT_A_DURATION}",
+            "c.yml:4: targets[1].name: another target has this name (c.yml:3: targets[0].name); names must differ",
+            "c.yml:5: audit.logs: must be a list, not true or false",
+        ],
+    ),
+]

@@ -1,0 +1,295 @@
+"""What the settings are read as, and what is said where they are wrong."""
+
+import os
+import string
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.config.bad import CASES
+from vault_exporter.config.load import ConfigError, Flags, load
+from vault_exporter.config.model import Audit, Config, Listen, NoAuth, Secret, Target, Telemetry, Tls, TokenAuth
+from vault_exporter.demo.process import program
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("files")
+    authority, another = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(directory / "ca.pem")
+    leaf = authority.issue_cert("client.example.com")
+    leaf.cert_chain_pems[0].write_to_path(directory / "client.pem")
+    leaf.private_key_pem.write_to_path(directory / "client.key")
+    another.issue_cert("client.example.com").private_key_pem.write_to_path(directory / "other.key")
+    key = serialization.load_pem_private_key(leaf.private_key_pem.bytes(), None)
+    encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"planted"))
+    (directory / "encrypted.key").write_bytes(encrypted)
+    (directory / "text").write_text("text\n")
+    (directory / "directory").mkdir()
+    return directory
+
+
+def written(directory: Path, text: str) -> Path:
+    path = directory / "c.yml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(("text", "lines"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_wrong(files: Path, tmp_path: Path, text: str, lines: list[str]) -> None:
+    path = written(tmp_path, text.replace("@", str(files)) if "'@" in text else text)
+    with pytest.raises(ConfigError) as caught:
+        load(path, Flags(), {})
+    assert str(caught.value).splitlines() == [line.replace("@", str(files)) for line in lines]
+    assert "planted" not in str(caught.value)
+    assert "planted" not in repr(caught.value)
+
+
+def test_unreadable_files(tmp_path: Path) -> None:
+    def error(path: Path) -> str:
+        with pytest.raises(ConfigError) as caught:
+            load(path, Flags(), {})
+        return str(caught.value)
+
+    assert error(tmp_path / "none.yml") == f"{tmp_path}/none.yml: cannot read the file: No such file or directory"
+    assert error(tmp_path) == f"{tmp_path}: cannot read the file: Is a directory"
+    (tmp_path / "latin.yml").write_bytes(b"listen: ':1'\ncluster: \xe4\n")
+    assert error(tmp_path / "latin.yml") == f"{tmp_path}/latin.yml:2: the file is not UTF-8; save it as UTF-8"
+    (tmp_path / "large.yml").write_bytes(b"#" * (5 << 20))
+    assert error(tmp_path / "large.yml") == (
+        f"{tmp_path}/large.yml: the file is larger than 4 MiB; is it a configuration?"
+    )
+    (tmp_path / "deep.yml").write_text("[" * 3000)
+    assert error(tmp_path / "deep.yml") == "deep.yml: nested too deeply"
+    aliases = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)
+    )
+    (tmp_path / "bomb.yml").write_text(aliases)
+    assert error(tmp_path / "bomb.yml").endswith("more than 20000 values; are there aliases that multiply?")
+
+
+def test_everything_that_can_be_set(files: Path, tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        f"""
+listen: "127.0.0.1:9999"
+defaults:
+  cluster: prod
+  namespace: ops
+  timeout: 3s
+  max_response_bytes: 1MiB
+  tls: {{ca_cert: {files}/ca.pem, server_name: vault}}
+  auth: {{method: token, token_file: {files}/text}}
+targets:
+  - {{name: n1, address: https://n1:8200/}}
+  - name: n2
+    address: https://n2:8200/vault
+    cluster: other
+    timeout: 1m1s500ms
+    tls: {{client_cert: {files}/client.pem, client_key: {files}/client.key, insecure_skip_verify: true}}
+    auth: {{method: none}}
+  - {{name: n3, address: "https://n3", auth: {{method: token, token: hvs.x}}}}
+telemetry: {{enabled: false, drop: [], max_tracked_series: 7}}
+audit: {{logs: [/vault/audit/audit.log], from_start: true, max_line_bytes: 2MiB, max_mounts: 3}}
+""",
+    )
+    shared: dict[str, Any] = {"cluster": "prod", "namespace": "ops", "timeout": 3.0, "max_response_bytes": 1 << 20}
+    trust = Tls(ca_cert=files / "ca.pem", server_name="vault")
+    pair = {"client_cert": files / "client.pem", "client_key": files / "client.key"}
+    assert load(path, Flags(), {"VAULT_ADDR": "http://elsewhere"}) == Config(
+        listen=Listen("127.0.0.1", 9999),
+        targets=(
+            Target("n1", "https://n1:8200", tls=trust, auth=TokenAuth(token_file=files / "text"), **shared),
+            Target(
+                "n2",
+                "https://n2:8200/vault",
+                tls=Tls(ca_cert=files / "ca.pem", server_name="vault", insecure_skip_verify=True, **pair),
+                auth=NoAuth(),
+                **shared | {"cluster": "other", "timeout": 61.5},
+            ),
+            Target("n3", "https://n3", tls=trust, auth=TokenAuth(token=Secret("hvs.x")), **shared),
+        ),
+        telemetry=Telemetry(enabled=False, drop=(), max_tracked_series=7),
+        audit=Audit(logs=(Path("/vault/audit/audit.log"),), from_start=True, max_line_bytes=2 << 20, max_mounts=3),
+    )
+
+
+def test_without_a_file_the_environment_names_the_target(files: Path) -> None:
+    config = load(
+        None,
+        Flags(audit_logs=("/a.log",), listen=":1"),
+        {
+            "VAULT_ADDR": "https://v:8200/",
+            "VAULT_TOKEN": "hvs.x",
+            "VAULT_NAMESPACE": "ops",
+            "VAULT_CACERT": f"{files}/ca.pem",
+            "VAULT_CAPATH": "",
+            "VAULT_SKIP_VERIFY": "T",
+            "VAULT_TLS_SERVER_NAME": "vault",
+        },
+    )
+    assert config == Config(
+        listen=Listen("", 1),
+        targets=(
+            Target(
+                "v:8200",
+                "https://v:8200",
+                namespace="ops",
+                tls=Tls(ca_cert=files / "ca.pem", insecure_skip_verify=True, server_name="vault"),
+                auth=TokenAuth(token=Secret("hvs.x")),
+            ),
+        ),
+        audit=Audit(logs=(Path("/a.log"),)),
+    )
+
+
+def test_bao_comes_before_vault_and_a_flag_before_both(files: Path) -> None:
+    environment = {"VAULT_ADDR": "http://vault", "BAO_ADDR": "http://bao", "BAO_TOKEN": "s.b", "VAULT_TOKEN": "hvs.v"}
+    assert load(None, Flags(), environment).targets == (
+        Target("bao", "http://bao", auth=TokenAuth(token=Secret("s.b"))),
+    )
+    flags = Flags(address="http://[::1]:8200", token_file=f"{files}/later", namespace="n")
+    assert load(None, flags, environment).targets == (
+        Target("[::1]:8200", "http://[::1]:8200", namespace="n", auth=TokenAuth(token_file=files / "later")),
+    )
+
+
+def test_a_file_without_targets_leaves_them_to_the_environment(tmp_path: Path) -> None:
+    path = written(tmp_path, "defaults: {timeout: 2s}\naudit: {logs: [/a.log]}\n")
+    config = load(path, Flags(audit_logs=("/b.log",), audit_from_start=True), {"VAULT_ADDR": "http://v"})
+    assert config.targets == (Target("v", "http://v", timeout=2.0),)
+    assert config.audit == Audit(logs=(Path("/a.log"), Path("/b.log")), from_start=True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "lines"),
+    [
+        (Flags(address=""), {}, ["--address: empty, or with characters that cannot be printed"]),
+        (
+            Flags(),
+            {"VAULT_ADDR": "v"},
+            ["environment: VAULT_ADDR: not an http:// or https:// URL; write it like https://vault.example.com:8200"],
+        ),
+        (
+            Flags(),
+            {"VAULT_ADDR": "http://v", "VAULT_SKIP_VERIFY": "maybe"},
+            ["environment: VAULT_SKIP_VERIFY: must be true or false, not text"],
+        ),
+        (
+            Flags(),
+            {"BAO_ADDR": "https://v", "BAO_CACERT": "/none/ca"},
+            ["environment: BAO_CACERT: cannot be read: No such file or directory"],
+        ),
+        (
+            Flags(),
+            {"VAULT_ADDR": "http://v", "VAULT_TOKEN": "planted token"},
+            [
+                (
+                    "environment: VAULT_TOKEN: not a token: it is empty, or has characters that a token does not have, "
+                    "such as spaces"
+                )
+            ],
+        ),
+        (
+            Flags(token_file="/t"),
+            {},
+            ["--token-file: is for one target, but there is none; set VAULT_ADDR or --address"],
+        ),
+        (
+            Flags(listen="x:y", address="http://v"),
+            {},
+            ["--listen: not an address; write it like :9410, 127.0.0.1:9410, or [::1]:9410"],
+        ),
+        (Flags(audit_logs=("/a", "/a")), {}, ["--audit-log: /a is listed twice"]),
+    ],
+)
+def test_wrong_flags_and_variables(flags: Flags, environment: dict[str, str], lines: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(None, flags, environment)
+    assert str(caught.value).splitlines() == lines
+
+
+def test_flags_of_one_target_with_a_file_of_targets(tmp_path: Path) -> None:
+    path = written(tmp_path, "targets: [{name: a, address: 'http://a'}]\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path, Flags(address="http://b", token_file="/t", namespace="n"), {})
+    remedy = "the file lists the targets; leave the flag out, or write it in the file"
+    assert str(caught.value).splitlines() == [
+        f"--address: {remedy}",
+        f"--token-file: {remedy}",
+        f"--namespace: {remedy}",
+    ]
+
+
+_LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(string.printable), st.dates())
+_KEYS = st.sampled_from(
+    [
+        "listen",
+        "defaults",
+        "targets",
+        "telemetry",
+        "audit",
+        "name",
+        "address",
+        "auth",
+        "method",
+        "token",
+        "token_file",
+        "tls",
+        "ca_cert",
+        "timeout",
+        "logs",
+        "x",
+    ]
+)
+_TREES = st.recursive(
+    _LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_KEYS, inner, max_size=6))
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=_TREES)
+def test_any_yaml_is_read_or_refused_with_a_place(tmp_path: Path, tree: object) -> None:
+    path = written(tmp_path, yaml.safe_dump(tree))
+    try:
+        config = load(path, Flags(), {})
+    except ConfigError as error:
+        assert all(problem.place.startswith("c.yml") and problem.message for problem in error.problems)  # noqa: PT017
+    else:
+        assert config.targets or config.audit.logs
+
+
+def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"} | environment
+    return subprocess.run(
+        [program("vault-exporter"), *arguments], capture_output=True, text=True, check=False, env=clean, timeout=30
+    )
+
+
+def test_check_says_what_is_good(tmp_path: Path) -> None:
+    path = written(tmp_path, "targets: [{name: a, address: 'http://a'}, {name: b, address: 'http://b'}]\n")
+    done = run("check", "--config", path, "--audit-log", "/a.log")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "The configuration is good: listen on :9410, targets: a, b, audit logs: /a.log.\n",
+        "",
+    )
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_bad_configuration_ends_the_command_with_every_error(tmp_path: Path, command: str) -> None:
+    path = written(tmp_path, "targets:\n  - {name: a, address: 'http://u:planted@a'}\n  - {name: b}\n")
+    done = run(command, VAULT_EXPORTER_CONFIG=str(path), VAULT_TOKEN="planted")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "c.yml:2: targets[0].address: has a user name or password in it; remove them, and use auth\n"
+        "c.yml:3: targets[1]: address is missing\n"
+    )
