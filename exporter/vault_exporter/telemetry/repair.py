@@ -227,26 +227,32 @@ class Telemetry:
         return "replaced" if family.renamed else "invalid"
 
     def _part(self, family: Family, shape: Shape) -> None:
-        """Take in which of a family's series are no longer there."""
+        """Take in which of a family's series are no longer there, and which are back."""
         if shape.halves:
             for identity in shape.halves:
                 self._forget_one(family, identity)
         staying = {group.identity for group in shape.groups}
         for identity in [identity for identity in family.live if identity not in staying]:
             self._leave(family, identity)
+        for group in shape.groups if family.away else ():  # before new ones look for room
+            track = family.away.pop(group.identity, None)
+            if track is not None:
+                family.live[group.identity] = track
+                del self._away[track]
 
     def _follow(self, family: Family, group: Group) -> Track | None:
         """Find or begin the continuity of a series that is there; None if there is no room."""
-        track = family.live.get(group.identity) or family.away.pop(group.identity, None)
+        track = family.live.get(group.identity)
         if track is None:
             if not self._has_room():
                 return None
             track = Track(group.keys)
             self._tracked += 1
-        else:
-            self._away.pop(track, None)
-            if track.keys != group.keys:
+        elif track.keys != group.keys:
+            if family.kind == b"histogram":
                 track = Track(group.keys)  # other buckets: another histogram
+            else:
+                track.keys = group.keys  # its labels are in another order
         family.live[group.identity] = track
         return track
 
