@@ -1,0 +1,48 @@
+"""The exporter as its users run it, in front of real servers."""
+
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.page import Page, parse
+from vault_exporter.demo.process import free_port
+from vault_exporter.metrics import Format
+
+StartExporter = Callable[..., Exporter]
+
+
+@pytest.fixture
+def start_exporter(tmp_path: Path) -> Iterator[StartExporter]:
+    """Start ``vault-exporter serve`` with the given configuration (top-level keys)."""
+    with ExitStack() as stack:
+
+        def start(*arguments: str, env: dict[str, str] | None = None, **config: Any) -> Exporter:
+            port = free_port()
+            file = tmp_path / f"vault-exporter-{port}.yml"
+            file.write_text(yaml.safe_dump({"listen": f"127.0.0.1:{port}", **config}))
+            log = tmp_path / f"vault-exporter-{port}.log"
+            return stack.enter_context(Exporter(["--config", file, *arguments], port=port, log=log, env=env))
+
+        yield start
+
+
+def probe(exporter: Exporter, name: str, timeout: float = 10.0) -> Page:
+    """Scrape one target as Prometheus does with this timeout."""
+    request = urllib.request.Request(  # noqa: S310 - HTTP
+        f"{exporter.address}/probe?target={name}", headers={"X-Prometheus-Scrape-Timeout-Seconds": str(timeout)}
+    )
+    with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310 - HTTP
+        return parse(response.read(), Format.TEXT)
+
+
+def reason(page: Page) -> str:
+    """Why vault_up is 0; empty while it is 1."""
+    reasons = [one.labels["reason"] for one in page.series("vault_up_failure_reason") if one.value]
+    assert len(reasons) == (page.value("vault_up") == 0)
+    return reasons[0] if reasons else ""

@@ -1,0 +1,166 @@
+"""Real OpenBao nodes that start without being initialized: one on raft, three on PostgreSQL."""
+
+import contextlib
+import os
+import pwd
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from tests.lab.api import call, initialize, unseal
+from vault_exporter.demo.openbao import Server, start_server
+from vault_exporter.demo.process import Service, free_port, wait_until
+
+
+class Node:
+    """A node that can be started again on the same storage."""
+
+    def __init__(self, directory: Path, name: str, storage: Mapping[str, Any], **telemetry: object) -> None:
+        directory.mkdir()
+        self.name = name
+        self.directory = directory
+        self.address = f"http://127.0.0.1:{free_port()}"
+        self.server: Server | None = None
+        own, cluster = self.address.removeprefix("http://"), f"127.0.0.1:{free_port()}"
+        self._config: dict[str, Any] = {
+            "storage": storage,
+            "listener": [
+                {
+                    "tcp": {
+                        "address": own,
+                        "cluster_address": cluster,
+                        "tls_disable": True,
+                        "telemetry": {"unauthenticated_metrics_access": True},
+                    }
+                }
+            ],
+            "telemetry": {"prometheus_retention_time": "24h", "disable_hostname": True, **telemetry},
+            "api_addr": self.address,
+            "cluster_addr": f"https://{cluster}",
+        }
+
+    def start(self) -> Self:
+        # Without storage a node answers 500, but it answers.
+        every = frozenset({200, 429, 500, 501, 503})
+        self.server = start_server(self.directory, self._config, self.address, name=self.name, ready=every)
+        return self
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        assert self.server is not None
+        self.server.service.kill()
+
+    def stop(self) -> None:
+        if self.server is not None:
+            self.server.stop()
+
+    def health(self) -> int:
+        return call(self.address, "GET", "sys/health").status
+
+
+@contextlib.contextmanager
+def raft_node(directory: Path, **telemetry: object) -> Iterator[Node]:
+    """One node on raft, started, not initialized."""
+    data = directory / "raft"
+    data.mkdir()
+    node = Node(directory / "node", "node", {"raft": {"path": str(data), "node_id": "node"}}, **telemetry)
+    try:
+        yield node.start()
+    finally:
+        node.stop()
+
+
+class Postgres:
+    """A private PostgreSQL; as root it runs as the user ``postgres``, since it refuses root."""
+
+    def __init__(self, directory: Path) -> None:
+        (binary,) = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
+        self._binary = binary
+        self._directory = directory
+        directory.mkdir(mode=0o755)
+        self._user = "postgres" if os.getuid() == 0 else None
+        if self._user:
+            owner = pwd.getpwnam(self._user)
+            os.chown(directory, owner.pw_uid, owner.pw_gid)
+        self.port = free_port()
+        self._service: Service | None = None
+        arguments = ["--auth=trust", "--username=vault", "--no-sync", "--encoding=UTF8", "--locale=C"]
+        self._run("initdb", "-D", str(directory / "data"), *arguments)
+
+    def start(self) -> Self:
+        self._service = Service(
+            "PostgreSQL",
+            [
+                self._binary / "postgres",
+                *("-D", str(self._directory / "data"), "-p", str(self.port), "-h", "127.0.0.1"),
+                *("-k", "", "-c", "fsync=off"),
+            ],
+            log=self._directory.with_name("postgres.log"),
+            cwd=self._directory,
+            user=self._user,
+        )
+        self._service.wait_until(self._answers, timeout=30)
+        return self
+
+    def stop(self) -> None:
+        """End it at once, with its clients' connections."""
+        if self._service is not None:
+            self._service.signal(3)  # SIGQUIT: immediate shutdown
+            self._service.stop()
+
+    def create_tables(self) -> None:
+        """Create the database; OpenBao creates its tables."""
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "vault", "vault")
+
+    @property
+    def url(self) -> str:
+        return f"postgres://vault@127.0.0.1:{self.port}/vault?sslmode=disable"
+
+    def _answers(self) -> bool:
+        return self._run("pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-U", "vault", check=False) == 0
+
+    def _run(self, name: str, *arguments: str, check: bool = True) -> int:
+        log = self._directory.with_name(f"{name}.log")
+        service = Service(name, [self._binary / name, *arguments], log=log, cwd=self._directory, user=self._user)
+        wait_until(lambda: service.returncode is not None, timeout=60, what=name)
+        assert not check or service.returncode == 0, service.tail()
+        return service.returncode or 0
+
+
+class Cluster:
+    """Three nodes on PostgreSQL, initialized and unsealed."""
+
+    def __init__(self, directory: Path) -> None:
+        # PostgreSQL's user must be able to reach its files.
+        directory.chmod(0o755)
+        self._directory = directory
+        self.postgres = Postgres(directory / "postgres")
+        self.nodes: list[Node] = []
+        self.root_token = ""
+        self.keys: list[str] = []
+
+    def start(self) -> Self:
+        self.postgres.start().create_tables()
+        storage = {"postgresql": {"connection_url": self.postgres.url, "ha_enabled": "true", "max_parallel": "16"}}
+        for number in (1, 2, 3):
+            self.nodes.append(Node(self._directory / f"n{number}", f"n{number}", storage))
+            self.nodes[-1].start()
+        self.root_token, keys = initialize(self.nodes[0].address, shares=3, threshold=2)
+        self.keys = keys[:2]
+        for node in self.nodes:
+            unseal(node.address, self.keys)
+        wait_until(lambda: sorted(self.statuses()) == [200, 429, 429], timeout=60, what="one active, two standbys")
+        return self
+
+    def statuses(self) -> list[int]:
+        return [node.health() for node in self.nodes]
+
+    @property
+    def leader(self) -> Node:
+        (active,) = (node for node in self.nodes if node.health() == 200)
+        return active
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+        self.postgres.stop()
