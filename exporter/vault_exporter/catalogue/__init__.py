@@ -1,0 +1,26 @@
+"""Every metric family the exporter publishes, declared once.
+
+A name stands here, in the module of its area, and nowhere else: collectors, the audit reader, rules, panels and
+``docs/metrics.md`` take it from this package or are checked against it. A published name, type or label is for ever;
+choose it with that in mind.
+
+Conventions: base units with a true suffix; timestamps, not ages; 0 and 1 for booleans. ``source`` is the endpoint of
+Vault (see https://openbao.org/api-docs/ and https://developer.hashicorp.com/vault/api-docs) or the part of the
+exporter that a value comes from. Where Vault did not say, there is no sample, except for the families whose help says
+"always present".
+"""
+
+from typing import Final
+
+from vault_exporter.catalogue.node import *  # isort: skip
+from vault_exporter.catalogue.telemetry import *  # isort: skip
+from vault_exporter.catalogue.scrape import *  # isort: skip
+from vault_exporter.catalogue.audit import *  # isort: skip
+from vault_exporter.catalogue.exporter import *  # isort: skip
+from vault_exporter.metrics import Family
+
+FAMILIES: Final = tuple(value for value in tuple(globals().values()) if isinstance(value, Family))
+"""Every family, in the order of the imports above and of declaration."""
+
+NAMES: Final = frozenset(family.name for family in FAMILIES)
+"""Every family's name."""

@@ -1,0 +1,27 @@
+"""The scrape of a target itself."""
+
+from typing import Final
+
+from vault_exporter.catalogue.declare import gauge as _gauge
+
+SCRAPE: Final = "the scrape of a target"
+
+COLLECTOR_SUCCESS = _gauge(
+    "vault_exporter_collector_success", SCRAPE, "1 if the collector got what it asked the node for.", "collector"
+)
+COLLECTOR_DURATION = _gauge(
+    "vault_exporter_collector_duration_seconds", SCRAPE, "How long the collector took.", "collector"
+)
+COLLECTOR_FAILURE = _gauge(
+    "vault_exporter_collector_failure_reason",
+    SCRAPE,
+    "Always 1; why the collector failed. Absent while it succeeds.",
+    "collector",
+    "reason",
+)
+PROBE_DURATION = _gauge(
+    "vault_exporter_probe_duration_seconds", SCRAPE, "How long the whole scrape of the target took."
+)
+PROBE_REQUESTS = _gauge(
+    "vault_exporter_probe_requests", SCRAPE, "HTTP requests that the scrape of the target made to the node."
+)

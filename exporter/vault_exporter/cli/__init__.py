@@ -1,0 +1,47 @@
+"""The command ``vault-exporter``: one file for commands that belong together, and here the table of them."""
+
+from typing import Annotated, Final
+
+import typer
+
+from vault_exporter import __version__
+from vault_exporter.cli.catalogue import metrics
+from vault_exporter.cli.demo import demo
+from vault_exporter.cli.serving import check, healthcheck, serve
+
+__all__ = ["app", "main"]
+
+_COMMANDS: Final = (serve, check, metrics, healthcheck, demo)
+"""Every command, in the order of the help; a function's name is the command's."""
+
+
+def version(
+    *,
+    show: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Prometheus exporter for HashiCorp Vault and OpenBao."""
+    if show:
+        typer.echo(f"vault-exporter {__version__}")
+        raise typer.Exit
+
+
+def _assembled() -> typer.Typer:
+    made = typer.Typer(
+        name="vault-exporter",
+        no_args_is_help=True,
+        # Its tracebacks would show the values of variables, tokens among them.
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback(invoke_without_command=True)(version)
+    for command in _COMMANDS:
+        made.command()(command)
+    return made
+
+
+app: Final = _assembled()
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,87 @@
+"""What several commands share: their options, reading the configuration, and failing."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Final, Never
+
+import typer
+
+from vault_exporter.config.load import ConfigError, Flags, load
+from vault_exporter.config.model import Config
+
+__all__ = [
+    "AddressOption",
+    "AuditLogOption",
+    "ConfigOption",
+    "FromStartOption",
+    "ListenOption",
+    "NamespaceOption",
+    "TokenFileOption",
+    "fail",
+    "flags",
+    "load_config",
+]
+
+_FAILED: Final = 1
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", envvar="VAULT_EXPORTER_CONFIG", metavar="FILE", help="YAML file; see docs/configuration.md."
+    ),
+]
+ListenOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="VAULT_EXPORTER_LISTEN", metavar="[HOST]:PORT", help="Where to serve metrics.", show_default=":9410"
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="The one node to scrape, instead of BAO_ADDR or VAULT_ADDR."),
+]
+TokenFileOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="File with the token for --address; read again when it changes.")
+]
+NamespaceOption = Annotated[str | None, typer.Option(metavar="NAME", help="Namespace of that token.")]
+AuditLogOption = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="Audit log to follow; may be given several times.")
+]
+FromStartOption = Annotated[
+    bool, typer.Option("--audit-from-start", help="Count what the audit logs already hold, too.")
+]
+
+
+def flags(
+    listen: str | None,
+    address: str | None,
+    token_file: Path | None,
+    namespace: str | None,
+    audit_log: list[Path] | None,
+    *,
+    audit_from_start: bool,
+) -> Flags:
+    """Gather what was typed."""
+    return Flags(
+        listen=listen,
+        address=address,
+        token_file=str(token_file) if token_file else None,
+        namespace=namespace,
+        audit_logs=tuple(map(str, audit_log or ())),
+        audit_from_start=audit_from_start,
+    )
+
+
+def load_config(config: Path | None, given: Flags) -> Config:
+    """Read the configuration, or say everything that is wrong with it and exit."""
+    try:
+        return load(config, given, os.environ)
+    except ConfigError as error:
+        fail(str(error))
+
+
+def fail(message: str) -> Never:
+    """Say what is wrong on standard error, and exit with a status that is not zero."""
+    sys.stderr.write(f"{message}\n")
+    raise typer.Exit(_FAILED)
