@@ -1,0 +1,113 @@
+"""How many different values there were, in bounded memory: exact while few, a HyperLogLog sketch when many.
+
+Apache DataSketches would bring 2 MB of its own and 73 MB of numpy into the image, to answer one question of three
+families. What is needed of it is this page: registers, a union, and an estimate. The estimator is that of Otmar Ertl,
+"New cardinality estimation algorithms for HyperLogLog sketches" (arXiv:1702.01284, algorithm 6): it needs no table of
+corrections and is unbiased from one value to 2^64.
+"""
+
+import hashlib
+import math
+from typing import Final, Self
+
+__all__ = ["EXACT", "STANDARD_ERROR", "Distinct"]
+
+EXACT: Final = 1024
+"""Up to so many values the count is exact."""
+
+_PRECISION: Final = 12
+_REGISTERS: Final = 1 << _PRECISION
+_HASH_BITS: Final = 64
+_LARGEST_RANK: Final = _HASH_BITS - _PRECISION + 1
+
+STANDARD_ERROR: Final = 1.04 / math.sqrt(_REGISTERS)
+"""Of an estimate, relative to the true number."""
+
+
+class Distinct:
+    """A set that can be added to, united with another, and counted; at most 1024 hashes or 4 KiB of registers.
+
+    Hashes do not depend on the process, so sketches of several processes can be united.
+    """
+
+    __slots__ = ("_few", "_registers")
+
+    def __init__(self) -> None:
+        self._few: set[int] = set()
+        self._registers: bytearray | None = None
+
+    def add(self, value: str) -> None:
+        """Add a value; about a microsecond, so the caller first skips the ones it has just seen."""
+        digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=_HASH_BITS // 8).digest()
+        self._add(int.from_bytes(digest, "big"))
+
+    def update(self, other: Self) -> None:
+        """Unite with another, which stays as it is."""
+        if other._registers is None:
+            for value in other._few:
+                self._add(value)
+            return
+        mine = self._dense()
+        self._registers = bytearray(map(max, mine, other._registers))
+
+    def count(self) -> int:
+        """Tell how many different values were added."""
+        return len(self._few) if self._registers is None else round(_estimate(self._registers))
+
+    def _add(self, hashed: int) -> None:
+        if self._registers is None:
+            self._few.add(hashed)
+            if len(self._few) > EXACT:
+                self._dense()
+        else:
+            _enter(self._registers, hashed)
+
+    def _dense(self) -> bytearray:
+        if self._registers is None:
+            self._registers = bytearray(_REGISTERS)
+            for value in self._few:
+                _enter(self._registers, value)
+            self._few.clear()
+        return self._registers
+
+
+def _enter(registers: bytearray, hashed: int) -> None:
+    """Note the position of the first 1 bit behind those that choose the register."""
+    register = hashed & (_REGISTERS - 1)
+    rank = _LARGEST_RANK - (hashed >> _PRECISION).bit_length()
+    registers[register] = max(registers[register], rank)
+
+
+def _estimate(registers: bytearray) -> float:
+    number = float(_REGISTERS)
+    total = number * _tau(1 - registers.count(_LARGEST_RANK) / number)
+    for rank in range(_LARGEST_RANK - 1, 0, -1):
+        total = 0.5 * (total + registers.count(rank))
+    total += number * _sigma(registers.count(0) / number)
+    return number * number / (2 * math.log(2) * total)
+
+
+def _sigma(share: float) -> float:
+    """Correct for registers that are still 0; never called with all of them so, since then the count is exact."""
+    power, weight, total = share, 1.0, share
+    while True:
+        power *= power
+        before = total
+        total += power * weight
+        weight += weight
+        if total == before:
+            return total
+
+
+def _tau(share: float) -> float:
+    """Correct for registers that are full."""
+    if share in {0.0, 1.0}:
+        return 0.0
+    weight, total = 1.0, 1 - share
+    while True:
+        share = math.sqrt(share)
+        before = total
+        weight *= 0.5
+        total -= (1 - share) ** 2 * weight
+        if total == before:
+            return total / 3

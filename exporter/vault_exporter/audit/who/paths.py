@@ -1,0 +1,107 @@
+"""Paths that the operator named, as labels: templates such as ``its-camera-ai/data/{service}/*``.
+
+Segments are parted by ``/``. ``{name}`` stands for one segment and becomes part of the label; ``*`` stands for one
+segment that does not, and as the last segment for everything that follows, one segment at least. Anything else is
+meant as it is. The first template that fits a path is its template.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+__all__ = ["Match", "PathTemplates", "TemplateError", "check"]
+
+_LONGEST_VALUE: Final = 256
+_MOST_REMEMBERED: Final = 16_384
+_PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_WHOLE: Final = "*"
+
+
+class TemplateError(ValueError):
+    """A template that cannot be used, with what to do about it."""
+
+
+class Match(NamedTuple):
+    """A template and what it makes of a path: itself with the names filled in."""
+
+    template: str
+    path: str
+
+
+class PathTemplates:
+    """The templates, the paths they made so far, and a bounded memory of which path belongs to which.
+
+    Each template makes ``max_values`` different paths; what would be one more is :attr:`OTHER`.
+    """
+
+    OTHER: Final = "other"
+    """The path of what is beyond the bound. A template that could make it is refused."""
+
+    def __init__(self, templates: Iterable[str], max_values: int) -> None:
+        self._patterns = [(template, _compile(template)) for template in templates]
+        self._max_values = max_values
+        self._values: dict[str, set[str]] = {template: set() for template, _ in self._patterns}
+        self._remembered: dict[str, Match | None] = {}
+
+    def match(self, path: str) -> Match | None:
+        """Find the template of a path, or None."""
+        try:
+            return self._remembered[path]
+        except KeyError:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            found = self._remembered[path] = self._find(path)
+            return found
+
+    def _find(self, path: str) -> Match | None:
+        for template, pattern in self._patterns:
+            if found := pattern.fullmatch(path):
+                return self._bounded(template, _filled(template, found))
+        return None
+
+    def _bounded(self, template: str, value: str) -> Match:
+        values = self._values[template]
+        if value not in values:
+            if len(values) >= self._max_values or len(value) > _LONGEST_VALUE:
+                return Match(template, self.OTHER)
+            values.add(value)
+        return Match(template, value)
+
+
+def check(template: str) -> None:
+    """Say what is wrong with a template.
+
+    Raises:
+        TemplateError: with what to do.
+    """
+    if template.startswith("/"):
+        raise TemplateError("starts with /; paths of the audit log do not")
+    if "/" not in template:
+        raise TemplateError("has no /; begin with a mount, like secret/data/{app}")
+    names: list[str] = []
+    for segment in template.split("/"):
+        if placeholder := _PLACEHOLDER.fullmatch(segment):
+            names.append(placeholder[1])
+        elif segment != _WHOLE and any(character in segment for character in "{}*"):
+            raise TemplateError(f"{segment} is no segment; write {{name}} or * for a whole one, between slashes")
+    if len(set(names)) < len(names):
+        raise TemplateError("has a {name} twice; give each its own")
+    if all(segment == _WHOLE for segment in template.split("/")):
+        raise TemplateError("fits nearly every path; begin with a mount, like secret/data/*")
+
+
+def _compile(template: str) -> re.Pattern[str]:
+    *front, last = template.split("/")
+    parts = [_segment(segment) for segment in front]
+    parts.append(r".+" if last == _WHOLE and front else _segment(last))
+    return re.compile("/".join(parts), re.DOTALL)
+
+
+def _segment(segment: str) -> str:
+    if placeholder := _PLACEHOLDER.fullmatch(segment):
+        return f"(?P<{placeholder[1]}>[^/]+)"
+    return "[^/]+" if segment == _WHOLE else re.escape(segment)
+
+
+def _filled(template: str, found: re.Match[str]) -> str:
+    return _PLACEHOLDER.sub(lambda placeholder: found[placeholder[1]], template)
