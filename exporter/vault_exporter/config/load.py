@@ -1,11 +1,9 @@
 """From a file, flags and the environment to a :class:`~vault_exporter.config.model.Config`, or every error at once."""
 
-import difflib
 import re
-import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,15 +11,13 @@ import msgspec
 from vault_exporter.config import model, values
 from vault_exporter.config.environment import Flags, target_node
 from vault_exporter.config.problems import ConfigError, Problem
+from vault_exporter.config.reader import Checks, Reader
 from vault_exporter.config.tree import Node, read_file
 from vault_exporter.vault.tls import TlsError, tls_context
 
 __all__ = ["ConfigError", "Flags", "load", "load_listen"]
 
 _LONGEST_TIMEOUT: Final = 120.0
-
-_Checks = Iterator[tuple[str, str]]
-"""Keys of a mapping, and what is wrong with them."""
 
 
 def load(path: Path | None, flags: Flags, environ: Mapping[str, str]) -> model.Config:
@@ -82,7 +78,7 @@ class _Loader:
 
     def load(self, file: Node) -> model.Config:
         targets = self._put_together(file)
-        found = _Reader(self._problems).read(_File, file)
+        found = Reader(self._problems, _READERS, _CHECKS).read(_File, file)
         config = found if isinstance(found, model.Config) else model.Config()
         self._check_names(targets)
         nothing = not targets and not config.audit.logs
@@ -197,89 +193,6 @@ def _with_defaults(target: Node, defaults: Mapping[str, Node]) -> Node:
     return Node(merged, target.place)
 
 
-class _Reader:
-    """Reads nodes as the types of :mod:`~vault_exporter.config.model`, and collects what is wrong."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self._problems = problems
-
-    def read(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
-        """Return the value, or ``_BAD`` after noting why."""
-        if reader := _READERS.get(kind):
-            return self._scalar(reader, node)
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            return self._struct(kind, node)
-        arguments = get_args(kind)
-        if get_origin(kind) is tuple:
-            return self._list(arguments[0], node)
-        if get_origin(kind) in {Union, types.UnionType}:
-            kinds = [argument for argument in arguments if argument is not types.NoneType]
-            return self.read(kinds[0], node) if len(kinds) == 1 else self._tagged(kinds, node)
-        raise TypeError(f"no reader for {kind}")
-
-    def _scalar(self, reader: Callable[[object], object], node: Node) -> object:
-        if node.value is None:
-            return self._bad(node.place, "has no value; give one, or leave the key out")
-        try:
-            return reader(node.value)
-        except ValueError as error:
-            return self._bad(node.place, str(error))
-
-    def _list(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
-        if not isinstance(node.value, list):
-            return self._bad(node.place, str(values.wrong_type("a list", node.value)))
-        items = [self.read(kind, item) for item in node.value]
-        return _BAD if _BAD in items else tuple(items)
-
-    def _tagged(self, kinds: list[type[msgspec.Struct]], node: Node) -> object:
-        """Read the one of several structs that the tag (``method``) names."""
-        by_tag = {str(kind.__struct_config__.tag): kind for kind in kinds}
-        field = str(kinds[0].__struct_config__.tag_field)
-        if not isinstance(node.value, dict):
-            return self._bad(node.place, str(values.wrong_type("a mapping", node.value)))
-        tag = node.value.get(field)
-        choice = f"one of {', '.join(by_tag)}"
-        if tag is None:
-            return self._bad(node.place, f"{field} is missing; it is {choice}")
-        if tag.value not in by_tag:
-            return self._bad(tag.place, f"not known; it is {choice}")
-        return self._struct(by_tag[str(tag.value)], node, tag=field)
-
-    def _struct(self, kind: type[msgspec.Struct], node: Node, tag: str = "") -> object:
-        if node.value is None:  # a section whose keys are all commented out
-            node = Node({}, node.place)
-        if not isinstance(node.value, dict):
-            return self._bad(node.place, str(values.wrong_type("a mapping", node.value)))
-        fields = {field.name: field for field in msgspec.structs.fields(kind)}
-        for key, member in node.value.items():
-            if key not in fields and key != tag:
-                self._unknown(key, member, (*fields, tag) if tag else tuple(fields))
-        read = {name: self.read(field.type, node.value[name]) for name, field in fields.items() if name in node.value}
-        missing = [name for name, field in fields.items() if field.required and name not in read]
-        for name in missing:
-            self._bad(node.place, f"{name} is missing")
-        if missing or _BAD in read.values():
-            return _BAD
-        made = kind(**read)
-        bad = [
-            self._bad(node.value[key].place if key in node.value else node.place, message)
-            for key, message in _CHECKS.get(kind, _nothing)(made)
-        ]
-        return _BAD if bad else made
-
-    def _unknown(self, key: str, member: Node, known: tuple[str, ...]) -> None:
-        close = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        self._bad(member.place, f"unknown key; {hint}Known here: {', '.join(sorted(known)) or 'none'}")
-
-    def _bad(self, place: str, message: str) -> object:
-        self._problems.append(Problem(place, message))
-        return _BAD
-
-
-_BAD: Final = object()
-"""Stands for a value that could not be read."""
-
 _READERS: Final[dict[object, Callable[[object], object]]] = {
     str: values.text,
     bool: values.boolean,
@@ -294,23 +207,19 @@ _READERS: Final[dict[object, Callable[[object], object]]] = {
 }
 
 
-def _nothing(_: object) -> _Checks:
-    yield from ()
-
-
-def _target(target: model.Target) -> _Checks:
+def _target(target: model.Target) -> Checks:
     if target.timeout > _LONGEST_TIMEOUT:
         yield "timeout", f"longer than {_LONGEST_TIMEOUT:g}s; a scrape must end before the next"
 
 
-def _tls(tls: model.Tls) -> _Checks:
+def _tls(tls: model.Tls) -> Checks:
     try:
         tls_context(tls)
     except TlsError as error:
         yield error.key, str(error)
 
 
-def _token(auth: model.TokenAuth) -> _Checks:
+def _token(auth: model.TokenAuth) -> Checks:
     if (auth.token is None) == (auth.token_file is None):
         yield "token", "give either token or token_file"
     if (file := auth.token_file) is not None:
@@ -323,7 +232,7 @@ def _token(auth: model.TokenAuth) -> _Checks:
             yield "token_file", f"cannot be read: {problem}"
 
 
-def _audit(audit: model.Audit) -> _Checks:
+def _audit(audit: model.Audit) -> Checks:
     seen = set()
     for log in audit.logs:
         if log.is_dir():
@@ -333,7 +242,7 @@ def _audit(audit: model.Audit) -> _Checks:
         seen.add(log)
 
 
-_CHECKS: Final[dict[type, Callable[[Any], _Checks]]] = {
+_CHECKS: Final[dict[type, Callable[[Any], Checks]]] = {
     model.Audit: _audit,
     model.Target: _target,
     model.Tls: _tls,
