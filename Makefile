@@ -33,8 +33,9 @@ format: $(VENV)/.dev ## Format the code
 bench: $(VENV)/.dev ## Measure speed, as ratios within one run
 	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench $(ARGS) || exit 1; done
 
-docs: $(VENV)/.dev ## Write docs/metrics.md anew
+docs: $(VENV)/.dev ## Write docs/metrics.md and docs/collectors.md anew
 	@$(BIN)/vault-exporter metrics --format markdown > docs/metrics.md
+	@$(BIN)/vault-exporter collectors --format markdown > docs/collectors.md
 
 dashboards: $(VENV)/.dev ## Write the dashboards' JSON anew
 	@$(BIN)/python -m dashboards.generate

@@ -7,13 +7,16 @@ A case is: what it shows, the file's text, and the lines of the error. ``@`` sta
 
 from typing import Final
 
+from vault_exporter import collectors
+
 TARGET: Final = "targets:\n  - {name: n1, address: 'https://vault-1:8200'}\n"
-TARGET_KEYS: Final = "address, auth, cluster, max_response_bytes, name, namespace, timeout, tls"
+TARGET_KEYS: Final = "address, auth, cluster, collectors, max_response_bytes, name, namespace, timeout, tls"
 NOT_AN_ADDRESS: Final = "not an http:// or https:// URL; write it like https://vault.example.com:8200"
 NOTHING: Final = (
     "nothing to monitor; set VAULT_ADDR or --address, list targets in a file and give it with --config, "
     "or follow an audit log with --audit-log"
 )
+COLLECTORS: Final = f"Collectors: {', '.join(collector.name for collector in collectors.COLLECTORS)}"
 NOT_A_DURATION: Final = "not a duration; write it with a unit, like 500ms, 5s, 1m30s"
 
 CASES: Final[list[tuple[str, str, list[str]]]] = [
@@ -48,7 +51,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         [
             (
                 "c.yml:2: defaults.adress: unknown key; "
-                "Known here: auth, cluster, max_response_bytes, namespace, timeout, tls"
+                "Known here: auth, cluster, collectors, max_response_bytes, namespace, timeout, tls"
             )
         ],
     ),
@@ -56,6 +59,41 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "a key that could be a secret is not shown",
         TARGET + "hvs.CAESIsecret: 1\n",
         ["c.yml:3: (a key): unknown key; Known here: audit, defaults, listen, targets, telemetry"],
+    ),
+    (
+        "collectors that are none",
+        "defaults:\n  collectors: {enable: [audit_device], disable: [telemetry]}\n" + TARGET,
+        [
+            f"c.yml:2: defaults.collectors.enable: audit_device is no collector; did you mean audit_devices? {COLLECTORS}",
+            "c.yml:2: defaults.collectors.disable: telemetry is no collector; switch it with telemetry.enabled",
+        ],
+    ),
+    (
+        "collectors used for what they are not",
+        TARGET.rstrip("}\n") + ", collectors: {disable: [seal, mounts], enable: [mounts], intervals: {leader: 1m}}}\n",
+        [
+            ("c.yml:2: targets[0].collectors.disable: seal cannot be disabled, since alerts depend on what it says"),
+            "c.yml:2: targets[0].collectors.disable: mounts is enabled, too; choose one",
+            (
+                "c.yml:2: targets[0].collectors.intervals: leader has none, since it tells the state of the node; "
+                "it is asked at every scrape"
+            ),
+        ],
+    ),
+    (
+        "a collector's interval without a unit, and a list of them",
+        TARGET + "defaults: {collectors: {intervals: {mounts: 60}}}\n",
+        [f"c.yml:3: defaults.collectors.intervals.mounts: {NOT_A_DURATION}"],
+    ),
+    (
+        "intervals as a list",
+        TARGET + "defaults: {collectors: {intervals: [mounts]}}\n",
+        ["c.yml:3: defaults.collectors.intervals: must be a mapping, not a list"],
+    ),
+    (
+        "a collector that needs a token, without one",
+        TARGET + "defaults: {collectors: {enable: [audit_devices]}}\n",
+        ["c.yml:3: defaults.collectors: audit_devices needs a token; give the target auth, or do not enable it"],
     ),
     ("targets as a mapping", "targets: {n1: http://v}\n", ["c.yml:1: targets: must be a list, not a mapping"]),
     ("a target as text", "targets: [http://v]\n", ["c.yml:1: targets[0]: must be a mapping, not text"]),

@@ -4,20 +4,33 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from vault_exporter.catalogue import FAMILIES, NAMES
+from vault_exporter.collectors import COLLECTORS
 from vault_exporter.demo.process import program
 from vault_exporter.metrics import EOF, Format, render
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_metrics_page_is_current() -> None:
+@pytest.mark.parametrize("page", ["metrics", "collectors"])
+def test_generated_page_is_current(page: str) -> None:
     printed = subprocess.run(
-        [program("vault-exporter"), "metrics", "--format", "markdown"], check=True, capture_output=True, timeout=30
+        [program("vault-exporter"), page, "--format", "markdown"], check=True, capture_output=True, timeout=30
     ).stdout.decode()
-    assert (ROOT / "docs" / "metrics.md").read_text() == printed, "write it anew with `make docs`"
+    assert (ROOT / "docs" / f"{page}.md").read_text() == printed, "write it anew with `make docs`"
+
+
+def test_collectors_are_printed_for_people_and_programs() -> None:
+    def printed(fmt: str) -> str:
+        return subprocess.run(
+            [program("vault-exporter"), "collectors", "--format", fmt], check=True, capture_output=True, timeout=30
+        ).stdout.decode()
+
+    assert re.findall(r'"name": "(\w+)"', printed("json")) == [collector.name for collector in COLLECTORS]
+    assert "barrier_key" in printed("table")
 
 
 def test_catalogue_is_printed_for_people_and_programs() -> None:

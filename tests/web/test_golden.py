@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.answers import answers
 from tests.web.conftest import Node, StartExporter, target
 from vault_exporter.catalogue import NAMES
-from vault_exporter.config.model import Audit
+from vault_exporter.collectors import COLLECTORS
+from vault_exporter.config.model import Audit, Collectors, Secret, TokenAuth
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 AUDIT_LOG = Path(__file__).parents[1] / "golden" / "audit.log"
 
 CHANGING = re.compile(
-    r"^(vault_clock_skew_seconds|vault_exporter_collector_duration_seconds\{.*\}|vault_exporter_probe_duration_seconds"
+    r"^(vault_clock_skew_seconds|vault_exporter_collector_duration_seconds\{.*\}"
+    r"|vault_exporter_collector_snapshot_timestamp_seconds\{.*\}|vault_exporter_probe_duration_seconds"
     r"|process_\w+|python_\w+(?:\{.*\})?) \S+$",
     re.MULTILINE,
 )
@@ -36,7 +39,10 @@ async def test_page(
     log = tmp_path / "audit.log"
     log.write_bytes(AUDIT_LOG.read_bytes())
     node.answers["sys/leader"] = (200, node.answers["sys/leader"][1])
-    client = await start_exporter(target(node), audit=Audit(logs=(log,), from_start=True))
+    node.answers |= answers("everything")
+    opt_in = tuple(collector.name for collector in COLLECTORS if not collector.default)
+    everything = target(node, auth=TokenAuth(token=Secret("hvs.1")), collectors=Collectors(enable=opt_in))
+    client = await start_exporter(everything, audit=Audit(logs=(log,), from_start=True))
 
     async def page() -> str:
         response = await client.get("/metrics", headers={"Accept": accept, "Accept-Encoding": "identity"})

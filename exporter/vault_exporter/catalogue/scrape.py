@@ -19,6 +19,13 @@ COLLECTOR_FAILURE = _gauge(
     "collector",
     "reason",
 )
+COLLECTOR_SNAPSHOT = _gauge(
+    "vault_exporter_collector_snapshot_timestamp_seconds",
+    SCRAPE,
+    "When the collector last got what it asked the node for; of collectors that ask less often than they are scraped, "
+    "and show their last good reading in between.",
+    "collector",
+)
 PROBE_DURATION = _gauge(
     "vault_exporter_probe_duration_seconds", SCRAPE, "How long the whole scrape of the target took."
 )

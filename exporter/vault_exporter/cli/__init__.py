@@ -5,13 +5,13 @@ from typing import Annotated, Final
 import typer
 
 from vault_exporter import __version__
-from vault_exporter.cli.catalogue import metrics
+from vault_exporter.cli.catalogue import collectors, metrics
 from vault_exporter.cli.demo import demo
 from vault_exporter.cli.serving import check, healthcheck, serve
 
 __all__ = ["app", "main"]
 
-_COMMANDS: Final = (serve, check, metrics, healthcheck, demo)
+_COMMANDS: Final = (serve, check, metrics, collectors, healthcheck, demo)
 """Every command, in the order of the help; a function's name is the command's."""
 
 

@@ -1,4 +1,4 @@
-"""The command that prints the catalogue of metrics."""
+"""The commands that print what the exporter knows of: metrics and collectors."""
 
 import enum
 from typing import Annotated
@@ -8,21 +8,24 @@ from rich.console import Console
 
 from vault_exporter import describe
 from vault_exporter.catalogue import FAMILIES
+from vault_exporter.collectors import COLLECTORS
+from vault_exporter.collectors import describe as describe_collectors
 
-__all__ = ["metrics"]
+__all__ = ["collectors", "metrics"]
 
 
 class CatalogueFormat(enum.StrEnum):
-    """How ``metrics`` prints the catalogue."""
+    """How the commands print."""
 
     TABLE = "table"
     MARKDOWN = "markdown"
     JSON = "json"
 
 
-def metrics(
-    fmt: Annotated[CatalogueFormat, typer.Option("--format", help="How to print.")] = CatalogueFormat.TABLE,
-) -> None:
+_Format = Annotated[CatalogueFormat, typer.Option("--format", help="How to print.")]
+
+
+def metrics(fmt: _Format = CatalogueFormat.TABLE) -> None:
     """Print every metric that the exporter publishes."""
     match fmt:
         case CatalogueFormat.TABLE:
@@ -31,3 +34,14 @@ def metrics(
             typer.echo(describe.as_markdown(FAMILIES), nl=False)
         case CatalogueFormat.JSON:
             typer.echo(describe.as_json(FAMILIES))
+
+
+def collectors(fmt: _Format = CatalogueFormat.TABLE) -> None:
+    """Print every collector: whether it runs by default, whom it asks, and what its token must be granted."""
+    match fmt:
+        case CatalogueFormat.TABLE:
+            describe_collectors.print_table(COLLECTORS, Console())
+        case CatalogueFormat.MARKDOWN:
+            typer.echo(describe_collectors.as_markdown(COLLECTORS), nl=False)
+        case CatalogueFormat.JSON:
+            typer.echo(describe_collectors.as_json(COLLECTORS))

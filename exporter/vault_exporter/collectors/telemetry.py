@@ -5,12 +5,15 @@ https://openbao.org/api-docs/system/metrics/
 """
 
 import enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from vault_exporter.collectors.collector import Grant
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.client import Answer, Client, VaultError
 
-__all__ = ["REMEDIES", "Fetched", "Status", "fetch"]
+__all__ = ["GRANT", "REMEDIES", "Fetched", "Status", "fetch"]
+
+GRANT: Final = Grant("sys/metrics")
 
 _OK = 200
 _BAD_REQUEST = 400

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from vault_exporter.config import model, values
+from vault_exporter.config.collectors import check_collectors, check_token
 from vault_exporter.config.environment import Flags, target_node
 from vault_exporter.config.problems import ConfigError, Problem
 from vault_exporter.config.reader import Checks, Reader
@@ -62,6 +63,7 @@ class _Defaults(msgspec.Struct, frozen=True):
     max_response_bytes: model.Size = 0
     tls: model.Tls = model.Tls()
     auth: model.Auth = model.NoAuth()
+    collectors: model.Collectors = model.Collectors()
 
 
 class _File(model.Config, frozen=True):
@@ -182,14 +184,15 @@ def _line(problem: Problem) -> int:
 
 
 def _with_defaults(target: Node, defaults: Mapping[str, Node]) -> Node:
-    """Fill in what a target does not say. TLS keys are filled in one by one, a login is replaced as a whole."""
+    """Fill in what a target does not say. What TLS and collectors say is filled in key by key, a login as a whole."""
     if not isinstance(target.value, dict):
         return target
     keys = {key: value for key, value in defaults.items() if key in _Defaults.__struct_fields__}
     merged = {**keys, **target.value}
-    own, shared = target.value.get("tls"), defaults.get("tls")
-    if own and shared and isinstance(own.value, dict) and isinstance(shared.value, dict):
-        merged["tls"] = Node({**shared.value, **own.value}, own.place)
+    for section in ("tls", "collectors"):
+        own, shared = target.value.get(section), defaults.get(section)
+        if own and shared and isinstance(own.value, dict) and isinstance(shared.value, dict):
+            merged[section] = Node({**shared.value, **own.value}, own.place)
     return Node(merged, target.place)
 
 
@@ -210,6 +213,7 @@ _READERS: Final[dict[object, Callable[[object], object]]] = {
 def _target(target: model.Target) -> Checks:
     if target.timeout > _LONGEST_TIMEOUT:
         yield "timeout", f"longer than {_LONGEST_TIMEOUT:g}s; a scrape must end before the next"
+    yield from check_token(target)
 
 
 def _tls(tls: model.Tls) -> Checks:
@@ -244,6 +248,7 @@ def _audit(audit: model.Audit) -> Checks:
 
 _CHECKS: Final[dict[type, Callable[[Any], Checks]]] = {
     model.Audit: _audit,
+    model.Collectors: check_collectors,
     model.Target: _target,
     model.Tls: _tls,
     model.TokenAuth: _token,

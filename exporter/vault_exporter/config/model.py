@@ -13,6 +13,7 @@ __all__ = [
     "DEFAULT_PORT",
     "Audit",
     "Auth",
+    "Collectors",
     "Config",
     "Duration",
     "Listen",
@@ -100,6 +101,16 @@ Auth = NoAuth | TokenAuth
 """How to log in, told apart by ``method``."""
 
 
+class Collectors(msgspec.Struct, frozen=True):
+    """What to change about the collectors that run by default."""
+
+    enable: tuple[str, ...] = ()
+    """Collectors that run only where they are named."""
+    disable: tuple[str, ...] = ()
+    intervals: dict[str, Duration] = {}
+    """Collector → seconds between two readings, at least; in between, the last good one is shown."""
+
+
 class Target(msgspec.Struct, frozen=True):
     """One node to scrape. ``address`` is its API's base URL without a trailing slash or ``/v1``."""
 
@@ -112,6 +123,7 @@ class Target(msgspec.Struct, frozen=True):
     max_response_bytes: Size = 16 << 20
     tls: Tls = Tls()
     auth: Auth = NoAuth()
+    collectors: Collectors = Collectors()
 
 
 class Telemetry(msgspec.Struct, frozen=True):

@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 import hvac
 import requests
 
+from vault_exporter.collectors import COLLECTORS, policy, telemetry
+
 __all__ = ["MOUNT", "PATHS", "READABLE", "Accounts", "connect", "prepare"]
 
 MOUNT: Final = "its-camera-ai"
@@ -30,9 +32,9 @@ _POLICIES: Final = {
     "its-camera-viewer": f"""
         path "{MOUNT}/data/{READABLE}" {{ capabilities = ["read"] }}
     """,
-    "vault-exporter": """
-        path "sys/metrics" { capabilities = ["read"] }
-    """,
+    "vault-exporter": "\n".join(
+        map(str, policy([telemetry.GRANT, *(grant for one in COLLECTORS if one.default for grant in one.grants)]))
+    ),
 }
 _TIMEOUT: Final = 10
 

@@ -23,7 +23,7 @@ NATIVE_NAMES: Final = (
 )
 """The names of Vault's own that every user knows, and that are on the page of a healthy node."""
 
-_COLLECTORS: Final = frozenset({*(collector.name for collector in COLLECTORS), "telemetry"})
+_COLLECTORS: Final = frozenset({*(one.name for one in COLLECTORS if not one.needs_token), "telemetry"})
 
 
 class Check(NamedTuple):

@@ -145,6 +145,11 @@ class Client:
         """Close the session and its connections."""
         await self._session.close()
 
+    @property
+    def has_token(self) -> bool:
+        """Whether a call that asks for the token would carry one at the moment."""
+        return self._tokens.current() is not None
+
     async def get(self, path: str, *, token: bool = False, max_bytes: int = SMALL_ANSWER_BYTES) -> Answer:
         """Read ``/v1/<path>`` of the node, whatever the status.
 

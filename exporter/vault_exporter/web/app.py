@@ -15,6 +15,7 @@ from prometheus_client import exposition, gc_collector, platform_collector, proc
 from vault_exporter import __version__
 from vault_exporter import catalogue as c
 from vault_exporter.audit import AuditReader
+from vault_exporter.collectors import chosen
 from vault_exporter.config.model import Config
 from vault_exporter.metrics import EOF, Format, Sample, negotiate, render
 from vault_exporter.scrape import TargetScraper
@@ -72,7 +73,7 @@ class Exporter:
 
     async def _live(self, _: web.Application) -> AsyncIterator[None]:
         for target in self._config.targets:
-            self._targets[target.name] = TargetScraper(target, self._config.telemetry)
+            self._targets[target.name] = TargetScraper(target, self._config.telemetry, chosen(target))
         reading = asyncio.create_task(self._audit.run())
         self.ready = True
         yield

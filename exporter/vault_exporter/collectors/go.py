@@ -1,0 +1,37 @@
+"""Go's ways to write durations and times, which Vault's answers are full of."""
+
+import re
+from datetime import datetime
+from typing import Final
+
+from vault_exporter.reasons import Reason
+from vault_exporter.vault.client import VaultError
+
+__all__ = ["seconds", "timestamp"]
+
+_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_ZERO_TIME_YEAR: Final = 1  # of Go's zero time, which Vault sends for "never"
+
+
+def seconds(text: float | str) -> float:
+    """Return a duration such as ``1m0.5s``, or a number of seconds, in seconds.
+
+    Raises:
+        VaultError: ``bad_reply``; it is neither.
+    """
+    if not isinstance(text, str):
+        return float(text)
+    digits = text.removeprefix("-")
+    if digits.isdigit():
+        return float(text)
+    parts = _PART.findall(digits)
+    if not parts or "".join(number + unit for number, unit in parts) != digits:
+        raise VaultError(Reason.BAD_REPLY, "a duration is not written as Go writes them")
+    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return -total if text.startswith("-") else total
+
+
+def timestamp(time: datetime | None) -> float | None:
+    """Return a time as Unix time in seconds, or None for Go's zero time."""
+    return time.timestamp() if time is not None and time.year > _ZERO_TIME_YEAR else None

@@ -1,0 +1,49 @@
+"""What must hold of ``collectors``: each name is a collector's, and is used for what it can be used for."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from vault_exporter.collectors import COLLECTORS, REQUIRED, Asked
+from vault_exporter.config.model import Collectors, NoAuth, Target
+
+__all__ = ["check_collectors", "check_token"]
+
+_BY_NAME: Final = {collector.name: collector for collector in COLLECTORS}
+_TELEMETRY: Final = "telemetry"
+
+
+def check_collectors(collectors: Collectors) -> Iterator[tuple[str, str]]:
+    """Yield keys and what is wrong with them."""
+    for key, names in (
+        ("enable", collectors.enable),
+        ("disable", collectors.disable),
+        ("intervals", collectors.intervals),
+    ):
+        yield from ((key, message) for message in _unknown(names))
+    for name in collectors.disable:
+        if name in REQUIRED:
+            yield "disable", f"{name} cannot be disabled, since alerts depend on what it says"
+        if name in collectors.enable:
+            yield "disable", f"{name} is enabled, too; choose one"
+    for name in collectors.intervals:
+        if name in _BY_NAME and _BY_NAME[name].asked is Asked.EVERY:
+            yield "intervals", f"{name} has none, since it tells the state of the node; it is asked at every scrape"
+
+
+def check_token(target: Target) -> Iterator[tuple[str, str]]:
+    """Yield the collectors that were asked for by name, and cannot run without a token."""
+    if isinstance(target.auth, NoAuth):
+        for name in target.collectors.enable:
+            if name in _BY_NAME and _BY_NAME[name].needs_token:
+                yield "collectors", f"{name} needs a token; give the target auth, or do not enable it"
+
+
+def _unknown(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        if name == _TELEMETRY:
+            yield "telemetry is no collector; switch it with telemetry.enabled"
+        elif name not in _BY_NAME:
+            close = difflib.get_close_matches(name, _BY_NAME, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            yield f"{name} is no collector; {hint}Collectors: {', '.join(_BY_NAME)}"

@@ -1,0 +1,102 @@
+"""Run the collectors of one target side by side: those that it is this node's to answer."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+
+from vault_exporter import catalogue as c
+from vault_exporter.attempt import Attempt, Attempts, outcome
+from vault_exporter.collectors import HEALTH, Asked, Collector
+from vault_exporter.metrics import Sample
+from vault_exporter.reasons import Reason
+from vault_exporter.snapshot import Snapshot
+from vault_exporter.vault.client import Client, VaultError
+
+__all__ = ["Runner"]
+
+_Reading = Iterable[Sample]
+
+
+class Runner:
+    """The collectors of one target. Make it inside a running event loop, and close it.
+
+    Kept between scrapes: the last good reading of each collector that has an interval.
+    """
+
+    def __init__(self, client: Client, collectors: Sequence[Collector], attempts: Attempts) -> None:
+        self._client = client
+        self._collectors = tuple(collectors)
+        self._attempts = attempts
+        self._snapshots = {
+            collector.name: Snapshot(collector.interval) for collector in collectors if collector.interval
+        }
+
+    async def close(self) -> None:
+        """Drop the readings under way."""
+        for snapshot in self._snapshots.values():
+            await snapshot.forget()
+
+    async def run(self, deadline: float) -> list[_Reading]:
+        """Run them all, until the deadline in the loop's time; return the samples of each."""
+        health = asyncio.create_task(self._attempts.make(HEALTH.name, _read(HEALTH, self._client), deadline))
+        attempts = await asyncio.gather(*(self._run(collector, health, deadline) for collector in self._collectors))
+        return list(map(self._samples, self._collectors, attempts))
+
+    def failed(self, reason: Reason, seconds: float) -> list[_Reading]:
+        """Return what there is to say when none of them came to an end."""
+        attempt = Attempt[_Reading](None, reason, seconds)
+        return [self._samples(collector, attempt) for collector in self._collectors]
+
+    async def _run(
+        self, collector: Collector, health: "asyncio.Task[Attempt[_Reading]]", deadline: float
+    ) -> Attempt[_Reading]:
+        if collector.name == HEALTH.name:
+            return await health
+        if collector.asked is Asked.EVERY:
+            return await self._attempts.make(collector.name, _read(collector, self._client), deadline)
+        state = await health
+        if state.result is None:  # a node that is down is asked nothing more, and logged as down once
+            return Attempt(None, state.reason, 0.0)
+        if not _is_asked(collector.asked, state.result):
+            if collector.name in self._snapshots:
+                await self._snapshots[collector.name].forget()
+            return Attempt((), None, 0.0)
+        needs = " ".join(map(str, collector.grants))
+        return await self._attempts.make(collector.name, self._ask(collector, deadline), deadline, needs=needs)
+
+    async def _ask(self, collector: Collector, deadline: float) -> _Reading:
+        if collector.needs_token and not self._client.has_token:
+            raise VaultError(Reason.PERMISSION_DENIED, "there is no token at the moment")
+        snapshot = self._snapshots.get(collector.name)
+        if snapshot is None:
+            return await _read(collector, self._client)
+        left = deadline - asyncio.get_running_loop().time()
+        await snapshot.refresh(lambda: _read(collector, self._client), left)
+        return ()
+
+    def _samples(self, collector: Collector, attempt: Attempt[_Reading]) -> Iterator[Sample]:
+        yield from collector.floor(attempt.reason) if attempt.reason else attempt.result or ()
+        snapshot = self._snapshots.get(collector.name)
+        if snapshot is not None and snapshot.taken is not None:
+            yield from snapshot.samples
+            yield c.COLLECTOR_SNAPSHOT(snapshot.taken, collector.name)
+        yield from outcome(collector.name, attempt)
+
+
+async def _read(collector: Collector, client: Client) -> _Reading:
+    # As a tuple, so that what breaks while samples are made breaks here.
+    return tuple(await collector.collect(client))
+
+
+def _is_asked(asked: Asked, health: _Reading) -> bool:
+    """Tell from what a node says of itself whether it is one of those to ask."""
+    said = {sample.family: sample.value for sample in health if not sample.labels}
+    if said.get(c.CORE_UNSEALED) != 1:
+        return False
+    secondary = said.get(c.REPLICATION_DR_SECONDARY) == 1
+    match asked:
+        case Asked.ACTIVE:
+            return said.get(c.ACTIVE) == 1 and not secondary
+        case Asked.ACTIVE_DR:
+            return said.get(c.ACTIVE) == 1
+        case _:
+            return not secondary

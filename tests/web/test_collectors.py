@@ -1,0 +1,158 @@
+"""Which collectors run, on which nodes, and what is said of those that get nothing."""
+
+import re
+
+import pytest
+
+from tests.web.conftest import HEALTH, Node, StartExporter, target
+from vault_exporter.config.model import Collectors, Secret, TokenAuth
+
+AUTH = TokenAuth(token=Secret("hvs.planted"))
+OF_THE_NODE = {"sys/health", "sys/seal-status", "sys/leader", "sys/metrics"}
+KEY_STATUS = '{"data":{"term":3,"install_time":"2026-11-24T11:31:12.5Z","encryptions":7}}'
+ROTATION = '{"data":{"enabled":true,"interval":0,"max_operations":3865470566}}'
+MOUNTS = '{"data":{"secret/":{"type":"kv","options":{"version":"2"}}}}'
+
+
+@pytest.fixture(autouse=True)
+def answers(node: Node) -> None:
+    node.answers |= {
+        "sys/key-status": (200, KEY_STATUS),
+        "sys/rotate/config": (200, ROTATION),
+        "sys/mounts": (200, MOUNTS),
+    }
+
+
+def success(page: str, collector: str) -> tuple[int | None, str]:
+    """Whether it succeeded, and the reason if not."""
+    values = re.findall(rf'^vault_exporter_collector_success\{{collector="{collector}"\}} (\d)$', page, re.MULTILINE)
+    reasons = re.findall(rf'failure_reason\{{collector="{collector}",reason="(\w+)"\}} 1$', page, re.MULTILINE)
+    return (int(values[0]) if values else None), "".join(reasons)
+
+
+async def scraped(start: StartExporter, *targets: object) -> str:
+    client = await start(*targets)
+    return await (await client.get("/probe?target=n1")).text()
+
+
+async def test_the_active_node_is_asked_for_its_cluster(node: Node, start_exporter: StartExporter) -> None:
+    page = await scraped(start_exporter, target(node, auth=AUTH))
+    assert "\nvault_barrier_key_term 3\n" in page
+    assert "\nvault_barrier_key_install_timestamp_seconds 1795519872.5\n" in page
+    assert success(page, "barrier_key") == (1, "")
+    assert node.headers["sys/key-status"]["X-Vault-Token"] == "hvs.planted"
+
+
+@pytest.mark.parametrize(
+    ("status", "health"),
+    [
+        (429, HEALTH.replace('"standby":false', '"standby":true')),
+        (473, HEALTH.replace('"performance_standby":false', '"performance_standby":true')),
+        (472, HEALTH.replace('"replication_dr_mode":"disabled"', '"replication_dr_mode":"secondary"')),
+        (503, HEALTH.replace('"sealed":false', '"sealed":true')),
+        (501, '{"initialized":false,"sealed":true,"standby":true}'),
+    ],
+    ids=["standby", "performance standby", "DR secondary", "sealed", "not initialized"],
+)
+async def test_other_nodes_are_not_asked_and_have_not_failed(
+    node: Node, start_exporter: StartExporter, status: int, health: str
+) -> None:
+    node.answers["sys/health"] = (status, health)
+    page = await scraped(start_exporter, target(node, auth=AUTH))
+    assert success(page, "barrier_key") == success(page, "mounts") == (1, "")
+    assert "vault_barrier_key" not in page
+    assert "vault_mounts" not in page
+    assert not {"sys/key-status", "sys/mounts"} & set(node.calls)
+
+
+async def test_without_auth_they_do_not_run(node: Node, start_exporter: StartExporter) -> None:
+    page = await scraped(start_exporter, target(node))
+    assert success(page, "barrier_key") == (None, "")
+    assert set(node.calls) == OF_THE_NODE
+
+
+async def test_with_a_token_file_that_is_not_there_they_fail_and_call_nobody(
+    node: Node, start_exporter: StartExporter, tmp_path: object
+) -> None:
+    auth = TokenAuth(token_file=tmp_path / "token")  # type: ignore[operator]
+    page = await scraped(start_exporter, target(node, auth=auth))
+    assert success(page, "barrier_key") == (0, "permission_denied")
+    assert set(node.calls) == OF_THE_NODE
+
+
+async def test_a_node_that_is_down_is_asked_nothing_more(node: Node, start_exporter: StartExporter) -> None:
+    node.answers["sys/health"] = (500, '{"errors":["context deadline exceeded"]}')
+    page = await scraped(start_exporter, target(node, auth=AUTH))
+    assert success(page, "barrier_key") == (0, "http_5xx")
+    assert set(node.calls) == OF_THE_NODE
+
+
+async def test_a_refusal_names_the_path_and_what_to_grant(
+    node: Node, start_exporter: StartExporter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.answers["sys/key-status"] = (403, '{"errors":["permission denied"]}')
+    page = await scraped(start_exporter, target(node, auth=AUTH))
+    assert success(page, "barrier_key") == (0, "permission_denied")
+    assert success(page, "mounts") == (1, "")
+    log = capsys.readouterr().out
+    assert "sys/key-status: HTTP 403" in log
+    assert 'path "sys/key-status" { capabilities = ["read"] }' in log.replace("\\", "")
+    assert "planted" not in log
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (404, '{"errors":["1 error occurred:\\n\\t* unsupported path\\n\\n"]}'),
+        (405, '{"errors":["unsupported operation"]}'),
+        (404, "404 page not found"),
+        (400, '{"errors":["cannot forward local-only request"]}'),
+    ],
+)
+async def test_what_the_product_does_not_have_is_no_failure(
+    node: Node, start_exporter: StartExporter, answer: tuple[int, str]
+) -> None:
+    node.answers |= {"sys/key-status": answer, "sys/rotate/config": answer}
+    page = await scraped(start_exporter, target(node, auth=AUTH))
+    assert success(page, "barrier_key") == (1, "")
+    assert "vault_barrier_key" not in page
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [((400, '{"errors":["who knows"]}'), "http_4xx"), ((200, '{"data":{}}'), "bad_reply"), ((307, ""), "redirect")],
+)
+async def test_other_answers_are_failures(
+    node: Node, start_exporter: StartExporter, answer: tuple[int, str], reason: str
+) -> None:
+    node.answers["sys/key-status"] = answer
+    assert success(await scraped(start_exporter, target(node, auth=AUTH)), "barrier_key") == (0, reason)
+
+
+async def test_a_costly_reading_is_shown_until_the_next(node: Node, start_exporter: StartExporter) -> None:
+    client = await start_exporter(target(node, auth=AUTH))
+    first = await (await client.get("/probe?target=n1")).text()
+    again = await (await client.get("/probe?target=n1")).text()
+    assert node.calls["sys/mounts"] == 1
+    assert node.calls["sys/key-status"] == 2
+    for page in (first, again):
+        assert '\nvault_mounts{type="kv",version="",deprecation_status=""} 1\n' in page
+    taken = 'vault_exporter_collector_snapshot_timestamp_seconds{collector="mounts"}'
+    assert [line for line in again.splitlines() if line.startswith(taken)] == [
+        line for line in first.splitlines() if line.startswith(taken)
+    ]
+    # A node that is no longer active has nothing to say about it, not even something old.
+    node.answers["sys/health"] = (429, HEALTH.replace('"standby":false', '"standby":true'))
+    assert "vault_mounts" not in await (await client.get("/probe?target=n1")).text()
+
+
+async def test_collectors_are_switched_by_name(node: Node, start_exporter: StartExporter) -> None:
+    node.answers["sys/audit"] = (200, '{"data":{"file/":{"type":"file","options":{"log_raw":"true"}}}}')
+    chosen = Collectors(enable=("audit_devices",), disable=("mounts",), intervals={"barrier_key": 60.0})
+    page = await scraped(start_exporter, target(node, auth=AUTH, collectors=chosen))
+    assert '\nvault_audit_devices{type="file"} 1\n' in page
+    assert '\nvault_audit_devices{type="socket"} 0\n' in page
+    assert "\nvault_audit_devices_log_raw 1\n" in page
+    assert success(page, "mounts") == (None, "")
+    assert 'snapshot_timestamp_seconds{collector="barrier_key"}' in page
+    assert "sys/mounts" not in node.calls
