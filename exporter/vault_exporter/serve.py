@@ -45,7 +45,10 @@ async def serve(config: Config) -> None:
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, config.listen.host or None, config.listen.port).start()
+            site = web.TCPSite(
+                runner, config.listen.host or None, config.listen.port, ssl_context=exporter.guard.ssl_context
+            )
+            await site.start()
         except OSError as error:
             raise ListenError(
                 f"cannot listen on {config.listen}: {error.strerror or error}; choose another address with --listen"

@@ -26,7 +26,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         [
             (
                 "c.yml:1: targetz: unknown key; did you mean targets? "
-                "Known here: audit, defaults, listen, targets, telemetry"
+                "Known here: audit, defaults, listen, targets, telemetry, web_config_file"
             ),
         ],
     ),
@@ -58,7 +58,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     (
         "a key that could be a secret is not shown",
         TARGET + "hvs.CAESIsecret: 1\n",
-        ["c.yml:3: (a key): unknown key; Known here: audit, defaults, listen, targets, telemetry"],
+        ["c.yml:3: (a key): unknown key; Known here: audit, defaults, listen, targets, telemetry, web_config_file"],
     ),
     (
         "collectors that are none",

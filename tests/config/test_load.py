@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 import yaml
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.config.bad import CASES
+from tests.config.files import make_files
 from vault_exporter.config.load import ConfigError, Flags, load
 from vault_exporter.config.model import Audit, Config, Listen, NoAuth, Secret, Target, Telemetry, Tls, TokenAuth
 from vault_exporter.demo.process import program
@@ -22,19 +20,7 @@ from vault_exporter.demo.process import program
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("files")
-    authority, another = trustme.CA(), trustme.CA()
-    authority.cert_pem.write_to_path(directory / "ca.pem")
-    leaf = authority.issue_cert("client.example.com")
-    leaf.cert_chain_pems[0].write_to_path(directory / "client.pem")
-    leaf.private_key_pem.write_to_path(directory / "client.key")
-    another.issue_cert("client.example.com").private_key_pem.write_to_path(directory / "other.key")
-    key = serialization.load_pem_private_key(leaf.private_key_pem.bytes(), None)
-    encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"planted"))
-    (directory / "encrypted.key").write_bytes(encrypted)
-    (directory / "text").write_text("text\n")
-    (directory / "directory").mkdir()
-    return directory
+    return make_files(tmp_path_factory.mktemp("files"))
 
 
 def written(directory: Path, text: str) -> Path:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,9 +94,11 @@ async def node(aiohttp_server: AiohttpServer) -> Node:
 @pytest.fixture
 def start_exporter(aiohttp_client: AiohttpClient) -> StartExporter:
     async def start(
-        *targets: Target, telemetry: Telemetry | None = None, audit: Audit | None = None
+        *targets: Target, telemetry: Telemetry | None = None, audit: Audit | None = None, web_file: Path | None = None
     ) -> TestClient[web.Request, web.Application]:
-        config = Config(targets=targets, telemetry=telemetry or Telemetry(), audit=audit or Audit())
+        config = Config(
+            targets=targets, telemetry=telemetry or Telemetry(), audit=audit or Audit(), web_config_file=web_file
+        )
         return await aiohttp_client(Exporter(config).app)
 
     return start

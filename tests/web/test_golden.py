@@ -42,7 +42,9 @@ async def test_page(
     node.answers |= answers("everything")
     opt_in = tuple(collector.name for collector in COLLECTORS if not collector.default)
     everything = target(node, auth=TokenAuth(token=Secret("hvs.1")), collectors=Collectors(enable=opt_in))
-    client = await start_exporter(everything, audit=Audit(logs=(log,), from_start=True))
+    web_file = tmp_path / "web.yml"
+    web_file.touch()
+    client = await start_exporter(everything, audit=Audit(logs=(log,), from_start=True), web_file=web_file)
 
     async def page() -> str:
         response = await client.get("/metrics", headers={"Accept": accept, "Accept-Encoding": "identity"})

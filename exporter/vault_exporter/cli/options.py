@@ -18,6 +18,7 @@ __all__ = [
     "ListenOption",
     "NamespaceOption",
     "TokenFileOption",
+    "WebConfigOption",
     "fail",
     "flags",
     "load_config",
@@ -35,6 +36,15 @@ ListenOption = Annotated[
     str | None,
     typer.Option(
         envvar="VAULT_EXPORTER_LISTEN", metavar="[HOST]:PORT", help="Where to serve metrics.", show_default=":9410"
+    ),
+]
+WebConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--web-config-file",
+        envvar="VAULT_EXPORTER_WEB_CONFIG_FILE",
+        metavar="FILE",
+        help="TLS and users of the exporter itself, in exporter-toolkit's format.",
     ),
 ]
 AddressOption = Annotated[
@@ -60,11 +70,13 @@ def flags(
     namespace: str | None,
     audit_log: list[Path] | None,
     *,
+    web_config_file: Path | None,
     audit_from_start: bool,
 ) -> Flags:
     """Gather what was typed."""
     return Flags(
         listen=listen,
+        web_config_file=str(web_config_file) if web_config_file else None,
         address=address,
         token_file=str(token_file) if token_file else None,
         namespace=namespace,

@@ -1,7 +1,8 @@
 """The commands that run the exporter, and that look at what it would run with."""
 
 import http.client
-from typing import Annotated
+import ssl
+from typing import Annotated, Final
 
 import typer
 
@@ -15,6 +16,7 @@ from vault_exporter.cli.options import (
     ListenOption,
     NamespaceOption,
     TokenFileOption,
+    WebConfigOption,
     fail,
     flags,
     load_config,
@@ -22,6 +24,9 @@ from vault_exporter.cli.options import (
 from vault_exporter.config.load import ConfigError, Flags, load_listen
 
 __all__ = ["check", "healthcheck", "serve"]
+
+_ALIVE: Final = frozenset({200, 401, 403, 429})
+"""Answers of a living exporter: healthy, or asking who we are first."""
 
 
 def serve(
@@ -32,17 +37,26 @@ def serve(
     namespace: NamespaceOption = None,
     audit_log: AuditLogOption = None,
     *,
+    web_config_file: WebConfigOption = None,
     audit_from_start: FromStartOption = False,
     log_format: Annotated[logs.LogFormat, typer.Option(help="How log lines look.")] = logs.LogFormat.LOGFMT,
     log_level: Annotated[logs.LogLevel, typer.Option(help="Least important messages to log.")] = logs.LogLevel.INFO,
 ) -> None:
     """Serve metrics until told to stop (SIGTERM or Ctrl-C)."""
-    given = flags(listen, address, token_file, namespace, audit_log, audit_from_start=audit_from_start)
+    given = flags(
+        listen,
+        address,
+        token_file,
+        namespace,
+        audit_log,
+        web_config_file=web_config_file,
+        audit_from_start=audit_from_start,
+    )
     settings = load_config(config, given)
     logs.configure(log_format, log_level)
     try:
         server.run(settings)
-    except server.ListenError as error:
+    except (server.ListenError, ConfigError) as error:
         fail(str(error))
 
 
@@ -54,10 +68,19 @@ def check(
     namespace: NamespaceOption = None,
     audit_log: AuditLogOption = None,
     *,
+    web_config_file: WebConfigOption = None,
     audit_from_start: FromStartOption = False,
 ) -> None:
     """Check the configuration and report everything that is wrong with it; nothing is contacted."""
-    given = flags(listen, address, token_file, namespace, audit_log, audit_from_start=audit_from_start)
+    given = flags(
+        listen,
+        address,
+        token_file,
+        namespace,
+        audit_log,
+        web_config_file=web_config_file,
+        audit_from_start=audit_from_start,
+    )
     settings = load_config(config, given)
     typer.echo(
         f"The configuration is good: listen on {settings.listen}, targets: "
@@ -66,21 +89,29 @@ def check(
     )
 
 
-def healthcheck(config: ConfigOption = None, listen: ListenOption = None) -> None:
+def healthcheck(
+    config: ConfigOption = None, listen: ListenOption = None, web_config_file: WebConfigOption = None
+) -> None:
     """Ask the exporter that runs on this machine whether it is healthy; for a container's health check."""
     try:
-        where = load_listen(config, Flags(listen=listen))
+        where, web = load_listen(
+            config, Flags(listen=listen, web_config_file=str(web_config_file) if web_config_file else None)
+        )
     except ConfigError as error:
         fail(str(error))
-    connection = http.client.HTTPConnection(
-        {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(where.host, where.host),  # noqa: S104 - compared
-        where.port,
-        timeout=3,
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(where.host, where.host)  # noqa: S104 - compared
+    connection = (
+        # It asks itself whether it lives, which is no secret.
+        http.client.HTTPSConnection(host, where.port, timeout=3, context=ssl._create_unverified_context())  # noqa: S323, SLF001
+        if web.tls_server_config
+        else http.client.HTTPConnection(host, where.port, timeout=3)
     )
     try:
         connection.request("GET", "/-/healthy")
         status = connection.getresponse().status
     except OSError as error:
+        if isinstance(error, ssl.SSLError) and web.knows_clients:
+            return  # it lives, and wants a client certificate
         fail(f"vault-exporter does not answer on {where}: {error.strerror or error}")
-    if status != http.client.OK:
+    if status not in _ALIVE:
         fail(f"vault-exporter answers HTTP {status} on {where}")

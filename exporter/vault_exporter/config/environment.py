@@ -31,6 +31,7 @@ class Flags(msgspec.Struct, frozen=True):
     """What was given on the command line, as it was typed."""
 
     listen: str | None = None
+    web_config_file: str | None = None
     address: str | None = None
     token_file: str | None = None
     namespace: str | None = None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -11,12 +11,16 @@ import msgspec
 from vault_exporter.config import model, values
 from vault_exporter.config.collectors import check_collectors, check_token
 from vault_exporter.config.environment import Flags, target_node
+from vault_exporter.config.load_web import load_web
 from vault_exporter.config.problems import ConfigError, Problem
 from vault_exporter.config.reader import Checks, Reader
 from vault_exporter.config.tree import Node, read_file
+from vault_exporter.config.web import Web
 from vault_exporter.vault.tls import TlsError, tls_context
 
 __all__ = ["ConfigError", "Flags", "load", "load_listen"]
+
+T = TypeVar("T")
 
 _LONGEST_TIMEOUT: Final = 120.0
 
@@ -39,19 +43,27 @@ def load(path: Path | None, flags: Flags, environ: Mapping[str, str]) -> model.C
     return _Loader(flags, environ).load(file)
 
 
-def load_listen(path: Path | None, flags: Flags) -> model.Listen:
-    """Read only where the exporter listens; the rest may be changing under one that runs.
+def load_listen(path: Path | None, flags: Flags) -> tuple[model.Listen, Web]:
+    """Read only where and how the exporter listens; the rest may be changing under one that runs.
 
     Raises:
-        ConfigError: the file cannot be read, or the address is none.
+        ConfigError: a file cannot be read, or the address is none.
     """
     file = read_file(path) if path else Node({}, "command line")
     keys = file.value if isinstance(file.value, dict) else {}
     node = Node(flags.listen, "--listen") if flags.listen is not None else keys.get("listen")
+    web = Node(flags.web_config_file, "") if flags.web_config_file is not None else keys.get("web_config_file")
+    return (
+        _value(values.listen, node) if node else model.Listen(),
+        load_web(_value(values.path, web)) if web else Web(),
+    )
+
+
+def _value(reader: Callable[[object], T], node: Node) -> T:
     try:
-        return values.listen(node.value) if node else model.Listen()
+        return reader(node.value)
     except ValueError as error:
-        raise ConfigError((Problem(node.place if node else "", str(error)),)) from None
+        raise ConfigError((Problem(node.place, str(error)),)) from None
 
 
 class _Defaults(msgspec.Struct, frozen=True):
@@ -83,6 +95,7 @@ class _Loader:
         found = Reader(self._problems, _READERS, _CHECKS).read(_File, file)
         config = found if isinstance(found, model.Config) else model.Config()
         self._check_names(targets)
+        self._check_web(file)
         nothing = not targets and not config.audit.logs
         if nothing and not self._problems:
             self._problem(
@@ -92,7 +105,7 @@ class _Loader:
             )
         if self._problems:
             raise ConfigError(tuple(sorted(dict.fromkeys(self._problems), key=_line)))
-        return model.Config(config.listen, config.targets, config.telemetry, config.audit)
+        return model.Config(config.listen, config.web_config_file, config.targets, config.telemetry, config.audit)
 
     def _put_together(self, file: Node) -> list[Node]:
         """Put flags, environment and defaults into the file's tree; return the targets in it."""
@@ -101,6 +114,8 @@ class _Loader:
             return []  # the reader says what it should be
         if self._flags.listen is not None:
             keys["listen"] = Node(self._flags.listen, "--listen")
+        if self._flags.web_config_file is not None:
+            keys["web_config_file"] = Node(self._flags.web_config_file, "--web-config-file")
         self._add_audit(keys)
         listed = keys.get("targets")
         if listed is None:
@@ -165,6 +180,15 @@ class _Loader:
                 self._problem(name.place, f"another target has this name ({seen[name.value]}); names must differ")
             else:
                 seen[name.value] = name.place
+
+    def _check_web(self, file: Node) -> None:
+        """Check the file that it names, also where the rest is not good."""
+        web = file.value.get("web_config_file") if isinstance(file.value, dict) else None
+        if web is not None and _good(values.path, web.value):
+            try:
+                load_web(values.path(web.value))
+            except ConfigError as error:
+                self._problems += error.problems
 
     def _check_tls_is_used(self, targets: Iterable[Node]) -> None:
         for target in targets:

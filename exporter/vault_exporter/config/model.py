@@ -151,6 +151,8 @@ class Config(msgspec.Struct, frozen=True):
     """Everything the exporter is told."""
 
     listen: Listen = Listen()
+    web_config_file: Path | None = None
+    """Who may ask, and over what; see :mod:`vault_exporter.config.web`."""
     targets: tuple[Target, ...] = ()
     telemetry: Telemetry = Telemetry()
     audit: Audit = Audit()

@@ -20,6 +20,7 @@ from vault_exporter.config.model import Config
 from vault_exporter.metrics import EOF, Format, Sample, negotiate, render
 from vault_exporter.scrape import TargetScraper
 from vault_exporter.web import page
+from vault_exporter.web.security import Guard
 
 __all__ = ["Exporter", "deadline"]
 
@@ -63,7 +64,8 @@ class Exporter:
         process_collector.ProcessCollector(registry=self._own)
         platform_collector.PlatformCollector(registry=self._own)
         gc_collector.GCCollector(registry=self._own)
-        self.app = web.Application()
+        self.guard = Guard(config.web_config_file)
+        self.app = web.Application(middlewares=[self.guard.middleware])
         self.app.cleanup_ctx.append(self._live)
         self.app.router.add_get("/", self._landing)
         self.app.router.add_get("/metrics", self._metrics)
@@ -126,6 +128,7 @@ class Exporter:
     def _samples(self) -> Iterator[Sample]:
         yield c.BUILD_INFO(1, __version__, platform.python_version())
         yield c.TARGETS(len(self._targets))
+        yield from self.guard.samples()
 
     def _process(self, fmt: Format) -> bytes:
         encode, _ = exposition.choose_encoder(fmt.value)

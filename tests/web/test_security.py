@@ -1,0 +1,214 @@
+"""Who gets an answer, over real connections: users, certificates, limits, and a file that changes meanwhile."""
+
+import asyncio
+import base64
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import bcrypt
+import pytest
+import trustme
+from aiohttp.test_utils import TestServer
+
+from vault_exporter.config.model import Config
+from vault_exporter.demo.process import Service, free_port, program, wait_until
+from vault_exporter.web.app import Exporter
+
+PASSWORD = "planted-password"
+PATHS = ["/", "/metrics", "/probe", "/-/healthy", "/-/ready", "/nothing"]
+
+
+def login(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+PROMETHEUS = login("prometheus", PASSWORD)
+
+Start = Callable[[str], Awaitable[TestServer]]
+
+
+def hashed(password: str = PASSWORD) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+
+
+USERS = f'basic_auth_users: {{prometheus: "{hashed()}"}}\n'
+
+
+@pytest.fixture
+async def start(tmp_path: Path, aiohttp_server: Callable[..., Awaitable[TestServer]]) -> Start:
+    async def start(text: str) -> TestServer:
+        path = tmp_path / "web.yml"
+        path.write_text(text)
+        exporter = Exporter(Config(web_config_file=path))
+        return await aiohttp_server(exporter.app, ssl=exporter.guard.ssl_context)
+
+    return start
+
+
+def write_anew(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+async def ask(
+    server: TestServer, path: str = "/-/healthy", auth: str = "", tls: ssl.SSLContext | None = None
+) -> tuple[int, str, dict[str, str]]:
+    scheme = "https" if tls else "http"
+    connector = aiohttp.TCPConnector(ssl=tls or True)
+    headers = {"Authorization": auth} if auth else {}
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.get(f"{scheme}://localhost:{server.port}{path}", headers=headers) as response,
+    ):
+        return response.status, await response.text(), dict(response.headers)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_nobody_gets_in_without_a_password(start: Start, path: str) -> None:
+    status, text, headers = await ask(await start(USERS), path)
+    assert (status, text) == (401, "Unauthorized\n")
+    assert headers["WWW-Authenticate"] == 'Basic realm="vault-exporter"'
+
+
+async def test_the_right_password_gets_in_and_is_counted_as_no_refusal(start: Start) -> None:
+    server = await start(USERS)
+    assert (await ask(server))[0] == 401
+    for _ in range(2):
+        status, page, _ = await ask(server, "/metrics", PROMETHEUS)
+        assert status == 200
+    assert '\nvault_exporter_web_refused_requests_total{reason="credentials"} 1\n' in page
+    assert '\nvault_exporter_web_refused_requests_total{reason="rate_limit"} 0\n' in page
+    assert PASSWORD not in page
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        login("prometheus", "wrong"),
+        login("prometheus", ""),
+        login("somebody", PASSWORD),
+        login("", PASSWORD),
+        login("prometheus", "\0" + PASSWORD),
+        login("prometheus", "x" * 4000),
+    ],
+)
+async def test_wrong_ones_do_not(start: Start, auth: str) -> None:
+    server = await start(USERS)
+    await ask(server, auth=PROMETHEUS)
+    assert (await ask(server, auth=auth))[0] == 401
+
+
+@pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Basic cHJvbQ==", "Bearer x", "Basic /w==", "Basic /zo6"])
+async def test_what_is_no_login_is_refused(start: Start, header: str) -> None:
+    server = await start(USERS)
+    async with aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{server.port}/"
+        async with session.get(url, headers={"Authorization": header}) as response:
+            assert response.status == 401
+
+
+async def test_many_logins_at_once_end(start: Start) -> None:
+    server = await start(USERS)
+    answers = await asyncio.gather(*(ask(server, auth=login("prometheus", str(n))) for n in range(80)))
+    assert {status for status, _, _ in answers} <= {401, 503}
+    assert (await ask(server, auth=PROMETHEUS))[0] == 200
+
+
+async def test_the_file_is_read_again_and_a_wrong_one_is_not_used(start: Start, tmp_path: Path) -> None:
+    server = await start(USERS)
+    assert (await ask(server, auth=PROMETHEUS))[0] == 200
+    write_anew(tmp_path / "web.yml", USERS.replace("prometheus", "somebody"))
+    assert (await ask(server, auth=PROMETHEUS))[0] == 401
+    write_anew(tmp_path / "web.yml", "basic_auth_users: {prometheus: planted}\n")
+    assert (await ask(server))[0] == 401
+    assert (await ask(server, auth=login("somebody", PASSWORD)))[0] == 200
+    (tmp_path / "web.yml").unlink()
+    assert (await ask(server))[0] == 401
+
+
+async def test_the_rate_is_limited(start: Start) -> None:
+    server = await start("rate_limit: {interval: 1h, burst: 2}\n")
+    assert [(await ask(server))[0] for _ in range(4)] == [200, 200, 429, 429]
+
+
+async def test_headers_are_added_to_every_answer(start: Start) -> None:
+    server = await start("http_server_config: {headers: {X-Frame-Options: deny, X-Content-Type-Options: nosniff}}\n")
+    for path in PATHS:
+        _, _, headers = await ask(server, path)
+        assert headers["X-Frame-Options"] == "deny"
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def issue(authority: trustme.CA, directory: Path, *names: str) -> ssl.SSLContext:
+    """Write a server's certificate, and return the context of a client that trusts it and has one of these names."""
+    authority.cert_pem.write_to_path(directory / "ca.pem")
+    certificate = authority.issue_cert("localhost")
+    certificate.cert_chain_pems[0].write_to_path(directory / "server.pem")
+    certificate.private_key_pem.write_to_path(directory / "server.key")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    if names:
+        authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+TLS = "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n"
+CLIENTS = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n"
+
+
+async def test_tls(start: Start, tmp_path: Path, authority: trustme.CA) -> None:
+    client = issue(authority, tmp_path)
+    server = await start(TLS)
+    assert (await ask(server, tls=client))[0] == 200
+    with pytest.raises(aiohttp.ClientError):
+        await ask(server)
+
+
+async def test_a_new_certificate_is_used_at_once(start: Start, tmp_path: Path, authority: trustme.CA) -> None:
+    issue(authority, tmp_path)
+    server = await start(TLS)
+    another = issue(trustme.CA(), tmp_path)
+    assert (await ask(server, tls=another))[0] == 200
+
+
+async def test_client_certificates(start: Start, tmp_path: Path, authority: trustme.CA) -> None:
+    client = issue(authority, tmp_path, "prometheus.example.com")
+    server = await start(TLS + CLIENTS)
+    assert (await ask(server, tls=client))[0] == 200
+    stranger = ssl.create_default_context()
+    authority.configure_trust(stranger)
+    with pytest.raises((aiohttp.ClientError, ConnectionResetError)):
+        await ask(server, tls=stranger)
+    trustme.CA().issue_cert("prometheus.example.com").configure_cert(stranger)
+    with pytest.raises((aiohttp.ClientError, ConnectionResetError)):
+        await ask(server, tls=stranger)
+
+
+async def test_names_of_client_certificates(start: Start, tmp_path: Path, authority: trustme.CA) -> None:
+    client = issue(authority, tmp_path, "prometheus.example.com")
+    server = await start(f"{TLS}{CLIENTS}  client_allowed_sans: [prometheus.example.com]\n")
+    assert (await ask(server, tls=client))[0] == 200
+    other = issue(authority, tmp_path, "other.example.com")
+    assert (await ask(server, tls=other))[0] == 403
+
+
+def test_the_command_serves_with_it_and_checks_its_own_health(tmp_path: Path, authority: trustme.CA) -> None:
+    issue(authority, tmp_path)
+    path = tmp_path / "web.yml"
+    path.write_text(TLS + USERS)
+    listen = f"127.0.0.1:{free_port()}"
+    environment = {"VAULT_EXPORTER_WEB_CONFIG_FILE": str(path), "VAULT_EXPORTER_LISTEN": listen}
+    command: list[str | Path] = [program("vault-exporter"), "serve", "--address", "http://127.0.0.1:1"]
+    with Service("exporter", command, log=tmp_path / "log", env=environment) as exporter:
+        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=20)
+        health = Service("health", [program("vault-exporter"), "healthcheck"], log=tmp_path / "h", env=environment)
+        wait_until(lambda: health.returncode is not None, timeout=20, what="an answer")
+        assert health.returncode == 0, health.tail()
+        assert PASSWORD not in exporter.tail(1000)
