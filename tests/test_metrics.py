@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from vault_exporter.metrics import EOF, Family, Format, negotiate, render
+from vault_exporter.metrics import EOF, Distribution, Exemplar, Family, Format, negotiate, render
 
 GAUGE = Family("disk_free_bytes", "gauge", 'Free "space"\non \\ disks.', "test", ("disk", "path"))
 COUNTER = Family("writes_total", "counter", "Writes.", "test")
@@ -108,3 +108,48 @@ def test_a_mangled_byte_in_a_label_does_not_lose_the_page() -> None:
 )
 def test_negotiation(accept: str | None, expected: Format) -> None:
     assert negotiate(accept) is expected
+
+
+HISTOGRAM = Family("wait_seconds", "histogram", "Waits.", "test", ("disk",), (0.5, 1, 10))
+WAITS = Distribution((1, 2, 0, 1), 20.25, (None, Exemplar((("request_id", "a-1"),), 0.7, 1795519873.5), None, None))
+
+
+def test_a_histogram_in_text_format() -> None:
+    assert render([HISTOGRAM(WAITS, "a")], Format.TEXT).decode() == (
+        "# HELP wait_seconds Waits.\n"
+        "# TYPE wait_seconds histogram\n"
+        'wait_seconds_bucket{disk="a",le="0.5"} 1\n'
+        'wait_seconds_bucket{disk="a",le="1.0"} 3\n'
+        'wait_seconds_bucket{disk="a",le="10.0"} 3\n'
+        'wait_seconds_bucket{disk="a",le="+Inf"} 4\n'
+        'wait_seconds_count{disk="a"} 4\n'
+        'wait_seconds_sum{disk="a"} 20.25\n'
+    )
+
+
+def test_a_histogram_in_openmetrics_has_exemplars() -> None:
+    page = render([HISTOGRAM(WAITS, "a")], Format.OPENMETRICS).decode()
+    assert 'wait_seconds_bucket{disk="a",le="1.0"} 3 # {request_id="a-1"} 0.7 1795519873.500\n' in page
+    (family,) = parse_openmetrics(page + EOF.decode())
+    assert family.type == "histogram"
+    assert [sample.value for sample in family.samples] == [1, 3, 3, 4, 4, 20.25]
+    (exemplar,) = [sample.exemplar for sample in family.samples if sample.exemplar]
+    assert (exemplar.labels, exemplar.value, float(exemplar.timestamp)) == ({"request_id": "a-1"}, 0.7, 1795519873.5)
+
+
+def test_both_formats_have_the_same_series() -> None:
+    pages = [render([HISTOGRAM(WAITS, "a"), HISTOGRAM(WAITS, "b")], fmt).decode() for fmt in Format]
+    series = [[line.split(" ")[0] for line in page.splitlines() if not line.startswith("#")] for page in pages]
+    assert series[0] == series[1]
+
+
+def test_an_exemplar_that_is_too_long_is_left_out() -> None:
+    long = Distribution((1, 0, 0, 0), 0.1, (Exemplar((("request_id", "x" * 119),), 0.1, 1.0), None, None, None))
+    assert " # {" not in render([HISTOGRAM(long, "a")], Format.OPENMETRICS).decode()
+
+
+def test_a_value_is_of_its_family_s_type() -> None:
+    with pytest.raises(ValueError, match="wait_seconds is a histogram, got int"):
+        HISTOGRAM(1, "a")
+    with pytest.raises(ValueError, match="writes_total is a counter, got Distribution"):
+        COUNTER(WAITS)

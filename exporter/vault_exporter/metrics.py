@@ -8,16 +8,20 @@ https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.
 
 import enum
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Final, Literal, NamedTuple
 
 from prometheus_client.exposition import choose_encoder
 
-__all__ = ["EOF", "Family", "Format", "Sample", "negotiate", "render"]
+__all__ = ["EOF", "Distribution", "Exemplar", "Family", "Format", "Sample", "negotiate", "render"]
 
-MetricType = Literal["counter", "gauge"]
+MetricType = Literal["counter", "gauge", "histogram"]
+
+_LONGEST_EXEMPLAR: Final = 128
+"""Characters of an exemplar's names and values, by OpenMetrics."""
 
 EOF: Final = b"# EOF\n"
 """What ends an OpenMetrics page; text 0.0.4 has no end mark."""
@@ -43,16 +47,49 @@ class Family:
     help: str
     source: str
     labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    """Upper bounds of a histogram's buckets, ascending, without ``+Inf``."""
 
-    def __call__(self, value: float, *labels: str) -> "Sample":
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The names of its series."""
+        if self.type == "histogram":
+            return (f"{self.name}_bucket", f"{self.name}_count", f"{self.name}_sum")
+        return (self.name,)
+
+    def __call__(self, value: "float | Distribution", *labels: str) -> "Sample":
         """Make a sample, with label values in the order of ``labels``.
 
         Raises:
-            ValueError: the number of label values is not the family's.
+            ValueError: the number of label values is not the family's, or its value is not of the family's type.
         """
         if len(labels) != len(self.labels):
             raise ValueError(f"{self.name} has labels {self.labels}, got {labels}")
+        if isinstance(value, Distribution) != (self.type == "histogram"):
+            raise ValueError(f"{self.name} is a {self.type}, got {type(value).__name__}")
+        if isinstance(value, Distribution):
+            return Sample(self, labels, sum(value.counts), value)
         return Sample(self, labels, value)
+
+
+class Exemplar(NamedTuple):
+    """One observation of a bucket: where to look for an example of it. OpenMetrics only."""
+
+    labels: tuple[tuple[str, str], ...]
+    """Names and values, together at most 128 characters, or the exemplar is left out."""
+    value: float
+    timestamp: float
+    """Seconds since the epoch."""
+
+
+class Distribution(NamedTuple):
+    """A histogram's value."""
+
+    counts: tuple[int, ...]
+    """Observations in each bucket by itself, not cumulated; the last is that of ``+Inf``."""
+    sum: float
+    exemplars: tuple[Exemplar | None, ...] = ()
+    """One for each bucket, or none at all."""
 
 
 class Sample(NamedTuple):
@@ -61,6 +98,8 @@ class Sample(NamedTuple):
     family: Family
     labels: tuple[str, ...]
     value: float
+    """Of a histogram: how many observations."""
+    distribution: Distribution | None = None
 
 
 def negotiate(accept: str | None) -> Format:
@@ -72,11 +111,14 @@ def negotiate(accept: str | None) -> Format:
 def render(samples: Iterable[Sample], fmt: Format) -> bytes:
     """Render samples grouped by family, in the order in which families first appear; without ``# EOF``."""
     grouped: dict[str, list[str]] = {}
-    for family, labels, value in samples:
+    for family, labels, value, distribution in samples:
         lines = grouped.get(family.name)
         if lines is None:
             lines = grouped[family.name] = [_header(family, fmt)]
-        lines.append(f"{family.name}{_label_text(family.labels, labels)} {_number(value)}\n")
+        if distribution is not None:
+            lines += _histogram(family, labels, distribution, fmt)
+        else:
+            lines.append(f"{family.name}{_label_text(family.labels, labels)} {_number(value)}\n")
     return "".join("".join(lines) for lines in grouped.values()).encode()
 
 
@@ -90,12 +132,48 @@ def _header(family: Family, fmt: Format) -> str:
     return f"# HELP {name} {text}\n# TYPE {name} {family.type}\n"
 
 
+def _histogram(family: Family, labels: tuple[str, ...], value: Distribution, fmt: Format) -> Iterator[str]:
+    *buckets, total, sum_of_all = _histogram_text(family, labels)
+    exemplars = value.exemplars if fmt is Format.OPENMETRICS else ()
+    count = 0
+    for text, own, exemplar in zip_longest(buckets, value.counts, exemplars):
+        count += own
+        yield f"{text}{count}{_exemplar(exemplar) if exemplar else ''}\n"
+    yield f"{total}{count}\n"
+    yield f"{sum_of_all}{_number(value.sum)}\n"
+
+
+@lru_cache(maxsize=4096)
+def _histogram_text(family: Family, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """What stands before the values: of every bucket, of the count, of the sum."""
+    names = (*family.labels, "le")
+    # Bounds as floats in both formats: Prometheus would take le="1" and le="1.0" for two buckets.
+    bounds = (*(repr(float(bound)) for bound in family.buckets), "+Inf")
+    own = _label_text(family.labels, labels)
+    return (
+        *(f"{family.name}_bucket{_label_text(names, (*labels, bound))} " for bound in bounds),
+        f"{family.name}_count{own} ",
+        f"{family.name}_sum{own} ",
+    )
+
+
+def _exemplar(exemplar: Exemplar) -> str:
+    if sum(len(name) + len(value) for name, value in exemplar.labels) > _LONGEST_EXEMPLAR:
+        return ""
+    names, values = zip(*exemplar.labels, strict=True) if exemplar.labels else ((), ())
+    text = _pairs(names, values)  # not cached: it is another one each time
+    return f" # {{{text}}} {_number(exemplar.value)} {exemplar.timestamp:.3f}"
+
+
 @lru_cache(maxsize=16384)
 def _label_text(names: tuple[str, ...], values: tuple[str, ...]) -> str:
     if not names:
         return ""
-    pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in zip(names, values, strict=True))
-    return f"{{{pairs}}}"
+    return f"{{{_pairs(names, values)}}}"
+
+
+def _pairs(names: tuple[str, ...], values: tuple[str, ...]) -> str:
+    return ",".join(f'{name}="{_escape(value)}"' for name, value in zip(names, values, strict=True))
 
 
 def _escape(value: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.lab.answers import answers
 from tests.web.conftest import Node, StartExporter, target
-from vault_exporter.catalogue import NAMES
+from vault_exporter.catalogue import SERIES
 from vault_exporter.collectors import COLLECTORS
 from vault_exporter.config.model import Audit, Collectors, Secret, TokenAuth
 
@@ -59,7 +59,7 @@ async def test_page(
     failing = [line for line in (await page()).splitlines() if "collector_failure_reason" in line]
 
     seen = healthy + "\n## and while a collector fails\n" + "\n".join(failing) + "\n"
-    assert {line.split("{")[0].split(" ")[0] for line in seen.splitlines()} >= NAMES
+    assert {line.split("{")[0].split(" ")[0] for line in seen.splitlines()} >= SERIES
 
     golden = GOLDEN / name
     if request.config.getoption("--update-golden"):

@@ -2,27 +2,37 @@
 
 Vault writes the fields in alphabetical order and OpenBao in the order of its structs, every field may be absent, and
 a device may put a prefix before the JSON. The schema: https://developer.hashicorp.com/vault/docs/audit/schema and
-https://openbao.org/docs/audit/. Error texts: those of OpenBao 2.7.2, recorded in ``tests/data/audit``, and of
-``sdk/logical/errors.go`` in both projects.
+https://openbao.org/docs/audit/.
+
+There are two depths. :class:`Entry` has what every entry is counted by and is decoded for each line, so each of its
+fields is paid for hundreds of thousands of times a second. :class:`Detail` has the rest and is decoded for the few
+lines that need it, or for all where an observer looks at every entry. Searching a line for a text costs more than
+decoding a field of it.
 """
 
 import enum
 from datetime import datetime
-from functools import lru_cache
-from typing import Annotated, Final, Literal
+from functools import cache
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 __all__ = [
+    "UNREADABLE",
+    "Auth",
+    "Detail",
+    "DetailAuth",
+    "DetailRequest",
     "Entry",
-    "ErrorClass",
+    "Namespace",
     "Reject",
     "Request",
     "Response",
     "decode",
-    "error_class",
+    "detail",
+    "quick",
+    "quick_detail",
     "resynchronise",
-    "timestamp",
 ]
 
 
@@ -39,134 +49,144 @@ class Reject(enum.StrEnum):
     """The file ended, for good, before the line did."""
 
 
-class ErrorClass(enum.StrEnum):
-    """What kind of error a request ended with: the value of the ``class`` label.
+_Short = Annotated[str, msgspec.Meta(max_length=64)]
+_Label = Annotated[str, msgspec.Meta(max_length=256)]
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
-    The error's text holds paths, names and addresses, so it is never published; this is.
-    """
 
-    PERMISSION_DENIED = "permission_denied"
-    """A valid token whose policies do not allow it, or a login refused for a locked user."""
-    INVALID_TOKEN = "invalid_token"  # noqa: S105 - a class of error, not a secret
-    """No token, an unknown, expired or revoked one, or a wrapping token that is used up."""
-    INVALID_PATH = "invalid_path"
-    """Nothing is mounted there, or the mount has no such path."""
-    INVALID_REQUEST = "invalid_request"
-    """Vault did not accept what was asked: parameters, operation, or credentials of a login."""
-    RATE_LIMITED = "rate_limited"
-    """A rate limit or lease count quota. Vault logs these only with ``enable_rate_limit_audit_logging``."""
-    SEALED = "sealed"
-    """The node is sealed, or was while it worked on the request."""
-    READ_ONLY_STANDBY = "read_only_standby"
-    """A write tried on a standby, which logs it and passes it on to the active node."""
-    INTERNAL = "internal"
-    """Vault could not do it: mostly its storage failed."""
-    OTHER = "other"
-    """A text that is none of the above."""
+class Namespace(msgspec.Struct, frozen=True, gc=False):
+    """Where the mount is; the root namespace has no path."""
+
+    path: _Label = ""
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
     """What was asked; an empty string is a field that the entry does not have."""
 
-    operation: str = ""
-    mount_type: str = ""
-    mount_point: str = ""
+    id: _Short = ""
+    operation: _Short = ""
+    mount_type: _Label = ""
+    mount_point: _Label = ""
+    namespace: Namespace | None = None
+    path: str = ""
+
+
+class Auth(msgspec.Struct, frozen=True, gc=False):
+    """Who asked. The token is hashed, unless the device writes it as it is."""
+
+    client_token: str = ""
+    policies: msgspec.Raw = msgspec.Raw()
+    """The JSON list: the same few lists come again and again, so what they mean is looked up by their bytes."""
+
+
+class NewAuth(msgspec.Struct, frozen=True, gc=False):
+    """The token that a login, a token's creation or its renewal gave."""
+
+    client_token: str = ""
+    """Hashed, unless the device writes it as it is; empty where a second factor is still to come."""
+    token_type: str = ""
+    policies: msgspec.Raw = msgspec.Raw()
+    token_ttl: float = 0
+    """Seconds; 0 is a token that does not expire."""
+
+
+class Lease(msgspec.Struct, frozen=True, gc=False):
+    """What a secret is leased as."""
+
+    lease_id: str = ""
+
+
+class WrapInfo(msgspec.Struct, frozen=True, gc=False):
+    """That the response is wrapped."""
+
+    wrapped_accessor: str = ""
+    """Of the token that is in the wrapped response, if one is."""
+
+
+class ErrorBody(msgspec.Struct, frozen=True, gc=False):
+    """The data of a response, as far as it may be an error; the error's text is hashed."""
+
+    error: str | None = None
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
-    """What was answered; ``data`` is left undecoded, since it may be large and is mostly of no interest."""
+    """What was answered."""
 
-    data: msgspec.Raw = msgspec.Raw()
+    auth: NewAuth | None = None
+    secret: Lease | None = None
+    wrap_info: WrapInfo | None = None
+    data: ErrorBody | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One audit entry. ``auth`` is left undecoded: it says who asked, and only errors need it."""
+    """One audit entry, as far as every entry is looked at."""
 
     type: Literal["request", "response"]
-    time: str = ""
+    time: _Moment | None = None
+    """To the microsecond; None where the entry states none."""
     request: Request | None = None
     response: Response | None = None
-    auth: msgspec.Raw = msgspec.Raw()
+    auth: Auth | None = None
     error: str = ""
 
 
-class _Auth(msgspec.Struct, gc=False):
-    """Whether a token was found: Vault then names it, or at least what its policies said."""
+class DetailRequest(Request, frozen=True, gc=False):
+    """What was asked, and from where."""
 
-    client_token: msgspec.Raw = msgspec.Raw()
+    mount_class: str = ""
+    client_id: str = ""
+    remote_address: str = ""
+
+
+class DetailAuth(Auth, frozen=True, gc=False):
+    """Who asked, by name."""
+
+    display_name: str = ""
+    entity_id: str = ""
+    token_type: str = ""
     policy_results: msgspec.Raw = msgspec.Raw()
 
 
-class _ErrorBody(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """The data of a response that is an error: this one field. Vault tells an error from a secret just so."""
+class Detail(Entry, frozen=True, gc=False):
+    """One audit entry with all fields that are ever looked at."""
 
-    error: msgspec.Raw
+    request: DetailRequest | None = None
+    auth: DetailAuth | None = None
 
 
-_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+class _Lenient(msgspec.Struct, frozen=True, gc=False):
+    """What makes an object an entry; for the rest, wrong types and lengths are seen to field by field."""
+
+    type: Literal["request", "response"]
+
+
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""All that decoding raises."""
 
 _ENTRY: Final = msgspec.json.Decoder(Entry)
+_DETAIL: Final = msgspec.json.Decoder(Detail)
+_LENIENT: Final = msgspec.json.Decoder(_Lenient)
 _ANY: Final = msgspec.json.Decoder(msgspec.Raw)
-_AUTH: Final = msgspec.json.Decoder(_Auth | None)
-_ERROR_BODY: Final = msgspec.json.Decoder(_ErrorBody)
-_ERROR_BODY_START: Final = b'{"error":'
 
 _STARTS: Final = (b'{"time":"', b'{"auth":{', b'{"request":{')
 """How entries start: OpenBao's, and Vault's with and without ``auth``."""
 _RESYNCHRONISATIONS: Final = 8
 """How many times to look for an entry within a broken line."""
 
-_PATTERNS: Final = (
-    # In this order: a text may name what failed and then why, and what a caller chose (a path) comes first or in full.
-    ("rate limit quota exceeded", ErrorClass.RATE_LIMITED),
-    ("lease count quota exceeded", ErrorClass.RATE_LIMITED),
-    ("upstream rate limited", ErrorClass.RATE_LIMITED),
-    ("path is already in use at", ErrorClass.INVALID_REQUEST),
-    ("no handler for route", ErrorClass.INVALID_PATH),
-    ("readonly storage", ErrorClass.READ_ONLY_STANDBY),
-    ("read-only storage", ErrorClass.READ_ONLY_STANDBY),
-    ("please forward to the active node", ErrorClass.READ_ONLY_STANDBY),
-    ("is in standby mode", ErrorClass.READ_ONLY_STANDBY),
-    ("is sealed", ErrorClass.SEALED),
-    ("invalid token", ErrorClass.INVALID_TOKEN),
-    ("bad token", ErrorClass.INVALID_TOKEN),
-    ("wrapping token is not valid", ErrorClass.INVALID_TOKEN),
-    ("permission denied", ErrorClass.PERMISSION_DENIED),
-    ("unsupported path", ErrorClass.INVALID_PATH),
-    ("namespace not found", ErrorClass.INVALID_PATH),
-    ("relative paths not supported", ErrorClass.INVALID_PATH),
-    ("parent references", ErrorClass.INVALID_PATH),
-    ("unsupported operation", ErrorClass.INVALID_REQUEST),
-    ("invalid request", ErrorClass.INVALID_REQUEST),
-    ("invalid credentials", ErrorClass.INVALID_REQUEST),
-    ("invalid accessor", ErrorClass.INVALID_REQUEST),
-    ("missing ", ErrorClass.INVALID_REQUEST),
-    ("internal error", ErrorClass.INTERNAL),
-    ("read failed", ErrorClass.INTERNAL),
-    ("failed to read", ErrorClass.INTERNAL),
-    ("failed to write", ErrorClass.INTERNAL),
-    ("failed to persist", ErrorClass.INTERNAL),
-    ("failed to connect", ErrorClass.INTERNAL),
-    ("connection refused", ErrorClass.INTERNAL),
-    ("connection reset", ErrorClass.INTERNAL),
-    ("unexpected eof", ErrorClass.INTERNAL),
-    ("i/o timeout", ErrorClass.INTERNAL),
-    ("context deadline exceeded", ErrorClass.INTERNAL),
-    ("storage during setup", ErrorClass.INTERNAL),
-)
-
-_TOLD_BY: Final = 1024
-"""Characters of an error's text that are looked at."""
-
-_UNANSWERED: Final = ("rate limit quota exceeded", "wrapping token is not valid or does not exist")
-"""Ends of the errors that Vault logs with the request and then answers without logging a response."""
+quick: Final = _ENTRY.decode
+"""Decode a line that is as it should be, or raise one of :data:`UNREADABLE`; then :func:`decode` says more."""
+quick_detail: Final = _DETAIL.decode
+"""The same with all fields."""
 
 
-def decode(line: bytes) -> Entry | Reject:
+def decode(line: bytes) -> tuple[Detail, bytes] | Reject:
     """Decode one line; whatever it holds, this returns.
 
     Args:
         line: the bytes of the line, with or without its newline.
+
+    Returns:
+        the entry, and the line without the device's prefix; or why it is none.
     """
     try:
         if not line.startswith(b"{"):
@@ -174,14 +194,24 @@ def decode(line: bytes) -> Entry | Reject:
             if start < 0:
                 return Reject.NOT_AN_ENTRY if _is_json(line) else Reject.NOT_JSON
             line = line[start:]
-        return _ENTRY.decode(line)
+        try:
+            return _DETAIL.decode(line), line
+        except msgspec.ValidationError:
+            _LENIENT.decode(line)
+            return _patched(line), line
     except msgspec.ValidationError:
         return Reject.NOT_AN_ENTRY
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Reject.NOT_JSON
 
 
-def resynchronise(line: bytes) -> Entry | None:
+def detail(line: bytes) -> Detail | None:
+    """Decode a line again, for the fields that few entries need; None only for a line that is no entry."""
+    found = decode(line)
+    return None if isinstance(found, Reject) else found[0]
+
+
+def resynchronise(line: bytes) -> tuple[Detail, bytes] | None:
     """Find the whole entry at the end of a line that begins with a torn one.
 
     A write cut short by a crash has no newline, so the next entry follows on the same line. An entry's start cannot
@@ -194,73 +224,73 @@ def resynchronise(line: bytes) -> Entry | None:
             return None
         start = min(found)
         entry = decode(line[start:])
-        if isinstance(entry, Entry):
+        if not isinstance(entry, Reject):
             return entry
     return None
-
-
-def error_class(entry: Entry) -> ErrorClass | None:
-    """Tell the class of error of the request that this entry ends, or None if it does not end one in error.
-
-    A failed request is told by one entry: its response, or the request itself where Vault refuses it and logs
-    nothing more. A response may also fail without ``error``: then its data is the error, hashed, which is how Vault
-    answers HTTP 400.
-    """
-    error = entry.error
-    if entry.type == "request":
-        return _classify(error[-_TOLD_BY:]) if error and error.rstrip().endswith(_UNANSWERED) else None
-    if error:
-        kind = _classify(error[:_TOLD_BY])
-        # OpenBao gives a denied and an unknown token the same text, in the form of a list. Only the former has an
-        # identity in auth. The bare text comes from a login, which never has one: the user is locked.
-        if kind is ErrorClass.PERMISSION_DENIED and "*" in error and not _known_token(entry.auth):
-            return ErrorClass.INVALID_TOKEN
-        return kind
-    if entry.response is not None and entry.response.data and _is_error_body(entry.response.data):
-        return ErrorClass.INVALID_REQUEST
-    return None
-
-
-def timestamp(time: str) -> float | None:
-    """Convert an entry's time to seconds since the epoch, or None if it is no RFC 3339 time with a zone."""
-    try:
-        moment: datetime = msgspec.convert(time, _Moment)
-        return moment.timestamp()
-    except (msgspec.ValidationError, ValueError, OverflowError):
-        return None
 
 
 def _is_json(line: bytes) -> bool:
     try:
         _ANY.decode(line)  # checks without building it
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True
 
 
-@lru_cache(maxsize=1024)
-def _classify(text: str) -> ErrorClass:
-    text = text.lower()
-    return next((kind for pattern, kind in _PATTERNS if pattern in text), ErrorClass.OTHER)
+def _patched(line: bytes) -> Detail:
+    """Make an entry of a line some of whose fields are not as they should be: those are cut, or left out."""
+    entry: Detail = _struct(Detail, line)
+    return entry
 
 
-def _known_token(auth: msgspec.Raw) -> bool:
-    if not auth:
-        return False
-    try:
-        known = _AUTH.decode(auth)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return known is not None and bool(known.client_token or known.policy_results)
+def _struct(kind: Any, data: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - one of the structs above, and it
+    good = {}
+    for name, decoders in _fields(kind).items():
+        for decoder, limit in decoders:
+            try:
+                value = getattr(decoder.decode(data), name)
+            except UNREADABLE:
+                continue
+            if limit is not None:
+                value = value[:limit]
+            elif (kind, name) in _INNER and value:
+                value = _struct(_INNER[kind, name], value)
+            if value is not None:
+                good[name] = value
+            break
+    return kind(**good)
 
 
-def _is_error_body(data: msgspec.Raw) -> bool:
-    # A view, since the data may be large. It is compared as an object: to mypy a view never equals bytes.
-    start: object = memoryview(data)[: len(_ERROR_BODY_START)]
-    if start != _ERROR_BODY_START:
-        return False
-    try:
-        _ERROR_BODY.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
+@cache
+def _fields(kind: Any) -> dict[str, tuple[tuple[msgspec.json.Decoder[Any], int | None], ...]]:  # noqa: ANN401
+    """For each field, decoders of this field alone, the strict one first, then one whose text is cut to a length.
+
+    One by one, since a bad line must not cost more memory than a good one.
+    """
+    decoders = {}
+    for field in msgspec.structs.fields(kind):
+        tries: list[tuple[Any, int | None]] = [(field.type, None)]
+        if (kind, field.name) in _INNER:
+            tries = [(msgspec.Raw, None)]
+        elif field.type in _LIMITS:
+            tries.append((str, _LIMITS[field.type]))
+        default = msgspec.Raw() if tries[0][0] is msgspec.Raw else field.default
+        decoders[field.name] = tuple(
+            (msgspec.json.Decoder(msgspec.defstruct("One", [(field.name, type_, default)], gc=False)), limit)
+            for type_, limit in tries
+        )
+    return decoders
+
+
+_INNER: Final = {
+    (Detail, "request"): DetailRequest,
+    (Detail, "response"): Response,
+    (Detail, "auth"): DetailAuth,
+    (DetailRequest, "namespace"): Namespace,
+    (Response, "auth"): NewAuth,
+    (Response, "secret"): Lease,
+    (Response, "wrap_info"): WrapInfo,
+    (Response, "data"): ErrorBody,
+}
+_LIMITS: Final = {_Short: 64, _Label: 256}
+"""What is kept of a text that is too long for its field."""

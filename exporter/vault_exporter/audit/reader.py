@@ -11,7 +11,6 @@ import errno
 import os
 import time
 import traceback
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -19,9 +18,10 @@ from typing import Final
 import structlog
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.decode import Entry, Reject, decode, resynchronise, timestamp
+from vault_exporter.audit.decode import Reject
 from vault_exporter.audit.follow import Follower
-from vault_exporter.audit.tally import Tally
+from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
+from vault_exporter.audit.tally import Limits
 from vault_exporter.config.model import Audit
 from vault_exporter.metrics import Sample
 
@@ -65,11 +65,11 @@ class AuditReader:
             clock: seconds that never go back.
         """
         self._wait = wait
-        self._tally = Tally(settings.max_mounts)
+        self._pipeline = Pipeline(PipelineSettings(Limits(mounts=settings.max_mounts)))
         self._logs = tuple(
             _Log(
                 Follower(path, from_start=settings.from_start, max_line_bytes=settings.max_line_bytes, clock=clock),
-                self._tally,
+                self._pipeline,
             )
             for path in settings.logs
         )
@@ -92,7 +92,7 @@ class AuditReader:
 
     def samples(self) -> Iterator[Sample]:
         """Yield the counts as they are now."""
-        yield from self._tally.samples()
+        yield from self._pipeline.samples()
         for log in self._logs:
             yield from log.samples()
 
@@ -100,12 +100,11 @@ class AuditReader:
 class _Log:
     """One log: its lines, decoded and counted."""
 
-    def __init__(self, follower: Follower, tally: Tally) -> None:
+    def __init__(self, follower: Follower, pipeline: Pipeline) -> None:
         self._follower = follower
-        self._tally = tally
+        self._pipeline = pipeline
         self._name = str(follower.path)
-        self._rejected: Counter[Reject] = Counter()
-        self._last_entry: float | None = None
+        pipeline.open(self._name)
         self._state: str | None = None
         self._report(follower.trouble)
 
@@ -114,7 +113,7 @@ class _Log:
         try:
             lines = self._follower.poll()
             if lines:
-                self._count(lines)
+                self._pipeline.feed(self._name, lines)
         except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
             self._report(error)
             return False
@@ -127,31 +126,16 @@ class _Log:
     def samples(self) -> Iterator[Sample]:
         follower, name = self._follower, self._name
         yield c.AUDIT_READABLE(self._state == "", name)
-        if self._last_entry is not None:
-            yield c.AUDIT_LAST_ENTRY(self._last_entry, name)
+        last = self._pipeline.last_entry(name)
+        if last is not None:
+            yield c.AUDIT_LAST_ENTRY(last, name)
         yield c.AUDIT_READ_BYTES(follower.read_bytes, name)
         yield c.AUDIT_LAG(follower.lag_bytes, name)
         yield c.AUDIT_ROTATIONS(follower.rotations, name)
         yield c.AUDIT_TRUNCATIONS(follower.truncations, name)
+        rejected = self._pipeline.rejected(name)
         for reason in Reject:
-            yield c.AUDIT_REJECTED(self._rejected[reason] + follower.rejected[reason], name, reason.value)
-
-    def _count(self, lines: list[bytes]) -> None:
-        add = self._tally.add
-        time_of_last = ""
-        for line in lines:
-            entry = decode(line)
-            if not isinstance(entry, Entry):
-                self._rejected[entry] += 1
-                again = resynchronise(line)
-                if again is None:
-                    continue
-                entry = again
-            add(entry)
-            time_of_last = entry.time
-        seconds = timestamp(time_of_last) if time_of_last else None
-        if seconds is not None:
-            self._last_entry = seconds
+            yield c.AUDIT_REJECTED(rejected[reason] + follower.rejected[reason], name, reason.value)
 
     def _report(self, trouble: Exception | None) -> None:
         """Log a change of state, once."""

@@ -1,13 +1,23 @@
-"""Counting entries, in plain dictionaries of bounded size."""
+"""Counting entries, in plain dictionaries of bounded size.
 
+Entries of one type, operation, mount and namespace share a :class:`Cell`, found by one lookup; the published families
+are sums over cells, made when they are asked for.
+"""
+
+from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
+
+import msgspec
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.decode import Entry, ErrorClass, Request, error_class
+from vault_exporter.audit.acts import Look
+from vault_exporter.audit.decode import Detail
+from vault_exporter.audit.errors import ErrorClass
+from vault_exporter.audit.latency import Durations, operation_class
 from vault_exporter.metrics import Sample
 
-__all__ = ["MAX_LABEL_LENGTH", "OPERATIONS", "OTHER", "Tally"]
+__all__ = ["OPERATIONS", "OTHER", "Cell", "Key", "Limits", "Mount", "Tally"]
 
 OPERATIONS: Final = frozenset(
     {
@@ -34,69 +44,220 @@ OPERATIONS: Final = frozenset(
 OTHER: Final = "other"
 """What is beyond a bound. No mount has this name: theirs end in a slash."""
 
-MAX_LABEL_LENGTH: Final = 256
-"""Characters of a mount's type or point that are kept."""
+_MOUNT_CLASSES: Final = frozenset({"", "secret", "auth"})
+_MOST_CELLS: Final = 50_000
+"""Beyond as many combinations of operation, mount and namespace, mounts are counted as other, too."""
 
-_Mount = tuple[str, str]
-_NO_MOUNT: Final[_Mount] = ("", "")
-_NO_REQUEST: Final = Request()
+Key = tuple[str, str, str, str, str]
+"""Mount point, operation, type, mount type, namespace: as an entry has them."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How many values a label may have before further ones are counted as ``other``."""
+
+    mounts: int = 200
+    mount_types: int = 50
+    namespaces: int = 100
+
+
+class Mount:
+    """What is counted of one mount: its labels, and how its requests ended."""
+
+    __slots__ = ("errors", "labels", "leases", "login_failures", "logins")
+
+    def __init__(self, mount_type: str, point: str) -> None:
+        self.labels = (mount_type, point)
+        self.errors = dict.fromkeys(ErrorClass, 0)
+        self.logins = 0
+        self.login_failures = 0
+        self.leases = 0
+
+    def merge(self, other: "Mount") -> None:
+        """Add what another process counted."""
+        for kind, count in other.errors.items():
+            self.errors[kind] += count
+        self.logins += other.logins
+        self.login_failures += other.login_failures
+        self.leases += other.leases
+
+
+class CellKey(NamedTuple):
+    """Labels within their bounds."""
+
+    type: str
+    operation: str
+    mount_type: str
+    mount_point: str
+    mount_class: str
+    namespace: str
+
+
+class Cell:
+    """What is counted of entries that are alike; the pipeline writes it."""
+
+    __slots__ = ("bytes", "durations", "entries", "failures", "is_request", "key", "looks", "mount", "notable")
+
+    def __init__(self, key: CellKey, mount: Mount, durations: Durations) -> None:
+        self.key = key
+        self.mount = mount
+        self.durations = durations
+        self.is_request = key.type == "request"
+        # Logins, tokens, leases and wrapping are told by paths of these, and most events by those of system mounts.
+        self.notable = mount.labels[0] in _NOTABLE_TYPES or mount.labels[1].startswith("auth/")
+        self.entries = 0
+        self.bytes = 0
+        self.failures = 0
+        self.looks: dict[str, Look] = {}
+
+    def merge(self, other: "Cell") -> None:
+        """Add what another process counted; what mounts and durations hold is merged by itself."""
+        self.entries += other.entries
+        self.bytes += other.bytes
+        self.failures += other.failures
+
+
+_NOTABLE_TYPES: Final = frozenset({"", "system", "ns_system", "token", "ns_token", OTHER})
 
 
 class Tally:
-    """How many entries there were, and how many requests failed.
+    """How many entries there were, how large, how many requests failed, and how long they took.
 
-    Mounts get series of their own in the order in which they first appear, ``max_mounts`` of them; later ones are
-    counted as ``other``, so sums stay right. Requests that reach no mount (an unknown path, a rate limit) have empty
-    mount labels and do not count against the bound. Every error class of a known mount is there from the mount's
-    first entry on, so that ``increase()`` sees the first error.
+    Mounts get series of their own in the order in which they first appear; later ones are counted as ``other``, so
+    sums stay right. Requests that reach no mount (an unknown path, a rate limit) have empty mount labels and do not
+    count against the bound. Every error class of a known mount is there from the mount's first entry on, so that
+    ``increase()`` sees the first error.
     """
 
-    def __init__(self, max_mounts: int) -> None:
-        self._max_mounts = max_mounts
-        self._entries: dict[tuple[str, str, str, str], int] = {}
-        self._errors: dict[tuple[ErrorClass, str, str], int] = {}
-        self._mounts: dict[_Mount, _Mount] = {}
-        self._know(_NO_MOUNT)
+    def __init__(self, limits: Limits) -> None:
+        self.cells: dict[Key, Cell] = {}
+        """By what an entry says; the pipeline reads it. What is beyond a bound is not kept here."""
+        self._limits = limits
+        self._folded: dict[CellKey, Cell] = {}
+        self._mounts: dict[tuple[str, str], Mount] = {}
+        self._namespaces = {""}
+        self._durations: dict[tuple[str, str], Durations] = {}
+        self._mount_types: set[str] = set()
+        self._overflow = Counter(dict.fromkeys(("operation", "mount", "mount_type", "namespace"), 0))
+        self._mount("", "")
 
-    def add(self, entry: Entry) -> None:
-        """Count one entry."""
-        request = entry.request or _NO_REQUEST
-        key = (entry.type, request.operation, request.mount_type, request.mount_point)
-        try:
-            self._entries[key] += 1
-        except KeyError:
-            self._add_folded(entry.type, request)
-        # Most entries are no error, and this tells them at once.
-        if entry.error or entry.response is not None:
-            kind = error_class(entry)
-            if kind is not None:
-                self._errors[kind, *self._mount(request)] += 1
+    def cell(self, key: Key, entry: Detail | None) -> Cell:
+        """Find where entries that say this are counted, and count what is beyond a bound.
+
+        Args:
+            key: what the entry says.
+            entry: the entry in detail, for the class of the mount.
+        """
+        point, operation, kind, mount_type, namespace = key
+        within = CellKey(
+            kind,
+            operation if operation in OPERATIONS else self._beyond("operation"),
+            *self._mount(mount_type, point).labels,
+            _mount_class(entry),
+            self._namespace(namespace),
+        )
+        cell = self._folded.get(within)
+        if cell is None:
+            cell = self._new(within)
+        if cell.key[:4] == (kind, operation, mount_type, point) and cell.key.namespace == namespace:
+            self.cells[key] = cell
+        return cell
+
+    def merge(self, other: "Tally") -> None:
+        """Add what another process counted, within the bounds of this one."""
+        for theirs in other._folded.values():  # noqa: SLF001 - of our own class
+            mount = self._mount(*theirs.key[2:4])
+            key = theirs.key._replace(
+                mount_type=mount.labels[0],
+                mount_point=mount.labels[1],
+                namespace=self._namespace(theirs.key.namespace),
+            )
+            (self._folded.get(key) or self._new(key)).merge(theirs)
+        for labels, mount in other._mounts.items():  # noqa: SLF001 - of our own class
+            self._mount(*labels).merge(mount)
+        for (mount_type, class_), durations in other._durations.items():  # noqa: SLF001 - of our own class
+            self._measured(mount_type, class_).merge(durations)
+        self._overflow.update(other._overflow)  # noqa: SLF001 - of our own class
 
     def samples(self) -> Iterator[Sample]:
         """Yield every count."""
-        for labels, count in self._entries.items():
-            yield c.AUDIT_ENTRIES(count, *labels)
-        for (kind, mount_type, mount_point), count in self._errors.items():
-            yield c.AUDIT_ERRORS(count, kind.value, mount_type, mount_point)
+        entries: Counter[tuple[str, ...]] = Counter()
+        sizes: Counter[tuple[str, ...]] = Counter()
+        namespaces: Counter[tuple[str, ...]] = Counter()
+        failures: Counter[tuple[str, ...]] = Counter()
+        for (kind, operation, mount_type, point, class_, namespace), cell in self._folded.items():
+            entries[kind, operation, mount_type, point] += cell.entries
+            sizes[kind, mount_type, point] += cell.bytes
+            namespaces[kind, class_, namespace] += cell.entries
+            failures[operation, class_, namespace] += cell.failures
+        for family, counts in (
+            (c.AUDIT_ENTRIES, entries),
+            (c.AUDIT_ENTRY_BYTES, sizes),
+            (c.AUDIT_NAMESPACE_ENTRIES, namespaces),
+            (c.AUDIT_NAMESPACE_ERRORS, failures),
+        ):
+            for labels, count in counts.items():
+                yield family(count, *labels)
+        yield from self._of_mounts()
+        for labels, durations in self._durations.items():
+            yield c.AUDIT_DURATION(durations.distribution(), *labels)
+        for label, count in self._overflow.items():
+            yield c.AUDIT_OVERFLOW(count, label)
 
-    def _add_folded(self, kind: str, request: Request) -> None:
-        operation = request.operation if request.operation in OPERATIONS else OTHER
-        key = (kind, operation, *self._mount(request))
-        self._entries[key] = self._entries.get(key, 0) + 1
+    def _of_mounts(self) -> Iterator[Sample]:
+        for mount in self._mounts.values():
+            for kind, count in mount.errors.items():
+                yield c.AUDIT_ERRORS(count, kind.value, *mount.labels)
+            if mount.labels[1].startswith("auth/") or mount.logins or mount.login_failures:
+                yield c.AUDIT_LOGINS(mount.logins, *mount.labels)
+                yield c.AUDIT_LOGIN_FAILURES(mount.login_failures, *mount.labels)
+            if not mount.labels[1].startswith("auth/"):
+                yield c.AUDIT_LEASES_CREATED(mount.leases, *mount.labels)
 
-    def _mount(self, request: Request) -> _Mount:
-        """The labels for a request's mount, within the bound."""
-        mount = (request.mount_type[:MAX_LABEL_LENGTH], request.mount_point[:MAX_LABEL_LENGTH])
-        known = self._mounts.get(mount)
-        if known is not None:
-            return known
-        # No mount is not one of the bound, hence the one more.
-        return self._know(mount if len(self._mounts) <= self._max_mounts else (OTHER, OTHER))
+    def _new(self, key: CellKey) -> Cell:
+        if len(self._folded) >= _MOST_CELLS and key.mount_point != OTHER:
+            self._overflow["mount"] += 1
+            folded = key._replace(mount_type=OTHER, mount_point=OTHER)
+            return self._folded.get(folded) or self._new(folded)
+        mount = self._mount(key.mount_type, key.mount_point)
+        cell = Cell(key, mount, self._measured(key.mount_type, operation_class(key.operation)))
+        self._folded[key] = cell
+        return cell
 
-    def _know(self, mount: _Mount) -> _Mount:
-        known = self._mounts.get(mount)
+    def _mount(self, mount_type: str, point: str) -> Mount:
+        """The mount, within the bound."""
+        known = self._mounts.get((mount_type, point))
         if known is None:
-            known = self._mounts[mount] = mount
-            for kind in ErrorClass:
-                self._errors[kind, *mount] = 0
+            # No mount and all others are not of the bound, hence the two more.
+            if (mount_type, point) != (OTHER, OTHER) and len(self._mounts) >= self._limits.mounts + 1 + (
+                (OTHER, OTHER) in self._mounts
+            ):
+                self._overflow["mount"] += 1
+                return self._mount(OTHER, OTHER)
+            known = self._mounts[mount_type, point] = Mount(mount_type, point)
         return known
+
+    def _namespace(self, path: str) -> str:
+        if path in self._namespaces or path == OTHER:
+            return path
+        if len(self._namespaces) > self._limits.namespaces:
+            return self._beyond("namespace")
+        self._namespaces.add(path)
+        return path
+
+    def _measured(self, mount_type: str, class_: str) -> Durations:
+        if mount_type not in self._mount_types and mount_type not in {OTHER, ""}:
+            if len(self._mount_types) >= self._limits.mount_types:
+                self._overflow["mount_type"] += 1
+                mount_type = OTHER
+            else:
+                self._mount_types.add(mount_type)
+        return self._durations.setdefault((mount_type, class_), Durations())
+
+    def _beyond(self, label: str) -> str:
+        self._overflow[label] += 1
+        return OTHER
+
+
+def _mount_class(entry: Detail | None) -> str:
+    class_ = entry.request.mount_class if entry is not None and entry.request is not None else ""
+    return class_ if class_ in _MOUNT_CLASSES else OTHER

@@ -25,3 +25,6 @@ FAMILIES: Final = tuple(value for value in tuple(globals().values()) if isinstan
 
 NAMES: Final = frozenset(family.name for family in FAMILIES)
 """Every family's name."""
+
+SERIES: Final = frozenset(name for family in FAMILIES for name in family.series)
+"""The name of every series, as expressions have it: a histogram's end in ``_bucket``, ``_count`` and ``_sum``."""

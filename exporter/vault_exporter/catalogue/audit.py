@@ -4,9 +4,12 @@ from typing import Final
 
 from vault_exporter.catalogue.declare import counter as _counter
 from vault_exporter.catalogue.declare import gauge as _gauge
+from vault_exporter.catalogue.declare import histogram as _histogram
 
 AUDIT: Final = "audit log entries"
 AUDIT_READER: Final = "the audit log reader"
+
+# What the entries say.
 
 AUDIT_ENTRIES = _counter(
     "vault_audit_entries_total",
@@ -26,6 +29,102 @@ AUDIT_ERRORS = _counter(
     "mount_type",
     "mount_point",
 )
+AUDIT_NAMESPACE_ENTRIES = _counter(
+    "vault_audit_namespace_entries_total",
+    AUDIT,
+    "Audit log entries read, by type, class of mount (secret, auth; empty if the entry reached none) and namespace "
+    "(empty for the root namespace). Namespaces beyond audit.max_namespaces are counted as other.",
+    "type",
+    "mount_class",
+    "namespace",
+)
+AUDIT_NAMESPACE_ERRORS = _counter(
+    "vault_audit_namespace_errors_total",
+    AUDIT,
+    "Requests that failed, by operation, class of mount and namespace.",
+    "operation",
+    "mount_class",
+    "namespace",
+)
+AUDIT_ENTRY_BYTES = _counter(
+    "vault_audit_entry_bytes_total",
+    AUDIT,
+    "Bytes of the entries' lines, by type and mount: what fills the log, and how large requests and responses are.",
+    "type",
+    "mount_type",
+    "mount_point",
+)
+AUDIT_LOGINS = _counter(
+    "vault_audit_logins_total", AUDIT, "Logins that gave a token, by auth mount.", "mount_type", "mount_point"
+)
+AUDIT_LOGIN_FAILURES = _counter(
+    "vault_audit_login_failures_total", AUDIT, "Logins that were refused, by auth mount.", "mount_type", "mount_point"
+)
+AUDIT_TOKENS_CREATED = _counter(
+    "vault_audit_tokens_created_total",
+    AUDIT,
+    "Tokens given by logins and by token creation, by type (service, batch, other).",
+    "token_type",
+)
+AUDIT_TOKENS_RENEWED = _counter("vault_audit_tokens_renewed_total", AUDIT, "Renewals of tokens.")
+AUDIT_TOKENS_REVOKED = _counter(
+    "vault_audit_tokens_revoked_total",
+    AUDIT,
+    "Requests that revoked a token; what Vault revokes along with it, or on expiry, is not audited.",
+)
+AUDIT_LEASES_CREATED = _counter(
+    "vault_audit_leases_created_total", AUDIT, "Secrets given with a lease, by mount.", "mount_type", "mount_point"
+)
+AUDIT_LEASES_RENEWED = _counter("vault_audit_leases_renewed_total", AUDIT, "Renewals of leases.")
+AUDIT_LEASES_REVOKED = _counter(
+    "vault_audit_leases_revoked_total",
+    AUDIT,
+    "Requests that revoked a lease, or all below a prefix; what Vault revokes on expiry is not audited.",
+)
+AUDIT_WRAPPED = _counter(
+    "vault_audit_wrapped_responses_total", AUDIT, "Responses that were wrapped, to be fetched with a one-time token."
+)
+AUDIT_UNWRAPS = _counter("vault_audit_unwraps_total", AUDIT, "Wrapped responses that were fetched.")
+AUDIT_UNWRAP_FAILURES = _counter(
+    "vault_audit_unwrap_failures_total",
+    AUDIT,
+    "Wrapping tokens that were refused: used up, expired or made up. One that its receiver cannot use was read by "
+    "someone else.",
+)
+AUDIT_DURATION = _histogram(
+    "vault_audit_request_duration_seconds",
+    AUDIT,
+    "From a request's entry to its response's, by type of mount and class of operation (read, list, write, delete, "
+    "other): the time that Vault worked on it. In OpenMetrics each bucket names the id of its last request.",
+    "mount_type",
+    "operation_class",
+    buckets=(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+AUDIT_PENDING = _gauge(
+    "vault_audit_pending_requests", AUDIT, "Requests whose responses were not read yet; bounded by audit.max_pending."
+)
+AUDIT_UNANSWERED = _counter(
+    "vault_audit_unanswered_requests_total",
+    AUDIT,
+    "Requests that were given up waiting for their responses: expired (10 minutes of the log's time), evicted (more "
+    "than audit.max_pending). Requests that Vault never answers in the log are not among them.",
+    "cause",
+)
+AUDIT_UNMATCHED = _counter(
+    "vault_audit_unmatched_responses_total",
+    AUDIT,
+    "Responses whose requests were not read, so that they have no duration: written before reading began, or filtered "
+    "out by the device.",
+)
+AUDIT_OVERFLOW = _counter(
+    "vault_audit_label_overflow_total",
+    AUDIT,
+    "Entries counted as other because a label had its number of values: operation, mount, mount_type, namespace.",
+    "label",
+)
+
+# Reading.
+
 AUDIT_LAST_ENTRY = _gauge(
     "vault_audit_last_entry_timestamp_seconds", AUDIT, "The time stated by the newest entry read.", "log"
 )

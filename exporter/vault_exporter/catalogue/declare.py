@@ -2,7 +2,7 @@
 
 from vault_exporter.metrics import Family, MetricType
 
-__all__ = ["counter", "gauge"]
+__all__ = ["counter", "gauge", "histogram"]
 
 
 def gauge(name: str, source: str, text: str, *labels: str) -> Family:
@@ -13,6 +13,11 @@ def gauge(name: str, source: str, text: str, *labels: str) -> Family:
 def counter(name: str, source: str, text: str, *labels: str) -> Family:
     """Declare a counter; its name ends in ``_total``."""
     return _family("counter", name, source, text, labels)
+
+
+def histogram(name: str, source: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Family:
+    """Declare a histogram; ``buckets`` are upper bounds in the name's unit, ascending, without ``+Inf``."""
+    return Family(name=name, type="histogram", help=text, source=source, labels=labels, buckets=buckets)
 
 
 def _family(kind: MetricType, name: str, source: str, text: str, labels: tuple[str, ...]) -> Family:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.decode import ErrorClass
+from vault_exporter.audit.errors import ErrorClass
 from vault_exporter.collectors import COLLECTORS
 from vault_exporter.demo.evidence import Evidence, PrometheusView
 from vault_exporter.demo.page import ALLOCATED, GOROUTINES, Page, parse

@@ -1,0 +1,249 @@
+"""From the lines of audit logs to what is counted, wherever the lines come from.
+
+One object, without files, clocks or threads: lines go in, samples come out. It can be pickled and merged, so that
+several processes may read several files.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Final, Protocol, Self
+
+import msgspec
+
+from vault_exporter import catalogue as c
+from vault_exporter.audit.acts import Look, act_of
+from vault_exporter.audit.decode import (
+    UNREADABLE,
+    Detail,
+    Entry,
+    Reject,
+    Request,
+    decode,
+    detail,
+    quick,
+    quick_detail,
+    resynchronise,
+)
+from vault_exporter.audit.errors import error_class
+from vault_exporter.audit.latency import Pending
+from vault_exporter.audit.outcomes import Outcomes
+from vault_exporter.audit.tally import Cell, Limits, Tally
+from vault_exporter.metrics import Sample
+
+__all__ = ["Observer", "Pipeline", "PipelineSettings"]
+
+_NO_REQUEST: Final = Request()
+_DEVICE_TEST: Final = "sys/audit/test"
+"""What Vault writes to try a device that is being enabled, and never answers."""
+_MOST_LOOKS: Final = 256
+_LONGEST_PATH: Final = 512
+"""Bounds of what is remembered of a cell's paths."""
+
+
+class Observer(Protocol):
+    """Something that looks at every entry: a sketch, a template of paths.
+
+    With an observer every line is decoded in full, which costs about a fifth of the speed; without one, nothing. It
+    must be possible to pickle and to merge it, as the pipeline.
+    """
+
+    def observe(self, entry: Detail) -> None:
+        """Take note of one entry."""
+
+    def samples(self) -> Iterable[Sample]:
+        """Yield what is published of it."""
+
+    def merge(self, other: Self) -> None:
+        """Add what another process observed."""
+
+
+class PipelineSettings(msgspec.Struct, frozen=True):
+    """The bounds of a pipeline."""
+
+    limits: Limits = Limits()
+    max_pending: int = 100_000
+    """Requests of one log that wait for their response."""
+
+
+class Pipeline:
+    """Decodes, counts, pairs, and watches for events.
+
+    Attributes:
+        observers: what looks at every entry, in the order given.
+    """
+
+    def __init__(self, settings: PipelineSettings, observers: Iterable[Observer] = ()) -> None:
+        self.observers = tuple(observers)
+        self._settings = settings
+        self._tally = Tally(settings.limits)
+        self._outcomes = Outcomes()
+        self._sources: dict[str, _Source] = {}
+
+    def open(self, log: str) -> None:
+        """Make the log known, so that its counts are there from the start."""
+        self._sources.setdefault(log, _Source())
+
+    def feed(self, log: str, lines: Iterable[bytes]) -> None:  # noqa: C901, PLR0912, PLR0915 - a call a line costs more
+        """Take in lines of a log, with or without their newlines; whatever they hold, this goes on.
+
+        Args:
+            log: the name of where the lines come from. A request and its response come from one log.
+            lines: whole lines, in order.
+        """
+        source = self._sources.get(log)
+        if source is None:
+            source = self._sources[log] = _Source()
+        # From here to the end of the loop every attribute and call counts: see bench/audit.py.
+        observers = self.observers
+        read: Callable[[bytes], Entry] = quick_detail if observers else quick
+        cells = self._tally.cells
+        pending = source.pending.requests
+        answer = pending.pop
+        buckets, bucket = c.AUDIT_DURATION.buckets, bisect_left
+        entry: Entry | None = None
+        for line in lines:
+            try:
+                entry = read(line)
+            except UNREADABLE:
+                found = _second_look(line, source.rejected)
+                if found is None:
+                    continue
+                entry, line = found  # noqa: PLW2901 - without its prefix, or what it was glued to
+            request = entry.request
+            if request is None:
+                request = _NO_REQUEST
+            namespace = request.namespace
+            key = (
+                request.mount_point,
+                request.operation,
+                entry.type,
+                request.mount_type,
+                "" if namespace is None else namespace.path,
+            )
+            try:
+                cell = cells[key]
+            except KeyError:
+                cell = self._tally.cell(key, detail(line))
+            cell.entries += 1
+            cell.bytes += len(line)
+            if cell.is_request:
+                pending[request.id] = entry.time
+                if cell.notable or entry.error:
+                    self._look_into(entry, cell, line, source)
+            else:
+                asked, ended = answer(request.id, None), entry.time
+                if asked is None or ended is None:
+                    source.pending.unmatched += 1
+                else:
+                    seconds = (ended - asked).total_seconds()
+                    durations = cell.durations
+                    if seconds > 0:  # a clock that was set back would make the sum fall
+                        durations.sum += seconds
+                    place = bucket(buckets, seconds)
+                    durations.counts[place] += 1
+                    durations.last[place] = (request.id, seconds, ended)
+                response = entry.response
+                if (
+                    cell.notable
+                    or entry.error
+                    or (
+                        response is not None
+                        and (
+                            ((data := response.data) is not None and data.error is not None)
+                            or response.secret is not None
+                            or response.auth is not None
+                            or response.wrap_info is not None
+                        )
+                    )
+                ):
+                    self._look_into(entry, cell, line, source)
+            if observers:
+                for observer in observers:
+                    observer.observe(entry)  # type: ignore[arg-type]  # quick_detail made it
+        if entry is not None:
+            source.last = entry.time or source.last
+            source.pending.bound(entry.time, self._settings.max_pending)
+
+    def last_entry(self, log: str) -> float | None:
+        """Return the time of the newest entry of a log in seconds since the epoch, or None if there was none."""
+        source = self._sources.get(log)
+        return source.last.timestamp() if source is not None and source.last is not None else None
+
+    def rejected(self, log: str) -> Counter[Reject]:
+        """Return how many lines of a log were no entries, by reason."""
+        source = self._sources.get(log)
+        return source.rejected if source is not None else Counter()
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield what was counted so far; what is said of single logs is asked for by log."""
+        yield from self._tally.samples()
+        yield from self._outcomes.samples()
+        pending = [source.pending for source in self._sources.values()]
+        yield c.AUDIT_PENDING(sum(len(one.requests) for one in pending))
+        yield c.AUDIT_UNANSWERED(sum(one.expired for one in pending), "expired")
+        yield c.AUDIT_UNANSWERED(sum(one.evicted for one in pending), "evicted")
+        yield c.AUDIT_UNMATCHED(sum(one.unmatched for one in pending))
+        for observer in self.observers:
+            yield from observer.samples()
+
+    def merge(self, other: "Pipeline") -> None:
+        """Add what another process took in; it must have been made with the same settings and observers."""
+        self._tally.merge(other._tally)  # noqa: SLF001 - of our own class
+        self._outcomes.merge(other._outcomes)  # noqa: SLF001 - of our own class
+        for log, source in other._sources.items():  # noqa: SLF001 - of our own class
+            self._sources.setdefault(log, _Source()).merge(source)
+        for own, theirs in zip(self.observers, other.observers, strict=True):
+            own.merge(theirs)
+
+    def _look_into(self, entry: Entry, cell: Cell, line: bytes, source: "_Source") -> None:
+        """Tell what only few entries say."""
+        path = "" if entry.request is None else entry.request.path
+        look = cell.looks.get(path)
+        if look is None:
+            look = self._look(cell, path)
+        kind = error_class(entry, line)
+        if kind is not None:
+            cell.failures += 1
+            cell.mount.errors[kind] += 1
+            self._outcomes.failed(look.act, cell.mount)
+        elif not cell.is_request:
+            self._outcomes.succeeded(look.act, cell.mount, entry)
+        if cell.is_request and entry.request is not None and (kind is not None or path == _DEVICE_TEST):
+            source.pending.requests.pop(entry.request.id, None)  # this was all that Vault says of it
+
+    def _look(self, cell: Cell, path: str) -> Look:
+        """Tell what is to be looked at in entries of this path, and remember it: paths come again."""
+        key = cell.key
+        look = Look(act_of(key.mount_type, key.mount_point, key.operation, path))
+        if len(path) <= _LONGEST_PATH:
+            if len(cell.looks) >= _MOST_LOOKS:
+                cell.looks.clear()
+            cell.looks[path] = look
+        return look
+
+
+class _Source:
+    """What is known of one log."""
+
+    __slots__ = ("last", "pending", "rejected")
+
+    def __init__(self) -> None:
+        self.last: datetime | None = None
+        self.pending = Pending()
+        self.rejected: Counter[Reject] = Counter()
+
+    def merge(self, other: "_Source") -> None:
+        self.last = max((time for time in (self.last, other.last) if time is not None), default=None)
+        self.pending.merge(other.pending)
+        self.rejected.update(other.rejected)
+
+
+def _second_look(line: bytes, rejected: Counter[Reject]) -> tuple[Detail, bytes] | None:
+    """Make an entry of a line that is not quite one, or count why it is none."""
+    found = decode(line)
+    if not isinstance(found, Reject):
+        return found
+    rejected[found] += 1
+    return resynchronise(line)
