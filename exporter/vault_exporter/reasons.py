@@ -38,6 +38,6 @@ class Reason(enum.StrEnum):
     HTTP_4XX = "http_4xx"
     """Any other HTTP 4xx."""
     HTTP_5XX = "http_5xx"
-    """HTTP 5xx; from sys/health, Vault's storage is out of reach."""
+    """HTTP 5xx; from sys/health or sys/leader, Vault's storage is out of reach."""
     OTHER = "other"
     """None of the above; the log has the error's class."""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -164,3 +165,14 @@ class Cluster:
         for node in self.nodes:
             node.stop()
         self.postgres.stop()
+
+
+@contextlib.contextmanager
+def postgres_cluster() -> Iterator[Cluster]:
+    """Three nodes on PostgreSQL, in a directory that its user can reach: those of pytest are root's alone."""
+    with tempfile.TemporaryDirectory(prefix="vault-exporter-cluster-") as directory:
+        cluster = Cluster(Path(directory))
+        try:
+            yield cluster.start()
+        finally:
+            cluster.stop()

@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient
 
 from tests.web.conftest import TELEMETRY, Node, StartExporter, target
 from vault_exporter.config.model import Audit, Secret, Target, Telemetry, TokenAuth
+from vault_exporter.reasons import Reason
 
 PATHS = {"sys/health", "sys/seal-status", "sys/leader", "sys/metrics"}
 PLANTED = "hvs.planted"
@@ -145,13 +146,23 @@ async def test_telemetry_can_be_switched_off(node: Node, start_exporter: StartEx
 
 
 async def test_one_failed_collector_costs_its_own_samples(node: Node, start_exporter: StartExporter) -> None:
-    node.answers["sys/leader"] = (500, "no")
+    node.answers["sys/leader"] = (404, "no")
     page = await get(await start_exporter(target(node)), "/metrics")
     assert "\nvault_up 1\n" in page
     assert '\nvault_exporter_collector_success{collector="leader"} 0\n' in page
-    assert '\nvault_exporter_collector_failure_reason{collector="leader",reason="http_5xx"} 1\n' in page
+    assert '\nvault_exporter_collector_failure_reason{collector="leader",reason="not_found"} 1\n' in page
     assert "vault_ha_enabled" not in page
     assert "\nvault_seal_shares 3\n" in page
+
+
+async def test_a_standby_that_lost_its_storage_is_not_up(node: Node, start_exporter: StartExporter) -> None:
+    node.answers["sys/health"] = (429, '{"initialized":true,"sealed":false,"standby":true}')
+    node.answers["sys/leader"] = (500, '{"errors":["failed to connect to the database"]}')
+    page = await get(await start_exporter(target(node)), "/metrics")
+    assert "\nvault_up 0\n" in page
+    assert page.count('vault_up_failure_reason{reason="http_5xx"} 1\n') == 1
+    assert page.count("vault_up_failure_reason{") == len(Reason)
+    assert "\nvault_core_unsealed 1\n" in page
 
 
 @pytest.mark.parametrize(

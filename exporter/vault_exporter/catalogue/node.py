@@ -12,7 +12,10 @@ LEADER: Final = "GET /v1/sys/leader"
 # Health.
 
 UP = _gauge(
-    "vault_up", HEALTH, "1 if the node answered sys/health with something recognisable about itself. Always present."
+    "vault_up",
+    HEALTH,
+    "1 if the node answered sys/health with something recognisable about itself, and sys/leader not with HTTP 5xx: a "
+    "standby that lost its storage shows only there. Always present.",
 )
 UP_FAILURE_REASON = _gauge(
     "vault_up_failure_reason",

@@ -17,7 +17,7 @@ HEALTH: Final = Collector(
 COLLECTORS: Final = (
     HEALTH,
     Collector("seal", "seal and storage type, unseal progress", seal.collect, asked=Asked.EVERY),
-    Collector("leader", "high availability and leadership", leader.collect, asked=Asked.EVERY),
+    Collector("leader", "high availability and leadership", leader.collect, leader.floor, asked=Asked.EVERY),
     Collector(
         "barrier_key",
         "the key that encrypts the storage, and its rotation",
@@ -32,7 +32,7 @@ COLLECTORS: Final = (
 )
 """Every collector that needs no settings of its own. Where two make the same sample, the later one is believed."""
 
-REQUIRED: Final = frozenset({"health", "seal"})
+REQUIRED: Final = frozenset({"health", "seal", "leader"})
 """Collectors that cannot be disabled: what rules compare comes from them."""
 
 

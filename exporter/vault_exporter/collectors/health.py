@@ -12,7 +12,7 @@ from vault_exporter.metrics import Sample
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.client import Answer, Client, VaultError
 
-__all__ = ["Health", "collect", "floor", "parse", "samples"]
+__all__ = ["Health", "collect", "failure_reasons", "floor", "parse", "samples"]
 
 _ACTIVE_STATUS = 200
 
@@ -45,7 +45,7 @@ async def collect(client: Client) -> Iterable[Sample]:
 def floor(reason: Reason) -> Iterator[Sample]:
     """Say that the node is not up, and why."""
     yield c.UP(0)
-    yield from _failure_reasons(reason)
+    yield from failure_reasons(reason)
     yield c.ACTIVE(0)
     yield c.SEALED(0)
     yield c.CORE_UNSEALED(0)
@@ -66,7 +66,7 @@ def parse(answer: Answer) -> Health:
 def samples(health: Health, answer: Answer) -> Iterator[Sample]:
     """Turn the report into samples."""
     yield c.UP(1)
-    yield from _failure_reasons(None)
+    yield from failure_reasons(None)
     yield c.HEALTH_STATUS_CODE(answer.status)
     yield c.INITIALIZED(health.initialized)
     yield c.SEALED(health.sealed is True)
@@ -97,14 +97,15 @@ def samples(health: Health, answer: Answer) -> Iterator[Sample]:
         yield c.HA_ECHO_DURATION(health.echo_duration_ms / 1000)
 
 
+def failure_reasons(current: Reason | None) -> Iterator[Sample]:
+    """Say of every reason whether it is the present one."""
+    for reason in Reason:
+        yield c.UP_FAILURE_REASON(reason is current, reason)
+
+
 def _is_active(health: Health, status: int) -> bool:
     if not health.initialized or health.sealed is not False:
         return False
     if health.standby is None:
         return status == _ACTIVE_STATUS
     return not health.standby and not health.performance_standby
-
-
-def _failure_reasons(current: Reason | None) -> Iterator[Sample]:
-    for reason in Reason:
-        yield c.UP_FAILURE_REASON(reason is current, reason)

@@ -1,5 +1,9 @@
 """High availability and leadership as the node sees it, from ``sys/leader``: no token, answered by the node itself.
 
+To tell who leads, a standby reads the lock in the storage each time, while it answers ``sys/health`` and
+``sys/seal-status`` from memory, as seen on OpenBao 2.7 with its PostgreSQL stopped: all three nodes served nothing, and
+a standby went on saying 429. So a node that is out of reach of its storage is known by its failure here.
+
 https://openbao.org/api-docs/system/leader/
 """
 
@@ -9,10 +13,12 @@ from datetime import datetime
 import msgspec
 
 from vault_exporter import catalogue as c
+from vault_exporter.collectors.health import failure_reasons
 from vault_exporter.metrics import Sample
+from vault_exporter.reasons import Reason
 from vault_exporter.vault.client import Client
 
-__all__ = ["Leader", "collect", "samples"]
+__all__ = ["Leader", "collect", "floor", "samples"]
 
 _OK = 200
 _SEALED = 503
@@ -38,6 +44,13 @@ async def collect(client: Client) -> Iterable[Sample]:
     if answer.status != _OK:
         raise answer.failure()
     return tuple(samples(answer.json(Leader)))
+
+
+def floor(reason: Reason) -> Iterator[Sample]:
+    """Say that a node is not up which cannot reach its storage, whatever its health says."""
+    if reason is Reason.HTTP_5XX:
+        yield c.UP(0)
+        yield from failure_reasons(reason)
 
 
 def samples(leader: Leader) -> Iterator[Sample]:
