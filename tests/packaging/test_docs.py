@@ -69,3 +69,13 @@ def test_readme_names_only_metrics_that_exist() -> None:
     native = {"vault_exporter"}
     named = set(re.findall(r"`(vault_\w+)`", (ROOT / "README.md").read_text()))
     assert named <= NAMES | native
+
+
+@pytest.mark.parametrize(
+    "page",
+    [path for path in ROOT.rglob("*.md") if ".venv" not in path.parts],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_links_between_documents_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
