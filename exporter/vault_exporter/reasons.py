@@ -39,5 +39,7 @@ class Reason(enum.StrEnum):
     """Any other HTTP 4xx."""
     HTTP_5XX = "http_5xx"
     """HTTP 5xx; from sys/health or sys/leader, Vault's storage is out of reach."""
+    LOGIN_FAILED = "login_failed"
+    """The exporter has no token, since its login was refused; the log says why."""
     OTHER = "other"
     """None of the above; the log has the error's class."""

@@ -86,6 +86,7 @@ class TargetScraper:
             [
                 *collected,
                 telemetry_samples,
+                self._client.tokens.samples(),
                 (
                     c.PROBE_REQUESTS(self._client.requests - requests),
                     c.PROBE_DURATION(time.monotonic() - started),

@@ -11,6 +11,7 @@ from vault_exporter import collectors
 
 TARGET: Final = "targets:\n  - {name: n1, address: 'https://vault-1:8200'}\n"
 TARGET_KEYS: Final = "address, auth, cluster, collectors, max_response_bytes, name, namespace, timeout, tls"
+METHODS: Final = "none, token, approle, kubernetes, jwt, cert, userpass, ldap, aws, azure, gcp"
 NOT_AN_ADDRESS: Final = "not an http:// or https:// URL; write it like https://vault.example.com:8200"
 NOTHING: Final = (
     "nothing to monitor; set VAULT_ADDR or --address, list targets in a file and give it with --config, "
@@ -216,12 +217,12 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     (
         "unknown login",
         "targets: [{name: n1, address: 'http://v', auth: {method: magic}}]\n",
-        ["c.yml:1: targets[0].auth.method: not known; it is one of none, token"],
+        [f"c.yml:1: targets[0].auth.method: not known; it is one of {METHODS}"],
     ),
     (
         "login without method",
         "targets: [{name: n1, address: 'http://v', auth: {token: t}}]\n",
-        ["c.yml:1: targets[0].auth: method is missing; it is one of none, token"],
+        [f"c.yml:1: targets[0].auth: method is missing; it is one of {METHODS}"],
     ),
     (
         "login as text",
@@ -252,6 +253,42 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "token file is a directory",
         "targets: [{name: n1, address: 'http://v', auth: {method: token, token_file: '@/directory'}}]\n",
         ["c.yml:1: targets[0].auth.token_file: is a directory; name the file in it"],
+    ),
+    *(
+        (f"login {auth}", f"targets: [{{name: n1, address: 'http://v', auth: {{{auth}}}}}]\n", [f"c.yml:1: {error}"])
+        for auth, error in (
+            ("method: approle", "targets[0].auth: role_id is missing"),
+            (
+                "method: approle, role_id: r, secret_id: planted, secret_id_file: '@/text'",
+                "targets[0].auth.secret_id: give either secret_id or secret_id_file",
+            ),
+            (
+                "method: approle, role_id: r, wrapped: true",
+                "targets[0].auth.wrapped: what is wrapped is missing; give secret_id_file or secret_id",
+            ),
+            ("method: userpass, username: u", "targets[0].auth: give either password or password_file"),
+            (
+                "method: ldap, username: u, password: ''",
+                "targets[0].auth.password: empty, or with characters that cannot be printed",
+            ),
+            ("method: jwt, role: r, jwt_file: '@/no/t'", "targets[0].auth.jwt_file: there is no directory @/no"),
+            (
+                "method: kubernetes, role: r, mount: auth/k8s",
+                "targets[0].auth.mount: starts with auth/; leave that out",
+            ),
+            (
+                "method: kubernetes, role: r, mount: 'a b'",
+                "targets[0].auth.mount: not a mount; write it as vault auth list shows it, like userpass or team/userpass",
+            ),
+            (
+                "method: aws, access_key: a, secret_key: s, session_token: planted, session_token_file: '@/text'",
+                "targets[0].auth.session_token: give either session_token or session_token_file",
+            ),
+            (
+                "method: cert",
+                "targets[0].auth: method cert identifies with tls.client_cert; give that and tls.client_key",
+            ),
+        )
     ),
     (
         "TLS without TLS",

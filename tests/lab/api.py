@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -13,13 +14,22 @@ class Reply(NamedTuple):
     body: Any
 
 
-def call(address: str, method: str, path: str, token: str = "", **data: object) -> Reply:
+def call(
+    address: str,
+    method: str,
+    path: str,
+    token: str = "",
+    /,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **data: object,
+) -> Reply:
     """Send one request; any status is an answer."""
     request = urllib.request.Request(  # noqa: S310 - HTTP
         f"{address}/v1/{path}",
         method=method,
         data=json.dumps(data).encode() if data else None,
-        headers={"X-Vault-Token": token} if token else {},
+        headers={**({"X-Vault-Token": token} if token else {}), **(headers or {})},
     )
     try:
         with _opener.open(request, timeout=30) as response:

@@ -76,7 +76,7 @@ async def test_with_a_token_file_that_is_not_there_they_fail_and_call_nobody(
 ) -> None:
     auth = TokenAuth(token_file=tmp_path / "token")  # type: ignore[operator]
     page = await scraped(start_exporter, target(node, auth=auth))
-    assert success(page, "barrier_key") == (0, "permission_denied")
+    assert success(page, "barrier_key") == (0, "login_failed")
     assert set(node.calls) == OF_THE_NODE
 
 
@@ -84,7 +84,7 @@ async def test_a_node_that_is_down_is_asked_nothing_more(node: Node, start_expor
     node.answers["sys/health"] = (500, '{"errors":["context deadline exceeded"]}')
     page = await scraped(start_exporter, target(node, auth=AUTH))
     assert success(page, "barrier_key") == (0, "http_5xx")
-    assert set(node.calls) == OF_THE_NODE
+    assert set(node.calls) == OF_THE_NODE | {"auth/token/lookup-self"}
 
 
 async def test_a_refusal_names_the_path_and_what_to_grant(

@@ -17,6 +17,7 @@ AUDIT_LOG = Path(__file__).parents[1] / "golden" / "audit.log"
 CHANGING = re.compile(
     r"^(vault_clock_skew_seconds|vault_exporter_collector_duration_seconds\{.*\}"
     r"|vault_exporter_collector_snapshot_timestamp_seconds\{.*\}|vault_exporter_probe_duration_seconds"
+    r"|vault_exporter_token_expiry_timestamp_seconds"
     r"|process_\w+|python_\w+(?:\{.*\})?) \S+$",
     re.MULTILINE,
 )

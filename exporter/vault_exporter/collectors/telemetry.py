@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from vault_exporter.collectors.collector import Grant
 from vault_exporter.reasons import Reason
+from vault_exporter.vault.answer import NoTokenError
 from vault_exporter.vault.client import Answer, Client, VaultError
 
 __all__ = ["GRANT", "REMEDIES", "Fetched", "Status", "fetch"]
@@ -17,6 +18,7 @@ GRANT: Final = Grant("sys/metrics")
 
 _OK = 200
 _BAD_REQUEST = 400
+_NO_ANSWER = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.DNS, Reason.TLS, Reason.TIMEOUT, Reason.RESET})
 
 
 class Status(enum.StrEnum):
@@ -62,9 +64,7 @@ async def fetch(client: Client) -> Fetched:
         VaultError: the node did not answer, or with something other than telemetry or a reason for having none.
     """
     try:
-        answer = await client.get(
-            "sys/metrics?format=prometheus", token=True, max_bytes=client.target.max_response_bytes
-        )
+        answer = await _get(client)
     except VaultError as error:
         if error.reason is Reason.REDIRECT:  # a standby that sends authenticated callers to the active node
             return Fetched(Status.UNAVAILABLE)
@@ -75,6 +75,20 @@ async def fetch(client: Client) -> Fetched:
     if status is None:
         raise answer.failure()
     return Fetched(status)
+
+
+async def _get(client: Client) -> Answer:
+    """Ask with the target's token; where Vault gave none, without, since the listener may not want one."""
+    path, limit = "sys/metrics?format=prometheus", client.target.max_response_bytes
+    try:
+        return await client.get(path, token=True, max_bytes=limit)
+    except NoTokenError as error:
+        if error.reason in _NO_ANSWER:
+            raise
+        answer = await client.get(path, max_bytes=limit)
+        if answer.status != _OK:
+            raise
+        return answer
 
 
 def _refusal(answer: Answer) -> Status | None:

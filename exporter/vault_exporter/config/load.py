@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 
-from vault_exporter.config import model, values
+from vault_exporter.config import logins, model, values
 from vault_exporter.config.collectors import check_collectors, check_token
 from vault_exporter.config.environment import Flags, target_node
 from vault_exporter.config.load_web import load_web
@@ -227,6 +227,8 @@ _READERS: Final[dict[object, Callable[[object], object]]] = {
     Path: values.path,
     model.Duration: values.duration,
     model.Listen: values.listen,
+    logins.Mount: values.mount,
+    logins.Password: values.password,
     model.Name: values.name,
     model.Secret: values.secret,
     model.Size: values.size,
@@ -238,6 +240,8 @@ def _target(target: model.Target) -> Checks:
     if target.timeout > _LONGEST_TIMEOUT:
         yield "timeout", f"longer than {_LONGEST_TIMEOUT:g}s; a scrape must end before the next"
     yield from check_token(target)
+    if isinstance(target.auth, logins.CertAuth) and target.tls.client_cert is None:
+        yield "auth", "method cert identifies with tls.client_cert; give that and tls.client_key"
 
 
 def _tls(tls: model.Tls) -> Checks:
@@ -245,19 +249,6 @@ def _tls(tls: model.Tls) -> Checks:
         tls_context(tls)
     except TlsError as error:
         yield error.key, str(error)
-
-
-def _token(auth: model.TokenAuth) -> Checks:
-    if (auth.token is None) == (auth.token_file is None):
-        yield "token", "give either token or token_file"
-    if (file := auth.token_file) is not None:
-        # The file itself may come later: an agent writes it.
-        if not file.parent.is_dir():
-            yield "token_file", f"there is no directory {file.parent}"
-        elif file.is_dir():
-            yield "token_file", "is a directory; name the file in it"
-        elif file.exists() and (problem := _unreadable(file)):
-            yield "token_file", f"cannot be read: {problem}"
 
 
 def _audit(audit: model.Audit) -> Checks:
@@ -275,17 +266,9 @@ _CHECKS: Final[dict[type, Callable[[Any], Checks]]] = {
     model.Collectors: check_collectors,
     model.Target: _target,
     model.Tls: _tls,
-    model.TokenAuth: _token,
+    **dict.fromkeys(get_args(model.Auth), logins.problems),
 }
 """What else must hold of a struct once each of its keys is good."""
-
-
-def _unreadable(file: Path) -> str:
-    try:
-        file.open("rb").close()
-    except OSError as error:
-        return error.strerror or type(error).__name__
-    return ""
 
 
 def _good(reader: Callable[[object], object], value: object) -> bool:

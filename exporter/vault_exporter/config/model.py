@@ -9,6 +9,9 @@ from typing import Annotated, Final
 
 import msgspec
 
+from vault_exporter.config.logins import Auth, Login, NoAuth, TokenAuth
+from vault_exporter.config.secret import Secret
+
 __all__ = [
     "DEFAULT_PORT",
     "Audit",
@@ -17,6 +20,7 @@ __all__ = [
     "Config",
     "Duration",
     "Listen",
+    "Login",
     "Name",
     "NoAuth",
     "Secret",
@@ -43,28 +47,6 @@ Name = Annotated[str, "name"]
 """A target's name, fit for ``?target=`` and a label."""
 
 
-class Secret:
-    """A value that never shows itself: not in ``repr``, ``str``, a log, or a traceback's locals."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the value, for the one place that sends it to Vault."""
-        return self._value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-
 class Listen(msgspec.Struct, frozen=True):
     """Where the exporter listens; an empty host is every address."""
 
@@ -84,21 +66,6 @@ class Tls(msgspec.Struct, frozen=True):
     client_key: Path | None = None
     server_name: str | None = None
     insecure_skip_verify: bool = False
-
-
-class NoAuth(msgspec.Struct, frozen=True, tag_field="method", tag="none"):
-    """Talk to the node without a token."""
-
-
-class TokenAuth(msgspec.Struct, frozen=True, tag_field="method", tag="token"):
-    """A token as it is, or a file that holds one (read again when it changes); exactly one of the two is set."""
-
-    token: Secret | None = None
-    token_file: Path | None = None
-
-
-Auth = NoAuth | TokenAuth
-"""How to log in, told apart by ``method``."""
 
 
 class Collectors(msgspec.Struct, frozen=True):

@@ -7,7 +7,21 @@ from urllib.parse import urlsplit
 
 from vault_exporter.config.model import DEFAULT_PORT, Listen, Secret
 
-__all__ = ["boolean", "count", "duration", "listen", "name", "path", "secret", "size", "text", "url", "wrong_type"]
+__all__ = [
+    "boolean",
+    "count",
+    "duration",
+    "listen",
+    "mount",
+    "name",
+    "password",
+    "path",
+    "secret",
+    "size",
+    "text",
+    "url",
+    "wrong_type",
+]
 
 _DURATION: Final = re.compile(
     r"(?:(?P<y>\d+)y)?(?:(?P<w>\d+)w)?(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s)?(?:(?P<ms>\d+)ms)?"
@@ -24,6 +38,7 @@ _BYTES: Final = {
     "GB": 1_000_000_000,
 }
 _NAME: Final = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,252}")
+_MOUNT: Final = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _KINDS: Final = {
     bool: "true or false",
     int: "a number",
@@ -101,6 +116,25 @@ def secret(value: object) -> Secret:
     if not value.isascii() or not value.isprintable() or " " in value or not value:
         raise ValueError("not a token: it is empty, or has characters that a token does not have, such as spaces")
     return Secret(value)
+
+
+def password(value: object) -> Secret:
+    """Read a password. What is wrong with it is said without repeating it."""
+    if not isinstance(value, str):
+        raise wrong_type("text", value)
+    if not value or not value.isprintable():
+        raise ValueError("empty, or with characters that cannot be printed")
+    return Secret(value)
+
+
+def mount(value: object) -> str:
+    """Read where an auth method is mounted."""
+    where = text(value).strip("/")
+    if not _MOUNT.fullmatch(where):
+        raise ValueError("not a mount; write it as vault auth list shows it, like userpass or team/userpass")
+    if where.startswith("auth/"):
+        raise ValueError("starts with auth/; leave that out")
+    return where
 
 
 def url(value: object) -> str:

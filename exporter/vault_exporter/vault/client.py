@@ -9,8 +9,8 @@ import asyncio
 import errno
 import ssl
 import time
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 import aiohttp
 import msgspec
@@ -18,13 +18,14 @@ from aiohttp import http_exceptions
 
 from vault_exporter import __version__
 from vault_exporter.config.model import Target
+from vault_exporter.config.secret import Secret
 from vault_exporter.reasons import Reason
-from vault_exporter.vault.auth import TokenSource
+from vault_exporter.vault.answer import Answer, VaultError
+from vault_exporter.vault.auth import Unwrapped
 from vault_exporter.vault.tls import tls_context
+from vault_exporter.vault.tokens import Tokens
 
 __all__ = ["SMALL_ANSWER_BYTES", "Answer", "Client", "VaultError"]
-
-T = TypeVar("T")
 
 SMALL_ANSWER_BYTES: Final = 1 << 20
 """Limit for an answer that describes one node; real ones are under 1 kB."""
@@ -35,8 +36,10 @@ _HEADERS: Final = {
     "Accept-Encoding": "identity",  # so that the size limit holds for what is in memory too
     "User-Agent": f"vault-exporter/{__version__}",
     "X-Vault-Request": "true",  # agents and proxies may require it
-    "X-Vault-No-Request-Forwarding": "1",
 }
+
+_ITSELF: Final = {"X-Vault-No-Request-Forwarding": "1"}
+"""Has the node itself answer."""
 
 _OS_REASONS: Final = {
     errno.ECONNREFUSED: Reason.REFUSED,
@@ -49,6 +52,8 @@ _OS_REASONS: Final = {
     errno.ETIMEDOUT: Reason.TIMEOUT,
 }
 
+_REFUSALS: Final = frozenset({401, 403})
+
 _TLS_ERRORS: Final = (ssl.SSLError, ssl.CertificateError, aiohttp.ClientSSLError)
 
 _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Reason], ...]] = (
@@ -60,78 +65,25 @@ _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Reason], ...]] = (
 )
 """In this order: the first that an error or its causes fit is the reason."""
 
-_STATUS_REASONS: Final = {
-    401: Reason.PERMISSION_DENIED,
-    403: Reason.PERMISSION_DENIED,
-    404: Reason.NOT_FOUND,
-    429: Reason.RATE_LIMITED,
-}
-
-
-class VaultError(Exception):
-    """The node gave no usable answer. ``str()`` is safe to log."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-class _Errors(msgspec.Struct, frozen=True):
-    errors: tuple[str, ...] = ()
-
-
-class Answer(NamedTuple):
-    """A complete HTTP answer of any status."""
-
-    path: str
-    status: int
-    body: bytes
-    sent: float
-    """Unix time, in seconds, at which the request was sent."""
-    seconds: float
-    """How long the answer took."""
-
-    def json(self, kind: type[T]) -> T:
-        """Decode the body.
-
-        Raises:
-            VaultError: ``bad_reply``; the body is not JSON of that shape.
-        """
-        try:
-            return msgspec.json.decode(self.body, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise VaultError(Reason.BAD_REPLY, f"{self.path}: HTTP {self.status} with an unexpected body") from error
-
-    def says(self, text: str) -> bool:
-        """Return whether one of Vault's error messages (``{"errors": [...]}``) contains the text."""
-        try:
-            return any(text in message for message in self.json(_Errors).errors)
-        except VaultError:
-            return False
-
-    def failure(self) -> VaultError:
-        """Return the error that this answer's status stands for (a 2xx that is not understood is ``bad_reply``)."""
-        reason = _STATUS_REASONS.get(self.status) or (
-            Reason.HTTP_5XX
-            if self.status >= 500  # noqa: PLR2004 - HTTP's classes
-            else Reason.HTTP_4XX
-            if self.status >= 400  # noqa: PLR2004
-            else Reason.REDIRECT
-            if self.status >= 300  # noqa: PLR2004
-            else Reason.BAD_REPLY
-        )
-        return VaultError(reason, f"{self.path}: HTTP {self.status}")
-
 
 class Client:
     """One HTTP session to one target. Make it inside a running event loop, and close it."""
 
-    def __init__(self, target: Target, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, target: Target, *, unwrapped: Unwrapped | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            target: the node, and how to log in to it.
+            unwrapped: the secret-ids that were opened so far, where targets share them.
+            clock: Unix time, in seconds.
+        """
         self.target = target
         self.requests = 0
         """Requests sent so far."""
         self._clock = clock
-        self._tokens = TokenSource(target.auth)
+        self.tokens = Tokens(self._exchange, target, unwrapped or Unwrapped(), clock=clock)
         self._server_hostname = target.tls.server_name if target.address.startswith("https:") else None
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=tls_context(target.tls), limit=16),
@@ -142,51 +94,93 @@ class Client:
         )
 
     async def close(self) -> None:
-        """Close the session and its connections."""
+        """End the login, and close the session and its connections."""
+        await self.tokens.close()
         await self._session.close()
 
     @property
     def has_token(self) -> bool:
-        """Whether a call that asks for the token would carry one at the moment."""
-        return self._tokens.current() is not None
+        """Whether there is a login, so that a call that asks for the token would carry one."""
+        return self.tokens.configured
 
-    async def get(self, path: str, *, token: bool = False, max_bytes: int = SMALL_ANSWER_BYTES) -> Answer:
+    async def get(
+        self, path: str, *, token: bool = False, max_bytes: int = SMALL_ANSWER_BYTES, forward: bool = False
+    ) -> Answer:
         """Read ``/v1/<path>`` of the node, whatever the status.
 
         Args:
             path: below ``/v1/``, with query.
-            token: send the configured token, if there is one, and the namespace with it. Without it the call carries
-                neither, since the endpoints that need no token exist in the root namespace only.
+            token: send the target's token, if it has a login, and the namespace with it. Without it the call carries
+                neither, since the endpoints that need no token exist in the root namespace only. A call that is
+                refused is made once more where that gave another token.
             max_bytes: the largest body to accept.
+            forward: let a standby pass the call on to the active node.
 
         Raises:
-            VaultError: no complete HTTP answer, a redirect, or an answer larger than ``max_bytes``.
+            VaultError: no complete HTTP answer, a redirect, an answer larger than ``max_bytes``, or a failed login.
         """
+        return await self.send("GET", path, token=token, max_bytes=max_bytes, forward=forward)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: bool = False,
+        body: object = None,
+        max_bytes: int = SMALL_ANSWER_BYTES,
+        forward: bool = False,
+    ) -> Answer:
+        """Send any request; as :meth:`get`, with a ``body`` that becomes JSON."""
+        headers = {} if forward else _ITSELF
+        if not token:
+            return await self._send(method, path, headers, body, max_bytes)
+        secret = await self.tokens.current()
+        answer = await self._send(method, path, headers | self._credentials(secret), body, max_bytes)
+        if secret is None:
+            return answer
+        plain = path.partition("?")[0]
+        if answer.status not in _REFUSALS:
+            self.tokens.allowed(plain)
+        elif await self.tokens.refused(secret, plain):
+            secret = await self.tokens.current()
+            answer = await self._send(method, path, headers | self._credentials(secret), body, max_bytes)
+        return answer
+
+    async def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: object = None) -> Answer:
+        """Send a request of a login, which only the active node can answer, in the time of a scrape."""
+        try:
+            async with asyncio.timeout(self.target.timeout):
+                return await self._send(method, path, headers, body, SMALL_ANSWER_BYTES)
+        except TimeoutError:
+            raise VaultError(Reason.TIMEOUT, f"{path}: no answer within {self.target.timeout:g}s") from None
+
+    async def _send(self, method: str, path: str, headers: Mapping[str, str], body: object, max_bytes: int) -> Answer:
         self.requests += 1
         sent, started = self._clock(), time.monotonic()
         try:
-            async with self._session.get(
+            async with self._session.request(
+                method,
                 f"{self.target.address}/v1/{path}",
-                headers=self._credentials() if token else {},
+                headers=headers,
+                data=None if body is None else msgspec.json.encode(body),
                 allow_redirects=False,
                 server_hostname=self._server_hostname,
             ) as response:
-                body = await _read(response, path, max_bytes)
+                content = await _read(response, path, max_bytes)
         except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError, ValueError) as error:
             reason = _reason(error)
             raise VaultError(reason, f"{path}: {reason} ({type(error).__name__})") from error
-        answer = Answer(path, response.status, body, sent, time.monotonic() - started)
+        answer = Answer(path, response.status, content, sent, time.monotonic() - started)
         if 300 <= response.status < 400:  # noqa: PLR2004 - HTTP's class of redirects
             raise answer.failure()
         return answer
 
-    def _credentials(self) -> dict[str, str]:
-        headers = {}
-        if (token := self._tokens.current()) is not None:
-            headers["X-Vault-Token"] = token.reveal()
-            if self.target.namespace:
-                headers["X-Vault-Namespace"] = self.target.namespace
-        return headers
+    def _credentials(self, secret: Secret | None) -> dict[str, str]:
+        if secret is None:
+            return {}
+        namespace = {"X-Vault-Namespace": self.target.namespace} if self.target.namespace else {}
+        return {"X-Vault-Token": secret.reveal(), **namespace}
 
 
 async def _read(response: aiohttp.ClientResponse, path: str, max_bytes: int) -> bytes:

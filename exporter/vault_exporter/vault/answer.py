@@ -1,0 +1,77 @@
+"""What a node answers, and the error where it gives no usable answer."""
+
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from vault_exporter.reasons import Reason
+
+__all__ = ["Answer", "NoTokenError", "VaultError"]
+
+T = TypeVar("T")
+
+_STATUS_REASONS: Final = {
+    401: Reason.PERMISSION_DENIED,
+    403: Reason.PERMISSION_DENIED,
+    404: Reason.NOT_FOUND,
+    429: Reason.RATE_LIMITED,
+}
+
+
+class VaultError(Exception):
+    """The node gave no usable answer. ``str()`` is safe to log."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class NoTokenError(VaultError):
+    """The call was not made, since the login that it needs failed."""
+
+
+class _Errors(msgspec.Struct, frozen=True):
+    errors: tuple[str, ...] = ()
+
+
+class Answer(NamedTuple):
+    """A complete HTTP answer of any status."""
+
+    path: str
+    status: int
+    body: bytes
+    sent: float
+    """Unix time, in seconds, at which the request was sent."""
+    seconds: float
+    """How long the answer took."""
+
+    def json(self, kind: type[T]) -> T:
+        """Decode the body.
+
+        Raises:
+            VaultError: ``bad_reply``; the body is not JSON of that shape.
+        """
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise VaultError(Reason.BAD_REPLY, f"{self.path}: HTTP {self.status} with an unexpected body") from error
+
+    def says(self, text: str) -> bool:
+        """Return whether one of Vault's error messages (``{"errors": [...]}``) contains the text."""
+        try:
+            return any(text in message for message in self.json(_Errors).errors)
+        except VaultError:
+            return False
+
+    def failure(self) -> VaultError:
+        """Return the error that this answer's status stands for (a 2xx that is not understood is ``bad_reply``)."""
+        reason = _STATUS_REASONS.get(self.status) or (
+            Reason.HTTP_5XX
+            if self.status >= 500  # noqa: PLR2004 - HTTP's classes
+            else Reason.HTTP_4XX
+            if self.status >= 400  # noqa: PLR2004
+            else Reason.REDIRECT
+            if self.status >= 300  # noqa: PLR2004
+            else Reason.BAD_REPLY
+        )
+        return VaultError(reason, f"{self.path}: HTTP {self.status}")
