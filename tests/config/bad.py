@@ -320,6 +320,66 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         ["c.yml:1: audit.logs: @/directory is a directory; name the file in it"],
     ),
     ("audit log twice", "audit: {logs: [/a.log, /a.log]}\n", ["c.yml:1: audit.logs: /a.log is listed twice"]),
+    *(
+        (
+            f"event rule: {rule}",
+            f"audit:\n  logs: [/a.log]\n  events:\n    rules:\n      - {{{rule}}}\n",
+            [f"c.yml:5: audit.events.rules[0]{said}"],
+        )
+        for rule, said in (
+            ("paths: [sys/*]", ": event is missing"),
+            (
+                "event: Keys, paths: [sys/*]",
+                ".event: not a name; use small letters, digits and _, starting with a letter, at most 64",
+            ),
+            ("event: seal, paths: [sys/*]", ".event: seal is built in; choose another name, or leave the rule out"),
+            (
+                "event: everything",
+                ".event: the rule has no condition, so that every request would be an event; give paths, policies, ...",
+            ),
+            ("event: e, paths: [/sys]", ".paths: /sys starts with a slash; paths in the audit log do not"),
+            ("event: e, paths: ['a*/b']", ".paths: a*/b has * before its end; use + for one segment"),
+            ("event: e, paths: [a/b+]", ".paths: a/b+ has + within a segment; it stands for a whole one"),
+            ("event: e, policies: ['*x']", ".policies: *x has * before its end"),
+            (
+                "event: e, errors: [denied]",
+                (
+                    ".errors: denied is not a class of errors; Known here: permission_denied, "
+                    "invalid_token, invalid_path, invalid_request, rate_limited, sealed, read_only_standby, internal, other"
+                ),
+            ),
+            (
+                "event: e, token_types: [root]",
+                ".token_types: root is not a type of token; Known here: service, batch, default",
+            ),
+            (
+                "event: e, logins: true, outcome: ok",
+                ".outcome: ok is not an outcome; Known here: success, failure, any",
+            ),
+            (
+                "event: e, errors: [other], outcome: any",
+                ".outcome: cannot be any beside errors, which make it a failure; leave it out",
+            ),
+            ("event: e, logins: true, threshold: {count: 3}", ".threshold: within is missing"),
+            (
+                "event: e, logins: true, threshold: {count: 10001, within: 1m}",
+                ".threshold.count: above 10000; as many times are kept in memory",
+            ),
+        )
+    ),
+    (
+        "built-in event that is not known",
+        "audit:\n  logs: [/a.log]\n  events: {disable: [seals]}\n",
+        [
+            (
+                "c.yml:3: audit.events.disable: seals is not a built-in event; did you mean seal? Known here: "
+                "root_token_used, root_token_created, generate_root, rekey, barrier_key_rotated, seal, step_down, "
+                "audit_device_changed, policy_changed, auth_method_changed, mount_changed, raw_storage_access, "
+                "snapshot_taken, snapshot_restored, token_without_expiry_created, sudo_path_used, login_burst, "
+                "raw_values_logged"
+            )
+        ],
+    ),
     ("audit logs as text", "audit: {logs: /a.log}\n", ["c.yml:1: audit.logs: must be a list, not text"]),
     (
         "key given twice",

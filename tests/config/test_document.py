@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from vault_exporter.cli import app
 from vault_exporter.config.load import Flags, load
-from vault_exporter.config.model import Audit, Config, Target, Telemetry
+from vault_exporter.config.model import Audit, Config, EventRule, Target, Telemetry
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 FIRST_CELLS = re.findall(r"^\| (`[^|]+`) \|", DOCUMENT, re.MULTILINE)
@@ -85,8 +85,12 @@ def _default(section: str, path: list[str]) -> str:
     value: Any = {"targets": Target("n", "http://n"), "telemetry": Telemetry(), "audit": Audit()}[section]
     for name in path:
         value = getattr(value, name.removesuffix("[]"))
+        if name == "rules[]":
+            value = EventRule("event")
     if isinstance(value, tuple):
         return ", ".join(value)
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

@@ -50,6 +50,8 @@ _WRITES: Final = frozenset({"create", "update"})
 
 def act_of(mount_type: str, mount_point: str, operation: str, path: str) -> Act:
     """Tell what a request to this path does if it succeeds."""
+    if not mount_type and path.startswith("sys/"):  # a wrapping token is refused before the mount is looked up
+        mount_type, mount_point = "system", "sys/"
     if not path.startswith(mount_point):
         return Act.OTHER
     rest = path[len(mount_point) :]
@@ -69,3 +71,5 @@ class Look(NamedTuple):
     """What is to be looked at in entries of one path."""
 
     act: Act
+    rules: tuple[int, ...]
+    """Numbers of the event rules that fit the path."""

@@ -253,8 +253,8 @@ def _struct(kind: Any, data: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - one 
                 continue
             if limit is not None:
                 value = value[:limit]
-            elif (kind, name) in _INNER and value:
-                value = _struct(_INNER[kind, name], value)
+            elif (kind, name) in _INNER:
+                value = _struct(_INNER[kind, name], value) if bytes(memoryview(value)[:1]) == b"{" else None
             if value is not None:
                 good[name] = value
             break

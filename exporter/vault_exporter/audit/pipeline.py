@@ -27,16 +27,22 @@ from vault_exporter.audit.decode import (
     resynchronise,
 )
 from vault_exporter.audit.errors import error_class
+from vault_exporter.audit.events import Events
+from vault_exporter.audit.exclude import Excluded
 from vault_exporter.audit.latency import Pending
 from vault_exporter.audit.outcomes import Outcomes
-from vault_exporter.audit.tally import Cell, Limits, Tally
+from vault_exporter.audit.tally import OTHER, Cell, CellKey, Limits, Tally
+from vault_exporter.config import model
 from vault_exporter.metrics import Sample
 
 __all__ = ["Observer", "Pipeline", "PipelineSettings"]
 
 _NO_REQUEST: Final = Request()
 _DEVICE_TEST: Final = "sys/audit/test"
-"""What Vault writes to try a device that is being enabled, and never answers."""
+"""What Vault writes to try a device that is being enabled."""
+_UNANSWERED: Final = frozenset({_DEVICE_TEST, "sys/seal", "sys/step-down"})
+"""Requests that Vault writes without a mount, and writes no response to."""
+_NOTABLE_TYPES: Final = frozenset({"", "system", "ns_system", "token", "ns_token", OTHER})
 _MOST_LOOKS: Final = 256
 _LONGEST_PATH: Final = 512
 """Bounds of what is remembered of a cell's paths."""
@@ -65,6 +71,8 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     max_pending: int = 100_000
     """Requests of one log that wait for their response."""
+    events: model.Events = model.Events()
+    exclude: model.Exclude = model.Exclude()
 
 
 class Pipeline:
@@ -77,7 +85,9 @@ class Pipeline:
     def __init__(self, settings: PipelineSettings, observers: Iterable[Observer] = ()) -> None:
         self.observers = tuple(observers)
         self._settings = settings
-        self._tally = Tally(settings.limits)
+        self._events = Events(settings.events)
+        self._excluded = Excluded(settings.exclude)
+        self._tally = Tally(settings.limits, self._is_notable)
         self._outcomes = Outcomes()
         self._sources: dict[str, _Source] = {}
 
@@ -101,6 +111,9 @@ class Pipeline:
         cells = self._tally.cells
         pending = source.pending.requests
         answer = pending.pop
+        excluded = self._excluded.matches if self._excluded else None
+        watched, watch = self._events.watched, self._events.watch
+        watches_raw = self._events.watches_raw_values
         buckets, bucket = c.AUDIT_DURATION.buckets, bisect_left
         entry: Entry | None = None
         for line in lines:
@@ -114,6 +127,9 @@ class Pipeline:
             request = entry.request
             if request is None:
                 request = _NO_REQUEST
+            if excluded is not None and excluded(line):
+                answer(request.id, None)  # a login's request does not say yet who asks
+                continue
             namespace = request.namespace
             key = (
                 request.mount_point,
@@ -144,9 +160,20 @@ class Pipeline:
                     place = bucket(buckets, seconds)
                     durations.counts[place] += 1
                     durations.last[place] = (request.id, seconds, ended)
-                response = entry.response
+                response, auth = entry.response, entry.auth
+                if auth is not None:
+                    policies = auth.policies
+                    try:
+                        woken = watched[bytes(policies)]
+                    except KeyError:
+                        woken = watch(policies)
+                    if watches_raw and auth.client_token and not auth.client_token.startswith("hmac-"):
+                        self._events.raw_value(entry.time)
+                else:
+                    woken = None
                 if (
                     cell.notable
+                    or woken
                     or entry.error
                     or (
                         response is not None
@@ -180,6 +207,8 @@ class Pipeline:
         """Yield what was counted so far; what is said of single logs is asked for by log."""
         yield from self._tally.samples()
         yield from self._outcomes.samples()
+        yield from self._events.samples()
+        yield from self._excluded.samples()
         pending = [source.pending for source in self._sources.values()]
         yield c.AUDIT_PENDING(sum(len(one.requests) for one in pending))
         yield c.AUDIT_UNANSWERED(sum(one.expired for one in pending), "expired")
@@ -191,6 +220,8 @@ class Pipeline:
     def merge(self, other: "Pipeline") -> None:
         """Add what another process took in; it must have been made with the same settings and observers."""
         self._tally.merge(other._tally)  # noqa: SLF001 - of our own class
+        self._events.merge(other._events)  # noqa: SLF001 - of our own class
+        self._excluded.merge(other._excluded)  # noqa: SLF001 - of our own class
         self._outcomes.merge(other._outcomes)  # noqa: SLF001 - of our own class
         for log, source in other._sources.items():  # noqa: SLF001 - of our own class
             self._sources.setdefault(log, _Source()).merge(source)
@@ -199,7 +230,8 @@ class Pipeline:
 
     def _look_into(self, entry: Entry, cell: Cell, line: bytes, source: "_Source") -> None:
         """Tell what only few entries say."""
-        path = "" if entry.request is None else entry.request.path
+        request = entry.request or _NO_REQUEST
+        path = request.path
         look = cell.looks.get(path)
         if look is None:
             look = self._look(cell, path)
@@ -210,18 +242,29 @@ class Pipeline:
             self._outcomes.failed(look.act, cell.mount)
         elif not cell.is_request:
             self._outcomes.succeeded(look.act, cell.mount, entry)
-        if cell.is_request and entry.request is not None and (kind is not None or path == _DEVICE_TEST):
-            source.pending.requests.pop(entry.request.id, None)  # this was all that Vault says of it
+        elif path not in _UNANSWERED or cell.mount.labels[0]:
+            return  # a response is to come
+        if cell.is_request:
+            source.pending.requests.pop(request.id, None)
+        if path != _DEVICE_TEST:
+            self._events.finish(entry, kind, look, line)
 
     def _look(self, cell: Cell, path: str) -> Look:
         """Tell what is to be looked at in entries of this path, and remember it: paths come again."""
         key = cell.key
-        look = Look(act_of(key.mount_type, key.mount_point, key.operation, path))
+        act = act_of(key.mount_type, key.mount_point, key.operation, path)
+        look = Look(act, self._events.fitting(act, key.mount_type, key.operation, path))
         if len(path) <= _LONGEST_PATH:
             if len(cell.looks) >= _MOST_LOOKS:
                 cell.looks.clear()
             cell.looks[path] = look
         return look
+
+    def _is_notable(self, key: CellKey) -> bool:
+        # Tokens, leases and unwrapping are told by paths on these; logins give a token or an error.
+        return key.mount_type in _NOTABLE_TYPES or self._events.concern(
+            key.mount_type, "" if key.mount_point == OTHER else key.mount_point, key.operation
+        )
 
 
 class _Source:

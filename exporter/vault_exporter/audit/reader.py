@@ -65,7 +65,14 @@ class AuditReader:
             clock: seconds that never go back.
         """
         self._wait = wait
-        self._pipeline = Pipeline(PipelineSettings(Limits(mounts=settings.max_mounts)))
+        self._pipeline = Pipeline(
+            PipelineSettings(
+                limits=Limits(mounts=settings.max_mounts, namespaces=settings.max_namespaces),
+                max_pending=settings.max_pending,
+                events=settings.events,
+                exclude=settings.exclude,
+            )
+        )
         self._logs = tuple(
             _Log(
                 Follower(path, from_start=settings.from_start, max_line_bytes=settings.max_line_bytes, clock=clock),

@@ -5,7 +5,7 @@ are sums over cells, made when they are asked for.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,7 +17,7 @@ from vault_exporter.audit.errors import ErrorClass
 from vault_exporter.audit.latency import Durations, operation_class
 from vault_exporter.metrics import Sample
 
-__all__ = ["OPERATIONS", "OTHER", "Cell", "Key", "Limits", "Mount", "Tally"]
+__all__ = ["OPERATIONS", "OTHER", "Cell", "CellKey", "Key", "Limits", "Mount", "Tally"]
 
 OPERATIONS: Final = frozenset(
     {
@@ -93,7 +93,12 @@ class CellKey(NamedTuple):
 
 
 class Cell:
-    """What is counted of entries that are alike; the pipeline writes it."""
+    """What is counted of entries that are alike; the pipeline writes it.
+
+    Attributes:
+        notable: every entry is looked into, not only those that end in error or give something.
+        looks: what is to be looked at, by path; bounded by the pipeline.
+    """
 
     __slots__ = ("bytes", "durations", "entries", "failures", "is_request", "key", "looks", "mount", "notable")
 
@@ -102,8 +107,7 @@ class Cell:
         self.mount = mount
         self.durations = durations
         self.is_request = key.type == "request"
-        # Logins, tokens, leases and wrapping are told by paths of these, and most events by those of system mounts.
-        self.notable = mount.labels[0] in _NOTABLE_TYPES or mount.labels[1].startswith("auth/")
+        self.notable = False
         self.entries = 0
         self.bytes = 0
         self.failures = 0
@@ -116,9 +120,6 @@ class Cell:
         self.failures += other.failures
 
 
-_NOTABLE_TYPES: Final = frozenset({"", "system", "ns_system", "token", "ns_token", OTHER})
-
-
 class Tally:
     """How many entries there were, how large, how many requests failed, and how long they took.
 
@@ -128,7 +129,14 @@ class Tally:
     ``increase()`` sees the first error.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, is_notable: Callable[[CellKey], bool]) -> None:
+        """Start at 0.
+
+        Args:
+            limits: the bounds.
+            is_notable: tells of which cells every entry is looked into.
+        """
+        self._is_notable = is_notable
         self.cells: dict[Key, Cell] = {}
         """By what an entry says; the pipeline reads it. What is beyond a bound is not kept here."""
         self._limits = limits
@@ -220,6 +228,7 @@ class Tally:
             return self._folded.get(folded) or self._new(folded)
         mount = self._mount(key.mount_type, key.mount_point)
         cell = Cell(key, mount, self._measured(key.mount_type, operation_class(key.operation)))
+        cell.notable = self._is_notable(key)
         self._folded[key] = cell
         return cell
 

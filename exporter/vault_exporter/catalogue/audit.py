@@ -123,6 +123,24 @@ AUDIT_OVERFLOW = _counter(
     "label",
 )
 
+AUDIT_EXCLUDED = _counter(
+    "vault_audit_excluded_entries_total",
+    AUDIT,
+    "Entries left out by audit.exclude, by what told them: entity_id, display_name, remote_address. They are in no "
+    "other count.",
+    "reason",
+)
+AUDIT_EVENTS = _counter(
+    "vault_audit_events_total",
+    AUDIT,
+    "Security and operations events, by the rules that are built in and those of audit.events; each is there from the "
+    "start.",
+    "event",
+)
+AUDIT_EVENT_LAST = _gauge(
+    "vault_audit_event_last_timestamp_seconds", AUDIT, "The time stated by the last entry of the event.", "event"
+)
+
 # Reading.
 
 AUDIT_LAST_ENTRY = _gauge(

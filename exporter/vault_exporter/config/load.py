@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from vault_exporter.config import logins, model, values
+from vault_exporter.config.audit import check_audit, check_events, check_rule, check_threshold
 from vault_exporter.config.collectors import check_collectors, check_token
 from vault_exporter.config.environment import Flags, target_node
 from vault_exporter.config.load_web import load_web
@@ -251,18 +252,11 @@ def _tls(tls: model.Tls) -> Checks:
         yield error.key, str(error)
 
 
-def _audit(audit: model.Audit) -> Checks:
-    seen = set()
-    for log in audit.logs:
-        if log.is_dir():
-            yield "logs", f"{log} is a directory; name the file in it"
-        if log in seen:
-            yield "logs", f"{log} is listed twice"
-        seen.add(log)
-
-
 _CHECKS: Final[dict[type, Callable[[Any], Checks]]] = {
-    model.Audit: _audit,
+    model.Audit: check_audit,
+    model.EventRule: check_rule,
+    model.Events: check_events,
+    model.Threshold: check_threshold,
     model.Collectors: check_collectors,
     model.Target: _target,
     model.Tls: _tls,

@@ -19,6 +19,9 @@ __all__ = [
     "Collectors",
     "Config",
     "Duration",
+    "EventRule",
+    "Events",
+    "Exclude",
     "Listen",
     "Login",
     "Name",
@@ -27,6 +30,7 @@ __all__ = [
     "Size",
     "Target",
     "Telemetry",
+    "Threshold",
     "Tls",
     "TokenAuth",
     "Url",
@@ -103,6 +107,60 @@ class Telemetry(msgspec.Struct, frozen=True):
     """Series whose continuity is kept across Vault's expiry; further ones are passed on as they are."""
 
 
+class Threshold(msgspec.Struct, frozen=True):
+    """So many within so long, by the times that the entries state."""
+
+    count: int
+    within: Duration
+
+
+class EventRule(msgspec.Struct, frozen=True):
+    """What makes a finished request an event. All that is given must hold; of a list, one suffices.
+
+    Paths are written as in Vault's policies: ``+`` is one segment, ``*`` at the end is any rest. Names of policies may
+    end in ``*``, too.
+    """
+
+    event: str
+    """The value of the label; several rules may count one event."""
+    paths: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    mount_types: tuple[str, ...] = ()
+    outcome: str = "success"
+    """success, failure or any."""
+    errors: tuple[str, ...] = ()
+    """Classes of error; with these the outcome is a failure."""
+    policies: tuple[str, ...] = ()
+    """Of the token that asked."""
+    token_types: tuple[str, ...] = ()
+    """Of the token that asked: service, batch."""
+    logins: bool = False
+    """Only logins, whatever their paths."""
+    issued_policies: tuple[str, ...] = ()
+    """Of the token that was given."""
+    issued_without_expiry: bool = False
+    """Only where a token was given that does not expire."""
+    threshold: Threshold | None = None
+    """Count only as many together, as one event."""
+
+
+class Events(msgspec.Struct, frozen=True):
+    """Which finished requests are events."""
+
+    disable: tuple[str, ...] = ()
+    """Built-in events to leave out."""
+    rules: tuple[EventRule, ...] = ()
+    """The operator's own, beside the built-in ones."""
+
+
+class Exclude(msgspec.Struct, frozen=True):
+    """Whose entries to leave out, such as a monitor's own; each is counted as left out."""
+
+    entity_ids: tuple[str, ...] = ()
+    display_names: tuple[str, ...] = ()
+    remote_addresses: tuple[str, ...] = ()
+
+
 class Audit(msgspec.Struct, frozen=True):
     """The audit logs to follow."""
 
@@ -112,6 +170,12 @@ class Audit(msgspec.Struct, frozen=True):
     max_line_bytes: Size = 16 << 20
     max_mounts: int = 200
     """Mounts with labels of their own; further ones are counted as ``other``."""
+    max_namespaces: int = 100
+    """Namespaces with labels of their own; further ones are counted as ``other``."""
+    max_pending: int = 100_000
+    """Requests of one log whose responses are waited for."""
+    events: Events = Events()
+    exclude: Exclude = Exclude()
 
 
 class Config(msgspec.Struct, frozen=True):

@@ -1,0 +1,124 @@
+"""Security and operations events: how often each happened, and when last."""
+
+import collections
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from vault_exporter import catalogue as c
+from vault_exporter.audit.acts import Act, Look
+from vault_exporter.audit.builtin import BUILT_IN, RAW_VALUES
+from vault_exporter.audit.decode import Entry, detail
+from vault_exporter.audit.errors import ErrorClass
+from vault_exporter.audit.rules import CompiledRule, compiled
+from vault_exporter.config import model
+from vault_exporter.metrics import Sample
+
+__all__ = ["Events"]
+
+_NO_POLICIES: Final[frozenset[int]] = frozenset()
+_MOST_LISTS: Final = 4096
+"""Lists of policies that are remembered."""
+
+
+class Events:
+    """The rules, built-in and the operator's, and what they counted. Every event is there from the start, at 0."""
+
+    def __init__(self, settings: model.Events) -> None:
+        built_in = [rule for rule in BUILT_IN if rule.event not in settings.disable]
+        self.rules = compiled([*built_in, *settings.rules])
+        self.watched: dict[bytes, frozenset[int]] = {}
+        """Which rules a list of policies wakes; the pipeline looks it up and :meth:`watch` fills it."""
+        self.watches_raw_values = RAW_VALUES not in settings.disable
+        self._watching = [rule for rule in self.rules if rule.watches_policies]
+        self._counts = {rule.rule.event: 0 for rule in self.rules}
+        if self.watches_raw_values:
+            self._counts[RAW_VALUES] = 0
+        self._last: dict[str, datetime] = {}
+        self._bursts: dict[int, collections.deque[datetime]] = {}
+
+    def concern(self, mount_type: str, mount_point: str, operation: str) -> bool:
+        """Whether every entry of such a mount must be looked into."""
+        return any(rule.concerns(mount_type, mount_point, operation) for rule in self.rules)
+
+    def fitting(self, act: Act, mount_type: str, operation: str, path: str) -> tuple[int, ...]:
+        """Tell which rules fit a path, by number."""
+        return tuple(rule.number for rule in self.rules if rule.fits(act, mount_type, operation, path))
+
+    def watch(self, policies: msgspec.Raw) -> frozenset[int]:
+        """Tell which rules a list of policies wakes, and remember it."""
+        if len(self.watched) >= _MOST_LISTS:
+            self.watched.clear()
+        numbers = frozenset(rule.number for rule in self._watching if rule.has_policies(policies))
+        self.watched[bytes(policies)] = numbers
+        return numbers
+
+    def finish(self, entry: Entry, kind: ErrorClass | None, look: Look, line: bytes) -> None:
+        """Take note of the entry that ends a request.
+
+        Args:
+            entry: a response, or a request that Vault says no more of.
+            kind: the class of its error.
+            look: which rules fit its path.
+            line: where it was decoded from.
+        """
+        policies = None if entry.auth is None else entry.auth.policies
+        woken = _NO_POLICIES
+        if self._watching and policies:
+            known = self.watched.get(bytes(policies))
+            woken = self.watch(policies) if known is None else known
+        for number in look.rules:
+            rule = self.rules[number]
+            if rule.accepts(kind) and (number in woken or not rule.watches_policies) and _rest_holds(rule, entry, line):
+                self._count(rule, entry.time)
+
+    def raw_value(self, time: datetime | None) -> None:
+        """Take note of an entry with a token as it is."""
+        self._note(RAW_VALUES, time)
+
+    def merge(self, other: "Events") -> None:
+        """Add what another process counted; a burst is seen within one process only."""
+        for event, count in other._counts.items():  # noqa: SLF001 - of our own class
+            self._counts[event] += count
+        for event, time in other._last.items():  # noqa: SLF001 - of our own class
+            self._last[event] = max(time, self._last.get(event, time))
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield every count, and the time of the last of those that happened."""
+        for event, count in self._counts.items():
+            yield c.AUDIT_EVENTS(count, event)
+        for event, time in self._last.items():
+            yield c.AUDIT_EVENT_LAST(time.timestamp(), event)
+
+    def _count(self, rule: CompiledRule, time: datetime | None) -> None:
+        threshold = rule.rule.threshold
+        if threshold is not None:
+            if time is None:
+                return
+            times = self._bursts.setdefault(rule.number, collections.deque(maxlen=threshold.count))
+            times.append(time)
+            if len(times) < threshold.count or time - times[0] > timedelta(seconds=threshold.within):
+                return
+            times.clear()
+        self._note(rule.rule.event, time)
+
+    def _note(self, event: str, time: datetime | None) -> None:
+        self._counts[event] += 1
+        if time is not None:
+            self._last[event] = max(time, self._last.get(event, time))
+
+
+def _rest_holds(rule: CompiledRule, entry: Entry, line: bytes) -> bool:
+    """Whether what is tried for each entry by itself holds: the type of the token, and the token that was given."""
+    issued = None if entry.response is None else entry.response.auth
+    if issued is not None and not issued.client_token:
+        issued = None  # a second factor is still to come
+    expires = issued is None or issued.token_ttl > 0 or issued.token_type == "batch"  # noqa: S105 - a type of token
+    if not rule.accepts_issued(None if issued is None else issued.policies, expires=expires):
+        return False
+    if rule.rule.token_types:
+        full = detail(line)
+        return full is not None and full.auth is not None and full.auth.token_type in rule.rule.token_types
+    return True

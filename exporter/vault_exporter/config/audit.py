@@ -1,0 +1,83 @@
+"""What must hold of ``audit`` beyond the types of its keys."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from vault_exporter.audit.builtin import BUILT_IN, RAW_VALUES
+from vault_exporter.audit.errors import ErrorClass
+from vault_exporter.audit.rules import OUTCOMES, check_path, check_policy
+from vault_exporter.audit.tally import OPERATIONS
+from vault_exporter.config.model import Audit, EventRule, Events, Threshold
+
+__all__ = ["check_audit", "check_events", "check_rule", "check_threshold"]
+
+_Checks = Iterator[tuple[str, str]]
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_NAMES: Final = (*dict.fromkeys(rule.event for rule in BUILT_IN), RAW_VALUES)
+_TOKEN_TYPES: Final = ("service", "batch", "default")
+_MOST_RULES: Final = 100
+_LARGEST_COUNT: Final = 10_000
+
+
+def check_audit(audit: Audit) -> _Checks:
+    """Yield keys and what is wrong with them."""
+    seen = set()
+    for log in audit.logs:
+        if log.is_dir():
+            yield "logs", f"{log} is a directory; name the file in it"
+        if log in seen:
+            yield "logs", f"{log} is listed twice"
+        seen.add(log)
+
+
+def check_events(events: Events) -> _Checks:
+    """Yield keys and what is wrong with them."""
+    yield from _unknown("disable", events.disable, _NAMES, "a built-in event")
+    if len(events.rules) > _MOST_RULES:
+        yield "rules", f"more than {_MOST_RULES}; each event is a series for ever"
+
+
+def check_rule(rule: EventRule) -> _Checks:
+    """Yield keys and what is wrong with them."""
+    if not _NAME.fullmatch(rule.event):
+        yield "event", "not a name; use small letters, digits and _, starting with a letter, at most 64"
+    elif rule.event in _NAMES:
+        yield "event", f"{rule.event} is built in; choose another name, or leave the rule out"
+    for key, patterns, check in (
+        ("paths", rule.paths, check_path),
+        ("policies", rule.policies, check_policy),
+        ("issued_policies", rule.issued_policies, check_policy),
+    ):
+        for pattern in patterns:
+            if problem := check(pattern):
+                yield key, f"{pattern} {problem}"
+    yield from _unknown("operations", rule.operations, sorted(OPERATIONS - {""}), "an operation")
+    yield from _unknown("errors", rule.errors, tuple(ErrorClass), "a class of errors")
+    yield from _unknown("token_types", rule.token_types, _TOKEN_TYPES, "a type of token")
+    yield from _unknown("outcome", [rule.outcome], OUTCOMES, "an outcome")
+    if rule.errors and rule.outcome == "any":
+        yield "outcome", "cannot be any beside errors, which make it a failure; leave it out"
+    conditions = (
+        *(rule.paths, rule.operations, rule.mount_types, rule.errors, rule.policies, rule.token_types),
+        *(rule.logins, rule.issued_policies, rule.issued_without_expiry, rule.outcome == "failure"),
+    )
+    if not any(conditions):
+        yield "event", "the rule has no condition, so that every request would be an event; give paths, policies, ..."
+
+
+def check_threshold(threshold: Threshold) -> _Checks:
+    """Yield keys and what is wrong with them."""
+    if threshold.count > _LARGEST_COUNT:
+        yield "count", f"above {_LARGEST_COUNT}; as many times are kept in memory"
+
+
+def _unknown(key: str, names: Iterable[str], known: Iterable[str], what: str) -> _Checks:
+    known = tuple(known)
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            yield key, f"{name} is not {what}; {hint}Known here: {', '.join(known)}"
