@@ -83,8 +83,13 @@ class Runner:
 
 
 async def _read(collector: Collector, client: Client) -> _Reading:
-    # As a tuple, so that what breaks while samples are made breaks here.
-    return tuple(await collector.collect(client))
+    try:
+        # As a tuple, so that what breaks while samples are made breaks here.
+        return tuple(await collector.collect(client))
+    except VaultError as error:
+        if collector.asked is Asked.UNSEALED and error.reason is Reason.REDIRECT:
+            return ()  # a standby of Vault that cannot answer for itself
+        raise
 
 
 def _is_asked(asked: Asked, health: _Reading) -> bool:

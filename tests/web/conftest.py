@@ -1,6 +1,7 @@
 """A node whose answers the test decides, over real HTTP, and the exporter's application in front of it."""
 
 import asyncio
+import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -80,15 +81,26 @@ class Node:
 StartExporter = Callable[..., Awaitable[TestClient[web.Request, web.Application]]]
 
 
+StartNode = Callable[..., Awaitable[Node]]
+
+
 @pytest.fixture
-async def node(aiohttp_server: AiohttpServer) -> Node:
-    fake = Node()
-    fake.open.set()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", fake.answer)
-    server = await aiohttp_server(app)
-    fake.address = f"http://127.0.0.1:{server.port}"
-    return fake
+def start_node(aiohttp_server: AiohttpServer) -> StartNode:
+    async def start(tls: ssl.SSLContext | None = None) -> Node:
+        fake = Node()
+        fake.open.set()
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", fake.answer)
+        server = await aiohttp_server(app, ssl=tls)
+        fake.address = f"{'https' if tls else 'http'}://127.0.0.1:{server.port}"
+        return fake
+
+    return start
+
+
+@pytest.fixture
+async def node(start_node: StartNode) -> Node:
+    return await start_node()
 
 
 @pytest.fixture

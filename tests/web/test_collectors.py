@@ -134,7 +134,7 @@ async def test_a_costly_reading_is_shown_until_the_next(node: Node, start_export
     first = await (await client.get("/probe?target=n1")).text()
     again = await (await client.get("/probe?target=n1")).text()
     assert node.calls["sys/mounts"] == 1
-    assert node.calls["sys/key-status"] == 2
+    assert node.calls["sys/ha-status"] == 2
     for page in (first, again):
         assert '\nvault_mounts{type="kv",version="",deprecation_status=""} 1\n' in page
     taken = 'vault_exporter_collector_snapshot_timestamp_seconds{collector="mounts"}'

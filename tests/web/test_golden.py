@@ -1,15 +1,17 @@
 """The whole catalogue as it looks on a page, kept in ``tests/golden``; ``pytest --update-golden`` writes it anew."""
 
 import re
+import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.lab.answers import answers
-from tests.web.conftest import Node, StartExporter, target
+from tests.web.conftest import StartExporter, StartNode, target
 from vault_exporter.catalogue import SERIES
 from vault_exporter.collectors import COLLECTORS
-from vault_exporter.config.model import Audit, Collectors, Secret, TokenAuth
+from vault_exporter.config.model import Audit, Collectors, Secret, Tls, TokenAuth
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 AUDIT_LOG = Path(__file__).parents[1] / "golden" / "audit.log"
@@ -18,6 +20,7 @@ CHANGING = re.compile(
     r"^(vault_clock_skew_seconds|vault_exporter_collector_duration_seconds\{.*\}"
     r"|vault_exporter_collector_snapshot_timestamp_seconds\{.*\}|vault_exporter_probe_duration_seconds"
     r"|vault_exporter_token_expiry_timestamp_seconds"
+    r"|vault_listener_certificate_not_(?:after|before)_timestamp_seconds"
     r"|process_\w+|python_\w+(?:\{.*\})?) \S+$",
     re.MULTILINE,
 )
@@ -30,7 +33,7 @@ PYTHON = re.compile(r'python="[^"]*"|implementation="[^"]*",.*patchlevel="[^"]*"
     [("metrics.txt", "text/plain"), ("metrics.openmetrics.txt", "application/openmetrics-text;version=1.0.0")],
 )
 async def test_page(
-    node: Node,
+    start_node: StartNode,
     start_exporter: StartExporter,
     request: pytest.FixtureRequest,
     tmp_path: Path,
@@ -39,10 +42,15 @@ async def test_page(
 ) -> None:
     log = tmp_path / "audit.log"
     log.write_bytes(AUDIT_LOG.read_bytes())
-    node.answers["sys/leader"] = (200, node.answers["sys/leader"][1])
+    node = await start_node(tls=listener())
     node.answers |= answers("everything")
     opt_in = tuple(collector.name for collector in COLLECTORS if not collector.default)
-    everything = target(node, auth=TokenAuth(token=Secret("hvs.1")), collectors=Collectors(enable=opt_in))
+    everything = target(
+        node,
+        auth=TokenAuth(token=Secret("hvs.1")),
+        collectors=Collectors(enable=opt_in),
+        tls=Tls(insecure_skip_verify=True),
+    )
     web_file = tmp_path / "web.yml"
     web_file.touch()
     client = await start_exporter(everything, audit=Audit(logs=(log,), from_start=True), web_file=web_file)
@@ -66,6 +74,12 @@ async def test_page(
     if request.config.getoption("--update-golden"):
         golden.write_text(seen)
     assert seen == golden.read_text()
+
+
+def listener() -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    return context
 
 
 def _lag(text: str) -> float:

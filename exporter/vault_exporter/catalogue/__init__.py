@@ -13,7 +13,9 @@ exporter that a value comes from. Where Vault did not say, there is no sample, e
 from typing import Final
 
 from vault_exporter.catalogue.node import *  # isort: skip
+from vault_exporter.catalogue.machine import *  # isort: skip
 from vault_exporter.catalogue.cluster import *  # isort: skip
+from vault_exporter.catalogue.inventory import *  # isort: skip
 from vault_exporter.catalogue.telemetry import *  # isort: skip
 from vault_exporter.catalogue.scrape import *  # isort: skip
 from vault_exporter.catalogue.login import *  # isort: skip

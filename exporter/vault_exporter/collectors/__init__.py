@@ -3,7 +3,30 @@
 from collections.abc import Iterator
 from typing import Final
 
-from vault_exporter.collectors import audit_devices, barrier_key, health, leader, mounts, seal
+from vault_exporter.collectors import (
+    audit_devices,
+    barrier_key,
+    certificate,
+    counters,
+    ha_nodes,
+    health,
+    host,
+    in_flight,
+    leader,
+    leases,
+    licensing,
+    locked_users,
+    mounts,
+    namespaces,
+    operations,
+    plugins,
+    policies,
+    quotas,
+    raft,
+    replication,
+    seal,
+    versions,
+)
 from vault_exporter.collectors.collector import Asked, Collector, Grant, policy
 from vault_exporter.config.model import NoAuth, Target
 
@@ -18,16 +41,69 @@ COLLECTORS: Final = (
     HEALTH,
     Collector("seal", "seal and storage type, unseal progress", seal.collect, asked=Asked.EVERY),
     Collector("leader", "high availability and leadership", leader.collect, leader.floor, asked=Asked.EVERY),
+    Collector("certificate", "the certificate of the listener", certificate.collect, asked=Asked.EVERY),
+    # Of the node.
+    Collector(
+        "host", "memory, disks and processors of the machine", host.collect, grants=host.GRANTS, asked=Asked.UNSEALED
+    ),
+    Collector(
+        "in_flight", "the oldest request under way", in_flight.collect, grants=in_flight.GRANTS, asked=Asked.UNSEALED
+    ),
+    # Of the cluster, fresh at every scrape.
+    Collector("ha_nodes", "the nodes of the cluster and their heartbeats", ha_nodes.collect, grants=ha_nodes.GRANTS),
+    Collector("raft", "the servers of raft", raft.collect, grants=raft.GRANTS),
+    Collector("autopilot", "health of the servers of raft", raft.collect_autopilot, grants=raft.AUTOPILOT_GRANTS),
+    # What changes slowly, or costs the node something.
+    Collector(
+        "operations",
+        "rekeying and root token generation in progress",
+        operations.collect,
+        grants=operations.GRANTS,
+        interval=30,
+    ),
+    Collector(
+        "locked_users",
+        "users locked out after failed logins",
+        locked_users.collect,
+        grants=locked_users.GRANTS,
+        interval=30,
+    ),
+    Collector(
+        "replication",
+        "replication (Vault Enterprise)",
+        replication.collect,
+        grants=replication.GRANTS,
+        asked=Asked.ACTIVE_DR,
+        interval=30,
+    ),
     Collector(
         "barrier_key",
         "the key that encrypts the storage, and its rotation",
         barrier_key.collect,
         grants=barrier_key.GRANTS,
+        interval=60,
     ),
+    Collector("leases", "leases that cannot be revoked", leases.collect, grants=leases.GRANTS, interval=60),
     Collector("mounts", "secrets engines by type", mounts.collect, grants=mounts.GRANTS, interval=60),
     Collector("auth_methods", "auth methods by type", mounts.collect_auth, grants=mounts.AUTH_GRANTS, interval=60),
+    Collector("namespaces", "namespaces and their seals", namespaces.collect, grants=namespaces.GRANTS, interval=60),
+    Collector("quotas", "quotas", quotas.collect, grants=quotas.GRANTS, interval=60),
+    Collector("tokens", "service tokens", counters.collect_tokens, grants=counters.TOKEN_GRANTS, interval=300),
+    Collector("entities", "identity entities", counters.collect_entities, grants=counters.ENTITY_GRANTS, interval=300),
     Collector(
-        "audit_devices", "audit devices by type", audit_devices.collect, grants=audit_devices.GRANTS, default=False
+        "clients", "clients of the month (Vault)", counters.collect_clients, grants=counters.CLIENT_GRANTS, interval=300
+    ),
+    Collector("policies", "policies", policies.collect, grants=policies.GRANTS, interval=300),
+    Collector("plugins", "plugins of the catalogue", plugins.collect, grants=plugins.GRANTS, interval=300),
+    Collector("versions", "versions that the cluster has run", versions.collect, grants=versions.GRANTS, interval=300),
+    Collector("license", "the license (Vault Enterprise)", licensing.collect, grants=licensing.GRANTS, interval=300),
+    Collector(
+        "audit_devices",
+        "audit devices by type",
+        audit_devices.collect,
+        grants=audit_devices.GRANTS,
+        default=False,
+        interval=60,
     ),
 )
 """Every collector that needs no settings of its own. Where two make the same sample, the later one is believed."""

@@ -6,7 +6,17 @@ import msgspec
 
 from vault_exporter.vault.client import SMALL_ANSWER_BYTES, Answer, Client, VaultError
 
-__all__ = ["LARGE_ANSWER_BYTES", "Keys", "Wrapped", "ask", "ask_keys", "ask_list", "data"]
+__all__ = [
+    "LARGE_ANSWER_BYTES",
+    "Keys",
+    "Wrapped",
+    "ask",
+    "ask_keys",
+    "ask_list",
+    "data",
+    "has_no_such_thing",
+    "is_empty_list",
+]
 
 T = TypeVar("T")
 
@@ -14,6 +24,7 @@ LARGE_ANSWER_BYTES: Final = 16 << 20
 """Limit for an answer that lists what users made, such as mounts or policies."""
 
 _OK: Final = 200
+_NO_CONTENT: Final = 204
 _BAD_REQUEST: Final = 400
 _NOT_FOUND: Final = 404
 _NOT_ALLOWED: Final = 405
@@ -60,7 +71,7 @@ async def ask_keys(client: Client, path: str) -> tuple[str, ...] | None:
         VaultError: for every other answer than these.
     """
     answer = await client.get(f"{path}?list=true", token=True, max_bytes=LARGE_ANSWER_BYTES)
-    if _is_empty_list(answer):
+    if is_empty_list(answer):
         return ()
     found = data(answer, Keys)
     return None if found is None else found.keys
@@ -72,14 +83,16 @@ def data(answer: Answer, kind: type[T]) -> T | None:
     Raises:
         VaultError: for every other answer than the two.
     """
+    if answer.status == _NO_CONTENT:
+        return None
     if answer.status == _OK:
         return answer.json(Wrapped[kind]).data  # type: ignore[valid-type]
-    if _has_no_such_thing(answer):
+    if has_no_such_thing(answer):
         return None
     raise answer.failure()
 
 
-def _is_empty_list(answer: Answer) -> bool:
+def is_empty_list(answer: Answer) -> bool:
     """Tell Vault's way to say so: not found, and no complaint."""
     try:
         return answer.status == _NOT_FOUND and not answer.json(_Errors).errors
@@ -87,10 +100,11 @@ def _is_empty_list(answer: Answer) -> bool:
         return False
 
 
-def _has_no_such_thing(answer: Answer) -> bool:
+def has_no_such_thing(answer: Answer) -> bool:
+    """Tell the ways to say that this product, version, storage, seal or state of the node has no such thing."""
     if answer.status in {_NOT_FOUND, _NOT_ALLOWED}:
         return True
     # "cannot forward local-only request": a standby that is still starting.
     return answer.status == _BAD_REQUEST and any(
-        map(answer.says, ("unsupported path", "unsupported operation", "local-only"))
+        map(answer.says, ("unsupported path", "unsupported operation", "not supported", "local-only"))
     )

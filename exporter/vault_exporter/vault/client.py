@@ -22,6 +22,7 @@ from vault_exporter.config.secret import Secret
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.answer import Answer, VaultError
 from vault_exporter.vault.auth import Unwrapped
+from vault_exporter.vault.peer import Peer
 from vault_exporter.vault.tls import tls_context
 from vault_exporter.vault.tokens import Tokens
 
@@ -85,8 +86,10 @@ class Client:
         self._clock = clock
         self.tokens = Tokens(self._exchange, target, unwrapped or Unwrapped(), clock=clock)
         self._server_hostname = target.tls.server_name if target.address.startswith("https:") else None
+        context = tls_context(target.tls)
+        self._peer = Peer(target, context)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=tls_context(target.tls), limit=16),
+            connector=aiohttp.TCPConnector(ssl=context, limit=16),
             headers=_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -169,12 +172,28 @@ class Client:
             ) as response:
                 content = await _read(response, path, max_bytes)
         except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError, ValueError) as error:
-            reason = _reason(error)
-            raise VaultError(reason, f"{path}: {reason} ({type(error).__name__})") from error
+            raise self._failure(path, error) from error
         answer = Answer(path, response.status, content, sent, time.monotonic() - started)
         if 300 <= response.status < 400:  # noqa: PLR2004 - HTTP's class of redirects
             raise answer.failure()
         return answer
+
+    async def certificate(self) -> bytes | None:
+        """Return the certificate that the node showed last (DER), or None where the target does not use TLS.
+
+        Raises:
+            VaultError: the node shows none.
+        """
+        try:
+            return await self._peer.certificate()
+        except OSError as error:  # ssl.SSLError is one
+            raise self._failure("certificate", error) from error
+
+    def _failure(self, path: str, error: Exception) -> VaultError:
+        reason = _reason(error)
+        if reason is Reason.TLS:
+            self._peer.forget()
+        return VaultError(reason, f"{path}: {reason} ({type(error).__name__})")
 
     def _credentials(self, secret: Secret | None) -> dict[str, str]:
         if secret is None:

@@ -1,0 +1,68 @@
+"""The certificate that a node shows in the TLS handshakes with it."""
+
+import asyncio
+import contextlib
+import ssl
+from typing import Final
+from urllib.parse import urlsplit
+
+from vault_exporter.config.model import Target
+
+__all__ = ["Peer"]
+
+_TLS_PORT: Final = 443
+
+
+class Peer:
+    """Remembers the certificate of the last handshake that a TLS context made.
+
+    Where a handshake fails, perhaps because of the certificate, the certificate is looked at in a connection of its
+    own, through which nothing is sent.
+    """
+
+    def __init__(self, target: Target, context: ssl.SSLContext) -> None:
+        parts = urlsplit(target.address)
+        self._host, self._port = parts.hostname or "", parts.port or _TLS_PORT
+        self._name = target.tls.server_name or self._host
+        self._is_tls = parts.scheme == "https"
+        self._seen: bytes | None = None
+        peer = self
+
+        class Observed(ssl.SSLObject):
+            """What the context makes for each connection."""
+
+            def do_handshake(self) -> None:
+                super().do_handshake()
+                peer._seen = self.getpeercert(binary_form=True)
+
+        context.sslobject_class = Observed
+
+    def forget(self) -> None:
+        """Forget the certificate: a handshake failed, so it may be another by now."""
+        self._seen = None
+
+    async def certificate(self) -> bytes | None:
+        """Return the certificate (DER), or None where the target does not use TLS.
+
+        Raises:
+            OSError: the node cannot be reached.
+            ssl.SSLError: it does not speak TLS, or asks for a client certificate at once.
+        """
+        if not self._is_tls:
+            return None
+        if self._seen is None:
+            await self._look()
+        return self._seen
+
+    async def _look(self) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # only looked at: nothing is sent
+        _, writer = await asyncio.open_connection(self._host, self._port, ssl=context, server_hostname=self._name)
+        try:
+            tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
+            self._seen = tls.getpeercert(binary_form=True)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
