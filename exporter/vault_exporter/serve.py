@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from vault_exporter import __version__
+from vault_exporter.audit.inputs.reading import InputError
 from vault_exporter.config.model import Config
 from vault_exporter.web.app import Exporter
 
@@ -42,8 +43,11 @@ async def serve(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     exporter = Exporter(config)
     runner = web.AppRunner(exporter.app, access_log=None, shutdown_timeout=_DRAIN_SECONDS)
-    await runner.setup()
     try:
+        try:
+            await runner.setup()
+        except InputError as error:
+            raise ListenError(str(error)) from error
         try:
             site = web.TCPSite(
                 runner, config.listen.host or None, config.listen.port, ssl_context=exporter.guard.ssl_context

@@ -380,6 +380,51 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             )
         ],
     ),
+    *(
+        (f"bad input {keys}", f"audit: {{inputs: [{{{keys}}}]}}\n", [f"c.yml:1: audit.inputs[0]{error}"])
+        for keys, error in (
+            ("type: magic", ".type: not known; it is one of stdin, socket, syslog, http"),
+            ("type: stdin, listen: a", ".listen: unknown key; Known here: type"),
+            ("type: socket", ": listen is missing"),
+            (
+                "type: socket, listen: ':9411'",
+                (".listen: not an address; write it like tcp://127.0.0.1:9411, udp://:5514, or unix:///run/audit.sock"),
+            ),
+            (
+                "type: socket, listen: 'tcp://127.0.0.1'",
+                ".listen: the port is missing; write it like tcp://127.0.0.1:9411",
+            ),
+            ("type: socket, listen: 'tcp://:0'", ".listen: the port is not from 1 to 65535"),
+            (
+                "type: socket, listen: 'unix://a'",
+                ".listen: the socket's path must begin with / and have at most 107 bytes",
+            ),
+            (
+                "type: socket, listen: 'udp://:5514'",
+                ".listen: a socket input is tcp:// or unix://; Vault's device loses entries over udp",
+            ),
+            ("type: syslog, listen: 'unix:///a'", ".listen: a syslog input is udp://, tcp:// or unixgram://"),
+            (
+                "type: syslog, listen: 'udp://:1', allow: [everybody]",
+                ".allow[0]: not a network; write it like 10.0.0.0/8, fd00::/8, or 192.0.2.7",
+            ),
+            (
+                "type: socket, listen: 'unix:///a', allow: [10.0.0.0/8]",
+                ".allow: has no effect on a Unix socket; set mode",
+            ),
+            (
+                "type: socket, listen: 'unix:///a', mode: 660",
+                '.mode: not permissions; write them in quotes as octal digits, like "0660"',
+            ),
+            ("type: http, token_file: '@/no/t'", ".token_file: there is no directory @/no"),
+            ("type: http, token_file: '@/directory'", ".token_file: is a directory; name the file in it"),
+        )
+    ),
+    (
+        "input twice",
+        "audit: {inputs: [{type: stdin}, {type: stdin}]}\n",
+        ["c.yml:1: audit.inputs: stdin is listed twice"],
+    ),
     ("audit logs as text", "audit: {logs: /a.log}\n", ["c.yml:1: audit.logs: must be a list, not text"]),
     (
         "key given twice",

@@ -12,6 +12,7 @@ import typer
 from typer.main import get_command
 
 from vault_exporter.cli import app
+from vault_exporter.config.inputs import Address, Scheme, SocketInput
 from vault_exporter.config.load import Flags, load
 from vault_exporter.config.model import Audit, Config, EventRule, Target, Telemetry
 
@@ -27,7 +28,7 @@ def keys(kind: Any, path: str = "") -> Iterator[str]:
             yield from keys(argument, path)
     elif get_origin(kind) is tuple:
         yield from keys(get_args(kind)[0], f"{path}[]")
-    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__name__ != "Listen":
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__name__ not in {"Listen", "Address"}:
         if path.endswith("[]"):
             yield path
         if kind.__struct_config__.tag_field:
@@ -82,11 +83,16 @@ def test_defaults_are_those_of_the_types() -> None:
 
 
 def _default(section: str, path: list[str]) -> str:
-    value: Any = {"targets": Target("n", "http://n"), "telemetry": Telemetry(), "audit": Audit()}[section]
+    audit = Audit(inputs=(SocketInput(listen=Address(Scheme.TCP)),))
+    value: Any = {"targets": Target("n", "http://n"), "telemetry": Telemetry(), "audit": audit}[section]
     for name in path:
         value = getattr(value, name.removesuffix("[]"))
         if name == "rules[]":
             value = EventRule("event")
+        if name == "inputs[]":
+            (value,) = value
+    if path[-1] == "mode":
+        return f'"{value:04o}"'
     if isinstance(value, tuple):
         return ", ".join(value)
     if isinstance(value, str):

@@ -11,6 +11,7 @@ from tests.lab.answers import answers
 from tests.web.conftest import StartExporter, StartNode, target
 from vault_exporter.catalogue import SERIES
 from vault_exporter.collectors import COLLECTORS
+from vault_exporter.config.inputs import Address, Scheme, SocketInput
 from vault_exporter.config.model import Audit, Collectors, Secret, Tls, TokenAuth
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -53,7 +54,9 @@ async def test_page(
     )
     web_file = tmp_path / "web.yml"
     web_file.touch()
-    client = await start_exporter(everything, audit=Audit(logs=(log,), from_start=True), web_file=web_file)
+    receiver = SocketInput(listen=Address(Scheme.UNIX, path=f"{tmp_path}/a.sock"))
+    audit = Audit(logs=(log,), from_start=True, inputs=(receiver,))
+    client = await start_exporter(everything, audit=audit, web_file=web_file)
 
     async def page() -> str:
         response = await client.get("/metrics", headers={"Accept": accept, "Accept-Encoding": "identity"})
@@ -87,5 +90,5 @@ def _lag(text: str) -> float:
 
 
 def _steady(text: str, log: Path) -> str:
-    text = text.replace(str(log), "/vault/audit/audit.log")
+    text = text.replace(str(log.parent), "/vault/audit")
     return CHANGING.sub(r"\1 …", PYTHON.sub("…", text))

@@ -46,7 +46,9 @@ class Reject(enum.StrEnum):
     TOO_LONG = "too_long"
     """Longer than ``audit.max_line_bytes``; skipped unread."""
     INCOMPLETE = "incomplete"
-    """The file ended, for good, before the line did."""
+    """The file or the connection ended, for good, before the line did."""
+    NOT_SYSLOG = "not_syslog"
+    """No message of RFC 3164 or RFC 5424, from an input for these."""
 
 
 _Short = Annotated[str, msgspec.Meta(max_length=64)]

@@ -48,6 +48,9 @@ class AuditReader:
     """The followed audit logs and what was counted in them.
 
     Counts start at 0 with the process. What a log held before is not counted, unless ``from_start`` is set.
+
+    Attributes:
+        pipeline: what counts; other inputs may feed it, too, in the same event loop.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class AuditReader:
             clock: seconds that never go back.
         """
         self._wait = wait
-        self._pipeline = Pipeline(
+        self.pipeline = Pipeline(
             PipelineSettings(
                 limits=Limits(mounts=settings.max_mounts, namespaces=settings.max_namespaces),
                 max_pending=settings.max_pending,
@@ -76,7 +79,7 @@ class AuditReader:
         self._logs = tuple(
             _Log(
                 Follower(path, from_start=settings.from_start, max_line_bytes=settings.max_line_bytes, clock=clock),
-                self._pipeline,
+                self.pipeline,
             )
             for path in settings.logs
         )
@@ -99,7 +102,7 @@ class AuditReader:
 
     def samples(self) -> Iterator[Sample]:
         """Yield the counts as they are now."""
-        yield from self._pipeline.samples()
+        yield from self.pipeline.samples()
         for log in self._logs:
             yield from log.samples()
 

@@ -151,7 +151,8 @@ AUDIT_READ_BYTES = _counter("vault_audit_reader_read_bytes_total", AUDIT_READER,
 AUDIT_LAG = _gauge(
     "vault_audit_reader_lag_bytes",
     AUDIT_READER,
-    "Bytes of the audit log, rotated files still open included, that are not yet read.",
+    "Bytes of the audit log, rotated files still open included, that are not yet read; of an input, memory that lines "
+    "not yet counted take.",
     "log",
 )
 AUDIT_ROTATIONS = _counter(
@@ -163,7 +164,32 @@ AUDIT_TRUNCATIONS = _counter(
 AUDIT_REJECTED = _counter(
     "vault_audit_reader_rejected_lines_total",
     AUDIT_READER,
-    "Lines of the audit log that are no entry, by reason: not_json, not_an_entry, too_long, incomplete.",
+    "Lines of the audit log that are no entry, by reason: not_json, not_an_entry, too_long, incomplete, not_syslog.",
+    "log",
+    "reason",
+)
+AUDIT_SHED = _counter(
+    "vault_audit_reader_shed_lines_total",
+    AUDIT_READER,
+    "Lines that a network input dropped because the exporter was behind and audit.inputs.max_waiting_bytes were "
+    "waiting; the device that sends them is never made to wait.",
+    "log",
+)
+AUDIT_CONNECTIONS = _gauge(
+    "vault_audit_reader_connections", AUDIT_READER, "Connections that are open to a socket or syslog input.", "log"
+)
+AUDIT_ACCEPTED = _counter(
+    "vault_audit_reader_accepted_connections_total",
+    AUDIT_READER,
+    "Connections that a socket or syslog input let in.",
+    "log",
+)
+AUDIT_REFUSED = _counter(
+    "vault_audit_reader_refused_total",
+    AUDIT_READER,
+    "Connections, datagrams or requests that a network input turned away, by reason: not_allowed (address not in "
+    "allow), too_many (closed for a newer connection), unfinished (a line did not end within a minute), unauthorized "
+    "(token missing or wrong).",
     "log",
     "reason",
 )

@@ -56,7 +56,8 @@ TokenFileOption = Annotated[
 ]
 NamespaceOption = Annotated[str | None, typer.Option(metavar="NAME", help="Namespace of that token.")]
 AuditLogOption = Annotated[
-    list[Path] | None, typer.Option(metavar="FILE", help="Audit log to follow; may be given several times.")
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Audit log to follow, - for standard input; may be given several times."),
 ]
 FromStartOption = Annotated[
     bool, typer.Option("--audit-from-start", help="Count what the audit logs already hold, too.")

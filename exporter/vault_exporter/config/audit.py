@@ -9,6 +9,7 @@ from vault_exporter.audit.builtin import BUILT_IN, RAW_VALUES
 from vault_exporter.audit.errors import ErrorClass
 from vault_exporter.audit.rules import OUTCOMES, check_path, check_policy
 from vault_exporter.audit.tally import OPERATIONS
+from vault_exporter.config import inputs
 from vault_exporter.config.model import Audit, EventRule, Events, Threshold
 
 __all__ = ["check_audit", "check_events", "check_rule", "check_threshold"]
@@ -31,6 +32,9 @@ def check_audit(audit: Audit) -> _Checks:
         if log in seen:
             yield "logs", f"{log} is listed twice"
         seen.add(log)
+    named = [inputs.name(given) for given in audit.inputs]
+    for name in sorted({name for name in named if named.count(name) > 1}):
+        yield "inputs", f"{name} is listed twice"
 
 
 def check_events(events: Events) -> _Checks:

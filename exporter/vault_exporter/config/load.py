@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from vault_exporter.config import logins, model, values
+from vault_exporter.config import inputs, logins, model, read_inputs, values
 from vault_exporter.config.audit import check_audit, check_events, check_rule, check_threshold
 from vault_exporter.config.collectors import check_collectors, check_token
 from vault_exporter.config.environment import Flags, target_node
@@ -24,6 +24,8 @@ __all__ = ["ConfigError", "Flags", "load", "load_listen"]
 T = TypeVar("T")
 
 _LONGEST_TIMEOUT: Final = 120.0
+_STDIN: Final = "-"
+"""The name of standard input on the command line."""
 
 
 def load(path: Path | None, flags: Flags, environ: Mapping[str, str]) -> model.Config:
@@ -97,7 +99,7 @@ class _Loader:
         config = found if isinstance(found, model.Config) else model.Config()
         self._check_names(targets)
         self._check_web(file)
-        nothing = not targets and not config.audit.logs
+        nothing = not targets and not config.audit.logs and not config.audit.inputs
         if nothing and not self._problems:
             self._problem(
                 file.place,
@@ -164,8 +166,12 @@ class _Loader:
         inner = audit.value if isinstance(audit.value, dict) else {}
         logs = inner.get("logs", Node([], "--audit-log"))
         if self._flags.audit_logs and isinstance(logs.value, list):
-            given = [Node(log, "--audit-log") for log in self._flags.audit_logs]
+            given = [Node(log, "--audit-log") for log in self._flags.audit_logs if log != _STDIN]
             added["logs"] = Node([*logs.value, *given], logs.place)
+        others = inner.get("inputs", Node([], "--audit-log"))
+        if _STDIN in self._flags.audit_logs and isinstance(others.value, list):
+            stdin = Node({"type": Node("stdin", "--audit-log")}, "--audit-log")
+            added["inputs"] = Node([*others.value, stdin], others.place)
         if added and (audit.value is None or isinstance(audit.value, dict)):
             keys["audit"] = Node({**inner, **added}, audit.place)
 
@@ -234,6 +240,9 @@ _READERS: Final[dict[object, Callable[[object], object]]] = {
     model.Secret: values.secret,
     model.Size: values.size,
     model.Url: values.url,
+    inputs.Address: read_inputs.read_address,
+    inputs.Mode: read_inputs.read_mode,
+    inputs.Network: read_inputs.read_network,
 }
 
 
@@ -261,6 +270,7 @@ _CHECKS: Final[dict[type, Callable[[Any], Checks]]] = {
     model.Target: _target,
     model.Tls: _tls,
     **dict.fromkeys(get_args(model.Auth), logins.problems),
+    **dict.fromkeys(get_args(inputs.Input), read_inputs.problems),
 }
 """What else must hold of a struct once each of its keys is good."""
 

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from vault_exporter.config.inputs import Input
 from vault_exporter.config.logins import Auth, Login, NoAuth, TokenAuth
 from vault_exporter.config.secret import Secret
 
@@ -176,6 +177,8 @@ class Audit(msgspec.Struct, frozen=True):
     """Requests of one log whose responses are waited for."""
     events: Events = Events()
     exclude: Exclude = Exclude()
+    inputs: tuple[Input, ...] = ()
+    """Where entries come from beside files."""
 
 
 class Config(msgspec.Struct, frozen=True):

@@ -1,7 +1,6 @@
 """The exporter's HTTP endpoints, and the tasks that live as long as the server does."""
 
 import asyncio
-import contextlib
 import gzip
 import math
 import platform
@@ -15,6 +14,8 @@ from prometheus_client import exposition, gc_collector, platform_collector, proc
 from vault_exporter import __version__
 from vault_exporter import catalogue as c
 from vault_exporter.audit import AuditReader
+from vault_exporter.audit.inputs import http
+from vault_exporter.audit.inputs.reading import InputReader
 from vault_exporter.collectors import chosen
 from vault_exporter.config.model import Config
 from vault_exporter.metrics import EOF, Format, Sample, negotiate, render
@@ -64,7 +65,9 @@ class Exporter:
         process_collector.ProcessCollector(registry=self._own)
         platform_collector.PlatformCollector(registry=self._own)
         gc_collector.GCCollector(registry=self._own)
-        self.guard = Guard(config.web_config_file)
+        self._inputs = InputReader(config.audit, self._audit.pipeline)
+        endpoint = self._inputs.endpoint
+        self.guard = Guard(config.web_config_file, open_paths=frozenset({http.PATH} if endpoint else ()))
         self.app = web.Application(middlewares=[self.guard.middleware])
         self.app.cleanup_ctx.append(self._live)
         self.app.router.add_get("/", self._landing)
@@ -72,17 +75,21 @@ class Exporter:
         self.app.router.add_get("/probe", self._probe)
         self.app.router.add_get("/-/healthy", self._healthy)
         self.app.router.add_get("/-/ready", self._ready)
+        if endpoint is not None:
+            self.app.router.add_post(http.PATH, endpoint.handle)
 
     async def _live(self, _: web.Application) -> AsyncIterator[None]:
         for target in self._config.targets:
             self._targets[target.name] = TargetScraper(target, self._config.telemetry, chosen(target))
-        reading = asyncio.create_task(self._audit.run())
+        await self._inputs.start()
+        reading = [asyncio.create_task(self._audit.run()), asyncio.create_task(self._inputs.run())]
         self.ready = True
         yield
         self.ready = False
-        reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reading
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+        await self._inputs.close()
         await asyncio.gather(*(target.close() for target in self._targets.values()))
 
     async def _metrics(self, request: web.Request) -> web.Response:
@@ -92,7 +99,7 @@ class Exporter:
         if len(self._targets) == 1:
             (scraper,) = self._targets.values()
             target = await _scraped(scraper, request, fmt)
-        own = render([*self._samples(), *self._audit.samples()], fmt)
+        own = render([*self._samples(), *self._audit.samples(), *self._inputs.samples()], fmt)
         return _exposition(request, fmt, own + target + self._process(fmt))
 
     async def _probe(self, request: web.Request) -> web.Response:

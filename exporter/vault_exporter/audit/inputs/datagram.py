@@ -1,0 +1,74 @@
+"""Datagrams that each bring a message: syslog over UDP, or over a Unix socket such as /dev/log.
+
+What does not fit the kernel's buffer the kernel drops, and does not say so here: where nothing may be lost, syslog goes
+over TCP.
+"""
+
+import asyncio
+import socket
+from typing import Final
+
+from vault_exporter.audit.inputs.inbox import Inbox
+from vault_exporter.audit.inputs.listening import Refusal, allows, open_socket, remove_socket
+from vault_exporter.audit.inputs.syslog import put_message
+from vault_exporter.config.inputs import Listening
+
+__all__ = ["DatagramInput"]
+
+_AT_ONCE: Final = 256
+"""Datagrams read before the loop has its turn."""
+_LARGEST: Final = 1 << 20
+"""Bytes of a datagram; over UDP it has at most 65,507, over a Unix socket what the kernel's buffer takes."""
+
+
+class DatagramInput:
+    """A socket whose datagrams are syslog messages.
+
+    Attributes:
+        name: the value of the label ``log``.
+        inbox: what came in.
+        up: whether it receives.
+        refused: datagrams turned away, by reason.
+    """
+
+    def __init__(self, name: str, settings: Listening, max_line_bytes: int) -> None:
+        self.name = name
+        self.inbox = Inbox(settings.max_waiting_bytes, max_line_bytes)
+        self.up = False
+        self.refused = {Refusal.NOT_ALLOWED: 0}
+        self._settings = settings
+        self._socket: socket.socket | None = None
+
+    async def start(self) -> None:
+        """Receive.
+
+        Raises:
+            OSError: the address cannot be used.
+        """
+        self._socket = open_socket(self._settings)
+        asyncio.get_running_loop().add_reader(self._socket, self._receive, self._socket)
+        self.up = True
+
+    def poll(self) -> list[bytes] | None:
+        """Hand out lines that came in; None if there are none."""
+        return self.inbox.take()
+
+    async def close(self) -> None:
+        """Stop receiving."""
+        self.up = False
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            remove_socket(self._settings.listen)
+
+    def _receive(self, receiving: socket.socket) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                packet, peer = receiving.recvfrom(_LARGEST)
+            except OSError:  # mostly that there is nothing more
+                return
+            if allows(self._settings, peer):
+                self.inbox.received_bytes += len(packet)
+                put_message(self.inbox, packet)
+            else:
+                self.refused[Refusal.NOT_ALLOWED] += 1

@@ -1,0 +1,141 @@
+"""Entries that OpenBao's ``http`` device posts to the exporter.
+
+The device waits for the answer and the request it audits waits for the device, so every answer to one that knows the
+token is "taken", at once, also where the entry found no room or was too long: that is counted here, and must not stop
+OpenBao.
+"""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from vault_exporter.audit.decode import Reject
+from vault_exporter.audit.inputs.inbox import OVERHEAD_BYTES, Inbox
+from vault_exporter.audit.inputs.listening import UNFINISHED_SECONDS, Refusal
+from vault_exporter.config.inputs import HttpInput
+
+__all__ = ["PATH", "HttpEndpoint"]
+
+PATH: Final = "/audit"
+"""Where the device posts to."""
+
+_PREFIX: Final = "Bearer "
+_LOOK_AGAIN_SECONDS: Final = 1.0
+_LARGEST_TOKEN_FILE: Final = 4096
+
+_log = structlog.get_logger(__name__)
+
+
+class HttpEndpoint:
+    """The endpoint as an input.
+
+    Attributes:
+        name: the value of the label ``log``.
+        inbox: what came in.
+        up: whether the token's file can be read, without which nobody is let in.
+        refused: requests turned away, by reason.
+    """
+
+    def __init__(
+        self, settings: HttpInput, max_line_bytes: int, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.name = "http"
+        self.inbox = Inbox(settings.max_waiting_bytes, max_line_bytes)
+        self.up = False
+        self.refused = {Refusal.UNAUTHORIZED: 0, Refusal.UNFINISHED: 0}
+        self._clock = clock
+        self._file = settings.token_file
+        self._token = b""
+        self._read_at: float | None = None
+        self._trouble = ""
+
+    async def start(self) -> None:
+        """Read the token."""
+        self._refresh()
+
+    def poll(self) -> list[bytes] | None:
+        """Hand out entries that came in; None if there are none."""
+        self._refresh()
+        return self.inbox.take()
+
+    async def close(self) -> None:
+        """Nothing was opened."""
+        self.up = False
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Take one entry, or several, each on a line of its own."""
+        self._refresh()
+        given = request.headers.get("Authorization", "")
+        known = self._token
+        if not known or not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), _PREFIX.encode() + known):
+            self.refused[Refusal.UNAUTHORIZED] += 1
+            return web.Response(status=401, text="The token is missing or wrong.\n")
+        try:
+            async with asyncio.timeout(UNFINISHED_SECONDS):
+                await self._take(request)
+        except TimeoutError:
+            self.refused[Refusal.UNFINISHED] += 1
+            return web.Response(status=408, text="The entry did not end.\n")
+        return web.Response(status=204)
+
+    async def _take(self, request: web.Request) -> None:
+        """Read the body to its end, and keep of it what may be kept."""
+        inbox, parts, held, keep = self.inbox, [], 0, True
+        try:
+            async for part in request.content.iter_any():
+                inbox.received_bytes += len(part)
+                if not keep:
+                    continue
+                cost = len(part) + OVERHEAD_BYTES
+                if held + cost > inbox.max_line_bytes:
+                    inbox.rejected[Reject.TOO_LONG] += 1
+                elif not inbox.reserve(cost):
+                    inbox.shed_lines += 1
+                else:
+                    held += cost
+                    parts.append(part)
+                    continue
+                keep = False
+                parts.clear()
+        except BaseException:  # the connection broke, or we are told to stop
+            keep = False
+            inbox.rejected[Reject.INCOMPLETE] += 1
+            raise
+        finally:
+            inbox.release(held)
+        if keep:
+            for line in b"".join(parts).split(b"\n"):
+                inbox.put(line)
+
+    def _refresh(self) -> None:
+        """Read the token's file again, once a second."""
+        now = self._clock()
+        if self._read_at is not None and now - self._read_at < _LOOK_AGAIN_SECONDS:
+            return
+        self._read_at = now
+        self._token, trouble = _read(self._file)
+        self.up = not trouble
+        if trouble != self._trouble:
+            self._trouble = trouble
+            if trouble:
+                _log.warning("nobody can post audit entries", token_file=str(self._file), error=trouble)
+            else:
+                _log.info("audit entries can be posted", path=PATH)
+
+
+def _read(file: Path) -> tuple[bytes, str]:
+    """Read the token, and say what is wrong with it."""
+    try:
+        with file.open("rb") as opened:
+            token = opened.read(_LARGEST_TOKEN_FILE).strip()
+    except OSError as error:
+        return b"", error.strerror or type(error).__name__
+    if not token or not token.isascii() or b"\n" in token:
+        return b"", "the file holds no token: one line of ASCII characters"
+    return token, ""

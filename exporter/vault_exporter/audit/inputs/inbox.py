@@ -1,0 +1,164 @@
+"""Lines that were received and not yet counted, within a bound, and how a stream becomes lines.
+
+Vault waits for its audit device, and its clients wait for Vault. So a receiver takes everything at once, whatever the
+pipeline is doing, and what finds no room is shed and counted.
+"""
+
+import collections
+from collections import Counter
+from typing import Final, Protocol
+
+from vault_exporter.audit.decode import Reject
+
+__all__ = ["OVERHEAD_BYTES", "Inbox", "LineSplitter", "Splitter"]
+
+OVERHEAD_BYTES: Final = 64
+"""What a line costs in memory beside its bytes; a flood of short ones must be bounded, too."""
+
+_TAKEN_AT_ONCE: Final = 128 << 10
+"""How much is handed out in one step; as much as the follower reads in one."""
+
+
+class Inbox:
+    """The lines of one input, oldest first.
+
+    Attributes:
+        received_bytes: bytes that came in.
+        held_bytes: memory that waiting lines and unfinished ones take.
+        shed_lines: lines dropped for want of room.
+        rejected: lines that cannot be handed out, by reason.
+    """
+
+    def __init__(self, max_bytes: int, max_line_bytes: int) -> None:
+        """Start empty.
+
+        Args:
+            max_bytes: bound of ``held_bytes``.
+            max_line_bytes: longer lines are rejected.
+        """
+        self.max_line_bytes = max_line_bytes
+        self.received_bytes = 0
+        self.held_bytes = 0
+        self.shed_lines = 0
+        self.rejected: Counter[Reject] = Counter()
+        self._max_bytes = max_bytes
+        self._lines: collections.deque[bytes] = collections.deque()
+
+    def __len__(self) -> int:
+        """Tell how many lines wait."""
+        return len(self._lines)
+
+    def put(self, line: bytes) -> None:
+        """Take in a whole line, or shed it."""
+        if not line or line == b"\r":
+            return
+        if len(line) > self.max_line_bytes:
+            self.rejected[Reject.TOO_LONG] += 1
+        elif self.reserve(len(line) + OVERHEAD_BYTES):
+            self._lines.append(line)
+        else:
+            self.shed_lines += 1
+
+    def take(self) -> list[bytes] | None:
+        """Hand out the oldest lines, or None if there are none."""
+        if not self._lines:
+            return None
+        taken, size = [], 0
+        while self._lines and size < _TAKEN_AT_ONCE:
+            line = self._lines.popleft()
+            size += len(line) + OVERHEAD_BYTES
+            taken.append(line)
+        self.release(size)
+        return taken
+
+    def reserve(self, size: int) -> bool:
+        """Set memory aside, also for what is no line yet; False if there is not so much left."""
+        if self.held_bytes + size > self._max_bytes:
+            return False
+        self.held_bytes += size
+        return True
+
+    def release(self, size: int) -> None:
+        """Give memory back."""
+        self.held_bytes -= size
+
+
+class Splitter(Protocol):
+    """Makes lines of the pieces of one stream."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a line has begun and not ended."""
+
+    def feed(self, data: bytes) -> int:
+        """Take a piece; return how many lines ended in it."""
+
+    def end(self) -> None:
+        """Note that nothing more comes."""
+
+
+class LineSplitter:
+    """Lines that end in a newline.
+
+    A line that is too long, or that there is no room for, is dropped as it comes, and the next newline ends it.
+    """
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._skipping = False
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return bool(self._parts) or self._skipping
+
+    def feed(self, data: bytes) -> int:
+        """Take a piece; return how many lines ended in it."""
+        self._inbox.received_bytes += len(data)
+        first, *others = data.split(b"\n")
+        self._begin(first)
+        if not others:
+            return 0
+        self._finish()
+        rest = others.pop()
+        for line in others:
+            self._inbox.put(line)
+        self._begin(rest)
+        return 1 + len(others)
+
+    def end(self) -> None:
+        """Count what was begun: whole entries that lack only the newline are lines, others are incomplete."""
+        if self._parts and self._parts[-1].rstrip().endswith(b"}"):
+            self._finish()
+        elif self._parts:
+            self._inbox.rejected[Reject.INCOMPLETE] += 1
+            self._drop()
+        self._skipping = False
+
+    def _begin(self, part: bytes) -> None:
+        if self._skipping or not part:
+            return
+        cost = len(part) + OVERHEAD_BYTES
+        if self._size + len(part) > self._inbox.max_line_bytes:
+            self._inbox.rejected[Reject.TOO_LONG] += 1
+        elif not self._inbox.reserve(cost):
+            self._inbox.shed_lines += 1
+        else:
+            self._parts.append(part)
+            self._size += len(part)
+            return
+        self._drop()
+        self._skipping = True
+
+    def _finish(self) -> None:
+        parts, skipped = self._parts, self._skipping
+        self._drop()
+        self._skipping = False
+        if not skipped:
+            self._inbox.put(b"".join(parts))
+
+    def _drop(self) -> None:
+        self._inbox.release(self._size + OVERHEAD_BYTES * len(self._parts))
+        self._parts, self._size = [], 0

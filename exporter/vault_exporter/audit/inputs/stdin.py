@@ -1,0 +1,52 @@
+"""Standard input: the one input that makes its writer wait, since a pipe is meant to.
+
+Nothing is shed: a backlog that is piped in counts as a whole. Whoever runs Vault with its audit log on standard output
+and pipes that in has Vault wait for the exporter; the network inputs do not.
+"""
+
+import os
+import select
+from typing import Final
+
+from vault_exporter.audit.inputs.inbox import Inbox, LineSplitter
+
+__all__ = ["StandardInput"]
+
+_CHUNK_BYTES: Final = 128 << 10
+
+
+class StandardInput:
+    """Lines of an open file: a pipe, a terminal, or a file that standard input was redirected from.
+
+    Attributes:
+        name: the value of the label ``log``.
+        inbox: what was read.
+        up: whether more may come.
+    """
+
+    def __init__(self, max_line_bytes: int, descriptor: int = 0) -> None:
+        self.name = "stdin"
+        self.inbox = Inbox(2 * (max_line_bytes + _CHUNK_BYTES), max_line_bytes)
+        self.up = True
+        self._splitter = LineSplitter(self.inbox)
+        self._descriptor = descriptor
+
+    async def start(self) -> None:
+        """Nothing needs to be opened."""
+
+    def poll(self) -> list[bytes] | None:
+        """Read what is there, without waiting; None if nothing is."""
+        if (lines := self.inbox.take()) is not None:
+            return lines
+        if not self.up or not select.select([self._descriptor], [], [], 0)[0]:
+            return None
+        data = os.read(self._descriptor, _CHUNK_BYTES)
+        if data:
+            self._splitter.feed(data)
+        else:
+            self._splitter.end()
+            self.up = False
+        return self.inbox.take() or []
+
+    async def close(self) -> None:
+        """Nothing was opened."""

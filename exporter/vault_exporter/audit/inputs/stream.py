@@ -1,0 +1,145 @@
+"""Connections that bring lines: Vault's ``socket`` device, and syslog over TCP.
+
+A connection may stay silent for days, as Vault's does where nothing happens. So what is bounded is how many there are,
+how long a line may stay unfinished, and the memory of all together. Where all places are taken, one that never brought
+a line, or else the one that was silent longest, has to go for the newcomer: whoever holds connections open cannot keep
+Vault out, and Vault connects again when it next writes.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from vault_exporter.audit.inputs.inbox import Inbox, Splitter
+from vault_exporter.audit.inputs.listening import UNFINISHED_SECONDS, Refusal, allows, open_socket, remove_socket
+from vault_exporter.config.inputs import Listening, Scheme
+
+__all__ = ["StreamInput"]
+
+
+class StreamInput:
+    """A server whose connections bring lines.
+
+    Attributes:
+        name: the value of the label ``log``.
+        inbox: what came in.
+        up: whether it listens.
+        accepted: connections that were let in.
+        refused: connections turned away or closed, by reason.
+        open: connections that are open.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Listening,
+        max_line_bytes: int,
+        make_splitter: Callable[[Inbox], Splitter],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.inbox = Inbox(settings.max_waiting_bytes, max_line_bytes)
+        self.up = False
+        self.accepted = 0
+        self.refused = dict.fromkeys((Refusal.NOT_ALLOWED, Refusal.TOO_MANY, Refusal.UNFINISHED), 0)
+        self.open: set[_Connection] = set()
+        self._settings = settings
+        self._make_splitter = make_splitter
+        self._clock = clock
+        self._looked = clock()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: the address cannot be listened on.
+        """
+        loop = asyncio.get_running_loop()
+        listening = open_socket(self._settings)
+        if self._settings.listen.scheme is Scheme.UNIX:
+            self._server = await loop.create_unix_server(self._connection, sock=listening)
+        else:
+            self._server = await loop.create_server(self._connection, sock=listening)
+        self.up = True
+
+    def poll(self) -> list[bytes] | None:
+        """Hand out lines that came in; None if there are none."""
+        now = self._clock()
+        if now - self._looked >= 1:
+            self._looked = now
+            for connection in tuple(self.open):
+                if connection.stuck_since is not None and now - connection.stuck_since >= UNFINISHED_SECONDS:
+                    self.refused[Refusal.UNFINISHED] += 1
+                    connection.close()
+        return self.inbox.take()
+
+    async def close(self) -> None:
+        """Stop listening, and close the connections."""
+        self.up = False
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self.open):
+            connection.close()
+        remove_socket(self._settings.listen)
+
+    def admit(self, connection: "_Connection", peer: object) -> bool:
+        """Let a connection in, or count why not."""
+        if not allows(self._settings, peer):
+            self.refused[Refusal.NOT_ALLOWED] += 1
+            return False
+        if len(self.open) >= self._settings.max_connections:
+            self.refused[Refusal.TOO_MANY] += 1
+            min(self.open, key=lambda known: (known.proven, known.heard)).close()
+        self.open.add(connection)
+        self.accepted += 1
+        return True
+
+    def _connection(self) -> "_Connection":
+        return _Connection(self, self._make_splitter(self.inbox), self._clock)
+
+
+class _Connection(asyncio.Protocol):
+    """One connection. It is always read from, whatever becomes of the lines.
+
+    Attributes:
+        proven: whether it ever brought a whole line.
+        heard: when it last brought anything.
+        stuck_since: since when a line is unfinished.
+    """
+
+    def __init__(self, server: StreamInput, splitter: Splitter, clock: Callable[[], float]) -> None:
+        self.proven = False
+        self.heard = clock()
+        self.stuck_since: float | None = None
+        self._server = server
+        self._splitter = splitter
+        self._clock = clock
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+        if not self._server.admit(self, transport.get_extra_info("peername")):
+            self.close()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = self._clock()
+        if self._splitter.feed(data):
+            self.proven = True
+            self.stuck_since = None
+        if not self._splitter.unfinished:
+            self.stuck_since = None
+        elif self.stuck_since is None:
+            self.stuck_since = self.heard
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._splitter.end()
+        self._server.open.discard(self)
+
+    def close(self) -> None:
+        """Close it at once; what it left unfinished is counted."""
+        self._server.open.discard(self)
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,160 @@
+"""Syslog messages: what is in them, and where they end in a stream.
+
+Vault's ``syslog`` device hands its entries to the machine's own syslog daemon, which passes them on: as RFC 3164 or
+RFC 5424, in datagrams, or in a stream framed by counting octets or by newlines (RFC 6587).
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from vault_exporter.audit.decode import Reject
+from vault_exporter.audit.inputs.inbox import OVERHEAD_BYTES, Inbox
+
+__all__ = ["SyslogSplitter", "message", "put_message"]
+
+_PRIORITY: Final = re.compile(rb"<\d{1,3}>")
+_RFC_5424: Final = re.compile(
+    rb"1 \S+ \S+ \S+ \S+ \S+ "  # version, time, host, application, process, kind of message
+    rb'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+)'  # structured data
+    rb"(?: |$)",
+    re.DOTALL,
+)
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_ENTRY: Final = b'{"'
+_LONGEST_COUNT: Final = 10
+
+
+def message(packet: bytes) -> bytes | None:
+    """Take the text out of a message; None if it is no syslog.
+
+    RFC 3164 describes what was found in the wild: after the priority anything may follow, and mostly does. The text
+    is taken to begin where an audit entry begins, if one does.
+    """
+    priority = _PRIORITY.match(packet)
+    if priority is None:
+        return None
+    packet = packet.rstrip(b"\r\n\0")
+    start = priority.end()
+    if packet.startswith(b"1 ", start):
+        header = _RFC_5424.match(packet, start)
+        if header is None:
+            return None
+        return packet[header.end() :].removeprefix(_BYTE_ORDER_MARK)
+    return packet[max(start, packet.find(_ENTRY, start)) :]
+
+
+def put_message(inbox: Inbox, packet: bytes) -> None:
+    """Put a message's text into the inbox, or count that it is none."""
+    text = message(packet)
+    if text is None:
+        if packet.strip():
+            inbox.rejected[Reject.NOT_SYSLOG] += 1
+    else:
+        inbox.put(text)
+
+
+class SyslogSplitter:
+    """Messages in a stream: ``123 <14>...`` counts its octets, ``<14>...`` ends in a newline."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._state: Callable[[bytes, int], int] = self._at_start
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._skipping = False
+        self._digits = b""
+        self._left = 0
+        self._ended = 0
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return self._state != self._at_start
+
+    def feed(self, data: bytes) -> int:
+        """Take a piece; return how many messages ended in it."""
+        self._inbox.received_bytes += len(data)
+        before, place = self._ended, 0
+        while place < len(data):
+            place = self._state(data, place)
+        return self._ended - before
+
+    def end(self) -> None:
+        """Count what was begun as incomplete, unless it only lacks its newline."""
+        if self._parts and self._state == self._in_line and self._parts[-1].rstrip().endswith(b"}"):
+            self._finish()
+        elif self.unfinished and not self._skipping:
+            self._inbox.rejected[Reject.INCOMPLETE] += 1
+        self._reset()
+
+    def _at_start(self, data: bytes, place: int) -> int:
+        self._state = self._in_count if data[place : place + 1].isdigit() else self._in_line
+        return place
+
+    def _in_line(self, data: bytes, place: int) -> int:
+        newline = data.find(b"\n", place)
+        stop = newline if newline >= 0 else len(data)
+        self._append(data[place:stop])
+        if newline < 0:
+            return stop
+        self._finish()
+        return newline + 1
+
+    def _in_count(self, data: bytes, place: int) -> int:
+        byte = data[place : place + 1]
+        if byte.isdigit() and len(self._digits) < _LONGEST_COUNT:
+            self._digits += byte
+            return place + 1
+        if byte == b" ":
+            self._left = int(self._digits)
+            self._state = self._in_counted if self._left else self._at_start
+            if self._left > self._inbox.max_line_bytes:
+                self._inbox.rejected[Reject.TOO_LONG] += 1
+                self._skipping = True
+            self._digits = b""
+            return place + 1
+        # No count after all: what is here ends at the next newline.
+        self._inbox.rejected[Reject.NOT_SYSLOG] += 1
+        self._skipping = True
+        self._state = self._in_line
+        return place
+
+    def _in_counted(self, data: bytes, place: int) -> int:
+        piece = data[place : place + self._left]
+        self._left -= len(piece)
+        self._append(piece)
+        if not self._left:
+            self._finish()
+        return place + len(piece)
+
+    def _append(self, piece: bytes) -> None:
+        if self._skipping or not piece:
+            return
+        if self._size + len(piece) > self._inbox.max_line_bytes:
+            self._inbox.rejected[Reject.TOO_LONG] += 1
+        elif not self._inbox.reserve(len(piece) + OVERHEAD_BYTES):
+            self._inbox.shed_lines += 1
+        else:
+            self._parts.append(piece)
+            self._size += len(piece)
+            return
+        self._drop()
+        self._skipping = True
+
+    def _finish(self) -> None:
+        packet, skipped = b"".join(self._parts), self._skipping
+        self._reset()
+        self._ended += 1
+        if not skipped:
+            put_message(self._inbox, packet)
+
+    def _reset(self) -> None:
+        self._drop()
+        self._state = self._at_start
+        self._skipping = False
+        self._digits = b""
+
+    def _drop(self) -> None:
+        self._inbox.release(self._size + OVERHEAD_BYTES * len(self._parts))
+        self._parts, self._size = [], 0
