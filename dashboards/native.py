@@ -42,6 +42,8 @@ class Summary:
 SCRAPE_UP: Final = Native("up")
 """Prometheus' own: 1 if the scrape of the target worked."""
 
+PROCESS_START_TIME: Final = Native("vault_process_start_time_seconds")
+
 RUNTIME_ALLOC_BYTES: Final = Native("vault_runtime_alloc_bytes")
 RUNTIME_NUM_GOROUTINES: Final = Native("vault_runtime_num_goroutines")
 EXPIRE_NUM_LEASES: Final = Native("vault_expire_num_leases")

@@ -58,7 +58,7 @@ RIGHT = Evidence(
         up=1,
         vault_up=1,
         new_entries=140,
-        rules=(RuleView("VaultDown", "ok", "inactive"), RuleView("VaultSealed", "ok", "inactive")),
+        rules=(RuleView("VaultDown", "ok", "inactive"), RuleView("VaultSealed", "ok", "firing", "info")),
     ),
 )
 

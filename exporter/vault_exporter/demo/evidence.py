@@ -30,6 +30,12 @@ class RuleView(msgspec.Struct, frozen=True):
     """``ok``, ``err``, or ``unknown`` before its first evaluation."""
     state: str
     """``inactive``, ``pending`` or ``firing``."""
+    severity: str = "critical"
+
+    @property
+    def tells(self) -> bool:
+        """Whether somebody is told of it now, or is about to be; alerts of severity info are for the record."""
+        return self.state != "inactive" and self.severity != "info"
 
 
 class PrometheusView(msgspec.Struct, frozen=True):

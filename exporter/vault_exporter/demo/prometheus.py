@@ -38,6 +38,8 @@ class Rule(NamedTuple):
     """``ok``, ``err``, or ``unknown`` before its first evaluation."""
     state: str
     """``inactive``, ``pending`` or ``firing``."""
+    severity: str
+    """Its label; empty without one."""
 
 
 class PrometheusTarget(NamedTuple):
@@ -142,7 +144,7 @@ class Prometheus:
             ServiceError: it does not answer.
         """
         return tuple(
-            Rule(rule["name"], rule["health"], rule["state"])
+            Rule(rule["name"], rule["health"], rule["state"], rule["labels"].get("severity", ""))
             for group in self._get("rules", type="alert")["groups"]
             for rule in group["rules"]
         )

@@ -191,8 +191,8 @@ def _prometheus(seen: PrometheusView | None) -> str:
         return "not installed"
     if seen.up is None:
         return "no scrape yet"
-    on = ", ".join(f"{rule.name} {rule.state}" for rule in seen.rules if rule.state != "inactive")
-    return f"up {seen.up:g}, vault_up {_whole(seen.vault_up)}, {len(seen.rules)} alerts: {on or 'all inactive'}"
+    on = ", ".join(f"{rule.name} {rule.state}" for rule in seen.rules if rule.tells)
+    return f"up {seen.up:g}, vault_up {_whole(seen.vault_up)}, {len(seen.rules)} alerts: {on or 'none fires'}"
 
 
 def _mounts(page: Page) -> tuple[MountRow, ...]:

@@ -142,7 +142,7 @@ def _prometheus(view: PrometheusView, expected: tuple[str, ...]) -> Iterator[Che
             or [f"{len(names)} rules"]
         ),
     )
-    on = [f"{rule.name} is {rule.state}" for rule in view.rules if rule.state != "inactive"]
+    on = [f"{rule.name} is {rule.state}" for rule in view.rules if rule.tells]
     yield Check("Prometheus: no alert fires, or is about to", not on, _list(on) if on else "none")
 
 
