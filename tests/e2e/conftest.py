@@ -2,7 +2,7 @@
 
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,24 @@ from vault_exporter.metrics import Format
 StartExporter = Callable[..., Exporter]
 
 
-@pytest.fixture
-def start_exporter(tmp_path: Path) -> Iterator[StartExporter]:
+@contextmanager
+def exporters(directory: Path) -> Iterator[StartExporter]:
     """Start ``vault-exporter serve`` with the given configuration (top-level keys)."""
     with ExitStack() as stack:
 
         def start(*arguments: str, env: dict[str, str] | None = None, **config: Any) -> Exporter:
             port = free_port()
-            file = tmp_path / f"vault-exporter-{port}.yml"
+            file = directory / f"vault-exporter-{port}.yml"
             file.write_text(yaml.safe_dump({"listen": f"127.0.0.1:{port}", **config}))
-            log = tmp_path / f"vault-exporter-{port}.log"
+            log = directory / f"vault-exporter-{port}.log"
             return stack.enter_context(Exporter(["--config", file, *arguments], port=port, log=log, env=env))
 
+        yield start
+
+
+@pytest.fixture
+def start_exporter(tmp_path: Path) -> Iterator[StartExporter]:
+    with exporters(tmp_path) as start:
         yield start
 
 

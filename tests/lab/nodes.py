@@ -16,7 +16,14 @@ from vault_exporter.demo.process import Service, free_port, wait_until
 class Node:
     """A node that can be started again on the same storage."""
 
-    def __init__(self, directory: Path, name: str, storage: Mapping[str, Any], **telemetry: object) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        storage: Mapping[str, Any],
+        settings: Mapping[str, object] | None = None,
+        **telemetry: object,
+    ) -> None:
         directory.mkdir()
         self.name = name
         self.directory = directory
@@ -38,6 +45,7 @@ class Node:
             "telemetry": {"prometheus_retention_time": "24h", "disable_hostname": True, **telemetry},
             "api_addr": self.address,
             "cluster_addr": f"https://{cluster}",
+            **(settings or {}),
         }
 
     def start(self) -> Self:
@@ -60,11 +68,11 @@ class Node:
 
 
 @contextlib.contextmanager
-def raft_node(directory: Path, **telemetry: object) -> Iterator[Node]:
+def raft_node(directory: Path, settings: Mapping[str, object] | None = None, **telemetry: object) -> Iterator[Node]:
     """One node on raft, started, not initialized."""
     data = directory / "raft"
     data.mkdir()
-    node = Node(directory / "node", "node", {"raft": {"path": str(data), "node_id": "node"}}, **telemetry)
+    node = Node(directory / "node", "node", {"raft": {"path": str(data), "node_id": "node"}}, settings, **telemetry)
     try:
         yield node.start()
     finally:
