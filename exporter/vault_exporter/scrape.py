@@ -15,6 +15,7 @@ from vault_exporter.metrics import Format, Sample, render
 from vault_exporter.reasons import Reason
 from vault_exporter.runner import Runner
 from vault_exporter.telemetry import Page, Telemetry
+from vault_exporter.vault.auth import Unwrapped
 from vault_exporter.vault.client import Client
 
 __all__ = ["Scrape", "TargetScraper"]
@@ -44,14 +45,26 @@ class TargetScraper:
     collectors that have an interval, the last scrape (for the status page), and what was last logged of each collector.
     """
 
-    def __init__(self, target: model.Target, telemetry: model.Telemetry, collectors: Sequence[Collector]) -> None:
+    def __init__(
+        self,
+        target: model.Target,
+        telemetry: model.Telemetry,
+        collectors: Sequence[Collector],
+        unwrapped: Unwrapped | None = None,
+    ) -> None:
         self.target = target
         self.last: Scrape | None = None
-        self._client = Client(target)
+        self._client = Client(target, unwrapped=unwrapped)
         self._telemetry = Telemetry(telemetry, c.NAMES) if telemetry.enabled else None
         self._flight: asyncio.Task[Scrape] | None = None
         self._attempts = Attempts(target.name)
         self._runner = Runner(self._client, collectors, self._attempts)
+
+    async def retire(self) -> None:
+        """Let the scrape under way end, and close the connections."""
+        if self._flight is not None:
+            await asyncio.gather(self._flight, return_exceptions=True)
+        await self.close()
 
     async def close(self) -> None:
         """Drop the scrape under way and close the connections."""

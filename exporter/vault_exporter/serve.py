@@ -26,28 +26,40 @@ class ListenError(Exception):
     """The exporter cannot listen where it is told to."""
 
 
-def run(config: Config) -> None:
+def run(config: Config, read: Callable[[], Config]) -> None:
     """Serve until SIGTERM or SIGINT, then let the scrapes under way finish.
+
+    Args:
+        config: what to serve.
+        read: reads that anew at SIGHUP; raises ConfigError.
 
     Raises:
         ListenError: the address cannot be bound.
     """
-    _runner()(serve(config))
+    _runner()(serve(config, read))
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, read: Callable[[], Config]) -> None:
     """Serve inside a running event loop; see :func:`run`."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    exporter = Exporter(config)
+    exporter = Exporter(config, read)
+    reloads: set[asyncio.Task[bool]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(exporter.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
     runner = web.AppRunner(exporter.app, access_log=None, shutdown_timeout=_DRAIN_SECONDS)
     try:
         try:
             await runner.setup()
         except InputError as error:
             raise ListenError(str(error)) from error
+        loop.add_signal_handler(signal.SIGHUP, reload)
         try:
             site = web.TCPSite(
                 runner, config.listen.host or None, config.listen.port, ssl_context=exporter.guard.ssl_context

@@ -10,7 +10,8 @@ from typing import Final
 from vault_exporter import collectors
 
 TARGET: Final = "targets:\n  - {name: n1, address: 'https://vault-1:8200'}\n"
-TARGET_KEYS: Final = "address, auth, cluster, collectors, max_response_bytes, name, namespace, timeout, tls"
+TARGET_KEYS: Final = "address, auth, cluster, collectors, labels, max_response_bytes, name, namespace, timeout, tls"
+KEYS: Final = "audit, defaults, discovery, listen, reload_over_http, targets, telemetry, web_config_file"
 METHODS: Final = "none, token, approle, kubernetes, jwt, cert, userpass, ldap, aws, azure, gcp"
 NOT_AN_ADDRESS: Final = "not an http:// or https:// URL; write it like https://vault.example.com:8200"
 NOTHING: Final = (
@@ -25,10 +26,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "unknown key",
         "targetz: []\n" + TARGET,
         [
-            (
-                "c.yml:1: targetz: unknown key; did you mean targets? "
-                "Known here: audit, defaults, listen, targets, telemetry, web_config_file"
-            ),
+            (f"c.yml:1: targetz: unknown key; did you mean targets? Known here: {KEYS}"),
         ],
     ),
     (
@@ -52,14 +50,14 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         [
             (
                 "c.yml:2: defaults.adress: unknown key; "
-                "Known here: auth, cluster, collectors, max_response_bytes, namespace, timeout, tls"
+                "Known here: auth, cluster, collectors, labels, max_response_bytes, namespace, timeout, tls"
             )
         ],
     ),
     (
         "a key that could be a secret is not shown",
         TARGET + "hvs.CAESIsecret: 1\n",
-        ["c.yml:3: (a key): unknown key; Known here: audit, defaults, listen, targets, telemetry, web_config_file"],
+        [f"c.yml:3: (a key): unknown key; Known here: {KEYS}"],
     ),
     (
         "collectors that are none",
@@ -287,6 +285,23 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             (
                 "method: cert",
                 "targets[0].auth: method cert identifies with tls.client_cert; give that and tls.client_key",
+            ),
+        )
+    ),
+    *(
+        (f"discovery {source}", f"discovery: [{{{source}}}]\n", [f"c.yml:1: discovery[0]{error}"])
+        for source, error in (
+            ("name: v", ": kind is missing; it is one of cluster, dns, file"),
+            ("kind: consul", ".kind: not known; it is one of cluster, dns, file"),
+            ("kind: cluster, address: 'http://v'", ": cluster is missing"),
+            ("kind: dns, name: v, scheme: tcp", ".scheme: not known; it is http or https"),
+            (
+                "kind: file, path: t.yml, labels: {instance: n1}",
+                ".labels: instance cannot be given; use letters, digits and _, and none of instance, cluster, job",
+            ),
+            (
+                "kind: file, path: t.yml, auth: {method: cert}",
+                ".auth: method cert identifies with tls.client_cert; give that and tls.client_key",
             ),
         )
     ),

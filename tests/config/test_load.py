@@ -207,7 +207,7 @@ def test_flags_of_one_target_with_a_file_of_targets(tmp_path: Path) -> None:
     path = written(tmp_path, "targets: [{name: a, address: 'http://a'}]\n")
     with pytest.raises(ConfigError) as caught:
         load(path, Flags(address="http://b", token_file="/t", namespace="n"), {})
-    remedy = "the file lists the targets; leave the flag out, or write it in the file"
+    remedy = "the file says what the targets are; leave the flag out, or write it in the file"
     assert str(caught.value).splitlines() == [
         f"--address: {remedy}",
         f"--token-file: {remedy}",

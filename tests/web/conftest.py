@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient, AiohttpServer
 
-from vault_exporter.config.model import Audit, Config, NoAuth, Target, Telemetry, TokenAuth
+from vault_exporter.config.model import Audit, Config, Discoveries, NoAuth, Target, Telemetry, TokenAuth
 from vault_exporter.web.app import Exporter
 
 HEALTH = (
@@ -106,10 +106,18 @@ async def node(start_node: StartNode) -> Node:
 @pytest.fixture
 def start_exporter(aiohttp_client: AiohttpClient) -> StartExporter:
     async def start(
-        *targets: Target, telemetry: Telemetry | None = None, audit: Audit | None = None, web_file: Path | None = None
+        *targets: Target,
+        telemetry: Telemetry | None = None,
+        audit: Audit | None = None,
+        web_file: Path | None = None,
+        discovery: tuple[Discoveries, ...] = (),
     ) -> TestClient[web.Request, web.Application]:
         config = Config(
-            targets=targets, telemetry=telemetry or Telemetry(), audit=audit or Audit(), web_config_file=web_file
+            targets=targets,
+            telemetry=telemetry or Telemetry(),
+            audit=audit or Audit(),
+            web_config_file=web_file,
+            discovery=discovery,
         )
         return await aiohttp_client(Exporter(config).app)
 

@@ -12,7 +12,7 @@ from tests.web.conftest import StartExporter, StartNode, target
 from vault_exporter.catalogue import SERIES
 from vault_exporter.collectors import COLLECTORS
 from vault_exporter.config.inputs import Address, Scheme, SocketInput
-from vault_exporter.config.model import Audit, Collectors, Secret, Tls, TokenAuth
+from vault_exporter.config.model import Audit, Collectors, FileDiscovery, Secret, Tls, TokenAuth
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 AUDIT_LOG = Path(__file__).parents[1] / "golden" / "audit.log"
@@ -20,7 +20,7 @@ AUDIT_LOG = Path(__file__).parents[1] / "golden" / "audit.log"
 CHANGING = re.compile(
     r"^(vault_clock_skew_seconds|vault_exporter_collector_duration_seconds\{.*\}"
     r"|vault_exporter_collector_snapshot_timestamp_seconds\{.*\}|vault_exporter_probe_duration_seconds"
-    r"|vault_exporter_token_expiry_timestamp_seconds"
+    r"|vault_exporter_(?:token_expiry|config_last_reload_success|discovery_last_success)_timestamp_seconds(?:\{.*\})?"
     r"|vault_listener_certificate_not_(?:after|before)_timestamp_seconds"
     r"|process_\w+|python_\w+(?:\{.*\})?) \S+$",
     re.MULTILINE,
@@ -70,7 +70,14 @@ async def test_page(
     node.answers["sys/leader"] = (500, "")
     failing = [line for line in (await page()).splitlines() if "collector_failure_reason" in line]
 
+    # What is discovered takes the place of the one target.
+    file = tmp_path / "targets.yml"
+    file.write_text("- targets: [v1]")
+    client = await start_exporter(discovery=(FileDiscovery(path=file),))
+    found = [line for line in (await page()).splitlines() if "_discovery_" in line]
+
     seen = healthy + "\n## and while a collector fails\n" + "\n".join(failing) + "\n"
+    seen += "\n## and where targets are discovered\n" + _steady("\n".join(found), file) + "\n"
     assert {line.split("{")[0].split(" ")[0] for line in seen.splitlines()} >= SERIES
 
     golden = GOLDEN / name

@@ -10,7 +10,34 @@ EXPORTER: Final = "the exporter"
 BUILD_INFO = _gauge(
     "vault_exporter_build_info", EXPORTER, "Always 1; the exporter's version and its Python's.", "version", "python"
 )
-TARGETS = _gauge("vault_exporter_targets", EXPORTER, "Targets that the exporter is configured with.")
+TARGETS = _gauge("vault_exporter_targets", EXPORTER, "Targets that are scraped, listed and discovered.")
+DISCOVERY_SUCCESS = _gauge(
+    "vault_exporter_discovery_success",
+    EXPORTER,
+    "1 if the last look-up of targets worked; else those found before are kept. Kinds: cluster, dns, file.",
+    "kind",
+    "source",
+)
+DISCOVERY_TARGETS = _gauge(
+    "vault_exporter_discovery_targets", EXPORTER, "Targets that the discovery gives.", "kind", "source"
+)
+DISCOVERY_LAST_SUCCESS = _gauge(
+    "vault_exporter_discovery_last_success_timestamp_seconds",
+    EXPORTER,
+    "When targets were last looked up with success.",
+    "kind",
+    "source",
+)
+CONFIG_RELOAD_SUCCESSFUL = _gauge(
+    "vault_exporter_config_last_reload_successful",
+    EXPORTER,
+    "1 if the configuration that was read last is in force; 0 if it is wrong and the one before still is.",
+)
+CONFIG_RELOAD_SUCCESS_TIME = _gauge(
+    "vault_exporter_config_last_reload_success_timestamp_seconds",
+    EXPORTER,
+    "When the configuration in force was read.",
+)
 WEB_REFUSED = _counter(
     "vault_exporter_web_refused_requests_total",
     EXPORTER,

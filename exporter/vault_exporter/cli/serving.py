@@ -1,6 +1,7 @@
 """The commands that run the exporter, and that look at what it would run with."""
 
 import http.client
+import os
 import ssl
 from typing import Annotated, Final
 
@@ -21,7 +22,7 @@ from vault_exporter.cli.options import (
     flags,
     load_config,
 )
-from vault_exporter.config.load import ConfigError, Flags, load_listen
+from vault_exporter.config.load import ConfigError, Flags, load, load_listen
 
 __all__ = ["check", "healthcheck", "serve"]
 
@@ -55,7 +56,7 @@ def serve(
     settings = load_config(config, given)
     logs.configure(log_format, log_level)
     try:
-        server.run(settings)
+        server.run(settings, lambda: load(config, given, os.environ))
     except (server.ListenError, ConfigError) as error:
         fail(str(error))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from vault_exporter.collectors import COLLECTORS, REQUIRED, Asked
-from vault_exporter.config.model import Collectors, NoAuth, Target
+from vault_exporter.config.model import Collectors, Discovery, NoAuth, Target
 
 __all__ = ["check_collectors", "check_token"]
 
@@ -31,7 +31,7 @@ def check_collectors(collectors: Collectors) -> Iterator[tuple[str, str]]:
             yield "intervals", f"{name} has none, since it tells the state of the node; it is asked at every scrape"
 
 
-def check_token(target: Target) -> Iterator[tuple[str, str]]:
+def check_token(target: Target | Discovery) -> Iterator[tuple[str, str]]:
     """Yield the collectors that were asked for by name, and cannot run without a token."""
     if isinstance(target.auth, NoAuth):
         for name in target.collectors.enable:

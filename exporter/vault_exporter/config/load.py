@@ -26,6 +26,9 @@ T = TypeVar("T")
 _LONGEST_TIMEOUT: Final = 120.0
 _STDIN: Final = "-"
 """The name of standard input on the command line."""
+_LABEL: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
+_OWN_LABELS: Final = ("instance", "cluster", "job")
+"""They have keys of their own, or are Prometheus' own."""
 
 
 def load(path: Path | None, flags: Flags, environ: Mapping[str, str]) -> model.Config:
@@ -79,6 +82,7 @@ class _Defaults(msgspec.Struct, frozen=True):
     tls: model.Tls = model.Tls()
     auth: model.Auth = model.NoAuth()
     collectors: model.Collectors = model.Collectors()
+    labels: dict[str, str] = {}
 
 
 class _File(model.Config, frozen=True):
@@ -99,7 +103,7 @@ class _Loader:
         config = found if isinstance(found, model.Config) else model.Config()
         self._check_names(targets)
         self._check_web(file)
-        nothing = not targets and not config.audit.logs and not config.audit.inputs
+        nothing = not (targets or config.discovery or config.audit.logs or config.audit.inputs)
         if nothing and not self._problems:
             self._problem(
                 file.place,
@@ -108,7 +112,7 @@ class _Loader:
             )
         if self._problems:
             raise ConfigError(tuple(sorted(dict.fromkeys(self._problems), key=_line)))
-        return model.Config(config.listen, config.web_config_file, config.targets, config.telemetry, config.audit)
+        return model.Config(**{key: getattr(config, key) for key in model.Config.__struct_fields__})
 
     def _put_together(self, file: Node) -> list[Node]:
         """Put flags, environment and defaults into the file's tree; return the targets in it."""
@@ -120,20 +124,23 @@ class _Loader:
         if self._flags.web_config_file is not None:
             keys["web_config_file"] = Node(self._flags.web_config_file, "--web-config-file")
         self._add_audit(keys)
-        listed = keys.get("targets")
-        if listed is None:
+        listed, discovery = keys.get("targets"), keys.get("discovery")
+        if listed is not None and not isinstance(listed.value, list):
+            return []
+        if listed is None and discovery is None:
             targets = self._one_target()
-        elif isinstance(listed.value, list):
-            targets = listed.value
+        else:
+            targets = listed.value if listed is not None and isinstance(listed.value, list) else []
             self._refuse_flags_of_one_target()
             self._check_tls_is_used(targets)
-            if not targets:
+            if listed is not None and not targets:
                 self._problem(listed.place, "no target in the list; add one, or leave the key out")
-        else:
-            return []
         defaults = keys.get("defaults")
         if defaults is not None and isinstance(defaults.value, dict):
             targets = [_with_defaults(target, defaults.value) for target in targets]
+            if discovery is not None and isinstance(discovery.value, list):
+                sources = [_with_defaults(source, defaults.value) for source in discovery.value]
+                keys["discovery"] = Node(sources, discovery.place)
         if targets:
             keys["targets"] = Node(targets, listed.place if listed else targets[0].place)
         return targets
@@ -156,7 +163,7 @@ class _Loader:
             ("--namespace", self._flags.namespace),
         ):
             if value is not None:
-                self._problem(flag, "the file lists the targets; leave the flag out, or write it in the file")
+                self._problem(flag, "the file says what the targets are; leave the flag out, or write it in the file")
 
     def _add_audit(self, keys: dict[str, Node]) -> None:
         added = {}
@@ -220,7 +227,7 @@ def _with_defaults(target: Node, defaults: Mapping[str, Node]) -> Node:
         return target
     keys = {key: value for key, value in defaults.items() if key in _Defaults.__struct_fields__}
     merged = {**keys, **target.value}
-    for section in ("tls", "collectors"):
+    for section in ("tls", "collectors", "labels"):
         own, shared = target.value.get(section), defaults.get(section)
         if own and shared and isinstance(own.value, dict) and isinstance(shared.value, dict):
             merged[section] = Node({**shared.value, **own.value}, own.place)
@@ -237,6 +244,7 @@ _READERS: Final[dict[object, Callable[[object], object]]] = {
     logins.Mount: values.mount,
     logins.Password: values.password,
     model.Name: values.name,
+    model.Scheme: values.scheme,
     model.Secret: values.secret,
     model.Size: values.size,
     model.Url: values.url,
@@ -246,12 +254,15 @@ _READERS: Final[dict[object, Callable[[object], object]]] = {
 }
 
 
-def _target(target: model.Target) -> Checks:
+def _target(target: model.Target | model.Discovery) -> Checks:
     if target.timeout > _LONGEST_TIMEOUT:
         yield "timeout", f"longer than {_LONGEST_TIMEOUT:g}s; a scrape must end before the next"
     yield from check_token(target)
     if isinstance(target.auth, logins.CertAuth) and target.tls.client_cert is None:
         yield "auth", "method cert identifies with tls.client_cert; give that and tls.client_key"
+    for label in target.labels:
+        if not _LABEL.fullmatch(label) or label in _OWN_LABELS:
+            yield "labels", f"{label} cannot be given; use letters, digits and _, and none of {', '.join(_OWN_LABELS)}"
 
 
 def _tls(tls: model.Tls) -> Checks:
@@ -269,6 +280,7 @@ _CHECKS: Final[dict[type, Callable[[Any], Checks]]] = {
     model.Collectors: check_collectors,
     model.Target: _target,
     model.Tls: _tls,
+    **dict.fromkeys(get_args(model.Discoveries), _target),
     **dict.fromkeys(get_args(model.Auth), logins.problems),
     **dict.fromkeys(get_args(inputs.Input), read_inputs.problems),
 }

@@ -5,7 +5,7 @@ Durations are seconds, sizes are bytes.
 """
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -17,16 +17,22 @@ __all__ = [
     "DEFAULT_PORT",
     "Audit",
     "Auth",
+    "ClusterDiscovery",
     "Collectors",
     "Config",
+    "Discoveries",
+    "Discovery",
+    "DnsDiscovery",
     "Duration",
     "EventRule",
     "Events",
     "Exclude",
+    "FileDiscovery",
     "Listen",
     "Login",
     "Name",
     "NoAuth",
+    "Scheme",
     "Secret",
     "Size",
     "Target",
@@ -47,6 +53,9 @@ Size = Annotated[int, "size"]
 
 Url = Annotated[str, "url"]
 """An API's base URL, without a trailing slash."""
+
+Scheme = Annotated[str, "scheme"]
+"""``http`` or ``https``."""
 
 Name = Annotated[str, "name"]
 """A target's name, fit for ``?target=`` and a label."""
@@ -96,6 +105,78 @@ class Target(msgspec.Struct, frozen=True):
     tls: Tls = Tls()
     auth: Auth = NoAuth()
     collectors: Collectors = Collectors()
+    labels: dict[str, str] = {}
+    """More labels for ``/sd`` to give the target."""
+
+
+class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """Where targets come from that are not listed, and what these have in common."""
+
+    cluster: str | None = None
+    namespace: str | None = None
+    timeout: Duration = 5.0
+    max_response_bytes: Size = 16 << 20
+    tls: Tls = Tls()
+    auth: Auth = NoAuth()
+    collectors: Collectors = Collectors()
+    labels: dict[str, str] = {}
+    interval: Duration = 30.0
+    """Seconds between two look-ups."""
+    keep: Duration | None = None
+    """How long a target that is found no more stays one, in seconds."""
+
+    @property
+    def source(self) -> str:
+        """Which one it is among those of its kind."""
+        raise NotImplementedError
+
+    def target(self, name: str, address: str, **changes: Any) -> Target:  # noqa: ANN401 - values of keys
+        """Make a target of what was found."""
+        shared = {key: getattr(self, key) for key in Target.__struct_fields__ if key not in {"name", "address"}}
+        return Target(name, address, **shared | changes)
+
+
+class ClusterDiscovery(Discovery, frozen=True, kw_only=True, tag="cluster"):
+    """All nodes of a cluster, as the node at the address lists them in ``sys/ha-status``."""
+
+    address: Url
+    cluster: str
+    keep: Duration | None = 3600.0
+    """A node that is dead is listed no more after a while, which must not end the alert about it."""
+
+    @property
+    def source(self) -> str:
+        """The address."""
+        return self.address
+
+
+class DnsDiscovery(Discovery, frozen=True, kw_only=True, tag="dns"):
+    """Every address that a name has, such as that of a headless service."""
+
+    name: str
+    port: int = 8200
+    scheme: Scheme = "https"
+
+    @property
+    def source(self) -> str:
+        """The name and port."""
+        return f"{self.name}:{self.port}"
+
+
+class FileDiscovery(Discovery, frozen=True, kw_only=True, tag="file"):
+    """The targets in files, in the format of Prometheus' ``file_sd_configs``."""
+
+    path: Path
+    """May have shell patterns in its last part."""
+    scheme: Scheme = "https"
+
+    @property
+    def source(self) -> str:
+        """The path."""
+        return str(self.path)
+
+
+Discoveries = ClusterDiscovery | DnsDiscovery | FileDiscovery
 
 
 class Telemetry(msgspec.Struct, frozen=True):
@@ -187,6 +268,9 @@ class Config(msgspec.Struct, frozen=True):
     listen: Listen = Listen()
     web_config_file: Path | None = None
     """Who may ask, and over what; see :mod:`vault_exporter.config.web`."""
+    reload_over_http: bool = False
+    """Whether ``POST /-/reload`` reads the configuration again."""
     targets: tuple[Target, ...] = ()
+    discovery: tuple[Discoveries, ...] = ()
     telemetry: Telemetry = Telemetry()
     audit: Audit = Audit()

@@ -16,6 +16,7 @@ __all__ = [
     "name",
     "password",
     "path",
+    "scheme",
     "secret",
     "size",
     "text",
@@ -107,6 +108,13 @@ def path(value: object) -> Path:
     """Read a file's path."""
     result = text(value)
     return Path(result).expanduser() if result.startswith("~/") else Path(result)
+
+
+def scheme(value: object) -> str:
+    """Read a URL's scheme."""
+    if value not in {"http", "https"}:
+        raise ValueError("not known; it is http or https")
+    return str(value)
 
 
 def secret(value: object) -> Secret:

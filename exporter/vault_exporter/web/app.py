@@ -4,10 +4,13 @@ import asyncio
 import gzip
 import math
 import platform
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
+import msgspec
 import prometheus_client
+import structlog
 from aiohttp import web
 from prometheus_client import exposition, gc_collector, platform_collector, process_collector
 
@@ -16,14 +19,18 @@ from vault_exporter import catalogue as c
 from vault_exporter.audit import AuditReader
 from vault_exporter.audit.inputs import http
 from vault_exporter.audit.inputs.reading import InputReader
-from vault_exporter.collectors import chosen
 from vault_exporter.config.model import Config
+from vault_exporter.config.problems import ConfigError
 from vault_exporter.metrics import EOF, Format, Sample, negotiate, render
 from vault_exporter.scrape import TargetScraper
+from vault_exporter.targets import Targets
 from vault_exporter.web import page
+from vault_exporter.web.sd import service_discovery
 from vault_exporter.web.security import Guard
 
 __all__ = ["Exporter", "deadline"]
+
+_log = structlog.get_logger(__name__)
 
 TIMEOUT_HEADER: Final = "X-Prometheus-Scrape-Timeout-Seconds"
 
@@ -33,6 +40,8 @@ _LONGEST: Final = 120.0
 """No scrape takes longer, whatever a client asks for."""
 _GZIP_FROM: Final = 1400
 """Smaller pages fit one packet as they are."""
+_AT_START: Final = ("listen", "web_config_file", "audit")
+"""Keys that are looked at only when the exporter starts."""
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
@@ -56,10 +65,19 @@ class Exporter:
     ``app`` starts and ends everything with itself, inside the event loop that serves it.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, read: Callable[[], Config] | None = None) -> None:
+        """Take what there is to do; nothing happens yet.
+
+        Args:
+            config: what the exporter was told.
+            read: reads that anew, for :meth:`reload`; raises ConfigError.
+        """
         self.ready = False
         self._config = config
-        self._targets: dict[str, TargetScraper] = {}
+        self._read = read
+        self._reloading = asyncio.Lock()
+        self._reloaded = (True, time.time())
+        self._targets = Targets()
         self._audit = AuditReader(config.audit)
         self._own = prometheus_client.CollectorRegistry()
         process_collector.ProcessCollector(registry=self._own)
@@ -75,12 +93,33 @@ class Exporter:
         self.app.router.add_get("/probe", self._probe)
         self.app.router.add_get("/-/healthy", self._healthy)
         self.app.router.add_get("/-/ready", self._ready)
+        self.app.router.add_get("/sd", self._sd)
+        self.app.router.add_post("/-/reload", self._reload)
         if endpoint is not None:
             self.app.router.add_post(http.PATH, endpoint.handle)
 
+    async def reload(self) -> bool:
+        """Read the configuration anew and swap it as a whole; keep the old one and return False if it is wrong."""
+        async with self._reloading:
+            try:
+                config = await asyncio.to_thread(self._read) if self._read else self._config
+            except ConfigError as error:
+                for problem in error.problems:
+                    _log.error("the configuration is wrong; the old one stays in force", problem=str(problem))
+                self._reloaded = (False, self._reloaded[1])
+                return False
+            kept = {key: getattr(self._config, key) for key in _AT_START}
+            for key, value in kept.items():
+                if getattr(config, key) != value:
+                    _log.warning("a change of this takes a restart", key=key)
+            self._config = msgspec.structs.replace(config, **kept)
+            await self._targets.apply(self._config)
+            self._reloaded = (True, time.time())
+            _log.info("the configuration was read anew", targets=len(self._targets))
+            return True
+
     async def _live(self, _: web.Application) -> AsyncIterator[None]:
-        for target in self._config.targets:
-            self._targets[target.name] = TargetScraper(target, self._config.telemetry, chosen(target))
+        await self._targets.apply(self._config)
         await self._inputs.start()
         reading = [asyncio.create_task(self._audit.run()), asyncio.create_task(self._inputs.run())]
         self.ready = True
@@ -90,14 +129,13 @@ class Exporter:
             task.cancel()
         await asyncio.gather(*reading, return_exceptions=True)
         await self._inputs.close()
-        await asyncio.gather(*(target.close() for target in self._targets.values()))
+        await self._targets.close()
 
     async def _metrics(self, request: web.Request) -> web.Response:
         """The exporter's own metrics, the audit logs', and the target's where there is exactly one."""
         fmt = negotiate(request.headers.get("Accept"))
         target = b""
-        if len(self._targets) == 1:
-            (scraper,) = self._targets.values()
+        if (scraper := self._targets.only) is not None:
             target = await _scraped(scraper, request, fmt)
         own = render([*self._samples(), *self._audit.samples(), *self._inputs.samples()], fmt)
         return _exposition(request, fmt, own + target + self._process(fmt))
@@ -107,7 +145,7 @@ class Exporter:
         scraper = self._targets.get(request.query.get("target", ""))
         if scraper is None:
             # The answer does not repeat what was asked for: that is anyone's text.
-            names = ", ".join(self._targets) or "none"
+            names = ", ".join(scraper.target.name for scraper in self._targets) or "none"
             return web.Response(
                 status=400,
                 text=f"Ask for a configured target: /probe?target=NAME. Configured targets: {names}\n",
@@ -116,10 +154,26 @@ class Exporter:
         fmt = negotiate(request.headers.get("Accept"))
         return _exposition(request, fmt, await _scraped(scraper, request, fmt))
 
+    async def _sd(self, request: web.Request) -> web.Response:
+        """The targets for Prometheus; an error while they are not all known yet makes it keep those it has."""
+        if not self._targets.complete:
+            return web.Response(status=503, text="The targets are not all known yet.\n", headers=_HEADERS)
+        targets = (scraper.target for scraper in self._targets)
+        return web.json_response(service_discovery(targets, request.host, request.scheme), headers=_HEADERS)
+
+    async def _reload(self, _: web.Request) -> web.Response:
+        if not self._config.reload_over_http:
+            text = "Off. Set reload_over_http in the configuration to switch it on, or send SIGHUP.\n"
+            return web.Response(status=403, text=text, headers=_HEADERS)
+        if await self.reload():
+            return web.Response(text="The configuration was read anew.\n", headers=_HEADERS)
+        text = "The configuration is wrong, and the old one stays in force; the log says what is wrong.\n"
+        return web.Response(status=500, text=text, headers=_HEADERS)
+
     async def _landing(self, _: web.Request) -> web.Response:
         """The status page for people."""
         return web.Response(
-            text=page.landing(tuple(self._targets.values()), self._config.audit.logs),
+            text=page.landing(tuple(self._targets), self._config.audit.logs),
             content_type="text/html",
             headers=_HEADERS | page.HEADERS,
         )
@@ -134,7 +188,10 @@ class Exporter:
 
     def _samples(self) -> Iterator[Sample]:
         yield c.BUILD_INFO(1, __version__, platform.python_version())
-        yield c.TARGETS(len(self._targets))
+        yield from self._targets.samples()
+        successful, read = self._reloaded
+        yield c.CONFIG_RELOAD_SUCCESSFUL(successful)
+        yield c.CONFIG_RELOAD_SUCCESS_TIME(read)
         yield from self.guard.samples()
 
     def _process(self, fmt: Format) -> bytes:

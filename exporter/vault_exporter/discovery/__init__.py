@@ -1,0 +1,10 @@
+"""Targets that are not listed: found in a cluster, in DNS, or in files, and looked up again and again.
+
+A look-up that fails changes nothing: what was found last stays. ``cluster``, ``dns`` and ``file`` each find the
+targets of one source, and ``keeper`` runs them and remembers.
+"""
+
+from vault_exporter.discovery.find import DiscoveryError
+from vault_exporter.discovery.keeper import Keeper
+
+__all__ = ["DiscoveryError", "Keeper"]

@@ -1,0 +1,151 @@
+"""One look-up of each kind: the targets that a source has at the moment."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+import yaml
+
+from vault_exporter.config import values
+from vault_exporter.config.model import ClusterDiscovery, DnsDiscovery, FileDiscovery, Target
+from vault_exporter.vault.client import Client, VaultError
+
+__all__ = ["DiscoveryError", "find_in_cluster", "find_in_dns", "find_in_files"]
+
+_OK: Final = 200
+_LARGEST_FILE: Final = 4 << 20
+
+
+class DiscoveryError(Exception):
+    """A look-up gave nothing that can be believed. ``str()`` is safe to log, and says what to do."""
+
+
+class _Node(msgspec.Struct, frozen=True):
+    api_address: str = ""
+
+
+class _HaStatus(msgspec.Struct, frozen=True):
+    nodes: tuple[_Node, ...]
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    data: _HaStatus
+
+
+class _Group(msgspec.Struct, frozen=True):
+    """A group of a file: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config."""
+
+    targets: tuple[str, ...]
+    labels: dict[str, str] = {}
+
+
+async def find_in_cluster(source: ClusterDiscovery, client: Client) -> tuple[Target, ...]:
+    """Ask the node at the address for the nodes of its cluster; only the active one knows, so others pass it on.
+
+    https://openbao.org/api-docs/system/ha-status/
+
+    Raises:
+        DiscoveryError: it did not say.
+    """
+    try:
+        async with asyncio.timeout(source.timeout):
+            answer = await client.get("sys/ha-status", token=True, forward=True)
+        if answer.status != _OK:
+            raise answer.failure()
+        nodes = answer.json(_Answer).data.nodes
+    except TimeoutError:
+        raise DiscoveryError(f"sys/ha-status: no answer within {source.timeout:g}s") from None
+    except VaultError as error:
+        raise DiscoveryError(
+            f'{error}; it takes a token with path "sys/ha-status" {{ capabilities = ["read"] }}'
+        ) from None
+    found = {}
+    for node in nodes:
+        try:
+            address = values.url(node.api_address)
+        except ValueError:
+            continue  # a node without api_addr cannot be reached by anybody
+        name = urlsplit(address).netloc
+        found[name] = source.target(name, address)
+    if not found:
+        raise DiscoveryError("sys/ha-status names no node with an API address; set api_addr in the servers")
+    return tuple(found.values())
+
+
+async def find_in_dns(source: DnsDiscovery) -> tuple[Target, ...]:
+    """Resolve the name to all its addresses.
+
+    Raises:
+        DiscoveryError: it does not resolve.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(source.timeout):
+            answers = await loop.getaddrinfo(source.name, source.port, type=socket.SOCK_STREAM)
+    except TimeoutError:
+        raise DiscoveryError(f"no answer of DNS within {source.timeout:g}s") from None
+    except (OSError, UnicodeError) as error:
+        raise DiscoveryError(f"the name does not resolve: {getattr(error, 'strerror', None) or 'bad name'}") from None
+    tls = source.tls
+    if tls.server_name is None and source.scheme == "https":
+        tls = msgspec.structs.replace(tls, server_name=source.name)  # no certificate names an address of a service
+    hosts = sorted({f"[{host}]" if ":" in host else host for host in (str(answer[4][0]) for answer in answers)})
+    return tuple(
+        source.target(f"{host}:{source.port}", f"{source.scheme}://{host}:{source.port}", tls=tls) for host in hosts
+    )
+
+
+def find_in_files(source: FileDiscovery) -> tuple[Target, ...]:
+    """Read all files that there are.
+
+    Raises:
+        DiscoveryError: one of them cannot be understood, or there is none.
+    """
+    paths = sorted(source.path.parent.glob(source.path.name))
+    if not paths:
+        raise DiscoveryError("there is no such file; it is looked for again")
+    found: dict[str, Target] = {}
+    for path in paths:
+        for target in _in_file(source, path):
+            if target.name in found:
+                raise DiscoveryError(f"{path}: {target.name} is there twice; names (label instance) must differ")
+            found[target.name] = target
+    return tuple(found.values())
+
+
+def _in_file(source: FileDiscovery, path: Path) -> Iterator[Target]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE)
+        loaded = yaml.safe_load(content)  # JSON is YAML, too
+        groups = msgspec.convert([] if loaded is None else loaded, tuple[_Group, ...])
+    except OSError as error:
+        raise DiscoveryError(f"{path}: cannot be read: {error.strerror}") from None
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise DiscoveryError(f"{path}{line}: neither YAML nor JSON") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        raise DiscoveryError(f"{path}: neither YAML nor JSON") from None
+    except msgspec.ValidationError as error:
+        raise DiscoveryError(f"{path}: not in the format of Prometheus' file_sd_configs: {error}") from None
+    for number, group in enumerate(groups):
+        for listed in group.targets:
+            try:
+                yield _listed(source, listed, group.labels)
+            except ValueError as error:
+                raise DiscoveryError(f"{path}: [{number}].targets: an address is {error}") from None
+
+
+def _listed(source: FileDiscovery, listed: str, labels: dict[str, str]) -> Target:
+    scheme = values.scheme(labels.get("__scheme__", source.scheme))
+    address = values.url(listed if "://" in listed else f"{scheme}://{listed}")
+    name = values.name(labels.get("instance", urlsplit(address).netloc))
+    more = {
+        key: text for key, text in labels.items() if not key.startswith("__") and key not in {"instance", "cluster"}
+    }
+    changes = {"cluster": labels["cluster"]} if labels.get("cluster") else {}
+    return source.target(name, address, labels=source.labels | more, **changes)

@@ -1,0 +1,160 @@
+"""What was found last at every source, looked up again at its interval."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+
+from vault_exporter import catalogue as c
+from vault_exporter.config.model import ClusterDiscovery, Discoveries, Discovery, DnsDiscovery, FileDiscovery, Target
+from vault_exporter.discovery.find import DiscoveryError, find_in_cluster, find_in_dns, find_in_files
+from vault_exporter.metrics import Sample
+from vault_exporter.vault.auth import Unwrapped
+from vault_exporter.vault.client import Client
+
+__all__ = ["Keeper"]
+
+_PATIENCE: Final = 300.0
+"""Seconds after the start for which a source that never answered makes the whole incomplete."""
+
+_KINDS: Final = {ClusterDiscovery: "cluster", DnsDiscovery: "dns", FileDiscovery: "file"}
+
+_log = structlog.get_logger(__name__)
+
+
+class Keeper:
+    """The discovered targets. Make it inside a running event loop; :meth:`start` it, and close it.
+
+    Kept: the last targets of every source, and when each was last found.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[Discoveries],
+        unwrapped: Unwrapped,
+        changed: Callable[[], None],
+        *,
+        wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Look nothing up yet.
+
+        Args:
+            sources: where to look.
+            unwrapped: the secret-ids that were opened so far.
+            changed: called after each look-up that gave other targets.
+            wait: waits for so many seconds.
+            clock: Unix time, in seconds.
+        """
+        self._changed = changed
+        self._wait = wait
+        self._clock = clock
+        self._started = clock()
+        self._sources = tuple(_Source(source, unwrapped, clock) for source in sources)
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every source was heard once, or has been silent for so long that the others need not wait."""
+        return all(source.last_success is not None for source in self._sources) or (
+            self._clock() - self._started > _PATIENCE
+        )
+
+    async def start(self) -> None:
+        """Look everything up once, in the time that each may take, and go on in the background."""
+        await asyncio.gather(*(source.look() for source in self._sources))
+        self._tasks = tuple(asyncio.create_task(self._watch(source)) for source in self._sources)
+
+    async def close(self) -> None:
+        """Stop."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(source.close() for source in self._sources))
+
+    def targets(self) -> Iterator[Target]:
+        """Yield what is known, in the order of the sources."""
+        for source in self._sources:
+            yield from source.targets
+
+    def samples(self) -> Iterator[Sample]:
+        """Tell how each look-up goes."""
+        for source in self._sources:
+            labels = (_KINDS[type(source.settings)], source.settings.source)
+            yield c.DISCOVERY_SUCCESS(source.trouble == "", *labels)
+            yield c.DISCOVERY_TARGETS(len(source.targets), *labels)
+            if source.last_success is not None:
+                yield c.DISCOVERY_LAST_SUCCESS(source.last_success, *labels)
+
+    async def _watch(self, source: "_Source") -> None:
+        while True:
+            await self._wait(source.settings.interval)
+            if await source.look():
+                self._changed()
+
+
+class _Source:
+    """One source."""
+
+    def __init__(self, settings: Discoveries, unwrapped: Unwrapped, clock: Callable[[], float]) -> None:
+        self.settings: Discovery = settings
+        self.trouble: str | None = None
+        """What is wrong with the last look-up; empty is nothing, None is before the first."""
+        self.last_success: float | None = None
+        self._clock = clock
+        self._seen: dict[str, tuple[Target, float]] = {}
+        self._client: Client | None = None
+        if isinstance(settings, ClusterDiscovery):
+            name = urlsplit(settings.address).netloc
+            seed = settings.target(name, settings.address)
+            self._client = Client(seed, unwrapped=unwrapped)
+            # Until the cluster is known, its address is better than nothing.
+            self.targets: tuple[Target, ...] = (seed,)
+        else:
+            self.targets = ()
+
+    async def look(self) -> bool:
+        """Look once; tell whether that changed the targets."""
+        before = self.targets
+        try:
+            found = await self._find()
+        except DiscoveryError as error:
+            self._report(str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 - our own mistake must not end the looking
+            self._report(type(error).__name__)
+            return False
+        now = self.last_success = self._clock()
+        self._seen |= {target.name: (target, now) for target in found}
+        keep = self.settings.keep or 0.0
+        self._seen = {name: (target, seen) for name, (target, seen) in self._seen.items() if now - seen <= keep}
+        self.targets = tuple(target for target, _ in self._seen.values())
+        self._report("")
+        return self.targets != before
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    async def _find(self) -> tuple[Target, ...]:
+        settings = self.settings
+        if isinstance(settings, ClusterDiscovery) and self._client is not None:
+            return await find_in_cluster(settings, self._client)
+        if isinstance(settings, DnsDiscovery):
+            return await find_in_dns(settings)
+        if isinstance(settings, FileDiscovery):
+            return await asyncio.to_thread(find_in_files, settings)
+        raise TypeError(type(settings).__name__)
+
+    def _report(self, trouble: str) -> None:
+        """Log a change of state, once."""
+        if trouble == self.trouble:
+            return
+        self.trouble = trouble
+        if trouble:
+            _log.warning("cannot discover targets", source=self.settings.source, detail=trouble)
+        else:
+            _log.info("discovered targets", source=self.settings.source, targets=len(self.targets))

@@ -1,0 +1,76 @@
+"""What is found in files and in DNS, and what is said where nothing is."""
+
+from pathlib import Path
+
+import pytest
+
+from vault_exporter.config.model import DnsDiscovery, FileDiscovery, Target
+from vault_exporter.discovery.find import DiscoveryError, find_in_dns, find_in_files
+
+
+def found(directory: Path, text: str, name: str = "t.yml") -> list[tuple[str, str, str | None, dict[str, str]]]:
+    (directory / name).write_text(text)
+    targets = find_in_files(FileDiscovery(path=directory / "t*", cluster="usual", labels={"team": "ops"}))
+    return [(target.name, target.address, target.cluster, target.labels) for target in targets]
+
+
+def test_the_format_of_prometheus(tmp_path: Path) -> None:
+    assert found(
+        tmp_path,
+        """
+- targets: [v1:8200, "[::1]:8200"]
+- targets: [10.0.0.1:8200]
+  labels: {cluster: other, instance: n3, __scheme__: http, zone: a, __meta_x: y}
+""",
+    ) == [
+        ("v1:8200", "https://v1:8200", "usual", {"team": "ops"}),
+        ("[::1]:8200", "https://[::1]:8200", "usual", {"team": "ops"}),
+        ("n3", "http://10.0.0.1:8200", "other", {"team": "ops", "zone": "a"}),
+    ]
+    json = '[{"targets": ["https://v4/vault"], "labels": {}}]'
+    assert found(tmp_path, json, "t2.json")[3:] == [("v4", "https://v4/vault", "usual", {"team": "ops"})]
+
+
+def test_empty_files_have_no_targets(tmp_path: Path) -> None:
+    assert found(tmp_path, "") == []
+    assert found(tmp_path, "[]") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- targets: [", ":1: neither YAML nor JSON"),
+        ("targets: [v1]", ": not in the format of Prometheus' file_sd_configs: Expected `array`, got `object`"),
+        ("- labels: {}", "missing required field `targets`"),
+        (
+            "- targets: ['v1:http']",
+            "[0].targets: an address is not a URL: bad host or port; write it like https://vault.example.com:8200",
+        ),
+        ("- targets: [v1, v1]", ": v1 is there twice; names (label instance) must differ"),
+    ],
+)
+def test_wrong_files(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DiscoveryError) as caught:
+        found(tmp_path, text)
+    assert str(caught.value).startswith(f"{tmp_path}/t.yml")
+    assert message in str(caught.value)
+
+
+def test_no_file_is_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(DiscoveryError, match="there is no such file"):
+        find_in_files(FileDiscovery(path=tmp_path / "none.yml"))
+
+
+async def test_every_address_of_a_name() -> None:
+    (target,) = await find_in_dns(DnsDiscovery(name="127.0.0.1", port=8300, scheme="http", cluster="dev"))
+    assert target == Target("127.0.0.1:8300", "http://127.0.0.1:8300", cluster="dev")
+    # Certificates are for the name, not for the addresses.
+    secure = await find_in_dns(DnsDiscovery(name="localhost"))
+    assert {target.tls.server_name for target in secure} == {"localhost"}
+    assert "https://127.0.0.1:8200" in {target.address for target in secure}
+
+
+async def test_a_name_that_does_not_resolve() -> None:
+    for name in ("no-such-host.invalid", "a..b"):
+        with pytest.raises(DiscoveryError, match="the name does not resolve"):
+            await find_in_dns(DnsDiscovery(name=name))
