@@ -9,7 +9,7 @@ import pytest
 
 from tests.audit.entries import LOG, classified, fed, line, of, recorded, values
 from vault_exporter import catalogue as c
-from vault_exporter.audit.decode import Detail
+from vault_exporter.audit.decode import Detail, Entry
 from vault_exporter.audit.latency import Pending
 from vault_exporter.audit.pipeline import PipelineSettings
 from vault_exporter.metrics import Sample
@@ -84,16 +84,21 @@ class Paths:
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
+        self.failures = 0
 
     def observe(self, entry: Detail) -> None:
         if entry.request is not None:
             self.seen[f"{entry.request.remote_address} {entry.request.path}"] += 1
+
+    def failed(self, entry: Entry) -> None:
+        self.failures += entry.request is not None
 
     def samples(self) -> Iterable[Sample]:
         return ()
 
     def merge(self, other: Self) -> None:
         self.seen.update(other.seen)
+        self.failures += other.failures
 
 
 def test_two_processes_count_as_one_does() -> None:
@@ -108,6 +113,7 @@ def test_two_processes_count_as_one_does() -> None:
     assert isinstance(merged, Paths)
     assert isinstance(seen, Paths)
     assert merged.seen == seen.seen
+    assert merged.failures == seen.failures > 0
     assert sum(seen.seen.values()) == 2 * len(lines)
 
 

@@ -440,6 +440,17 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "audit: {inputs: [{type: stdin}, {type: stdin}]}\n",
         ["c.yml:1: audit.inputs: stdin is listed twice"],
     ),
+    *(
+        (f"who asks: {keys}", f"audit: {{logs: [/a.log], {keys}}}\n", [f"c.yml:1: audit.{error}"])
+        for keys, error in (
+            ("paths: [/secret/*]", "paths: /secret/* starts with /; paths of the audit log do not"),
+            ("paths: ['a/b*']", "paths: a/b* b* is no segment; write {name} or * for a whole one, between slashes"),
+            ("paths: [a/b, a/b]", "paths: a/b is listed twice"),
+            ("who: {clients: [other]}", "who: other stands for all clients that are not listed; leave it out"),
+            ("who: {tracked: 1000000}", "who: tracked is above 100000; all are kept in memory"),
+            ("who: {window: 0s}", "who.window: must be longer than 0s"),
+        )
+    ),
     ("audit logs as text", "audit: {logs: /a.log}\n", ["c.yml:1: audit.logs: must be a list, not text"]),
     (
         "key given twice",

@@ -102,5 +102,5 @@ def _default(section: str, path: list[str]) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:g}s"
+        return f"{value / 3600:g}h" if value >= 3600 else f"{value:g}s"
     return f"{value >> 20}MiB" if value >= 1 << 20 else str(value)

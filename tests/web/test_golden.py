@@ -12,7 +12,7 @@ from tests.web.conftest import StartExporter, StartNode, target
 from vault_exporter.catalogue import SERIES
 from vault_exporter.collectors import COLLECTORS
 from vault_exporter.config.inputs import Address, Scheme, SocketInput
-from vault_exporter.config.model import Audit, Collectors, FileDiscovery, Secret, Tls, TokenAuth
+from vault_exporter.config.model import Audit, Collectors, FileDiscovery, Secret, Tls, TokenAuth, Who
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 AUDIT_LOG = Path(__file__).parents[1] / "golden" / "audit.log"
@@ -55,7 +55,13 @@ async def test_page(
     web_file = tmp_path / "web.yml"
     web_file.touch()
     receiver = SocketInput(listen=Address(Scheme.UNIX, path=f"{tmp_path}/a.sock"))
-    audit = Audit(logs=(log,), from_start=True, inputs=(receiver,))
+    audit = Audit(
+        logs=(log,),
+        from_start=True,
+        inputs=(receiver,),
+        who=Who(enabled=True, clients=("token",)),
+        paths=("its-camera-ai/data/{service}/*",),
+    )
     client = await start_exporter(everything, audit=audit, web_file=web_file)
 
     async def page() -> str:

@@ -58,6 +58,9 @@ class Observer(Protocol):
     def observe(self, entry: Detail) -> None:
         """Take note of one entry."""
 
+    def failed(self, entry: Entry) -> None:
+        """Take note that the entry ends a request in error; it is observed as well."""
+
     def samples(self) -> Iterable[Sample]:
         """Yield what is published of it."""
 
@@ -240,6 +243,8 @@ class Pipeline:
             cell.failures += 1
             cell.mount.errors[kind] += 1
             self._outcomes.failed(look.act, cell.mount)
+            for observer in self.observers:
+                observer.failed(entry)
         elif not cell.is_request:
             self._outcomes.succeeded(look.act, cell.mount, entry)
         elif path not in _UNANSWERED or cell.mount.labels[0]:

@@ -22,6 +22,7 @@ from vault_exporter.audit.decode import Reject
 from vault_exporter.audit.follow import Follower
 from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.tally import Limits
+from vault_exporter.audit.who.observers import make_observers
 from vault_exporter.config.model import Audit
 from vault_exporter.metrics import Sample
 
@@ -74,7 +75,8 @@ class AuditReader:
                 max_pending=settings.max_pending,
                 events=settings.events,
                 exclude=settings.exclude,
-            )
+            ),
+            make_observers(settings),
         )
         self._logs = tuple(
             _Log(

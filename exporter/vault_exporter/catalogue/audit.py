@@ -193,3 +193,39 @@ AUDIT_REFUSED = _counter(
     "log",
     "reason",
 )
+
+AUDIT_WHO: Final = "who asks, in the audit log (audit.who, audit.paths)"
+
+AUDIT_CLIENTS = _gauge(
+    "vault_audit_distinct_clients",
+    AUDIT_WHO,
+    "Different client ids in requests of the last audit.who.window; exact up to 1024, beyond that an estimate with a "
+    "standard error of 1.6 %. Absent unless audit.who.enabled.",
+)
+AUDIT_ENTITIES = _gauge("vault_audit_distinct_entities", AUDIT_WHO, "Different entity ids, likewise.")
+AUDIT_ADDRESSES = _gauge("vault_audit_distinct_addresses", AUDIT_WHO, "Different remote addresses, likewise.")
+AUDIT_WINDOW = _gauge("vault_audit_distinct_window_seconds", AUDIT_WHO, "The window that these are counted in.")
+AUDIT_PATH_REQUESTS = _counter(
+    "vault_audit_path_requests_total",
+    AUDIT_WHO,
+    "Requests whose path fits a template of audit.paths. path is the template with its names filled in; what is beyond "
+    "audit.max_path_values is counted as other.",
+    "template",
+    "path",
+    "operation",
+)
+AUDIT_PATH_ERRORS = _counter(
+    "vault_audit_path_errors_total", AUDIT_WHO, "Those of them that failed, each once.", "template", "path"
+)
+AUDIT_PATH_OVERFLOW = _counter(
+    "vault_audit_path_overflow_total",
+    AUDIT_WHO,
+    "Requests that were counted with the path other, since the template had made audit.max_path_values paths.",
+    "template",
+)
+AUDIT_CLIENT_REQUESTS = _counter(
+    "vault_audit_client_requests_total",
+    AUDIT_WHO,
+    "Requests of the clients that audit.who.clients lists by display name, and of all others as other.",
+    "client",
+)

@@ -8,7 +8,9 @@ from typing import Final
 from vault_exporter.audit.builtin import BUILT_IN, RAW_VALUES
 from vault_exporter.audit.errors import ErrorClass
 from vault_exporter.audit.rules import OUTCOMES, check_path, check_policy
-from vault_exporter.audit.tally import OPERATIONS
+from vault_exporter.audit.tally import OPERATIONS, OTHER
+from vault_exporter.audit.who.paths import TemplateError
+from vault_exporter.audit.who.paths import check as check_template
 from vault_exporter.config import inputs
 from vault_exporter.config.model import Audit, EventRule, Events, Threshold
 
@@ -20,6 +22,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _NAMES: Final = (*dict.fromkeys(rule.event for rule in BUILT_IN), RAW_VALUES)
 _TOKEN_TYPES: Final = ("service", "batch", "default")
 _MOST_RULES: Final = 100
+_MOST_TRACKED: Final = 100_000
 _LARGEST_COUNT: Final = 10_000
 
 
@@ -32,9 +35,25 @@ def check_audit(audit: Audit) -> _Checks:
         if log in seen:
             yield "logs", f"{log} is listed twice"
         seen.add(log)
+    yield from _check_who(audit)
     named = [inputs.name(given) for given in audit.inputs]
     for name in sorted({name for name in named if named.count(name) > 1}):
         yield "inputs", f"{name} is listed twice"
+
+
+def _check_who(audit: Audit) -> _Checks:
+    for template in audit.paths:
+        try:
+            check_template(template)
+        except TemplateError as error:
+            yield "paths", f"{template} {error}"
+    for key, listed in (("paths", audit.paths), ("who", audit.who.clients)):
+        for name in sorted({name for name in listed if listed.count(name) > 1}):
+            yield key, f"{name} is listed twice"
+    if OTHER in audit.who.clients:
+        yield "who", f"{OTHER} stands for all clients that are not listed; leave it out"
+    if audit.who.tracked > _MOST_TRACKED:
+        yield "who", f"tracked is above {_MOST_TRACKED}; all are kept in memory"
 
 
 def check_events(events: Events) -> _Checks:

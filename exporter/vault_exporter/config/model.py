@@ -41,6 +41,7 @@ __all__ = [
     "Tls",
     "TokenAuth",
     "Url",
+    "Who",
 ]
 
 DEFAULT_PORT: Final = 9410
@@ -243,6 +244,19 @@ class Exclude(msgspec.Struct, frozen=True):
     remote_addresses: tuple[str, ...] = ()
 
 
+class Who(msgspec.Struct, frozen=True):
+    """Who asks, within bounds. Each of it costs something for every entry."""
+
+    enabled: bool = False
+    """Count distinct clients, entities and addresses, and rank them and paths."""
+    window: Duration = 3600.0
+    """How far back, in seconds."""
+    tracked: int = 1000
+    """How many of the most frequent of each kind are kept."""
+    clients: tuple[str, ...] = ()
+    """Display names of clients that are counted each with a label of its own."""
+
+
 class Audit(msgspec.Struct, frozen=True):
     """The audit logs to follow."""
 
@@ -258,6 +272,11 @@ class Audit(msgspec.Struct, frozen=True):
     """Requests of one log whose responses are waited for."""
     events: Events = Events()
     exclude: Exclude = Exclude()
+    who: Who = Who()
+    paths: tuple[str, ...] = ()
+    """Templates of paths that get labels, as :mod:`vault_exporter.audit.who.paths` says."""
+    max_path_values: int = 100
+    """Labels that one template makes; further ones are counted as ``other``."""
     inputs: tuple[Input, ...] = ()
     """Where entries come from beside files."""
 

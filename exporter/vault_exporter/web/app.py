@@ -19,14 +19,16 @@ from vault_exporter import catalogue as c
 from vault_exporter.audit import AuditReader
 from vault_exporter.audit.inputs import http
 from vault_exporter.audit.inputs.reading import InputReader
+from vault_exporter.config import inputs
 from vault_exporter.config.model import Config
 from vault_exporter.config.problems import ConfigError
 from vault_exporter.metrics import EOF, Format, Sample, negotiate, render
 from vault_exporter.scrape import TargetScraper
 from vault_exporter.targets import Targets
-from vault_exporter.web import page
+from vault_exporter.web import page, who
 from vault_exporter.web.sd import service_discovery
 from vault_exporter.web.security import Guard
+from vault_exporter.web.who import Who
 
 __all__ = ["Exporter", "deadline"]
 
@@ -95,6 +97,8 @@ class Exporter:
         self.app.router.add_get("/-/ready", self._ready)
         self.app.router.add_get("/sd", self._sd)
         self.app.router.add_post("/-/reload", self._reload)
+        self._who = Who(self._audit.pipeline, self.guard)
+        self.app.router.add_get(who.PATH, self._who.handle)
         if endpoint is not None:
             self.app.router.add_post(http.PATH, endpoint.handle)
 
@@ -173,7 +177,7 @@ class Exporter:
     async def _landing(self, _: web.Request) -> web.Response:
         """The status page for people."""
         return web.Response(
-            text=page.landing(tuple(self._targets), self._config.audit.logs),
+            text=page.landing(tuple(self._targets), self._logs(), self._who.section()),
             content_type="text/html",
             headers=_HEADERS | page.HEADERS,
         )
@@ -185,6 +189,10 @@ class Exporter:
         if self.ready:
             return web.Response(text="vault-exporter is ready.\n", headers=_HEADERS)
         return web.Response(status=503, text="vault-exporter is starting or stopping.\n", headers=_HEADERS)
+
+    def _logs(self) -> Iterator[str]:
+        yield from map(str, self._config.audit.logs)
+        yield from map(inputs.name, self._config.audit.inputs)
 
     def _samples(self) -> Iterator[Sample]:
         yield c.BUILD_INFO(1, __version__, platform.python_version())

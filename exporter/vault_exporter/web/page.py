@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -43,10 +42,16 @@ def state(scrape: Scrape | None) -> str:
     return "standby" if _value(scrape, c.STANDBY) or _value(scrape, c.PERFORMANCE_STANDBY) else "unsealed"
 
 
-def landing(targets: Iterable[TargetScraper], logs: Iterable[Path]) -> str:
-    """Render the page."""
+def landing(targets: Iterable[TargetScraper], logs: Iterable[str], who: str) -> str:
+    """Render the page.
+
+    Args:
+        targets: what is scraped.
+        logs: where audit entries come from.
+        who: the section on who asks, as HTML.
+    """
     rows = "".join(map(_row, targets))
-    followed = "".join(f"<li><code>{escape(str(log))}</code></li>" for log in logs)
+    followed = "".join(f"<li><code>{escape(log)}</code></li>" for log in logs)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -62,6 +67,7 @@ def landing(targets: Iterable[TargetScraper], logs: Iterable[Path]) -> str:
 {_table(rows) if rows else "<p>None configured.</p>"}
 <h2>Audit logs</h2>
 {f"<ul>{followed}</ul>" if followed else "<p>None followed.</p>"}
+{who}
 </body>
 </html>
 """

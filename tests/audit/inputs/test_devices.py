@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import urllib.request
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         {"type": "http", "token_file": str(token)},
         *({"type": "syslog", "listen": name.removeprefix("syslog+")} for name in SYSLOG),
     ]
-    config.write_text(json.dumps({"listen": listen, "audit": {"inputs": inputs}}))
+    who = {"who": {"enabled": True, "clients": ["token"]}, "paths": ["secret/data/{app}"], "max_path_values": 5}
+    config.write_text(json.dumps({"listen": listen, "audit": {"inputs": inputs, **who}}))
 
     def device(kind: str, name: str, **options: str) -> dict[str, object]:
         return {"type": kind, "path": name, "options": options}
@@ -113,6 +115,24 @@ def test_latency_is_paired_within_each_input(run: Run) -> None:
     assert 'vault_audit_request_duration_seconds_count{mount_type="kv",' in run.page
     assert "\nvault_audit_unmatched_responses_total 0\n" in run.page
     assert "\nvault_audit_pending_requests 0\n" in run.page
+
+
+def test_who_asked_for_what(run: Run) -> None:
+    devices = 4 + len(SYSLOG)
+    assert "\nvault_audit_distinct_clients 1\n" in run.page
+    assert "\nvault_audit_distinct_addresses 1\n" in run.page
+    made = 'vault_audit_path_requests_total{template="secret/data/{app}",path="secret/data/app-1",operation='
+    assert f'\n{made}"create"}} {devices}\n' in run.page
+    assert f'\n{made}"read"}} {devices}\n' in run.page
+    failed = 'vault_audit_path_errors_total{template="secret/data/{app}",path="secret/data/app-1"}'
+    assert f"\n{failed} {devices}\n" in run.page
+    other = 'vault_audit_path_requests_total{template="secret/data/{app}",path="other",operation="create"}'
+    assert f"\n{other} {devices * (REQUESTS - 5)}\n" in run.page
+    overflow = 'vault_audit_path_overflow_total{template="secret/data/{app}"}'
+    assert f"\n{overflow} {devices * (REQUESTS - 5)}\n" in run.page
+    listed = re.search(r'\nvault_audit_client_requests_total\{client="token"\} (\d+)\n', run.page)
+    assert listed is not None
+    assert int(listed[1]) >= devices * REQUESTS
 
 
 def test_nothing_secret_is_said(run: Run) -> None:

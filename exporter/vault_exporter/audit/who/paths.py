@@ -53,6 +53,10 @@ class PathTemplates:
             found = self._remembered[path] = self._find(path)
             return found
 
+    def fold(self, match: Match) -> Match:
+        """Return what a match of other templates like these is here, within the bound."""
+        return match if match.path == self.OTHER else self._bounded(match.template, match.path)
+
     def _find(self, path: str) -> Match | None:
         for template, pattern in self._patterns:
             if found := pattern.fullmatch(path):
