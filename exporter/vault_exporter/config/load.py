@@ -67,7 +67,7 @@ def load_listen(path: Path | None, flags: Flags) -> tuple[model.Listen, Web]:
 
 def _value(reader: Callable[[object], T], node: Node) -> T:
     try:
-        return reader(node.value)
+        return node.read(reader)
     except ValueError as error:
         raise ConfigError((Problem(node.place, str(error)),)) from None
 
@@ -200,7 +200,7 @@ class _Loader:
         web = file.value.get("web_config_file") if isinstance(file.value, dict) else None
         if web is not None and _good(values.path, web.value):
             try:
-                load_web(values.path(web.value))
+                load_web(web.read(values.path))
             except ConfigError as error:
                 self._problems += error.problems
 

@@ -12,7 +12,7 @@ from vault_exporter.config import values, web
 from vault_exporter.config.model import Secret
 from vault_exporter.config.problems import ConfigError, Problem
 from vault_exporter.config.reader import Checks, Reader
-from vault_exporter.config.tree import Node, read_file
+from vault_exporter.config.tree import read_file
 from vault_exporter.vault.tls import TlsError
 from vault_exporter.web.tls import server_context
 
@@ -44,27 +44,11 @@ def load_web(path: Path) -> web.Web:
 def load_web_file(path: Path) -> tuple[web.Web, tuple[Path, ...]]:
     """Read and check the file; also return the files that it names. Raises as :func:`load_web`."""
     problems: list[Problem] = []
-    file = _beside(read_file(path), path.parent)
-    found = Reader(problems, _READERS, _CHECKS).read(web.Web, file)
+    found = Reader(problems, _READERS, _CHECKS).read(web.Web, read_file(path))
     if problems or not isinstance(found, web.Web):
         raise ConfigError(tuple(problems))
     tls = found.tls_server_config or web.TlsServer()
     return found, tuple(file for file in (tls.cert_file, tls.key_file, tls.client_ca_file) if file)
-
-
-def _beside(file: Node, directory: Path) -> Node:
-    """Take the file names in it as beside it, as the toolkit does."""
-    root = file.value
-    tls = root.get("tls_server_config") if isinstance(root, dict) else None
-    if isinstance(root, dict) and tls is not None and isinstance(tls.value, dict):
-        keys = {
-            key: Node(str(directory / member.value), member.place)
-            if key.endswith("_file") and isinstance(member.value, str) and member.value
-            else member
-            for key, member in tls.value.items()
-        }
-        return Node({**root, "tls_server_config": Node(keys, tls.place)}, file.place)
-    return file
 
 
 def _pem(value: object) -> Secret:

@@ -60,7 +60,7 @@ class Reader:
         if node.value is None:
             return self._bad(node.place, "has no value; give one, or leave the key out")
         try:
-            return reader(node.value)
+            return node.read(reader)
         except ValueError as error:
             return self._bad(node.place, str(error))
 

@@ -1,15 +1,18 @@
 """A configuration file as a tree in which every value knows where it stands."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar, cast
 
 import yaml
 
 from vault_exporter.config.problems import ConfigError, Problem
 
 __all__ = ["Node", "read_file"]
+
+T = TypeVar("T")
 
 _MOST_VALUES: Final = 20_000
 """Aliases can make a small file into an endless one."""
@@ -25,6 +28,19 @@ class Node:
 
     value: "dict[str, Node] | list[Node] | object"
     place: str
+    directory: Path | None = None
+    """Of the file it stands in, for a single value."""
+
+    def read(self, reader: Callable[[object], T]) -> T:
+        """Read a single value; a file name that is not absolute is taken as beside the file it stands in.
+
+        Raises:
+            ValueError: the reader does not take it.
+        """
+        value = reader(self.value)
+        if self.directory is not None and isinstance(value, Path):
+            return cast(T, self.directory / value)
+        return value
 
 
 def read_file(path: Path) -> Node:
@@ -54,6 +70,7 @@ class _Reader:
 
     def __init__(self, path: Path, text: str) -> None:
         self._file = path.name
+        self._directory = path.parent
         self._text = text
         self._values = 0
         self._problems: list[Problem] = []
@@ -88,7 +105,7 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             return Node([self._convert(item, f"{path}[{number}]") for number, item in enumerate(node.value)], place)
         try:
-            return Node(self._loader.construct_object(node), place)
+            return Node(self._loader.construct_object(node), place, self._directory)
         except (yaml.constructor.ConstructorError, ValueError, OverflowError):
             self._problems.append(Problem(place, "not a plain value; quote it if it is meant as text"))
             return Node(None, place)
