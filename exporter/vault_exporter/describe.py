@@ -24,7 +24,10 @@ def as_json(families: Iterable[Family]) -> str:
 def print_table(families: Iterable[Family], console: Console) -> None:
     """Print one table a source."""
     for source, members in _by_source(families).items():
-        table = Table("Name", "Type", "Labels", "Meaning", title=source, title_justify="left", expand=True)
+        table = Table(title=source, title_justify="left", expand=True)
+        table.add_column("Name", no_wrap=True, min_width=max(len(family.name) for family in members))
+        for heading in ("Type", "Labels", "Meaning"):
+            table.add_column(heading)
         for family in members:
             table.add_row(family.name, family.type, ", ".join(family.labels), family.help)
         console.print(table)

@@ -36,7 +36,7 @@ def test_everything_that_can_be_set(tmp_path: Path) -> None:
         SocketInput(listen=Address(Scheme.UNIX, path="/run/a.sock"), mode=0o600),
         SyslogInput(listen=Address(Scheme.UDP, "::1", 5514)),
         SyslogInput(listen=Address(Scheme.UNIXGRAM, path="/dev/log"), mode=0o666),
-        HttpInput(token_file=Path("token")),
+        HttpInput(token_file=tmp_path / "token"),
         StdinInput(),
     )
     assert [name(given) for given in inputs] == [

@@ -43,6 +43,7 @@ def test_catalogue_is_printed_for_people_and_programs() -> None:
         [program("vault-exporter"), "metrics"], check=True, capture_output=True, text=True, timeout=30
     ).stdout
     assert "GET /v1/sys/health" in table
+    assert [name for name in NAMES if name not in table] == []
     json = subprocess.run(
         [program("vault-exporter"), "metrics", "--format", "json"], check=True, capture_output=True, timeout=30
     ).stdout.decode()

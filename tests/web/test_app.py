@@ -118,6 +118,7 @@ async def test_the_token_goes_where_it_is_needed_and_nowhere_else(node: Node, st
         ((200, TELEMETRY), "ok"),
         ((403, '{"errors":["permission denied"]}'), "permission_denied"),
         ((400, '{"errors":["missing client token"]}'), "permission_denied"),
+        ((400, "prometheus is not enabled"), "disabled"),
         ((400, '{"errors":["prometheus is not enabled"]}'), "disabled"),
         ((400, '{"errors":["cannot forward local-only request"]}'), "unavailable"),
         ((503, '{"errors":["Vault is sealed"]}'), "unavailable"),

@@ -199,10 +199,13 @@ async def test_names_of_client_certificates(start: Start, tmp_path: Path, author
     assert (await ask(server, tls=other))[0] == 403
 
 
-def test_the_command_serves_with_it_and_checks_its_own_health(tmp_path: Path, authority: trustme.CA) -> None:
+@pytest.mark.parametrize("clients", [USERS, CLIENTS], ids=["users", "certificates"])
+def test_the_command_serves_with_it_and_checks_its_own_health(
+    tmp_path: Path, authority: trustme.CA, clients: str
+) -> None:
     issue(authority, tmp_path)
     path = tmp_path / "web.yml"
-    path.write_text(TLS + USERS)
+    path.write_text(TLS + clients)
     listen = f"127.0.0.1:{free_port()}"
     environment = {"VAULT_EXPORTER_WEB_CONFIG_FILE": str(path), "VAULT_EXPORTER_LISTEN": listen}
     command: list[str | Path] = [program("vault-exporter"), "serve", "--address", "http://127.0.0.1:1"]

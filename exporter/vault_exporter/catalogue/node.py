@@ -41,7 +41,12 @@ CORE_UNSEALED = _gauge(
     "1 if the node says that it is unsealed; 0 if it is sealed or says nothing. Replaces the native series of the "
     "same name, which is wrong after an unseal. Always present.",
 )
-STANDBY = _gauge("vault_standby", HEALTH, "1 if the node is an HA standby.")
+STANDBY = _gauge(
+    "vault_standby",
+    HEALTH,
+    "1 if the node is not the active one, as sys/health has it: an HA standby, and also a node that is sealed or not "
+    "initialized.",
+)
 PERFORMANCE_STANDBY = _gauge("vault_performance_standby", HEALTH, "1 if the node is a performance standby.")
 ACTIVE = _gauge(
     "vault_active",

@@ -18,6 +18,8 @@ GRANT: Final = Grant("sys/metrics")
 
 _OK = 200
 _BAD_REQUEST = 400
+_DISABLED = b"prometheus is not enabled"
+_SHORT = 256
 _NO_ANSWER = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.DNS, Reason.TLS, Reason.TIMEOUT, Reason.RESET})
 
 
@@ -94,7 +96,8 @@ async def _get(client: Client) -> Answer:
 def _refusal(answer: Answer) -> Status | None:
     if answer.status in {401, 403} or (answer.status == _BAD_REQUEST and answer.says("missing client token")):
         return Status.PERMISSION_DENIED
-    if answer.status == _BAD_REQUEST and answer.says("prometheus is not enabled"):
+    # This one is no JSON of errors, but the text alone.
+    if answer.status == _BAD_REQUEST and _DISABLED in answer.body[:_SHORT]:
         return Status.DISABLED
     if answer.status == _BAD_REQUEST and (answer.says("local-only") or answer.says("secondary")):
         return Status.UNAVAILABLE  # a standby that is still starting; a DR secondary
