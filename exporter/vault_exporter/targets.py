@@ -10,6 +10,7 @@ import structlog
 from vault_exporter import catalogue as c
 from vault_exporter.collectors import chosen
 from vault_exporter.config.model import Config, Target, Telemetry, Tls
+from vault_exporter.config.watched import Watched
 from vault_exporter.discovery import Keeper
 from vault_exporter.metrics import Sample
 from vault_exporter.scrape import TargetScraper
@@ -83,16 +84,17 @@ class Targets:
     def _reconcile(self) -> None:
         """Make the scrapers those of the targets, as they are known now."""
         old, new = self._scrapers, {}
+        watched = Watched(**{key: getattr(self._config, key) for key in Watched.__struct_fields__})
         for target in (*self._config.targets, *self._keeper.targets()):
             if target.name in new:
                 continue  # what is listed, or was found first, has the name
-            settings = _Settings(target, self._config.telemetry, _stamps(target.tls))
+            settings = _Settings(target, self._config.telemetry, watched, _stamps(target.tls))
             kept = old.get(target.name)
             if kept is not None and kept[0] == settings:
                 new[target.name] = kept
                 continue
             try:
-                scraper = TargetScraper(target, settings.telemetry, chosen(target), self._unwrapped)
+                scraper = TargetScraper(target, settings.telemetry, chosen(target, watched), self._unwrapped)
             except TlsError as error:  # a file that was good when the configuration was read
                 _log.warning("cannot scrape", target=target.name, detail=f"tls.{error.key}: {error}")
             else:
@@ -110,6 +112,7 @@ class _Settings(NamedTuple):
 
     target: Target
     telemetry: Telemetry
+    watched: Watched
     stamps: tuple[tuple[int, int] | None, ...]
 
 

@@ -11,14 +11,17 @@ from vault_exporter import collectors
 
 TARGET: Final = "targets:\n  - {name: n1, address: 'https://vault-1:8200'}\n"
 TARGET_KEYS: Final = "address, auth, cluster, collectors, labels, max_response_bytes, name, namespace, timeout, tls"
-KEYS: Final = "audit, defaults, discovery, listen, reload_over_http, targets, telemetry, web_config_file"
+KEYS: Final = (
+    "audit, backup, canary, defaults, discovery, kv, listen, reload_over_http, targets, telemetry, web_config_file"
+)
 METHODS: Final = "none, token, approle, kubernetes, jwt, cert, userpass, ldap, aws, azure, gcp"
 NOT_AN_ADDRESS: Final = "not an http:// or https:// URL; write it like https://vault.example.com:8200"
 NOTHING: Final = (
     "nothing to monitor; set VAULT_ADDR or --address, list targets in a file and give it with --config, "
     "or follow an audit log with --audit-log"
 )
-COLLECTORS: Final = f"Collectors: {', '.join(collector.name for collector in collectors.COLLECTORS)}"
+COLLECTORS: Final = f"Collectors: {', '.join([*(one.name for one in collectors.COLLECTORS), *collectors.CONFIGURED])}"
+NO_PATH: Final = "is no path of a secret; write it like team/database, without ? # % + and outer slashes"
 NOT_A_DURATION: Final = "not a duration; write it with a unit, like 500ms, 5s, 1m30s"
 
 CASES: Final[list[tuple[str, str, list[str]]]] = [
@@ -93,6 +96,33 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "a collector that needs a token, without one",
         TARGET + "defaults: {collectors: {enable: [audit_devices]}}\n",
         ["c.yml:3: defaults.collectors: audit_devices needs a token; give the target auth, or do not enable it"],
+    ),
+    (
+        "secrets that are no paths",
+        TARGET + "kv:\n  - {mount: /secret/, paths: []}\n  - {mount: 'a b', paths: [a, /b, c//d, e+]}\n",
+        [
+            "c.yml:4: kv[0].paths: no path in the list; add one",
+            "c.yml:5: kv[1].mount: not a mount; write it as vault secrets list shows it, like secret or team/kv",
+        ],
+    ),
+    (
+        "paths of secrets that would be others",
+        TARGET + "kv:\n  - {mount: secret, paths: [a, /b, e+]}\ncanary: {mount: secret, path: 'canary/*'}\n",
+        [
+            f"c.yml:4: kv[0].paths: /b {NO_PATH}",
+            f"c.yml:4: kv[0].paths: e+ {NO_PATH}",
+            "c.yml:5: canary.path: names more than one secret; name one that is for nothing else",
+        ],
+    ),
+    (
+        "a configured collector that is enabled",
+        TARGET + "defaults: {collectors: {enable: [kv]}}\n",
+        [
+            (
+                "c.yml:3: defaults.collectors.enable: kv runs where there is a section kv at the top of the file; "
+                "leave this out"
+            )
+        ],
     ),
     ("targets as a mapping", "targets: {n1: http://v}\n", ["c.yml:1: targets: must be a list, not a mapping"]),
     ("a target as text", "targets: [http://v]\n", ["c.yml:1: targets[0]: must be a mapping, not text"]),

@@ -15,6 +15,7 @@ from vault_exporter.cli import app
 from vault_exporter.config.inputs import Address, Scheme, SocketInput
 from vault_exporter.config.load import Flags, load
 from vault_exporter.config.model import Audit, Config, EventRule, Target, Telemetry
+from vault_exporter.config.watched import Canary, Kv
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 FIRST_CELLS = re.findall(r"^\| (`[^|]+`) \|", DOCUMENT, re.MULTILINE)
@@ -76,17 +77,23 @@ def test_the_example_is_good(tmp_path: Path) -> None:
 
 def test_defaults_are_those_of_the_types() -> None:
     rows = dict(re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", DOCUMENT, re.MULTILINE))
-    written = {key: rows[key] for key in rows if re.match(r"(targets|telemetry|audit)\b", key)}
+    written = {key: rows[key] for key in rows if re.match(r"(targets|telemetry|audit|kv|canary)\b", key)}
     defaults = {}
     for key in written:
-        struct = {"targets[]": "targets", "telemetry": "telemetry", "audit": "audit"}[key.split(".")[0]]
+        struct = key.split(".")[0].removesuffix("[]")
         defaults[key] = _default(struct, key.split(".")[1:])
     assert written == defaults
 
 
 def _default(section: str, path: list[str]) -> str:
     audit = Audit(inputs=(SocketInput(listen=Address(Scheme.TCP)),))
-    value: Any = {"targets": Target("n", "http://n"), "telemetry": Telemetry(), "audit": audit}[section]
+    value: Any = {
+        "targets": Target("n", "http://n"),
+        "telemetry": Telemetry(),
+        "audit": audit,
+        "kv": Kv("secret", ("path",)),
+        "canary": Canary("secret"),
+    }[section]
     for name in path:
         value = getattr(value, name.removesuffix("[]"))
         if name == "rules[]":
@@ -104,3 +111,17 @@ def _default(section: str, path: list[str]) -> str:
     if isinstance(value, float):
         return f"{value / 3600:g}h" if value >= 3600 else f"{value:g}s"
     return f"{value >> 20}MiB" if value >= 1 << 20 else str(value)
+
+
+def test_the_example_of_what_to_look_after_is_good(tmp_path: Path) -> None:
+    path = tmp_path / "c.yml"
+    path.write_text("targets: [{name: n1, address: 'http://n1'}]\n" + _example("kv:"))
+    config = load(path, Flags(), {})
+    assert config.kv[0].max_age == 90 * 86_400
+    assert config.canary == Canary("canary")
+    assert [backup.name for backup in config.backup] == ["daily"]
+
+
+def _example(start: str) -> str:
+    (found,) = (text for text in re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL) if text.startswith(start))
+    return str(found)

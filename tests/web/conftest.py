@@ -111,6 +111,7 @@ def start_exporter(aiohttp_client: AiohttpClient) -> StartExporter:
         audit: Audit | None = None,
         web_file: Path | None = None,
         discovery: tuple[Discoveries, ...] = (),
+        **sections: Any,
     ) -> TestClient[web.Request, web.Application]:
         config = Config(
             targets=targets,
@@ -118,6 +119,7 @@ def start_exporter(aiohttp_client: AiohttpClient) -> StartExporter:
             audit=audit or Audit(),
             web_config_file=web_file,
             discovery=discovery,
+            **sections,
         )
         return await aiohttp_client(Exporter(config).app)
 

@@ -13,6 +13,7 @@ from vault_exporter.catalogue import SERIES
 from vault_exporter.collectors import COLLECTORS
 from vault_exporter.config.inputs import Address, Scheme, SocketInput
 from vault_exporter.config.model import Audit, Collectors, FileDiscovery, Secret, Tls, TokenAuth, Who
+from vault_exporter.config.watched import Backup, Canary, Kv
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 AUDIT_LOG = Path(__file__).parents[1] / "golden" / "audit.log"
@@ -21,7 +22,7 @@ CHANGING = re.compile(
     r"^(vault_clock_skew_seconds|vault_exporter_collector_duration_seconds\{.*\}"
     r"|vault_exporter_collector_snapshot_timestamp_seconds\{.*\}|vault_exporter_probe_duration_seconds"
     r"|vault_exporter_(?:token_expiry|config_last_reload_success|discovery_last_success)_timestamp_seconds(?:\{.*\})?"
-    r"|vault_listener_certificate_not_(?:after|before)_timestamp_seconds"
+    r"|vault_canary_duration_seconds\{.*\}|vault_backup_last_\w+\{.*\}|vault_listener_certificate_not_(?:after|before)_timestamp_seconds"
     r"|process_\w+|python_\w+(?:\{.*\})?) \S+$",
     re.MULTILINE,
 )
@@ -62,7 +63,9 @@ async def test_page(
         who=Who(enabled=True, clients=("token",)),
         paths=("its-camera-ai/data/{service}/*",),
     )
-    client = await start_exporter(everything, audit=audit, web_file=web_file)
+    backup = Backup("daily", AUDIT_LOG, max_age=93600.0)
+    watched = {"kv": (Kv("secret", ("team/*", "gone"), max_age=7776000.0),), "canary": Canary("secret")}
+    client = await start_exporter(everything, audit=audit, web_file=web_file, backup=(backup,), **watched)
 
     async def page() -> str:
         response = await client.get("/metrics", headers={"Accept": accept, "Accept-Encoding": "identity"})

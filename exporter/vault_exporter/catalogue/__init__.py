@@ -16,6 +16,7 @@ from vault_exporter.catalogue.node import *  # isort: skip
 from vault_exporter.catalogue.machine import *  # isort: skip
 from vault_exporter.catalogue.cluster import *  # isort: skip
 from vault_exporter.catalogue.inventory import *  # isort: skip
+from vault_exporter.catalogue.watched import *  # isort: skip
 from vault_exporter.catalogue.telemetry import *  # isort: skip
 from vault_exporter.catalogue.scrape import *  # isort: skip
 from vault_exporter.catalogue.login import *  # isort: skip

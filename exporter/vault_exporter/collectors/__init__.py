@@ -28,9 +28,11 @@ from vault_exporter.collectors import (
     versions,
 )
 from vault_exporter.collectors.collector import Asked, Collector, Grant, policy
+from vault_exporter.collectors.configured import CONFIGURED, configured
 from vault_exporter.config.model import NoAuth, Target
+from vault_exporter.config.watched import Watched
 
-__all__ = ["COLLECTORS", "HEALTH", "REQUIRED", "Asked", "Collector", "Grant", "chosen", "policy"]
+__all__ = ["COLLECTORS", "CONFIGURED", "HEALTH", "REQUIRED", "Asked", "Collector", "Grant", "chosen", "policy"]
 
 HEALTH: Final = Collector(
     "health", "state of the node, its version and replication", health.collect, health.floor, asked=Asked.EVERY
@@ -112,14 +114,19 @@ REQUIRED: Final = frozenset({"health", "seal", "leader"})
 """Collectors that cannot be disabled: what rules compare comes from them."""
 
 
-def chosen(target: Target) -> tuple[Collector, ...]:
-    """Return the collectors that run for a target, with the intervals that it wants."""
-    return tuple(_chosen(target))
+def chosen(target: Target, watched: Watched = Watched()) -> tuple[Collector, ...]:  # noqa: B008 - frozen
+    """Return the collectors that run for a target, with the intervals that it wants.
+
+    Args:
+        target: the target.
+        watched: what to look after in targets of its cluster.
+    """
+    return tuple(_chosen(target, watched))
 
 
-def _chosen(target: Target) -> Iterator[Collector]:
+def _chosen(target: Target, watched: Watched) -> Iterator[Collector]:
     wanted = target.collectors
-    for collector in COLLECTORS:
+    for collector in (*COLLECTORS, *configured(target, watched)):
         if collector.needs_token and isinstance(target.auth, NoAuth):
             continue
         if collector.name in wanted.disable or not (collector.default or collector.name in wanted.enable):

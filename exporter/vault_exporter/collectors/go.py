@@ -7,7 +7,7 @@ from typing import Final
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.client import VaultError
 
-__all__ = ["seconds", "timestamp"]
+__all__ = ["moment", "seconds", "timestamp"]
 
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
@@ -30,6 +30,18 @@ def seconds(text: float | str) -> float:
         raise VaultError(Reason.BAD_REPLY, "a duration is not written as Go writes them")
     total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     return -total if text.startswith("-") else total
+
+
+def moment(text: str) -> float | None:
+    """Return a time that is empty where there is none as Unix time in seconds.
+
+    Raises:
+        VaultError: ``bad_reply``; it is neither.
+    """
+    try:
+        return timestamp(datetime.fromisoformat(text)) if text else None
+    except ValueError:
+        raise VaultError(Reason.BAD_REPLY, "a time is not written as Go writes them") from None
 
 
 def timestamp(time: datetime | None) -> float | None:

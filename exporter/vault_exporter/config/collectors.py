@@ -4,12 +4,13 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from vault_exporter.collectors import COLLECTORS, REQUIRED, Asked
+from vault_exporter.collectors import COLLECTORS, CONFIGURED, REQUIRED, Asked
 from vault_exporter.config.model import Collectors, Discovery, NoAuth, Target
 
 __all__ = ["check_collectors", "check_token"]
 
 _BY_NAME: Final = {collector.name: collector for collector in COLLECTORS}
+_NAMES: Final = (*_BY_NAME, *CONFIGURED)
 _TELEMETRY: Final = "telemetry"
 
 
@@ -21,6 +22,9 @@ def check_collectors(collectors: Collectors) -> Iterator[tuple[str, str]]:
         ("intervals", collectors.intervals),
     ):
         yield from ((key, message) for message in _unknown(names))
+    for name in collectors.enable:
+        if name in CONFIGURED:
+            yield "enable", f"{name} runs where there is a section {name} at the top of the file; leave this out"
     for name in collectors.disable:
         if name in REQUIRED:
             yield "disable", f"{name} cannot be disabled, since alerts depend on what it says"
@@ -43,7 +47,7 @@ def _unknown(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         if name == _TELEMETRY:
             yield "telemetry is no collector; switch it with telemetry.enabled"
-        elif name not in _BY_NAME:
-            close = difflib.get_close_matches(name, _BY_NAME, n=1)
+        elif name not in _NAMES:
+            close = difflib.get_close_matches(name, _NAMES, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
-            yield f"{name} is no collector; {hint}Collectors: {', '.join(_BY_NAME)}"
+            yield f"{name} is no collector; {hint}Collectors: {', '.join(_NAMES)}"

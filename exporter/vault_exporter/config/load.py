@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from vault_exporter.config import inputs, logins, model, read_inputs, values
+from vault_exporter.config import inputs, logins, model, read_inputs, values, watched
 from vault_exporter.config.audit import check_audit, check_events, check_rule, check_threshold
 from vault_exporter.config.collectors import check_collectors, check_token
 from vault_exporter.config.environment import Flags, target_node
@@ -242,6 +242,7 @@ _READERS: Final[dict[object, Callable[[object], object]]] = {
     model.Duration: values.duration,
     model.Listen: values.listen,
     logins.Mount: values.mount,
+    watched.Engine: values.engine,
     logins.Password: values.password,
     model.Name: values.name,
     model.Scheme: values.scheme,
@@ -280,6 +281,8 @@ _CHECKS: Final[dict[type, Callable[[Any], Checks]]] = {
     model.Collectors: check_collectors,
     model.Target: _target,
     model.Tls: _tls,
+    watched.Canary: watched.check_canary,
+    watched.Kv: watched.check_kv,
     **dict.fromkeys(get_args(model.Discoveries), _target),
     **dict.fromkeys(get_args(model.Auth), logins.problems),
     **dict.fromkeys(get_args(inputs.Input), read_inputs.problems),

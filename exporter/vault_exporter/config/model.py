@@ -12,6 +12,7 @@ import msgspec
 from vault_exporter.config.inputs import Input
 from vault_exporter.config.logins import Auth, Login, NoAuth, TokenAuth
 from vault_exporter.config.secret import Secret
+from vault_exporter.config.watched import Backup, Watched
 
 __all__ = [
     "DEFAULT_PORT",
@@ -281,7 +282,7 @@ class Audit(msgspec.Struct, frozen=True):
     """Where entries come from beside files."""
 
 
-class Config(msgspec.Struct, frozen=True):
+class Config(Watched, frozen=True):
     """Everything the exporter is told."""
 
     listen: Listen = Listen()
@@ -293,3 +294,4 @@ class Config(msgspec.Struct, frozen=True):
     discovery: tuple[Discoveries, ...] = ()
     telemetry: Telemetry = Telemetry()
     audit: Audit = Audit()
+    backup: tuple[Backup, ...] = ()

@@ -11,6 +11,7 @@ __all__ = [
     "boolean",
     "count",
     "duration",
+    "engine",
     "listen",
     "mount",
     "name",
@@ -142,6 +143,14 @@ def mount(value: object) -> str:
         raise ValueError("not a mount; write it as vault auth list shows it, like userpass or team/userpass")
     if where.startswith("auth/"):
         raise ValueError("starts with auth/; leave that out")
+    return where
+
+
+def engine(value: object) -> str:
+    """Read where a secrets engine is mounted."""
+    where = text(value).strip("/")
+    if not _MOUNT.fullmatch(where):
+        raise ValueError("not a mount; write it as vault secrets list shows it, like secret or team/kv")
     return where
 
 

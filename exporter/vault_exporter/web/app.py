@@ -19,6 +19,7 @@ from vault_exporter import catalogue as c
 from vault_exporter.audit import AuditReader
 from vault_exporter.audit.inputs import http
 from vault_exporter.audit.inputs.reading import InputReader
+from vault_exporter.backup import backup_samples
 from vault_exporter.config import inputs
 from vault_exporter.config.model import Config
 from vault_exporter.config.problems import ConfigError
@@ -141,7 +142,8 @@ class Exporter:
         target = b""
         if (scraper := self._targets.only) is not None:
             target = await _scraped(scraper, request, fmt)
-        own = render([*self._samples(), *self._audit.samples(), *self._inputs.samples()], fmt)
+        backups = await backup_samples(self._config.backup)
+        own = render([*self._samples(), *self._audit.samples(), *self._inputs.samples(), *backups], fmt)
         return _exposition(request, fmt, own + target + self._process(fmt))
 
     async def _probe(self, request: web.Request) -> web.Response:

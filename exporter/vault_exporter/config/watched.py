@@ -1,0 +1,88 @@
+"""What the exporter looks after only where it is told to: secrets, a canary, backups."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+__all__ = [
+    "Backup",
+    "Canary",
+    "Engine",
+    "Kv",
+    "Watched",
+    "check_canary",
+    "check_kv",
+]
+
+Duration = Annotated[float, "duration"]
+"""Seconds, as :data:`vault_exporter.config.model.Duration`."""
+
+Engine = Annotated[str, "engine"]
+"""Where a secrets engine is mounted, without slashes at its ends."""
+
+_PATH: Final = re.compile(r"[^/\s?#%+][^/?#%+]*(/[^/?#%+]+)*")
+"""Of a secret; ``+`` is a policy's wildcard and would grant more than it seems to."""
+
+
+class Kv(msgspec.Struct, frozen=True):
+    """Secrets of a KV version 2 engine whose metadata is read, never their data."""
+
+    mount: Engine
+    paths: tuple[str, ...]
+    """Below the mount. ``*`` and ``?`` stand for any part of a name, not for a slash."""
+    max_age: Duration | None = None
+    """How long a version may be the current one."""
+    max_paths: int = 200
+    """Secrets to read and folders to list, at most."""
+    clusters: tuple[str, ...] = ()
+    """Only for targets of these clusters."""
+
+
+class Canary(msgspec.Struct, frozen=True):
+    """A secret that is written, read and deleted again and again, to see that the whole way works."""
+
+    mount: Engine
+    """Of a KV version 2 engine."""
+    path: str = "vault-exporter/canary"
+    """Nothing else may be kept there: it is deleted with all versions."""
+    interval: Duration = 60.0
+    clusters: tuple[str, ...] = ()
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """What is asked of targets, of those that have a login and are of the right cluster."""
+
+    kv: tuple[Kv, ...] = ()
+    canary: Canary | None = None
+
+
+class Backup(msgspec.Struct, frozen=True):
+    """Files of backups, as the exporter's machine sees them."""
+
+    name: str
+    files: Path
+    """A pattern such as ``/backup/vault-*.snap``; the newest file counts."""
+    max_age: Duration | None = None
+    """How old the newest file may be."""
+
+
+def check_kv(kv: Kv) -> Iterator[tuple[str, str]]:
+    """Yield keys and what is wrong with them."""
+    if not kv.paths:
+        yield "paths", "no path in the list; add one"
+    yield from (("paths", message) for path in kv.paths for message in _wrong(path))
+
+
+def check_canary(canary: Canary) -> Iterator[tuple[str, str]]:
+    """Yield keys and what is wrong with them."""
+    yield from (("path", message) for message in _wrong(canary.path))
+    if set(canary.path) & set("*?["):
+        yield "path", "names more than one secret; name one that is for nothing else"
+
+
+def _wrong(path: str) -> Iterator[str]:
+    if not _PATH.fullmatch(path):
+        yield f"{path} is no path of a secret; write it like team/database, without ? # % + and outer slashes"
