@@ -9,13 +9,19 @@ from typing import Any, Final
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
-from dashboards import vault_overview
+from dashboards import details, vault_overview
 from dashboards.normalise import normalise
 
 __all__ = ["DASHBOARDS", "FOLDER", "main", "rendered"]
 
 FOLDER: Final = Path(__file__).parent / "json"
-DASHBOARDS: Final = {vault_overview.UID: vault_overview.dashboard}
+DASHBOARDS: Final = {
+    vault_overview.UID: vault_overview.overview,
+    details.NODE: details.one_node,
+    details.AUDIT: details.audit_log,
+    details.STORAGE: details.storage_and_ha,
+    details.EXPORTER: details.exporter_itself,
+}
 """Each dashboard by its uid, which is also its file's name."""
 
 

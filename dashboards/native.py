@@ -12,10 +12,14 @@ __all__ = ["METRICS", "Native", "Summary"]
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """A metric by its name on Prometheus' side; ``labels`` are those it has beside the target's."""
+    """A metric by its name on Prometheus' side; ``labels`` are those it has beside the target's.
+
+    ``counter`` is for those that only grow, since Vault's names do not tell.
+    """
 
     name: str
     labels: tuple[str, ...] = ()
+    counter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +35,76 @@ class Summary:
     @property
     def count(self) -> Native:
         """How many there were."""
-        return Native(f"{self.name}_count")
+        return Native(f"{self.name}_count", counter=True)
 
     @property
     def sum(self) -> Native:
         """How many milliseconds they took together."""
-        return Native(f"{self.name}_sum")
+        return Native(f"{self.name}_sum", counter=True)
 
+
+# Prometheus' own.
 
 SCRAPE_UP: Final = Native("up")
-"""Prometheus' own: 1 if the scrape of the target worked."""
+"""1 if the scrape of the target worked."""
+SCRAPE_DURATION: Final = Native("scrape_duration_seconds")
+SCRAPE_SAMPLES: Final = Native("scrape_samples_scraped")
+ALERTS: Final = Native("ALERTS", ("alertname", "alertstate", "severity", "category"))
+"""1 for each alert that is pending or firing, with the labels that its rule gives it."""
 
+# The exporter's process, as Python's client library has it.
+
+PROCESS_CPU: Final = Native("process_cpu_seconds_total", counter=True)
+PROCESS_MEMORY: Final = Native("process_resident_memory_bytes")
+PROCESS_OPEN_FDS: Final = Native("process_open_fds")
+PROCESS_MAX_FDS: Final = Native("process_max_fds")
+
+# Vault's process, as the exporter passes it on.
+
+VAULT_PROCESS_CPU: Final = Native("vault_process_cpu_seconds_total", counter=True)
+VAULT_PROCESS_MEMORY: Final = Native("vault_process_resident_memory_bytes")
+VAULT_PROCESS_OPEN_FDS: Final = Native("vault_process_open_fds")
+VAULT_PROCESS_MAX_FDS: Final = Native("vault_process_max_fds")
 PROCESS_START_TIME: Final = Native("vault_process_start_time_seconds")
-
+VAULT_GC_DURATION_SUM: Final = Native("vault_go_gc_duration_seconds_sum", counter=True)
 RUNTIME_ALLOC_BYTES: Final = Native("vault_runtime_alloc_bytes")
+RUNTIME_SYS_BYTES: Final = Native("vault_runtime_sys_bytes")
+RUNTIME_HEAP_OBJECTS: Final = Native("vault_runtime_heap_objects")
 RUNTIME_NUM_GOROUTINES: Final = Native("vault_runtime_num_goroutines")
-EXPIRE_NUM_LEASES: Final = Native("vault_expire_num_leases")
+
+# Requests.
+
 CORE_HANDLE_REQUEST: Final = Summary("vault_core_handle_request")
 CORE_HANDLE_LOGIN_REQUEST: Final = Summary("vault_core_handle_login_request")
+CORE_CHECK_TOKEN: Final = Summary("vault_core_check_token")
+CORE_IN_FLIGHT: Final = Native("vault_core_in_flight_requests")
+AUDIT_LOG_REQUEST: Final = Summary("vault_audit_log_request")
+AUDIT_LOG_RESPONSE: Final = Summary("vault_audit_log_response")
+AUDIT_LOG_REQUEST_FAILURE: Final = Native("vault_audit_log_request_failure", counter=True)
+"""Grows when every audit device failed."""
+AUDIT_LOG_RESPONSE_FAILURE: Final = Native("vault_audit_log_response_failure", counter=True)
+
+# Storage.
+
 BARRIER_GET: Final = Summary("vault_barrier_get")
 BARRIER_PUT: Final = Summary("vault_barrier_put")
+BARRIER_DELETE: Final = Summary("vault_barrier_delete")
+BARRIER_LIST: Final = Summary("vault_barrier_list")
+CACHE_HIT: Final = Native("vault_cache_hit", counter=True)
+CACHE_MISS: Final = Native("vault_cache_miss", counter=True)
+POSTGRES_GET: Final = Summary("vault_postgres_get")
+POSTGRES_PUT: Final = Summary("vault_postgres_put")
+POSTGRES_DELETE: Final = Summary("vault_postgres_delete")
+POSTGRES_LIST: Final = Summary("vault_postgres_list")
+RAFT_STORAGE_GET: Final = Summary("vault_raft_storage_get")
+RAFT_STORAGE_PUT: Final = Summary("vault_raft_storage_put")
+RAFT_COMMIT_TIME: Final = Summary("vault_raft_commitTime")
+RAFT_APPLY: Final = Native("vault_raft_apply", counter=True)
+HA_ECHO: Final = Summary("vault_ha_rpc_client_echo")
+
+# Leases and tokens.
+
+EXPIRE_NUM_LEASES: Final = Native("vault_expire_num_leases")
 
 
 def _metrics() -> tuple[Native, ...]:

@@ -19,6 +19,7 @@ PLUGIN_VERSION: Final = "10.4.0"
 _DASHBOARD_DROPS: Final = frozenset({"__inputs", "gnetId", "hideControls", "rows", "sharedCrosshair", "style"})
 _PANEL_KEYS: Final = frozenset(
     {"datasource", "description", "fieldConfig", "gridPos", "id", "options", "targets", "title", "type"}
+    | {"links", "transformations"}
 )
 _ROW_KEYS: Final = frozenset({"collapsed", "gridPos", "id", "panels", "title", "type"})
 _TARGET_KEYS: Final = frozenset({"datasource", "expr", "format", "instant", "legendFormat", "refId"})
@@ -45,13 +46,33 @@ def _panel(panel: Mapping[str, Any]) -> Json:
     if panel["type"] == "row":
         row = _only(panel, _ROW_KEYS)
         return row | {"panels": [_panel(inner) for inner in panel["panels"]]}
-    result = _only(panel, _PANEL_KEYS)
-    return result | {
+    result = {key: value for key, value in _only(panel, _PANEL_KEYS).items() if value != []}
+    if panel["type"] == "table":
+        return result | _table(panel)
+    return result | _common(panel)
+
+
+def _common(panel: Mapping[str, Any]) -> Json:
+    return {
         "pluginVersion": PLUGIN_VERSION,
         "fieldConfig": _field_config(panel["fieldConfig"]),
         "options": _options(panel["options"]),
         "targets": [_target(target) for target in panel["targets"]],
     }
+
+
+def _table(panel: Mapping[str, Any]) -> Json:
+    """What a table has since Grafana 9.3 instead of a display mode and a font size."""
+    common = _common(panel)
+    common["fieldConfig"]["defaults"]["custom"] = {
+        "align": "auto",
+        "cellOptions": {"type": "auto"},
+        "filterable": False,
+        "inspect": False,
+    }
+    footer = {"countRows": False, "reducer": ["sum"], "show": False}
+    common["options"] = {"cellHeight": "sm", "footer": footer, "frameIndex": 0, "showHeader": True}
+    return common
 
 
 def _field_config(config: Mapping[str, Any]) -> Json:

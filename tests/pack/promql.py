@@ -12,9 +12,15 @@ from vault_exporter.catalogue import FAMILIES
 TARGET_LABELS: Final = {"job", "cluster", "instance"}
 KNOWN: Final = {
     **{metric.name: {*metric.labels, *TARGET_LABELS} for metric in native.METRICS},
-    **{family.name: {*family.labels, *TARGET_LABELS} for family in FAMILIES},
+    **{series: {*family.labels, *TARGET_LABELS} for family in FAMILIES for series in family.series},
+    **{f"{family.name}_bucket": {*family.labels, "le", *TARGET_LABELS} for family in FAMILIES if family.buckets},
 }
-"""Every metric that rules and panels may name, with its labels."""
+"""Every series that rules and panels may name, with its labels."""
+COUNTERS: Final = {
+    *(metric.name for metric in native.METRICS if metric.counter),
+    *(series for family in FAMILIES if family.type != "gauge" for series in family.series),
+}
+"""Those that only grow."""
 
 
 def parse(expr: str) -> promql_parser.Expr:
@@ -46,6 +52,44 @@ def unknown(expr: str) -> list[str]:
         ]
     grouped = [label for node in nodes(expr) for label in _grouping(node)]
     return result + [f"label {label}" for label in grouped if label not in labels]
+
+
+def result_labels(expr: str) -> set[str]:
+    """Say which labels every series of the expression's result has."""
+    return _labels(parse(expr))
+
+
+def _labels(node: promql_parser.Expr) -> set[str]:
+    labels: set[str] = set()
+    match node:
+        case promql_parser.VectorSelector():
+            labels = set(KNOWN[node.name or ""])
+        case promql_parser.MatrixSelector():
+            labels = _labels(node.vector_selector)
+        case promql_parser.ParenExpr() | promql_parser.UnaryExpr() | promql_parser.SubqueryExpr():
+            labels = _labels(node.expr)
+        case promql_parser.AggregateExpr():
+            labels = set(node.modifier.labels) if node.modifier else set()
+        case promql_parser.Call():
+            labels = set().union(*map(_labels, node.args))
+            labels -= {"le"} if node.func.name == "histogram_quantile" else set()
+        case promql_parser.BinaryExpr():
+            labels = _labels_of_both(node)
+    return labels
+
+
+def _labels_of_both(node: promql_parser.BinaryExpr) -> set[str]:
+    left, right = _labels(node.lhs), _labels(node.rhs)
+    match str(node.op):
+        case "and" | "unless":
+            return left
+        case "or":
+            return left & right
+    if not left or not right:  # one is a number
+        return left | right
+    if node.modifier and node.modifier.card == promql_parser.VectorMatchCardinality.OneToMany:
+        return right
+    return left
 
 
 def _grouping(node: promql_parser.Expr) -> list[str]:
