@@ -364,6 +364,16 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "audit: {logs: ['@/directory']}\n",
         ["c.yml:1: audit.logs: @/directory is a directory; name the file in it"],
     ),
+    (
+        "checkpoint in no directory",
+        "audit: {logs: [/a.log], checkpoint: /no/such/place}\n",
+        ["c.yml:1: audit.checkpoint: there is no directory /no/such"],
+    ),
+    (
+        "checkpoint is a log",
+        "audit: {logs: [/a.log], checkpoint: /a.log}\n",
+        ["c.yml:1: audit.checkpoint: is an audit log; name a file of its own"],
+    ),
     ("audit log twice", "audit: {logs: [/a.log, /a.log]}\n", ["c.yml:1: audit.logs: /a.log is listed twice"]),
     *(
         (

@@ -15,20 +15,20 @@ Everything here is bytes and file descriptors; waiting, decoding and counting ar
 
 import collections
 import contextlib
-import errno
 import io
 import os
 import re
-import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from vault_exporter.audit.checkpoint import LogMark
 from vault_exporter.audit.decode import Reject
+from vault_exporter.audit.files import MARKER_BYTES, Identity, LogFile, identity_of, open_log, require_regular
 
-__all__ = ["CHUNK_BYTES", "LINGER_SECONDS", "Follower"]
+__all__ = ["CHUNK_BYTES", "LINGER_SECONDS", "Follower", "is_rotated"]
 
 CHUNK_BYTES: Final = 128 << 10
 """How much is read in one step: some hundred lines, well under a millisecond to decode and count."""
@@ -36,13 +36,11 @@ CHUNK_BYTES: Final = 128 << 10
 LINGER_SECONDS: Final = 10.0
 """How long a rotated file must be quiet, with its successor in use, before it is closed."""
 
-_MARKER_BYTES: Final = 4096
-"""How much of what was read is compared with what the file says now: more than most lines, so their times too."""
+_CLOCK_STEP: Final = 100_000_000
+"""Nanoseconds by which a file's time may be behind the clock: file systems round it, to a few milliseconds mostly."""
 
 _ROTATED: Final = r"[.-][0-9][0-9TZ:._-]*"
 """What log rotation adds to a name: a number, a date, a time."""
-
-_Identity = tuple[int, int]
 
 
 class Follower:
@@ -57,6 +55,9 @@ class Follower:
         rotations: times that another file came in the place of the log.
         truncations: times that a file was truncated in place.
         rejected: lines that cannot be handed out, by reason (too_long, incomplete).
+        skipped_bytes: bytes of those lines.
+        lost_bytes: bytes that were seen to be there and were gone before they were read; there may have been more.
+        gaps: times that the file to go on with was gone when the reader started.
     """
 
     def __init__(
@@ -65,7 +66,10 @@ class Follower:
         *,
         from_start: bool,
         max_line_bytes: int,
+        resume: LogMark | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], int] = time.time_ns,
         opener: Callable[[Path], int] | None = None,
     ) -> None:
         """Open what there is now; nothing is handed out yet.
@@ -74,7 +78,10 @@ class Follower:
             path: the log; it need not exist.
             from_start: read what it already holds, too.
             max_line_bytes: longer lines are skipped.
+            resume: where an earlier reader left off; comes before ``from_start``.
+            chunk_bytes: how much to read in one step.
             clock: seconds that never go back.
+            now: nanoseconds since the epoch, to compare with the times of files.
             opener: opens the log for reading, by default :func:`os.open`.
         """
         self.path = path
@@ -83,20 +90,27 @@ class Follower:
         self.rotations = 0
         self.truncations = 0
         self.rejected: Counter[Reject] = Counter()
+        self.skipped_bytes = 0
+        self.lost_bytes = 0
+        self.gaps = 0
         self._max_line_bytes = max_line_bytes
-        self._chunk_bytes = min(CHUNK_BYTES, max_line_bytes)
+        self._chunk_bytes = min(chunk_bytes, max_line_bytes)
         self._clock = clock
-        self._open = opener or _open
-        self._files: collections.deque[_File] = collections.deque()
+        self._now = now
+        self._looked = now() if resume is None else resume.looked
+        self._open = opener or open_log
+        self._files: collections.deque[LogFile] = collections.deque()
         self._started = False
         self._siblings = self._look_around()
         # What is there now and is not to be read: a file as far as it goes, or one of which nothing is known yet.
-        self._old: tuple[_Identity, int] | None = None
+        self._old: tuple[Identity, int] | None = None
         self._old_unknown = False
-        if not from_start:
+        if resume is not None:
+            self._resume(resume)
+        elif not from_start:
             try:
                 status = path.stat()
-                self._old = (_identity(status), status.st_size)
+                self._old = (identity_of(status), status.st_size)
             except OSError as error:
                 self._old_unknown = not isinstance(error, FileNotFoundError)
         self._watch_path()
@@ -105,6 +119,20 @@ class Follower:
     def lag_bytes(self) -> int:
         """Bytes that are in the open files and not yet handed out."""
         return sum(file.lag_bytes() for file in self._files)
+
+    def mark(self) -> LogMark:
+        """Where the reader is, for a later one to go on from."""
+        return LogMark(self._looked, tuple(file.mark() for file in self._files))
+
+    def next_line(self) -> bytes:
+        """The beginning of the oldest line that was not handed out; empty if there is none."""
+        for file in self._files:
+            if file.partial:
+                return bytes(file.partial[:MARKER_BYTES])
+            with contextlib.suppress(OSError):
+                if found := file.pread(MARKER_BYTES, file.position):
+                    return found
+        return b""
 
     def poll(self) -> list[bytes] | None:
         """Do one step: look for a new file at the path, and read one chunk of the oldest file that has one.
@@ -126,7 +154,7 @@ class Follower:
                 return lines
             if superseded and self._has_been_quiet(file):
                 self._close(file)
-                return None
+                return []
         return None
 
     def close(self) -> None:
@@ -135,13 +163,14 @@ class Follower:
             self._files.pop().close()
 
     def _watch_path(self) -> None:
+        now = self._now()
         self.trouble = None
         try:
             status = self.path.stat()
-            if self._follows(_identity(status)):
-                return
-            _require_regular(status)
-            self._take_up(_File(self._open(self.path)))
+            if not self._follows(identity_of(status)):
+                require_regular(status)
+                self._take_up(LogFile(self._open(self.path)))
+            self._looked = now  # only now: while there is no file at the path, rotated ones may have come unseen
         except FileNotFoundError as error:
             # Between a rename and Vault's reopening there is no file at the path; the old one is read on.
             self.trouble = None if self._files else error
@@ -149,10 +178,10 @@ class Follower:
         except OSError as error:
             self.trouble = error
 
-    def _follows(self, identity: _Identity) -> bool:
+    def _follows(self, identity: Identity) -> bool:
         return any(file.identity == identity for file in self._files)
 
-    def _take_up(self, fresh: "_File") -> None:
+    def _take_up(self, fresh: LogFile) -> None:
         """Follow a file newly found at the path, and those that were there and gone since the last look."""
         if self._follows(fresh.identity):  # put back between the look and the opening
             fresh.close()
@@ -170,7 +199,7 @@ class Follower:
         self._files.extend((*missed, fresh))
         self._siblings = self._look_around()
 
-    def _skip_old(self, file: "_File") -> None:
+    def _skip_old(self, file: LogFile) -> None:
         """Place the reader behind what the log held when the exporter started, if this is that file."""
         if self._old_unknown:
             self._old_unknown = False
@@ -180,11 +209,11 @@ class Follower:
             if file.size() >= size:
                 self._skip_to(file, size)
 
-    def _skip_to(self, file: "_File", end: int) -> None:
+    def _skip_to(self, file: LogFile, end: int) -> None:
         """Move to the start of the line that is being written at ``end``, so that it counts when it is complete."""
         at = end
         while at > 0 and end - at < self._max_line_bytes:
-            size = min(at, _MARKER_BYTES)
+            size = min(at, MARKER_BYTES)
             chunk = file.pread(size, at - size)
             newline = chunk.rfind(b"\n")
             if newline >= 0:
@@ -195,7 +224,7 @@ class Follower:
             file.skipping = True
             file.seek(end)
 
-    def _read(self, file: "_File") -> list[bytes] | None:
+    def _read(self, file: LogFile) -> list[bytes] | None:
         """Read one chunk: its complete lines, or None if there is none."""
         marker = file.marker
         chunk = file.pread(len(marker) + self._chunk_bytes, file.position - len(marker))
@@ -207,8 +236,12 @@ class Follower:
         buffer = io.BytesIO(chunk)
         buffer.seek(len(marker))
         lines = buffer.readlines()
+        if file.position == len(file.beginning) < MARKER_BYTES:
+            file.beginning += chunk[len(marker) :][: MARKER_BYTES - file.position]
         file.position += len(chunk) - len(marker)
-        file.marker = chunk[-_MARKER_BYTES:]
+        if len(chunk) - len(marker) == self._chunk_bytes:
+            file.size()  # there is more: how much, should it be gone when it is to be read
+        file.marker = chunk[-MARKER_BYTES:]
         if file.partial or file.skipping:
             self._complete_first(file, lines)
         if lines and not lines[-1].endswith(b"\n"):
@@ -219,136 +252,139 @@ class Follower:
         self.read_bytes += sum(map(len, lines))
         return lines
 
-    def _complete_first(self, file: "_File", lines: list[bytes]) -> None:
+    def _complete_first(self, file: LogFile, lines: list[bytes]) -> None:
         """Join what the last chunks left of a line to its end, if that is here now."""
         if file.skipping:
             skipped = lines.pop(0)
             self.read_bytes += len(skipped)
+            self.skipped_bytes += len(skipped)
             file.skipping = not skipped.endswith(b"\n")
         elif lines[0].endswith(b"\n"):
             if len(file.partial) + len(lines[0]) - 1 > self._max_line_bytes:
-                self.read_bytes += len(lines.pop(0))
+                last = lines.pop(0)
+                self.read_bytes += len(last)
+                self.skipped_bytes += len(last)
                 self._reject(file, Reject.TOO_LONG)
             else:
                 lines[0] = bytes(file.partial + lines[0])
                 file.partial.clear()
 
-    def _restart(self, file: "_File") -> None:
-        """Begin again in a file that was truncated in place; what was written between is unknown and lost."""
+    def _restart(self, file: LogFile) -> None:
+        """Begin again in a file that was truncated in place.
+
+        What was not read of it is in the copy that was made just before, if one was made. What was written between
+        the copying and the truncating is lost, and nobody knows how much that was.
+        """
         self.truncations += 1
-        self._reject_partial(file)
+        until = file.seen
+        copy = self._find_copy(file)
+        if copy is None:
+            self._reject_partial(file)
+            self.lost_bytes += max(0, until - file.position)
+        else:
+            copy.go_on_from(file)
+            file.partial.clear()
+            self.lost_bytes += max(0, until - copy.size())
+            self._files.insert(self._files.index(file), copy)
         file.skipping = False
         file.seek(0)
         self._siblings = self._look_around()  # the copy made just before is no rotated file
 
-    def _has_been_quiet(self, file: "_File") -> bool:
+    def _find_copy(self, truncated: LogFile) -> LogFile | None:
+        """Find the file that holds what was read of a truncated one, and more."""
+        marker, start = truncated.marker, truncated.position - len(truncated.marker)
+        if not marker:
+            return None
+        found = None
+        for file in self._open_siblings():
+            is_copy = found is None and not self._follows(file.identity) and file.size() > truncated.position
+            if is_copy and file.pread(len(marker), start) == marker:
+                found = file
+            else:
+                file.close()
+        return found
+
+    def _resume(self, mark: LogMark) -> None:
+        """Go on where an earlier reader left off: in the files it had, and in those that came since."""
+        found = list(self._open_siblings())
+        now: LogFile | None = None
+        with contextlib.suppress(OSError):
+            require_regular(self.path.stat())
+            now = LogFile(self._open(self.path))
+            found.append(now)
+        read: list[LogFile] = []
+        for place in mark.files:
+            same = [file for file in found if file not in read and file.holds(place)]
+            same.sort(key=lambda file: file.identity != (place.device, place.inode))
+            if same:
+                read.append(same[0].resume(place))
+            elif place.position > 0:
+                self.gaps += 1
+        heads = {file.identity: file.beginning for file in read}
+        fresh = [
+            file
+            for file in found
+            if file not in read
+            and file is not now
+            and file.modified() > mark.looked - _CLOCK_STEP
+            and not _is_known(file, heads)
+        ]
+        read += sorted(fresh, key=LogFile.modified)
+        if now is not None:  # the newest, also where it is the oldest, truncated after it was copied
+            read = [*(file for file in read if file is not now), now]
+        for file in found:
+            if file not in read:
+                file.close()
+        self._files.extend(read)
+        self._started = bool(mark.files or read)
+
+    def _has_been_quiet(self, file: LogFile) -> bool:
         now = self._clock()
         if file.quiet_since is None:
             file.quiet_since = now
         return now - file.quiet_since >= LINGER_SECONDS
 
-    def _close(self, file: "_File") -> None:
+    def _close(self, file: LogFile) -> None:
         self._reject_partial(file)
         self._files.remove(file)
         file.close()
 
-    def _reject_partial(self, file: "_File") -> None:
+    def _reject_partial(self, file: LogFile) -> None:
         if file.partial:
             self._reject(file, Reject.INCOMPLETE)
 
-    def _reject(self, file: "_File", reason: Reject) -> None:
+    def _reject(self, file: LogFile, reason: Reject) -> None:
         self.rejected[reason] += 1
         self.read_bytes += len(file.partial)
+        self.skipped_bytes += len(file.partial)
         file.partial.clear()
 
-    def _missed(self, fresh: "_File") -> list["_File"]:
+    def _missed(self, fresh: LogFile) -> list[LogFile]:
         """Open the files that were the log, and were rotated away, since the last look; the oldest first."""
-        known = self._siblings | {file.identity: file.head() for file in (fresh, *self._files)}
-        missed: list[_File] = []
+        known = self._siblings | {file.identity: file.beginning or file.head() for file in (fresh, *self._files)}
+        missed: list[LogFile] = []
         for file in self._open_siblings():
             if _is_known(file, known):
                 file.close()
             else:
                 missed.append(file)
-        return sorted(missed, key=_File.modified)
+        return sorted(missed, key=LogFile.modified)
 
-    def _look_around(self) -> dict[_Identity, bytes]:
+    def _look_around(self) -> dict[Identity, bytes]:
         """Remember the rotated files that are there, so that those which come can be told from them."""
-        heads: dict[_Identity, bytes] = {}
+        heads: dict[Identity, bytes] = {}
         for file in self._open_siblings():
             heads[file.identity] = file.head()
             file.close()
         return heads
 
-    def _open_siblings(self) -> Iterator["_File"]:
+    def _open_siblings(self) -> Iterator[LogFile]:
         for path in _sibling_paths(self.path):
             with contextlib.suppress(OSError):  # gone again, or not ours to read
-                yield _File(self._open(path))
+                yield LogFile(self._open(path))
 
 
-class _File:
-    """One open file and where in it the reader is."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self.identity = _identity(os.fstat(descriptor))
-        self.position = 0
-        self.marker = b""
-        self.partial = bytearray()
-        self.skipping = False
-        self.quiet_since: float | None = None
-
-    def pread(self, size: int, position: int) -> bytes:
-        return os.pread(self._descriptor, size, position)
-
-    def seek(self, position: int) -> None:
-        size = min(position, _MARKER_BYTES)
-        self.position = position
-        self.marker = self.pread(size, position - size)
-        if len(self.marker) < size:  # truncated just now: all that comes is new
-            self.position, self.marker = 0, b""
-
-    def size(self) -> int:
-        """How long it is now; of a file that went away under us (a network file system), nothing."""
-        try:
-            return os.fstat(self._descriptor).st_size
-        except OSError:
-            return 0
-
-    def lag_bytes(self) -> int:
-        return max(0, self.size() - self.position) + len(self.partial)
-
-    def head(self) -> bytes:
-        """How the file begins; its first line states a time, so only copies of a log begin alike."""
-        try:
-            return self.pread(_MARKER_BYTES, 0)
-        except OSError:
-            return b""
-
-    def modified(self) -> int:
-        """When it was last written to, in nanoseconds since the epoch."""
-        return os.fstat(self._descriptor).st_mtime_ns
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-
-def _open(path: Path) -> int:
-    # Without O_NONBLOCK a pipe put in the log's place would block here until someone writes to it.
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-
-
-def _require_regular(status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        code = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
-        raise OSError(code, os.strerror(code))
-
-
-def _identity(status: os.stat_result) -> _Identity:
-    return status.st_dev, status.st_ino
-
-
-def _is_known(file: _File, known: Mapping[_Identity, bytes]) -> bool:
+def _is_known(file: LogFile, known: Mapping[Identity, bytes]) -> bool:
     """Whether this is one of the known files, perhaps grown, or renamed, or a copy of one.
 
     An inode alone says nothing: that of a deleted file is soon used for another.
@@ -356,8 +392,17 @@ def _is_known(file: _File, known: Mapping[_Identity, bytes]) -> bool:
     head = file.head()
     if file.identity in known and head.startswith(known[file.identity]):
         return True
-    first = head.partition(b"\n")[0]
-    return bool(first) and any(first == other.partition(b"\n")[0] for other in known.values())
+    return bool(head) and any(_begin_alike(head, other) for other in known.values())
+
+
+def _begin_alike(head: bytes, other: bytes) -> bool:
+    """Whether two files have the same first line, as far as it is there."""
+    first, end, _ = head.partition(b"\n")
+    other_first, other_end, _ = other.partition(b"\n")
+    if end and other_end:
+        return first == other_first
+    shorter, longer = sorted((first, other_first), key=len)
+    return bool(shorter) and longer.startswith(shorter)
 
 
 def _sibling_paths(path: Path) -> list[Path]:
@@ -368,3 +413,9 @@ def _sibling_paths(path: Path) -> list[Path]:
             return [path.parent / entry.name for entry in entries if named.fullmatch(entry.name) and entry.is_file()]
     except OSError:
         return []
+
+
+def is_rotated(path: Path) -> bool:
+    """Whether the name is that of another file with what rotation adds to it, and that file is there."""
+    match = re.fullmatch(rf"(.+?){_ROTATED}", path.name)
+    return match is not None and path.with_name(match[1]).exists()

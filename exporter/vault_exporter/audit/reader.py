@@ -7,50 +7,43 @@ the interpreter, and would make every counter shared.
 """
 
 import asyncio
-import errno
-import os
 import time
-import traceback
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
 import structlog
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.follow import Follower
+from vault_exporter.audit.checkpoint import Checkpoint, CheckpointError, CheckpointFile
+from vault_exporter.audit.log import AuditLog, LogSettings
 from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
+from vault_exporter.audit.shown import Page, Shown
 from vault_exporter.audit.tally import Limits
 from vault_exporter.audit.who.observers import make_observers
 from vault_exporter.config.model import Audit
 from vault_exporter.metrics import Sample
 
-__all__ = ["AuditReader"]
+__all__ = ["AuditReader", "Scraped"]
 
 _SHORTEST_PAUSE: Final = 0.001
 _LONGEST_PAUSE: Final = 0.25
-
-_REMEDIES: Final = {
-    errno.ENOENT: "wait for Vault to create it, or correct audit.logs; it will be read from its beginning",
-    errno.EACCES: "run the exporter as Vault's user or in its group, or set mode on Vault's audit device (0640)",
-    errno.EPERM: "run the exporter as Vault's user or in its group, or set mode on Vault's audit device (0640)",
-    errno.EISDIR: "name the log file itself in audit.logs, not its directory",
-    errno.EINVAL: "name a regular file in audit.logs; pipes and devices cannot be followed",
-    errno.EMFILE: "raise the limit of open files of the exporter",
-    errno.ENFILE: "raise the limit of open files of this machine",
-}
-_OTHER_REMEDY: Final = "check the file system that holds it"
+_LONGEST_PREPARATION: Final = 0.2
+"""Seconds that a scrape waits for the disk."""
 
 _log = structlog.get_logger(__name__)
+
+Scraped = Page[Checkpoint]
+"""What a scrape shows; hand it back once it was received."""
 
 
 class AuditReader:
     """The followed audit logs and what was counted in them.
 
-    Counts start at 0 with the process. What a log held before is not counted, unless ``from_start`` is set.
+    Counts start at 0 with the process. Reading goes on where the checkpoint says; without one, what a log held before
+    is not counted, unless ``from_start`` is set.
 
     Attributes:
+        logs: the configured logs.
         pipeline: what counts; other inputs may feed it, too, in the same event loop.
     """
 
@@ -69,22 +62,18 @@ class AuditReader:
             clock: seconds that never go back.
         """
         self._wait = wait
-        self.pipeline = Pipeline(
-            PipelineSettings(
-                limits=Limits(mounts=settings.max_mounts, namespaces=settings.max_namespaces),
-                max_pending=settings.max_pending,
-                events=settings.events,
-                exclude=settings.exclude,
-            ),
-            make_observers(settings),
-        )
-        self._logs = tuple(
-            _Log(
-                Follower(path, from_start=settings.from_start, max_line_bytes=settings.max_line_bytes, clock=clock),
-                self.pipeline,
-            )
+        self.pipeline = Pipeline(pipeline_settings(settings), make_observers(settings))
+        self._file = CheckpointFile(settings.checkpoint) if settings.checkpoint else None
+        self._trouble: str | None = None
+        self._writing: asyncio.Task[None] | None = None
+        self._writes: Scraped | None = None
+        earlier = self._load()
+        limits = LogSettings(settings.max_line_bytes, settings.max_files)
+        self.logs = tuple(
+            AuditLog(path, self.pipeline, limits, from_start=settings.from_start, earlier=earlier, clock=clock)
             for path in settings.logs
         )
+        self._shown = Shown(self._place())
 
     async def run(self) -> None:
         """Follow the logs until cancelled. Trouble with one is logged and shown in its metrics, and it is retried."""
@@ -92,82 +81,94 @@ class AuditReader:
         try:
             while True:
                 busy = False
-                for log in self._logs:
+                for log in self.logs:
                     busy |= log.step()
                     await self._wait(0)
                 pause = _SHORTEST_PAUSE if busy else min(pause * 2, _LONGEST_PAUSE)
                 if not busy:
                     await self._wait(pause)
         finally:
-            for log in self._logs:
+            for log in self.logs:
                 log.close()
 
     def samples(self) -> Iterator[Sample]:
         """Yield the counts as they are now."""
         yield from self.pipeline.samples()
-        for log in self._logs:
+        for log in self.logs:
             yield from log.samples()
+        if self._file is not None:
+            if self._file.written is not None:
+                yield c.AUDIT_CHECKPOINT(self._file.written)
+            for reason in ("corrupt", "unreadable", "unwritable"):
+                yield c.AUDIT_CHECKPOINT_ERRORS(self._file.failures[reason], reason)
 
+    async def scrape(self, others: Iterable[Sample] = ()) -> Scraped:
+        """Make the page for Prometheus, and make ready to note how far it goes.
 
-class _Log:
-    """One log: its lines, decoded and counted."""
+        Args:
+            others: samples that belong to the audit logs, too.
+        """
+        page = self._shown.page((*self.samples(), *others), self._place())
+        if self._file is not None and self._writing is None:
+            self._writes = page
+            self._writing = asyncio.create_task(self._prepare(self._file, page))
+            await asyncio.wait({self._writing}, timeout=_LONGEST_PREPARATION)
+        return page
 
-    def __init__(self, follower: Follower, pipeline: Pipeline) -> None:
-        self._follower = follower
-        self._pipeline = pipeline
-        self._name = str(follower.path)
-        pipeline.open(self._name)
-        self._state: str | None = None
-        self._report(follower.trouble)
-
-    def step(self) -> bool:
-        """Read one chunk; tell whether there was one."""
-        try:
-            lines = self._follower.poll()
-            if lines:
-                self._pipeline.feed(self._name, lines)
-        except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
-            self._report(error)
-            return False
-        self._report(self._follower.trouble)
-        return lines is not None
-
-    def close(self) -> None:
-        self._follower.close()
-
-    def samples(self) -> Iterator[Sample]:
-        follower, name = self._follower, self._name
-        yield c.AUDIT_READABLE(self._state == "", name)
-        last = self._pipeline.last_entry(name)
-        if last is not None:
-            yield c.AUDIT_LAST_ENTRY(last, name)
-        yield c.AUDIT_READ_BYTES(follower.read_bytes, name)
-        yield c.AUDIT_LAG(follower.lag_bytes, name)
-        yield c.AUDIT_ROTATIONS(follower.rotations, name)
-        yield c.AUDIT_TRUNCATIONS(follower.truncations, name)
-        rejected = self._pipeline.rejected(name)
-        for reason in Reject:
-            yield c.AUDIT_REJECTED(rejected[reason] + follower.rejected[reason], name, reason.value)
-
-    def _report(self, trouble: Exception | None) -> None:
-        """Log a change of state, once."""
-        state = "" if trouble is None else _what(trouble)
-        if state == self._state:
+    def received(self, page: Scraped, *, completely: bool) -> None:
+        """Note that Prometheus has received a page, or that it has not."""
+        if completely:
+            self._shown.received(page)
+        if self._file is None or self._writes is not page or self._writing is None:
             return
-        self._state = state
-        if trouble is None:
-            _log.info("following the audit log", log=self._name)
-        elif isinstance(trouble, OSError):
-            remedy = _REMEDIES.get(trouble.errno or 0, _OTHER_REMEDY)
-            _log.warning("cannot read the audit log", log=self._name, error=state, remedy=remedy)
-        else:
-            remedy = "report this as a defect of vault-exporter"
-            _log.error("cannot process the audit log", log=self._name, error=state, remedy=remedy)
+        if not self._writing.done():  # a slow disk: the next scrape notes it
+            self._writing.add_done_callback(self._forget)
+            return
+        if completely and self._trouble is None:
+            try:
+                self._file.publish(time.time())
+            except CheckpointError as error:
+                self._report(str(error))
+        self._forget(self._writing)
+
+    def _forget(self, _: "asyncio.Task[None]") -> None:
+        self._writing = self._writes = None
+
+    async def _prepare(self, file: CheckpointFile, page: Scraped) -> None:
+        trouble = None
+        try:
+            await asyncio.to_thread(file.prepare, page.place)
+        except CheckpointError as error:
+            trouble = str(error)
+        self._report(trouble)
+
+    def _load(self) -> Checkpoint | None:
+        if self._file is None:
+            return None
+        try:
+            return self._file.load()
+        except CheckpointError as error:
+            _log.warning("cannot use the checkpoint", path=str(self._file.path), error=str(error))
+            return None
+
+    def _place(self) -> Checkpoint:
+        return Checkpoint({path: mark for log in self.logs for path, mark in log.marks()})
+
+    def _report(self, trouble: str | None) -> None:
+        """Log a change, once."""
+        if trouble != self._trouble and self._file is not None:
+            if trouble is None:
+                _log.info("the checkpoint is written again", path=str(self._file.path))
+            else:
+                _log.warning("cannot use the checkpoint", path=str(self._file.path), error=trouble)
+        self._trouble = trouble
 
 
-def _what(trouble: Exception) -> str:
-    """The error without its own text, which may quote what the log says."""
-    if isinstance(trouble, OSError):
-        return os.strerror(trouble.errno) if trouble.errno else type(trouble).__name__
-    where = traceback.extract_tb(trouble.__traceback__)[-1]
-    return f"{type(trouble).__name__} at {Path(where.filename).name}:{where.lineno}"
+def pipeline_settings(settings: Audit) -> PipelineSettings:
+    """Return what of the configuration concerns entries, wherever they come from."""
+    return PipelineSettings(
+        limits=Limits(mounts=settings.max_mounts, namespaces=settings.max_namespaces),
+        max_pending=settings.max_pending,
+        events=settings.events,
+        exclude=settings.exclude,
+    )

@@ -161,6 +161,42 @@ AUDIT_ROTATIONS = _counter(
 AUDIT_TRUNCATIONS = _counter(
     "vault_audit_reader_truncations_total", AUDIT_READER, "Times that the audit log was truncated in place.", "log"
 )
+AUDIT_OLDEST_UNREAD = _gauge(
+    "vault_audit_reader_oldest_unread_timestamp_seconds",
+    AUDIT_READER,
+    "The time stated by the oldest entry that is not read yet; absent while there is none.",
+    "log",
+)
+AUDIT_GAPS = _counter(
+    "vault_audit_reader_gaps_total",
+    AUDIT_READER,
+    "Times that reading could not go on where the checkpoint says, since that file was truncated, compressed or "
+    "deleted while the exporter was down; what it held is lost to the metrics.",
+    "log",
+)
+AUDIT_LOST_BYTES = _counter(
+    "vault_audit_reader_lost_bytes_total",
+    AUDIT_READER,
+    "Bytes that were seen to be in the audit log and were truncated before they were read; at least so many are lost.",
+    "log",
+)
+AUDIT_SKIPPED_BYTES = _counter(
+    "vault_audit_reader_skipped_bytes_total",
+    AUDIT_READER,
+    "Bytes of lines that were skipped: longer than audit.max_line_bytes, or without an end when their file ended.",
+    "log",
+)
+AUDIT_CHECKPOINT = _gauge(
+    "vault_audit_reader_checkpoint_timestamp_seconds",
+    AUDIT_READER,
+    "When the checkpoint was last written; absent while there is none.",
+)
+AUDIT_CHECKPOINT_ERRORS = _counter(
+    "vault_audit_reader_checkpoint_errors_total",
+    AUDIT_READER,
+    "Times that the checkpoint could not be used: corrupt, unreadable, unwritable. Reading goes on without.",
+    "reason",
+)
 AUDIT_REJECTED = _counter(
     "vault_audit_reader_rejected_lines_total",
     AUDIT_READER,

@@ -39,6 +39,13 @@ def check_audit(audit: Audit) -> _Checks:
     named = [inputs.name(given) for given in audit.inputs]
     for name in sorted({name for name in named if named.count(name) > 1}):
         yield "inputs", f"{name} is listed twice"
+    if audit.checkpoint is not None:
+        if not audit.checkpoint.parent.is_dir():
+            yield "checkpoint", f"there is no directory {audit.checkpoint.parent}"
+        elif audit.checkpoint.is_dir():
+            yield "checkpoint", "is a directory; name a file in it"
+        elif audit.checkpoint in seen:
+            yield "checkpoint", "is an audit log; name a file of its own"
 
 
 def _check_who(audit: Audit) -> _Checks:

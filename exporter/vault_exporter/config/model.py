@@ -264,6 +264,10 @@ class Audit(msgspec.Struct, frozen=True):
     logs: tuple[Path, ...] = ()
     from_start: bool = False
     """Count what a log already holds when the exporter starts, instead of only what is added."""
+    checkpoint: Path | None = None
+    """File that says where to go on after a restart."""
+    max_files: int = 100
+    """Files that one pattern in ``logs`` may match."""
     max_line_bytes: Size = 16 << 20
     max_mounts: int = 200
     """Mounts with labels of their own; further ones are counted as ``other``."""

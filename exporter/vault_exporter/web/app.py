@@ -143,8 +143,20 @@ class Exporter:
         if (scraper := self._targets.only) is not None:
             target = await _scraped(scraper, request, fmt)
         backups = await backup_samples(self._config.backup)
-        own = render([*self._samples(), *self._audit.samples(), *self._inputs.samples(), *backups], fmt)
-        return _exposition(request, fmt, own + target + self._process(fmt))
+        # Only what Prometheus has received moves the audit checkpoint; people look as often as they like.
+        seen = await self._audit.scrape(self._inputs.samples()) if TIMEOUT_HEADER in request.headers else None
+        audit = (*self._audit.samples(), *self._inputs.samples()) if seen is None else seen.samples
+        own = render([*self._samples(), *audit, *backups], fmt)
+        response = _exposition(request, fmt, own + target + self._process(fmt))
+        if seen is not None:
+            completely = False
+            try:
+                await response.prepare(request)
+                await response.write_eof()
+                completely = request.transport is not None and not request.transport.is_closing()
+            finally:
+                self._audit.received(seen, completely=completely)
+        return response
 
     async def _probe(self, request: web.Request) -> web.Response:
         """One configured target, by name."""

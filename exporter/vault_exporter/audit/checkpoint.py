@@ -1,0 +1,151 @@
+"""Where reading goes on after a restart, kept in a file.
+
+The file says for each log up to where a scrape has shown it. Counters begin at 0 with the process, so a line that was
+shown must not be read again, and one that was not shown must be. Nothing of a log's content is in the file, only
+digests.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+__all__ = ["Checkpoint", "CheckpointError", "CheckpointFile", "FileMark", "digest"]
+
+_VERSION: Final = 1
+_LARGEST: Final = 16 << 20
+
+Failure = Literal["corrupt", "unreadable", "unwritable"]
+
+
+class FileMark(msgspec.Struct, frozen=True):
+    """A place in a file, and how to know the file again: its inode may be another file's, and its name is another."""
+
+    device: int
+    inode: int
+    position: int
+    """Bytes from the start, at the beginning of a line."""
+    head_bytes: int
+    head: str
+    """Digest of so many first bytes."""
+    marker_bytes: int
+    marker: str
+    """Digest of so many bytes before the position."""
+    skipping: bool = False
+    """The position is within a line that is too long."""
+
+
+class LogMark(msgspec.Struct, frozen=True):
+    """A place in a log."""
+
+    looked: int
+    """When the reader last looked for rotated files, in nanoseconds since the epoch: what was written to since and is
+    not among the files is new."""
+    files: tuple[FileMark, ...]
+    """The files that the log consists of, the oldest first."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The places in all logs, by path, at one moment."""
+
+    logs: dict[str, LogMark]
+    version: int = _VERSION
+
+
+class CheckpointError(Exception):
+    """The checkpoint cannot be used; the exporter goes on without. The message says why, and what to do."""
+
+
+_DECODER: Final = msgspec.json.Decoder(Checkpoint)
+
+
+class CheckpointFile:
+    """The file, written in two steps: the slow one before a scrape is answered, the quick one after.
+
+    Attributes:
+        path: the file.
+        failures: times that it could not be used, by reason.
+        written: when it was last written, in seconds since the epoch, or None.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.failures: Counter[Failure] = Counter()
+        self.written: float | None = None
+        self._fresh = path.with_name(f".{path.name}.new")
+
+    def load(self) -> Checkpoint | None:
+        """Read what the last process left; None if there is nothing.
+
+        Raises:
+            CheckpointError: it cannot be read.
+        """
+        try:
+            with self.path.open("rb") as file:
+                content = file.read(_LARGEST + 1)
+                self.written = os.fstat(file.fileno()).st_mtime
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.failures["unreadable"] += 1
+            raise CheckpointError(f"cannot be read: {error.strerror}; make it readable for the exporter") from None
+        try:
+            found = _DECODER.decode(content)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            found = None
+        if found is None or found.version != _VERSION or len(content) > _LARGEST:
+            self.failures["corrupt"] += 1
+            self.written = None
+            raise CheckpointError("is damaged or of another version; logs are read as without one, and it is replaced")
+        return found
+
+    def prepare(self, checkpoint: Checkpoint) -> None:
+        """Write the new file beside the old one, down to the disk.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        try:
+            descriptor = os.open(self._fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                left = memoryview(msgspec.json.encode(checkpoint))
+                while left:
+                    left = left[os.write(descriptor, left) :]
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self._fail(error)
+
+    def publish(self, now: float) -> None:
+        """Put the new file in the place of the old one.
+
+        Args:
+            now: seconds since the epoch.
+
+        Raises:
+            CheckpointError: it cannot be put there.
+        """
+        try:
+            self._fresh.rename(self.path)
+        except OSError as error:
+            self._fail(error)
+        self.written = now
+
+    def _fail(self, error: OSError) -> None:
+        self.failures["unwritable"] += 1
+        with contextlib.suppress(OSError):
+            self._fresh.unlink()  # half a file on a full disk
+        raise CheckpointError(
+            f"cannot be written: {error.strerror}; make its directory writable for the exporter, or make room; "
+            "a restart would count again what was counted since"
+        ) from None
+
+
+def digest(data: bytes) -> str:
+    """Return what is kept of a log's content to know it again."""
+    return hashlib.sha256(data).hexdigest()
