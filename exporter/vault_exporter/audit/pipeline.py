@@ -77,6 +77,16 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     events: model.Events = model.Events()
     exclude: model.Exclude = model.Exclude()
 
+    @classmethod
+    def of(cls, settings: model.Audit) -> Self:
+        """Take the bounds from the configuration."""
+        return cls(
+            limits=Limits(mounts=settings.max_mounts, namespaces=settings.max_namespaces),
+            max_pending=settings.max_pending,
+            events=settings.events,
+            exclude=settings.exclude,
+        )
+
 
 class Pipeline:
     """Decodes, counts, pairs, and watches for events.

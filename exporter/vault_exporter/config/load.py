@@ -19,7 +19,7 @@ from vault_exporter.config.tree import Node, read_file
 from vault_exporter.config.web import Web
 from vault_exporter.vault.tls import TlsError, tls_context
 
-__all__ = ["ConfigError", "Flags", "load", "load_listen"]
+__all__ = ["ConfigError", "Flags", "load", "load_audit", "load_listen"]
 
 T = TypeVar("T")
 
@@ -63,6 +63,21 @@ def load_listen(path: Path | None, flags: Flags) -> tuple[model.Listen, Web]:
         _value(values.listen, node) if node else model.Listen(),
         load_web(_value(values.path, web)) if web else Web(),
     )
+
+
+def load_audit(path: Path | None) -> model.Audit:
+    """Read only what the file says of audit logs; targets and listeners may be anything.
+
+    Raises:
+        ConfigError: with everything that is wrong with that.
+    """
+    file = read_file(path) if path else Node({}, "command line")
+    node = file.value.get("audit") if isinstance(file.value, dict) else None
+    problems: list[Problem] = []
+    found = Reader(problems, _READERS, _CHECKS).read(model.Audit, node or Node({}, file.place))
+    if problems or not isinstance(found, model.Audit):
+        raise ConfigError(tuple(problems))
+    return found
 
 
 def _value(reader: Callable[[object], T], node: Node) -> T:

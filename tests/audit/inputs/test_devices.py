@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from vault_exporter.demo.process import Service, free_port, program, wait_until
 
 REQUESTS = 25
 PLANTED = "planted-http-token"
+ROOT = "planted-root-token"
 
 # Where the machine runs a syslog daemon, the exporter cannot be it.
 SYSLOG = () if Path("/dev/log").exists() else ("syslog+unixgram:///dev/log",)
@@ -25,6 +27,7 @@ class Run:
     def __init__(self, directory: Path) -> None:
         self.tcp = f"tcp://127.0.0.1:{free_port()}"
         self.unix = f"unix://{directory}/a.sock"
+        self.file = directory / "audit.log"
         self.page = ""
         self.log = ""
         self.written = 0
@@ -49,14 +52,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     config.write_text(json.dumps({"listen": listen, "audit": {"inputs": inputs, **who}}))
 
     def device(kind: str, name: str, **options: str) -> dict[str, object]:
-        return {"type": kind, "path": name, "options": options}
+        return {"type": kind, "path": name, "options": {"log_raw": "true", **options}}
 
     port, own = free_port(), free_port()
     authorization = json.dumps({"Authorization": [f"Bearer {PLANTED}"]})
     server = {
         "listener": [{"tcp": {"address": f"127.0.0.1:{port}", "tls_disable": True}}],
         "audit": [
-            device("file", "file", file_path=str(directory / "audit.log")),
+            device("file", "file", file_path=str(run.file)),
             device("file", "stdin", file_path=str(fifo)),
             device("socket", "tcp", address=run.tcp.removeprefix("tcp://"), socket_type="tcp"),
             device("socket", "unix", address=run.unix.removeprefix("unix://"), socket_type="unix"),
@@ -80,14 +83,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             directory,
             server,
             f"http://127.0.0.1:{port}",
-            environment={"BAO_DEV_ROOT_TOKEN_ID": "root"},
+            environment={"BAO_DEV_ROOT_TOKEN_ID": ROOT},
             arguments=("-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{own}"),
             ready=frozenset({200}),
         ) as openbao:
             for number in range(REQUESTS):
-                call(openbao.address, "PUT", f"secret/data/app-{number}", "root", data={"password": "planted-password"})
+                call(openbao.address, "PUT", f"secret/data/app-{number}", ROOT, data={"password": "planted-password"})
             call(openbao.address, "GET", "secret/data/app-1", "planted-bad-token")
-        run.written = len((directory / "audit.log").read_bytes().splitlines())
+        run.written = len(run.file.read_bytes().splitlines())
         wait_until(counted, timeout=20, what="all entries of all devices are counted")
         run.log = exporter.tail(1000)
     return run
@@ -136,5 +139,14 @@ def test_who_asked_for_what(run: Run) -> None:
 
 
 def test_nothing_secret_is_said(run: Run) -> None:
+    written = run.file.read_text()
+    for planted in (ROOT, "planted-password", "planted-bad-token"):
+        assert planted in written
     assert "planted" not in run.page
     assert "planted" not in run.log
+    for how in ([], ["--json"], ["--metrics"]):
+        command: list[str | Path] = [program("vault-exporter"), "replay", *how, run.file]
+        said = subprocess.run(command, capture_output=True, check=True, timeout=60)
+        assert b"secret/" in said.stdout
+        assert b"planted" not in said.stdout + said.stderr
+    assert '\nvault_audit_events_total{event="raw_values_logged"} 0\n' not in run.page

@@ -19,7 +19,7 @@ from vault_exporter.audit.who.frequent import Frequent
 from vault_exporter.audit.who.windows import SLOTS, Window
 from vault_exporter.metrics import Sample
 
-__all__ = ["Ranked", "Top", "WhoObserver"]
+__all__ = ["Ranked", "Top", "WhoObserver", "presentable"]
 
 _LONGEST: Final = 512
 """Characters of a value that are kept."""
@@ -166,7 +166,7 @@ class WhoObserver:
 
         def ranked(seen: _Seen) -> tuple[Ranked, ...]:
             return tuple(
-                Ranked(_presentable(item.value), _presentable(self._names.get(item.value, "")), *item[1:])
+                Ranked(presentable(item.value), presentable(self._names.get(item.value, "")), *item[1:])
                 for item in seen.frequent.union().top(number)
             )
 
@@ -211,5 +211,6 @@ class WhoObserver:
         self._until = datetime.fromtimestamp((now // slot + 1) * slot, UTC)
 
 
-def _presentable(value: str) -> str:
+def presentable(value: str) -> str:
+    """Leave out what looks like a token."""
     return _TOKEN.sub("(token)", value)

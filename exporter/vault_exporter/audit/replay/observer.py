@@ -1,0 +1,55 @@
+"""What a replay observes beside what is counted anyway: from when to when, and which paths failed."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final, Self
+
+from vault_exporter.audit.decode import Detail, Entry
+from vault_exporter.audit.who.frequent import Frequent
+from vault_exporter.metrics import Sample
+
+__all__ = ["ReplayObserver"]
+
+_LONGEST: Final = 512
+
+
+class ReplayObserver:
+    """Observes all entries.
+
+    Attributes:
+        first: the earliest time that an entry states.
+        last: the latest one.
+        failed_paths: paths of requests that failed, how often.
+    """
+
+    def __init__(self, tracked: int) -> None:
+        self.first: datetime | None = None
+        self.last: datetime | None = None
+        self.failed_paths = Frequent(tracked)
+
+    def observe(self, entry: Detail) -> None:
+        """Take note of an entry's time."""
+        time = entry.time
+        if time is None:
+            return
+        if self.first is None or self.last is None:
+            self.first = self.last = time
+        elif time > self.last:
+            self.last = time
+        elif time < self.first:
+            self.first = time
+
+    def failed(self, entry: Entry) -> None:
+        """Take note of a failed request."""
+        if entry.request is not None and entry.request.path:
+            self.failed_paths.add(entry.request.path[:_LONGEST])
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield nothing: this is for the summary."""
+        yield from ()
+
+    def merge(self, other: Self) -> None:
+        """Add what another process observed."""
+        self.first = min((time for time in (self.first, other.first) if time is not None), default=None)
+        self.last = max((time for time in (self.last, other.last) if time is not None), default=None)
+        self.failed_paths.update(other.failed_paths)

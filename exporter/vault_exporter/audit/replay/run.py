@@ -1,0 +1,159 @@
+"""Count logs that lie there: one in this process, several in as many processes as the machine has."""
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Final
+
+import msgspec
+
+from vault_exporter.audit.decode import Reject
+from vault_exporter.audit.pipeline import Observer, Pipeline, PipelineSettings
+from vault_exporter.audit.replay.files import STANDARD_INPUT, LogFile
+from vault_exporter.audit.replay.observer import ReplayObserver
+from vault_exporter.audit.who.observers import make_observers
+from vault_exporter.audit.who.sketches import WhoObserver
+from vault_exporter.config.model import Audit, Who
+
+__all__ = ["FileResult", "Progress", "ReplayError", "Replayed", "replay"]
+
+_REPORT_SECONDS: Final = 0.1
+
+
+class ReplayError(Exception):
+    """The replay could not go on."""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a replay is: bytes of the files on the disk, and lines."""
+
+    position: int
+    size: int | None
+    """None where it is not known."""
+    lines: int
+
+
+class FileResult(msgspec.Struct, frozen=True):
+    """What became of one file."""
+
+    name: str
+    read_bytes: int
+    problem: str
+    rejected: dict[Reject, int]
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """Everything that was counted."""
+
+    pipeline: Pipeline
+    who: WhoObserver
+    seen: ReplayObserver
+    files: tuple[FileResult, ...]
+
+
+Report = Callable[[Progress], None]
+
+
+def replay(names: Sequence[str], settings: Audit, jobs: int, report: Report) -> Replayed:
+    """Read files and count what is in them.
+
+    A request and its answer are paired within a file.
+
+    Args:
+        names: the files; ``-`` is standard input.
+        settings: the bounds, rules and templates; what it says of where entries come from is not heeded.
+        jobs: processes, at most; 0 is as many as the machine has processors.
+        report: told how far it is, about ten times a second.
+
+    Raises:
+        ReplayError: a process was killed.
+    """
+    workers = min(jobs or len(os.sched_getaffinity(0)), len(names))
+    if workers > 1 and STANDARD_INPUT not in names:
+        return _in_processes(names, settings, workers, report)
+    logs = [LogFile(name, settings.max_line_bytes) for name in names]
+    size = _sum([log.size for log in logs])
+    pipeline = _make(settings)
+    lines = 0
+    for log in logs:
+        for block in log.blocks():
+            pipeline.feed(log.name, block)
+            lines += len(block)
+            report(Progress(sum(one.position for one in logs), size, lines))
+    return _result(pipeline, [_file_result(log, pipeline) for log in logs])
+
+
+def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: Report) -> Replayed:
+    size = _sum([LogFile(name, settings.max_line_bytes).size for name in names])
+    # Not forked: the progress bar's thread would be, too.
+    context = multiprocessing.get_context("spawn")
+    shared = context.RawArray("Q", 2 * len(names))
+    results: dict[int, FileResult] = {}
+    pipeline = _make(settings)
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(shared, settings))
+    with executor:
+        # The largest first, so that no process has it alone in the end.
+        order = sorted(range(len(names)), key=lambda index: -LogFile(names[index], 1).size)
+        waiting: dict[Future[tuple[Pipeline, FileResult]], int] = {
+            executor.submit(_work, index, names[index]): index for index in order
+        }
+        try:
+            while waiting:
+                done, _ = wait(waiting, timeout=_REPORT_SECONDS, return_when=FIRST_COMPLETED)
+                for future in done:
+                    part, results[waiting.pop(future)] = future.result()
+                    pipeline.merge(part)
+                report(Progress(sum(shared[::2]), size, sum(shared[1::2])))
+        except BrokenProcessPool as error:
+            raise ReplayError("a process that read a log was killed; is there memory enough? try --jobs 1") from error
+        except BaseException:
+            executor.shutdown(cancel_futures=True, wait=False)
+            raise
+    return _result(pipeline, [results[index] for index in range(len(names))])
+
+
+_shared: Any = None
+_settings: Audit = Audit()
+
+
+def _share(shared: Any, settings: Audit) -> None:  # noqa: ANN401 - a type that multiprocessing does not name
+    """Give a process what all of them share."""
+    global _shared, _settings
+    _shared, _settings = shared, settings
+
+
+def _work(index: int, name: str) -> tuple[Pipeline, FileResult]:
+    log = LogFile(name, _settings.max_line_bytes)
+    pipeline = _make(_settings)
+    for block in log.blocks():
+        pipeline.feed(log.name, block)
+        _shared[2 * index] = log.position
+        _shared[2 * index + 1] += len(block)
+    return pipeline, _file_result(log, pipeline)
+
+
+def _make(settings: Audit) -> Pipeline:
+    listed = msgspec.structs.replace(settings, who=Who(clients=settings.who.clients))
+    tracked = settings.who.tracked
+    observers: list[Observer] = [WhoObserver(None, tracked, None), ReplayObserver(tracked), *make_observers(listed)]
+    return Pipeline(PipelineSettings.of(settings), observers)
+
+
+def _file_result(log: LogFile, pipeline: Pipeline) -> FileResult:
+    rejected = Counter(log.rejected) + pipeline.rejected(log.name)
+    return FileResult(log.name, log.read_bytes, log.problem, dict(rejected))
+
+
+def _result(pipeline: Pipeline, files: Sequence[FileResult]) -> Replayed:
+    who, seen = pipeline.observers[:2]
+    if not isinstance(who, WhoObserver) or not isinstance(seen, ReplayObserver):
+        raise TypeError("the pipeline was made elsewhere")
+    return Replayed(pipeline, who, seen, tuple(files))
+
+
+def _sum(sizes: Sequence[int]) -> int | None:
+    """Add sizes up; one that is not known makes the sum so."""
+    return sum(sizes) if all(sizes) else None

@@ -1,0 +1,174 @@
+"""What a replay says: taken from the same samples that are published otherwise, so that both say the same."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from vault_exporter import catalogue as c
+from vault_exporter.audit.replay.run import FileResult, Replayed
+from vault_exporter.audit.who.sketches import Ranked, Top, presentable
+from vault_exporter.metrics import Distribution, Family, Sample
+
+__all__ = ["Event", "Latency", "Mount", "Summary", "all_samples", "summarize"]
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """A mount and what was asked of it."""
+
+    mount_point: str
+    mount_type: str
+    requests: int
+    errors: int
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """How long requests took, in seconds; quantiles are estimated within a bucket, None above the last one's bound."""
+
+    mount_type: str
+    operation_class: str
+    count: int
+    mean: float
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A security or operations event that happened."""
+
+    event: str
+    count: int
+    last: float | None
+    """When, in seconds since the epoch."""
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """Everything that is said of the logs."""
+
+    files: tuple[FileResult, ...]
+    first: float | None
+    """The earliest and the latest time that an entry states, in seconds since the epoch."""
+    last: float | None
+    requests: int
+    responses: int
+    errors: dict[str, int]
+    """Failed requests by class, most first."""
+    rejected: dict[str, int]
+    """Lines that are no entry, by reason."""
+    who: Top
+    failed_paths: tuple[Ranked, ...]
+    operations: dict[str, int]
+    """Requests by operation, most first."""
+    mounts: tuple[Mount, ...]
+    latency: tuple[Latency, ...]
+    events: tuple[Event, ...]
+    logins: int
+    login_failures: int
+    tokens_created: int
+    tokens_revoked: int
+    leases_created: int
+    leases_revoked: int
+    unanswered: int
+    """Requests without a response; the last ones of a log may have theirs in the next."""
+
+
+def summarize(replayed: Replayed, number: int) -> Summary:
+    """Put together what a replay counted.
+
+    Args:
+        replayed: that.
+        number: how many of each ranking to keep.
+    """
+    samples = _by_family(replayed.pipeline.samples())
+    seen = replayed.seen
+    rejected = Counter[str]()
+    for file in replayed.files:
+        rejected.update({reason.value: count for reason, count in file.rejected.items()})
+    failed = seen.failed_paths.top(number)
+    return Summary(
+        files=replayed.files,
+        first=seen.first.timestamp() if seen.first else None,
+        last=seen.last.timestamp() if seen.last else None,
+        requests=_total(s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "request"),
+        responses=_total(s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "response"),
+        errors=_ranked(samples[c.AUDIT_ERRORS], 0),
+        rejected=dict(rejected.most_common()),
+        who=replayed.who.top(number),
+        failed_paths=tuple(Ranked(presentable(item.value), "", *item[1:]) for item in failed),
+        operations=_ranked((s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "request"), 1),
+        mounts=_mounts(samples)[:number],
+        latency=tuple(_latency(sample) for sample in samples[c.AUDIT_DURATION] if sample.value),
+        events=_events(samples),
+        logins=_total(samples[c.AUDIT_LOGINS]),
+        login_failures=_total(samples[c.AUDIT_LOGIN_FAILURES]),
+        tokens_created=_total(samples[c.AUDIT_TOKENS_CREATED]),
+        tokens_revoked=_total(samples[c.AUDIT_TOKENS_REVOKED]),
+        leases_created=_total(samples[c.AUDIT_LEASES_CREATED]),
+        leases_revoked=_total(samples[c.AUDIT_LEASES_REVOKED]),
+        unanswered=_total(samples[c.AUDIT_PENDING]) + _total(samples[c.AUDIT_UNANSWERED]),
+    )
+
+
+def all_samples(replayed: Replayed) -> Iterable[Sample]:
+    """Yield what was counted as samples, with what is said of the files."""
+    yield from replayed.pipeline.samples()
+    for file in replayed.files:
+        last = replayed.pipeline.last_entry(file.name)
+        if last is not None:
+            yield c.AUDIT_LAST_ENTRY(last, file.name)
+        yield c.AUDIT_READ_BYTES(file.read_bytes, file.name)
+        for reason, count in file.rejected.items():
+            yield c.AUDIT_REJECTED(count, file.name, reason.value)
+
+
+def quantile(family: Family, distribution: Distribution, share: float) -> float | None:
+    """Estimate a quantile as Prometheus does; None where it is above the last bound."""
+    wanted, below, lower = share * sum(distribution.counts), 0, 0.0
+    for bound, count in zip(family.buckets, distribution.counts, strict=False):
+        if count and below + count >= wanted:
+            return lower + (bound - lower) * (wanted - below) / count
+        below, lower = below + count, bound
+    return None
+
+
+def _latency(sample: Sample) -> Latency:
+    distribution = sample.distribution or Distribution((), 0)
+    p50, p95, p99 = (quantile(sample.family, distribution, share) for share in (0.5, 0.95, 0.99))
+    mount_type, operation_class = sample.labels
+    return Latency(mount_type, operation_class, int(sample.value), distribution.sum / sample.value, p50, p95, p99)
+
+
+def _mounts(samples: dict[Family, list[Sample]]) -> tuple[Mount, ...]:
+    requests, errors = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
+    for sample in samples[c.AUDIT_ENTRIES]:
+        if sample.labels[0] == "request":
+            requests[sample.labels[2:]] += int(sample.value)
+    for sample in samples[c.AUDIT_ERRORS]:
+        errors[sample.labels[1:]] += int(sample.value)
+    ranked = sorted(requests, key=lambda mount: (-requests[mount], mount))
+    return tuple(Mount(point, kind, requests[kind, point], errors[kind, point]) for kind, point in ranked)
+
+
+def _events(samples: dict[Family, list[Sample]]) -> tuple[Event, ...]:
+    last = {sample.labels: sample.value for sample in samples[c.AUDIT_EVENT_LAST]}
+    happened = sorted((s for s in samples[c.AUDIT_EVENTS] if s.value), key=lambda s: (-s.value, s.labels))
+    return tuple(Event(sample.labels[0], int(sample.value), last.get(sample.labels)) for sample in happened)
+
+
+def _ranked(samples: Iterable[Sample], label: int) -> dict[str, int]:
+    counts = Counter[str]()
+    for sample in samples:
+        counts[sample.labels[label]] += int(sample.value)
+    return {value: count for value, count in counts.most_common() if count}
+
+
+def _total(samples: Iterable[Sample]) -> int:
+    return int(sum(sample.value for sample in samples))
+
+
+def _by_family(samples: Iterable[Sample]) -> dict[Family, list[Sample]]:
+    groups = defaultdict[Family, list[Sample]](list)
+    for sample in samples:
+        groups[sample.family].append(sample)
+    return groups

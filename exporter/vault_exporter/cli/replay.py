@@ -1,0 +1,93 @@
+"""The command that reads audit logs that lie there."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from vault_exporter.audit.replay.files import STANDARD_INPUT
+from vault_exporter.audit.replay.run import Progress as Position
+from vault_exporter.audit.replay.run import Replayed, ReplayError
+from vault_exporter.audit.replay.run import replay as run
+from vault_exporter.audit.replay.summary import all_samples, summarize
+from vault_exporter.audit.replay.text import print_summary
+from vault_exporter.cli.options import ConfigOption, fail
+from vault_exporter.config.load import ConfigError, load_audit
+from vault_exporter.config.model import Audit
+from vault_exporter.metrics import Format, render
+
+__all__ = ["replay"]
+
+_INTERRUPTED: Final = 130
+
+
+def replay(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Audit logs, plain, gzip or zstd; - is standard input.")
+    ],
+    config: ConfigOption = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    as_metrics: Annotated[bool, typer.Option("--metrics", help="Print what was counted as metrics.")] = False,
+    top: Annotated[int, typer.Option(min=1, max=1000, metavar="NUMBER", help="How long the rankings are.")] = 10,
+    jobs: Annotated[
+        int,
+        typer.Option(min=0, metavar="NUMBER", help="Processes to read several files with.", show_default="all CPUs"),
+    ] = 0,
+) -> None:
+    """Read audit logs that lie there, and say who did what, what failed, how long it took, and what happened.
+
+    Of the configuration only audit is heeded: its rules for events, exclusions, templates of paths, and limits.
+    """
+    if as_json and as_metrics:
+        fail("give either --json or --metrics")
+    missing = [name for name in files if name != STANDARD_INPUT and not Path(name).exists()]
+    if missing:
+        fail("\n".join(f"{name}: there is no such file" for name in missing))
+    try:
+        settings = load_audit(config)
+        replayed = _with_progress(files, settings, jobs)
+    except (ConfigError, ReplayError) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+    if as_metrics:
+        sys.stdout.buffer.write(render(all_samples(replayed), Format.TEXT))
+    elif as_json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(summarize(replayed, top))) + b"\n")
+    else:
+        print_summary(summarize(replayed, top), Console())
+    problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
+    if problems:
+        fail("\n".join(problems))
+
+
+def _with_progress(files: list[str], settings: Audit, jobs: int) -> Replayed:
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TextColumn("{task.fields[lines]:,} lines"),
+        TimeRemainingColumn(),
+    )
+    error = Console(stderr=True)
+    with Progress(*columns, console=error, transient=True, disable=not error.is_terminal) as progress:
+        task = progress.add_task("", total=None, lines=0)
+
+        def report(position: Position) -> None:
+            progress.update(task, completed=position.position, total=position.size, lines=position.lines)
+
+        return run(files, settings, jobs, report)

@@ -1,0 +1,90 @@
+"""The lines of finished logs, whatever they are packed in and however they end."""
+
+import gzip
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vault_exporter.audit.decode import Reject
+from vault_exporter.audit.replay import files
+from vault_exporter.audit.replay.files import LogFile
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+LINES = [b'{"n":%d}\n' % number for number in range(200_000)]
+TEXT = b"".join(LINES)
+PACKED = {
+    "plain": TEXT,
+    "gzip": gzip.compress(TEXT, 1),
+    "gzip in two parts": gzip.compress(TEXT[:1000], 1) + gzip.compress(TEXT[1000:], 1),
+    "zstd": zstd.compress(TEXT, options={zstd.CompressionParameter.checksum_flag: 1}),
+    "zstd in two parts": zstd.compress(TEXT[:1000]) + zstd.compress(TEXT[1000:]),
+}
+
+
+def read(log: LogFile) -> list[bytes]:
+    return [line for block in log.blocks() for line in block]
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_what_it_is_packed_in_makes_no_difference(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "audit.log.7"
+    path.write_bytes(PACKED[kind])
+    log = LogFile(str(path), 1 << 20)
+    assert read(log) == LINES
+    assert (log.problem, log.read_bytes, log.position) == ("", len(TEXT), path.stat().st_size)
+    assert log.size == len(PACKED[kind])
+    assert not log.rejected
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+@pytest.mark.parametrize("damage", ["cut short", "changed"])
+def test_a_damaged_file_counts_as_far_as_it_goes(tmp_path: Path, kind: str, damage: str) -> None:
+    packed = bytearray(PACKED[kind])
+    if damage == "cut short":
+        del packed[-len(packed) // 3 :]
+    else:
+        packed[len(packed) // 2 : len(packed) // 2 + 64] = b"\xff" * 64
+    path = tmp_path / "audit.log.7"
+    path.write_bytes(packed)
+    log = LogFile(str(path), 1 << 20)
+    lines = read(log)
+    assert log.problem == "damaged or cut short; it was counted as far as it could be read"
+    assert 0 < len(lines) < len(LINES)
+    assert lines[:100] == LINES[:100]
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    log = LogFile(str(tmp_path), 1 << 20)
+    assert read(log) == []
+    assert log.problem == "cannot be read: Is a directory"
+
+
+@given(st.lists(st.binary(max_size=60), max_size=30), st.booleans())
+def test_lines_that_are_empty_or_too_long_are_left_out(lines: list[bytes], ended: bool) -> None:  # noqa: FBT001
+    directory = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")  # noqa: S108 - one file, removed again
+    path = directory / f"vault-exporter-test-{id(lines)}"
+    given_lines = [line.replace(b"\n", b"?").replace(b"\x1f\x8b", b"").replace(b"\x28\xb5", b"") for line in lines]
+    try:
+        path.write_bytes(b"\n".join(given_lines) + (b"\n" if ended else b""))
+        log = LogFile(str(path), 40)
+        found = [line.removesuffix(b"\n") for line in read(log)]
+    finally:
+        path.unlink()
+    assert found == [line for line in given_lines if 0 < len(line) < 40]
+    assert log.rejected[Reject.TOO_LONG] == sum(len(line) >= 40 for line in given_lines)
+
+
+def test_a_line_longer_than_many_blocks_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    path.write_bytes(gzip.compress(b"x" * (64 << 20) + b"\ngood\n" + b"y" * (8 << 20), 1))
+    log = LogFile(str(path), 1 << 20)
+    assert read(log) == [b"good\n"]
+    assert log.rejected == {Reject.TOO_LONG: 2}
+    assert files.STANDARD_INPUT == "-"

@@ -1,0 +1,119 @@
+"""The command: the same figures however it reads, and nothing in its output that should not be there."""
+
+import gzip
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.audit.who.test_observers import TOKEN, line
+from vault_exporter.demo.process import program
+
+RECORDED = Path(__file__).parents[2] / "data" / "audit" / "openbao.jsonl"
+
+
+def run(*arguments: str | Path, stdin: bytes = b"", status: int = 0) -> str:
+    done = subprocess.run(
+        [program("vault-exporter"), "replay", *arguments], input=stdin, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == status, done.stderr.decode()
+    return (done.stdout if status == 0 else done.stderr).decode()
+
+
+def summary(*arguments: str | Path, stdin: bytes = b"") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("--json", *arguments, stdin=stdin))
+    return found
+
+
+def test_a_recorded_log(tmp_path: Path) -> None:
+    whole = summary(RECORDED)
+    lines = [json.loads(entry) for entry in RECORDED.read_bytes().splitlines()]
+    requests = [entry for entry in lines if entry["type"] == "request"]
+    assert whole["requests"] == len(requests)
+    assert whole["responses"] == len(lines) - len(requests)
+    assert sum(whole["operations"].values()) == len(requests)
+    assert sum(mount["requests"] for mount in whole["mounts"]) == len(requests)
+    assert sum(mount["errors"] for mount in whole["mounts"]) == sum(whole["errors"].values()) > 0
+    paths = [entry["request"]["path"] for entry in requests]
+    assert whole["who"]["paths"][0]["at_least"] == max(map(paths.count, paths))
+    assert sum(one["count"] for one in whole["latency"]) + whole["unanswered"] <= len(requests)
+    assert whole["rejected"] == {}
+    assert whole["files"][0]["read_bytes"] == RECORDED.stat().st_size
+
+    packed = tmp_path / "audit.log-20261124.gz"
+    packed.write_bytes(gzip.compress(RECORDED.read_bytes()))
+    for other in (summary(packed), summary("-", stdin=RECORDED.read_bytes()), summary("-", stdin=packed.read_bytes())):
+        assert {**other, "files": 0} == {**whole, "files": 0}
+
+
+def test_several_processes_say_what_one_says(tmp_path: Path) -> None:
+    names = []
+    for number in range(3):
+        path = tmp_path / f"audit.log.{number}"
+        path.write_bytes(
+            b"".join(
+                line(f"secret/data/{n}", client=f"c{n % 7}", at=1_795_521_600 + n) for n in range(number * 500, 1500)
+            )
+        )
+        names.append(path)
+    config = tmp_path / "c.yml"
+    config.write_text("audit: {paths: ['secret/data/{n}'], max_path_values: 5000}\n")
+    one, several = summary("--jobs", "1", *names), summary("--jobs", "3", *names)
+    assert one == several
+    assert one["requests"] == 3000
+    assert one["who"]["distinct_clients"] == 7
+    metrics = [sorted(run("--metrics", "-c", config, "--jobs", jobs, *names).splitlines()) for jobs in ("1", "3")]
+    assert metrics[0] == metrics[1]
+    samples = [s for f in text_string_to_metric_families("\n".join(metrics[0])) for s in f.samples]
+    made = [s for s in samples if s.name == "vault_audit_path_requests_total"]
+    assert len(made) == 1500
+    assert sum(s.value for s in made) == 3000
+
+
+def test_rules_and_exclusions_of_the_configuration_hold(tmp_path: Path) -> None:
+    log, config = tmp_path / "audit.log", tmp_path / "c.yml"
+    log.write_bytes(line(name="token") + line(name="monitor") + line(name="monitor", kind="response"))
+    config.write_text("targets: nonsense\naudit: {exclude: {display_names: [monitor]}}\n")
+    assert summary("-c", config, log)["requests"] == 1
+    config.write_text("audit: {exclud: {}}\n")
+    assert run("-c", config, log, status=1).startswith("c.yml:1: audit.exclud: unknown key; did you mean exclude?")
+
+
+def test_for_people(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    log.write_bytes(line("secret/[red]a[/red]") + line(r"secret/\u001b[2J\u202eb") + b"torn\n")
+    text = run(log)
+    for wanted in (
+        "1 file(s), 0.0 MB, 2026-11-24 12:00:00 UTC to 2026-11-24 12:00:00 UTC",
+        "Busiest paths",
+        "secret/[red]a[/red]",
+        r"secret/\x1b[2J\u202eb",
+        "Lines that are no entry",
+        "not_json",
+    ):
+        assert wanted in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_nothing_secret_is_said(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    log.write_bytes(line(f"auth/token/lookup/{TOKEN}") + line(error=f"token {TOKEN} is bad", kind="response"))
+    for how in ([], ["--json"], ["--metrics"]):
+        assert "Planted" not in run(*how, log)
+
+
+@pytest.mark.parametrize("how", [[], ["--json"], ["--metrics"]])
+def test_an_empty_log(tmp_path: Path, how: list[str]) -> None:
+    log = tmp_path / "audit.log"
+    log.touch()
+    run(*how, log)
+
+
+def test_what_is_said_of_files_that_cannot_be_read(tmp_path: Path) -> None:
+    assert run(tmp_path / "none", "-", status=1) == f"{tmp_path}/none: there is no such file\n"
+    assert run(tmp_path, RECORDED, status=1) == f"{tmp_path}: cannot be read: Is a directory\n"
+    assert run("--json", "--metrics", RECORDED, status=1) == "give either --json or --metrics\n"
