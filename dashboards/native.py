@@ -76,6 +76,7 @@ RUNTIME_NUM_GOROUTINES: Final = Native("vault_runtime_num_goroutines")
 
 CORE_HANDLE_REQUEST: Final = Summary("vault_core_handle_request")
 CORE_HANDLE_LOGIN_REQUEST: Final = Summary("vault_core_handle_login_request")
+QUOTA_RATE_LIMIT_VIOLATION: Final = Native("vault_quota_rate_limit_violation", ("name",), counter=True)
 CORE_CHECK_TOKEN: Final = Summary("vault_core_check_token")
 CORE_IN_FLIGHT: Final = Native("vault_core_in_flight_requests")
 AUDIT_LOG_REQUEST: Final = Summary("vault_audit_log_request")

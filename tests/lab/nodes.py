@@ -6,11 +6,14 @@ import pwd
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from tests.lab.api import call, initialize, unseal
-from vault_exporter.demo.openbao import Server, start_server
+from vault_exporter.demo.openbao import Server, audit_file, start_server
 from vault_exporter.demo.process import Service, free_port, wait_until
+
+AUDIT_LOG: Final = "audit.log"
+"""Of the nodes that are audited, which must agree on the path: each has a working directory of its own."""
 
 
 class Node:
@@ -47,6 +50,10 @@ class Node:
             "cluster_addr": f"https://{cluster}",
             **(settings or {}),
         }
+
+    @property
+    def audit_log(self) -> Path:
+        return self.directory / AUDIT_LOG
 
     def start(self) -> Self:
         # Without storage a node answers 500, but it answers.
@@ -139,10 +146,11 @@ class Postgres:
 class Cluster:
     """Three nodes on PostgreSQL, initialized and unsealed."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, audited: bool = False) -> None:
         # PostgreSQL's user must be able to reach its files.
         directory.chmod(0o755)
         self._directory = directory
+        self._settings = {"audit": audit_file(AUDIT_LOG)} if audited else None
         self.postgres = Postgres(directory / "postgres")
         self.nodes: list[Node] = []
         self.root_token = ""
@@ -152,7 +160,7 @@ class Cluster:
         self.postgres.start().create_tables()
         storage = {"postgresql": {"connection_url": self.postgres.url, "ha_enabled": "true", "max_parallel": "16"}}
         for number in (1, 2, 3):
-            self.nodes.append(Node(self._directory / f"n{number}", f"n{number}", storage))
+            self.nodes.append(Node(self._directory / f"n{number}", f"n{number}", storage, self._settings))
             self.nodes[-1].start()
         self.root_token, keys = initialize(self.nodes[0].address, shares=3, threshold=2)
         self.keys = keys[:2]
@@ -176,10 +184,10 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def postgres_cluster() -> Iterator[Cluster]:
+def postgres_cluster(*, audited: bool = False) -> Iterator[Cluster]:
     """Three nodes on PostgreSQL, in a directory that its user can reach: those of pytest are root's alone."""
     with tempfile.TemporaryDirectory(prefix="vault-exporter-cluster-") as directory:
-        cluster = Cluster(Path(directory))
+        cluster = Cluster(Path(directory), audited=audited)
         try:
             yield cluster.start()
         finally:

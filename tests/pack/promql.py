@@ -2,15 +2,27 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import promql_parser
+import yaml
 
 from dashboards import native
 from vault_exporter.catalogue import FAMILIES
 
 TARGET_LABELS: Final = {"job", "cluster", "instance"}
+RULE_FILES: Final = sorted((Path(__file__).parents[2] / "alerts" / "rules").glob("*.yml"))
+RECORDED: Final = frozenset(
+    rule["record"]
+    for path in RULE_FILES
+    for group in yaml.safe_load(path.read_text())["groups"]
+    for rule in group["rules"]
+    if "record" in rule
+)
+"""Names of recording rules; they begin with the level that they are of."""
 KNOWN: Final = {
+    **{name: {name.partition(":")[0]} for name in RECORDED},
     **{metric.name: {*metric.labels, *TARGET_LABELS} for metric in native.METRICS},
     **{series: {*family.labels, *TARGET_LABELS} for family in FAMILIES for series in family.series},
     **{f"{family.name}_bucket": {*family.labels, "le", *TARGET_LABELS} for family in FAMILIES if family.buckets},

@@ -1,26 +1,16 @@
 """From a firing alert to PagerDuty: the configuration, and a real Alertmanager that posts to a recorder."""
 
-import contextlib
 import json
 import subprocess
-import threading
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, Final
 
 import pytest
 import yaml
 
-from vault_exporter.demo.process import Service, free_port, wait_until
-
-FOLDER: Final = Path(__file__).parents[2] / "alerts" / "alertmanager"
-CONFIG: Final = FOLDER / "alertmanager.yml"
-
-Json = dict[str, Any]
+from tests.lab.alertmanager import CONFIG, Alertmanager, Json
+from tests.lab.pagerduty import recording
+from vault_exporter.demo.process import wait_until
 
 
 def test_amtool_finds_nothing() -> None:
@@ -67,112 +57,10 @@ def test_every_inhibition_names_the_cluster_and_the_instance() -> None:
         assert {"cluster", "instance"} <= set(rule["equal"])
 
 
-@dataclass
-class Recorder:
-    """The far end: records what is posted, by path."""
-
-    posts: list[tuple[str, Json]] = field(default_factory=list)
-
-    def events(self, cluster: str) -> list[Json]:
-        """What PagerDuty got about a cluster, in order."""
-        return [post for path, post in list(self.posts) if path == "/v2/enqueue" and _cluster(post) == cluster]
-
-
-def _cluster(event: Json) -> str:
-    group: str = event["payload"]["group"]
-    return group
-
-
-@contextlib.contextmanager
-def _recording() -> Iterator[tuple[Recorder, int]]:
-    recorder = Recorder()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            recorder.posts.append((self.path, body))
-            self.send_response(202)
-            self.end_headers()
-            self.wfile.write(b'{"status":"success","message":"Event processed","dedup_key":"x"}')
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield recorder, server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class Alertmanager:
-    """A real one, with the configuration as it is, but for addresses, key files and waiting times."""
-
-    def __init__(self, folder: Path, recorder: Recorder, recorder_port: int) -> None:
-        self.recorder = recorder
-        self.port = free_port()
-        config = yaml.safe_load(CONFIG.read_text())
-        config["global"] = {"pagerduty_url": f"http://127.0.0.1:{recorder_port}/v2/enqueue"}
-        for route in (config["route"], *config["route"]["routes"]):
-            route["group_wait"], route["group_interval"] = "200ms", "500ms"
-        for receiver in config["receivers"]:
-            for pagerduty in receiver.get("pagerduty_configs", []):
-                key = folder / Path(pagerduty["routing_key_file"]).name
-                key.write_text(f"key of {receiver['name']}")
-                pagerduty["routing_key_file"] = str(key)
-            for webhook in receiver.get("webhook_configs", []):
-                webhook["url"] = f"http://127.0.0.1:{recorder_port}/heartbeat"
-        (folder / "alertmanager.yml").write_text(yaml.safe_dump(config))
-        (folder / "vault.tmpl").write_text((FOLDER / "vault.tmpl").read_text())
-        self.service = Service(
-            "alertmanager",
-            [
-                "prometheus-alertmanager",
-                f"--config.file={folder / 'alertmanager.yml'}",
-                f"--storage.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{self.port}",
-                "--web.external-url=https://alertmanager.test",
-                "--web.route-prefix=/",
-                "--cluster.listen-address=",
-            ],
-            log=folder / "log",
-            cwd=folder,
-        )
-
-    def is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def send(self, *alerts: Json) -> None:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/api/v2/alerts",
-            data=json.dumps(alerts).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - HTTP
-            assert answer.status == 200
-
-    def wait_for_events(self, cluster: str, number: int) -> list[Json]:
-        wait_until(
-            lambda: len(self.recorder.events(cluster)) >= number, timeout=15, what=f"event {number} of {cluster}"
-        )
-        return self.recorder.events(cluster)
-
-
 @pytest.fixture(scope="module")
 def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
-    with _recording() as (recorder, port):
-        running = Alertmanager(tmp_path_factory.mktemp("alertmanager"), recorder, port)
-        with running.service:
-            running.service.wait_until(running.is_ready)
-            yield running
+    with recording() as recorder, Alertmanager(tmp_path_factory.mktemp("alertmanager"), recorder) as running:
+        yield running
 
 
 def _alert(name: str, cluster: str, instance: str, *, severity: str = "critical", ended: bool = False) -> Json:
@@ -329,9 +217,5 @@ def test_critical_silences_the_warning_of_the_same_name(alertmanager: Alertmanag
 
 def test_the_watchdog_goes_to_the_heartbeat(alertmanager: Alertmanager) -> None:
     alertmanager.send(_alert("VaultWatchdog", "watch", "n1", severity="none"))
-    wait_until(
-        lambda: any(path == "/heartbeat" for path, _ in list(alertmanager.recorder.posts)),
-        timeout=15,
-        what="heartbeat",
-    )
+    wait_until(lambda: alertmanager.recorder.heartbeats() > 0, timeout=15, what="heartbeat")
     assert alertmanager.recorder.events("watch") == []
