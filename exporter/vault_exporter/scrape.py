@@ -54,11 +54,12 @@ class TargetScraper:
     ) -> None:
         self.target = target
         self.last: Scrape | None = None
-        self._client = Client(target, unwrapped=unwrapped)
+        """The last scrape that came to an end."""
+        self.client = Client(target, unwrapped=unwrapped)
         self._telemetry = Telemetry(telemetry, c.NAMES) if telemetry.enabled else None
         self._flight: asyncio.Task[Scrape] | None = None
         self._attempts = Attempts(target.name)
-        self._runner = Runner(self._client, collectors, self._attempts)
+        self._runner = Runner(self.client, collectors, self._attempts)
 
     async def retire(self) -> None:
         """Let the scrape under way end, and close the connections."""
@@ -72,7 +73,7 @@ class TargetScraper:
             self._flight.cancel()
             await asyncio.gather(self._flight, return_exceptions=True)
         await self._runner.close()
-        await self._client.close()
+        await self.client.close()
 
     async def scrape(self, seconds: float) -> Scrape:
         """Scrape the target within ``seconds``; whatever is broken, the result says so.
@@ -90,7 +91,7 @@ class TargetScraper:
             return Scrape(_merge(self._runner.failed(Reason.TIMEOUT, seconds)), time.time())
 
     async def _fly(self, seconds: float) -> Scrape:
-        started, requests = time.monotonic(), self._client.requests
+        started, requests = time.monotonic(), self.client.requests
         deadline = asyncio.get_running_loop().time() + seconds
         fetching = asyncio.create_task(self._fetch(deadline))
         collected = await self._runner.run(deadline)
@@ -99,9 +100,9 @@ class TargetScraper:
             [
                 *collected,
                 telemetry_samples,
-                self._client.tokens.samples(),
+                self.client.tokens.samples(),
                 (
-                    c.PROBE_REQUESTS(self._client.requests - requests),
+                    c.PROBE_REQUESTS(self.client.requests - requests),
                     c.PROBE_DURATION(time.monotonic() - started),
                 ),
             ]
@@ -113,7 +114,7 @@ class TargetScraper:
         """Get the telemetry, repair it, and tell what became of it."""
         if self._telemetry is None:
             return None, _telemetry_statuses(Status.OFF)
-        attempt = await self._attempts.make(_TELEMETRY, fetch(self._client), deadline, quiet=True)
+        attempt = await self._attempts.make(_TELEMETRY, fetch(self.client), deadline, quiet=True)
         status, text = attempt.result or Fetched(Status.FAILED)
         if status is not Status.FAILED:
             self._attempts.note(_TELEMETRY, None if status is Status.OK else status, REMEDIES.get(status, ""))

@@ -17,7 +17,7 @@ from vault_exporter.scrape import TargetScraper
 from vault_exporter.vault.auth import Unwrapped
 from vault_exporter.vault.tls import TlsError
 
-__all__ = ["Targets"]
+__all__ = ["Targets", "watched_of"]
 
 _log = structlog.get_logger(__name__)
 
@@ -84,7 +84,7 @@ class Targets:
     def _reconcile(self) -> None:
         """Make the scrapers those of the targets, as they are known now."""
         old, new = self._scrapers, {}
-        watched = Watched(**{key: getattr(self._config, key) for key in Watched.__struct_fields__})
+        watched = watched_of(self._config)
         for target in (*self._config.targets, *self._keeper.targets()):
             if target.name in new:
                 continue  # what is listed, or was found first, has the name
@@ -105,6 +105,11 @@ class Targets:
                 task = asyncio.create_task(scraper.retire())
                 self._leaving.add(task)
                 task.add_done_callback(self._leaving.discard)
+
+
+def watched_of(config: Config) -> Watched:
+    """Return what is asked of targets only where it is configured."""
+    return Watched(**{key: getattr(config, key) for key in Watched.__struct_fields__})
 
 
 class _Settings(NamedTuple):

@@ -9,6 +9,7 @@ import typer
 
 from vault_exporter import logs
 from vault_exporter import serve as server
+from vault_exporter.cli.looking import check_online
 from vault_exporter.cli.options import (
     AddressOption,
     AuditLogOption,
@@ -71,8 +72,11 @@ def check(
     *,
     web_config_file: WebConfigOption = None,
     audit_from_start: FromStartOption = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also connect to the targets, log in, and ask what the token may do.")
+    ] = False,
 ) -> None:
-    """Check the configuration and report everything that is wrong with it; nothing is contacted."""
+    """Check the configuration and report everything that is wrong with it; without --online nothing is contacted."""
     given = flags(
         listen,
         address,
@@ -88,6 +92,8 @@ def check(
         f"{', '.join(target.name for target in settings.targets) or 'none'}, "
         f"audit logs: {', '.join(map(str, settings.audit.logs)) or 'none'}."
     )
+    if online:
+        check_online(settings)
 
 
 def healthcheck(
