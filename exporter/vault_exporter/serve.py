@@ -76,7 +76,9 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
             targets=len(config.targets),
             audit_logs=len(config.audit.logs),
         )
+        watching = asyncio.create_task(exporter.connections.watch(runner.server))
         await stop.wait()
+        watching.cancel()
         exporter.ready = False
         _log.info("stopping")
     finally:

@@ -18,7 +18,6 @@ from vault_exporter.audit.checkpoint import Checkpoint, CheckpointError, Checkpo
 from vault_exporter.audit.log import AuditLog, LogSettings
 from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.shown import Page, Shown
-from vault_exporter.audit.tally import Limits
 from vault_exporter.audit.who.observers import make_observers
 from vault_exporter.config.model import Audit
 from vault_exporter.metrics import Sample
@@ -62,7 +61,7 @@ class AuditReader:
             clock: seconds that never go back.
         """
         self._wait = wait
-        self.pipeline = Pipeline(pipeline_settings(settings), make_observers(settings))
+        self.pipeline = Pipeline(PipelineSettings.of(settings), make_observers(settings))
         self._file = CheckpointFile(settings.checkpoint) if settings.checkpoint else None
         self._trouble: str | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -162,13 +161,3 @@ class AuditReader:
             else:
                 _log.warning("cannot use the checkpoint", path=str(self._file.path), error=trouble)
         self._trouble = trouble
-
-
-def pipeline_settings(settings: Audit) -> PipelineSettings:
-    """Return what of the configuration concerns entries, wherever they come from."""
-    return PipelineSettings(
-        limits=Limits(mounts=settings.max_mounts, namespaces=settings.max_namespaces),
-        max_pending=settings.max_pending,
-        events=settings.events,
-        exclude=settings.exclude,
-    )

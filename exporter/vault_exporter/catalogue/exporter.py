@@ -45,3 +45,9 @@ WEB_REFUSED = _counter(
     "certificate (not in client_allowed_sans), rate_limit. Absent without such a file.",
     "reason",
 )
+WEB_CLOSED = _counter(
+    "vault_exporter_web_closed_connections_total",
+    EXPORTER,
+    "Connections closed because no whole request came within a minute, or because they were silent longest of more "
+    "than 512.",
+)

@@ -27,6 +27,7 @@ from vault_exporter.metrics import EOF, Format, Sample, negotiate, render
 from vault_exporter.scrape import TargetScraper
 from vault_exporter.targets import Targets
 from vault_exporter.web import page, who
+from vault_exporter.web.connections import Connections
 from vault_exporter.web.sd import service_discovery
 from vault_exporter.web.security import Guard
 from vault_exporter.web.who import Who
@@ -89,7 +90,8 @@ class Exporter:
         self._inputs = InputReader(config.audit, self._audit.pipeline)
         endpoint = self._inputs.endpoint
         self.guard = Guard(config.web_config_file, open_paths=frozenset({http.PATH} if endpoint else ()))
-        self.app = web.Application(middlewares=[self.guard.middleware])
+        self.connections = Connections()
+        self.app = web.Application(middlewares=[self.connections.middleware, self.guard.middleware])
         self.app.cleanup_ctx.append(self._live)
         self.app.router.add_get("/", self._landing)
         self.app.router.add_get("/metrics", self._metrics)
@@ -215,6 +217,7 @@ class Exporter:
         yield c.CONFIG_RELOAD_SUCCESSFUL(successful)
         yield c.CONFIG_RELOAD_SUCCESS_TIME(read)
         yield from self.guard.samples()
+        yield from self.connections.samples()
 
     def _process(self, fmt: Format) -> bytes:
         encode, _ = exposition.choose_encoder(fmt.value)

@@ -91,8 +91,7 @@ def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: R
     # Not forked: the progress bar's thread would be, too.
     context = multiprocessing.get_context("spawn")
     shared = context.RawArray("Q", 2 * len(names))
-    results: dict[int, FileResult] = {}
-    pipeline = _make(settings)
+    results: dict[int, tuple[Pipeline, FileResult]] = {}
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(shared, settings))
     with executor:
         # The largest first, so that no process has it alone in the end.
@@ -104,15 +103,17 @@ def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: R
             while waiting:
                 done, _ = wait(waiting, timeout=_REPORT_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
-                    part, results[waiting.pop(future)] = future.result()
-                    pipeline.merge(part)
+                    results[waiting.pop(future)] = future.result()
                 report(Progress(sum(shared[::2]), size, sum(shared[1::2])))
         except BrokenProcessPool as error:
             raise ReplayError("a process that read a log was killed; is there memory enough? try --jobs 1") from error
         except BaseException:
             executor.shutdown(cancel_futures=True, wait=False)
             raise
-    return _result(pipeline, [results[index] for index in range(len(names))])
+    pipeline = _make(settings)
+    for index in range(len(names)):  # in the order given, whichever was done first
+        pipeline.merge(results[index][0])
+    return _result(pipeline, [results[index][1] for index in range(len(names))])
 
 
 _shared: Any = None

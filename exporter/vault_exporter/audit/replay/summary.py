@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -11,6 +12,10 @@ from vault_exporter.audit.who.sketches import Ranked, Top, presentable
 from vault_exporter.metrics import Distribution, Family, Sample
 
 __all__ = ["Event", "Latency", "Mount", "Summary", "all_samples", "summarize"]
+
+
+_SHARES: Final = (0.5, 0.95, 0.99)
+_DIGITS: Final = 9
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -98,7 +103,7 @@ def summarize(replayed: Replayed, number: int) -> Summary:
         failed_paths=tuple(Ranked(presentable(item.value), "", *item[1:]) for item in failed),
         operations=_ranked((s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "request"), 1),
         mounts=_mounts(samples)[:number],
-        latency=tuple(_latency(sample) for sample in samples[c.AUDIT_DURATION] if sample.value),
+        latency=_latencies(samples[c.AUDIT_DURATION]),
         events=_events(samples),
         logins=_total(samples[c.AUDIT_LOGINS]),
         login_failures=_total(samples[c.AUDIT_LOGIN_FAILURES]),
@@ -132,11 +137,17 @@ def quantile(family: Family, distribution: Distribution, share: float) -> float 
     return None
 
 
+def _latencies(samples: Iterable[Sample]) -> tuple[Latency, ...]:
+    ranked = sorted((sample for sample in samples if sample.value), key=lambda s: (-s.value, s.labels))
+    return tuple(map(_latency, ranked))
+
+
 def _latency(sample: Sample) -> Latency:
     distribution = sample.distribution or Distribution((), 0)
-    p50, p95, p99 = (quantile(sample.family, distribution, share) for share in (0.5, 0.95, 0.99))
+    p50, p95, p99 = (quantile(sample.family, distribution, share) for share in _SHARES)
     mount_type, operation_class = sample.labels
-    return Latency(mount_type, operation_class, int(sample.value), distribution.sum / sample.value, p50, p95, p99)
+    mean = round(distribution.sum / sample.value, _DIGITS)  # the order in which it was added up must not show
+    return Latency(mount_type, operation_class, int(sample.value), mean, p50, p95, p99)
 
 
 def _mounts(samples: dict[Family, list[Sample]]) -> tuple[Mount, ...]:
