@@ -12,7 +12,8 @@ from vault_exporter import collectors
 TARGET: Final = "targets:\n  - {name: n1, address: 'https://vault-1:8200'}\n"
 TARGET_KEYS: Final = "address, auth, cluster, collectors, labels, max_response_bytes, name, namespace, timeout, tls"
 KEYS: Final = (
-    "audit, backup, canary, defaults, discovery, kv, listen, reload_over_http, targets, telemetry, web_config_file"
+    "approle, audit, backup, canary, database, defaults, discovery, kv, listen, pki, reload_over_http, targets, "
+    "telemetry, watched_tokens, web_config_file"
 )
 METHODS: Final = "none, token, approle, kubernetes, jwt, cert, userpass, ldap, aws, azure, gcp"
 NOT_AN_ADDRESS: Final = "not an http:// or https:// URL; write it like https://vault.example.com:8200"
@@ -112,6 +113,14 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             f"c.yml:4: kv[0].paths: /b {NO_PATH}",
             f"c.yml:4: kv[0].paths: e+ {NO_PATH}",
             "c.yml:5: canary.path: names more than one secret; name one that is for nothing else",
+        ],
+    ),
+    (
+        "roles that are no names",
+        TARGET + "approle: [{roles: []}]\ndatabase: [{roles: [a/b]}]\n",
+        [
+            "c.yml:3: approle[0].roles: no role in the list; add one",
+            "c.yml:4: database[0].roles: a/b is no role's name; it has none of / ? # % +",
         ],
     ),
     (

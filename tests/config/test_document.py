@@ -15,7 +15,7 @@ from vault_exporter.cli import app
 from vault_exporter.config.inputs import Address, Scheme, SocketInput
 from vault_exporter.config.load import Flags, load
 from vault_exporter.config.model import Audit, Config, EventRule, Target, Telemetry
-from vault_exporter.config.watched import Canary, Kv
+from vault_exporter.config.watched import AppRole, Canary, Database, Kv, Pki
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 FIRST_CELLS = re.findall(r"^\| (`[^|]+`) \|", DOCUMENT, re.MULTILINE)
@@ -77,7 +77,9 @@ def test_the_example_is_good(tmp_path: Path) -> None:
 
 def test_defaults_are_those_of_the_types() -> None:
     rows = dict(re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", DOCUMENT, re.MULTILINE))
-    written = {key: rows[key] for key in rows if re.match(r"(targets|telemetry|audit|kv|canary)\b", key)}
+    written = {
+        key: rows[key] for key in rows if re.match(r"(targets|telemetry|audit|kv|pki|approle|database|canary)\b", key)
+    }
     defaults = {}
     for key in written:
         struct = key.split(".")[0].removesuffix("[]")
@@ -93,6 +95,9 @@ def _default(section: str, path: list[str]) -> str:
         "audit": audit,
         "kv": Kv("secret", ("path",)),
         "canary": Canary("secret"),
+        "pki": Pki("pki"),
+        "approle": AppRole(("role",)),
+        "database": Database(("role",)),
     }[section]
     for name in path:
         value = getattr(value, name.removesuffix("[]"))

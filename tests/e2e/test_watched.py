@@ -1,8 +1,10 @@
 """What is looked after only where the configuration says so, on a real server."""
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,15 @@ import yaml
 from tests.e2e.conftest import StartExporter, probe
 from tests.lab import api
 from tests.lab.bao import Bao
+from tests.lab.nodes import Postgres
 from vault_exporter.collectors import chosen
 from vault_exporter.config.load import Flags, load
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.openbao import dev_server
 from vault_exporter.demo.page import Page, parse
 from vault_exporter.metrics import Format
+
+DAY = 86_400
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +56,7 @@ class Watch:
         self._file.write_text(yaml.safe_dump(settings))
         config = load(self._file, Flags(), {})
         (collector,) = (one for one in chosen(config.targets[0], config) if one.name == name)
-        rules = [str(grant) for grant in collector.grants if grant.path != without]
+        rules = ["# none", *(str(grant) for grant in collector.grants if grant.path != without)]
         root = self._bao.token
         api.call(self._bao.address, "PUT", f"sys/policies/acl/{name}", root, policy="\n".join(rules))
         made = api.call(self._bao.address, "POST", "auth/token/create-orphan", root, policies=[name], period="1h").body
@@ -162,3 +167,104 @@ def test_backup(start_exporter: StartExporter, tmp_path: Path) -> None:
     assert page().value("vault_backup_files", name="daily") == 2
     assert page().value("vault_backup_last_timestamp_seconds", name="daily") == 2_000
     assert page().value("vault_backup_last_size_bytes", name="daily") == 20
+
+
+def test_pki(bao: Bao, watch: Watch) -> None:
+    bao("secrets", "enable", "pki")
+    made = bao("write", "pki/root/generate/internal", "common_name=root", "issuer_name=first", "ttl=700h")["data"]
+    bao("write", "pki/roles/any", "allow_any_name=true")
+    watched = watch("pki", [{"mount": "pki", "certificates": True}])
+    page = watched.page()
+    issuer = {"mount": "pki", "issuer": "first"}
+    assert page.value("vault_pki_issuer_not_after_timestamp_seconds", **issuer) == made["expiration"]
+    assert page.value("vault_pki_issuer_not_before_timestamp_seconds", **issuer) == pytest.approx(time.time(), abs=90)
+    now = time.time()
+    assert page.value("vault_pki_crl_last_update_timestamp_seconds", **issuer) == pytest.approx(now, abs=90)
+    assert page.value("vault_pki_crl_next_update_timestamp_seconds", **issuer) == pytest.approx(now + 3 * DAY, abs=90)
+    assert page.value("vault_pki_crl_revoked_certificates", **issuer) == 0
+    assert leaves(page) == {"30d": 1}
+
+    issued = bao("write", "pki/issue/any", "common_name=leaf", "ttl=1h")["data"]
+    bao("write", "pki/issue/any", "common_name=leaf", "ttl=48h")
+    bao("write", "pki/revoke", f"serial_number={issued['serial_number']}")
+    page = watched.page()
+    assert leaves(page) == {"1d": 1, "7d": 1, "30d": 1}
+    assert sum(leaves(page).values()) == len(bao("list", "pki/certs"))
+    assert page.value("vault_pki_crl_revoked_certificates", **issuer) == 1
+    assert page.value("vault_pki_certificates_skipped") == 0
+
+    page = watch("pki", [{"mount": "pki", "certificates": True, "max_certificates": 2}]).page()
+    assert sum(leaves(page).values()) == 2
+    assert page.value("vault_pki_certificates_skipped") == 1
+
+
+def leaves(page: Page) -> dict[str, float]:
+    return {one.labels["expires_in"]: one.value for one in page.series("vault_pki_certificates") if one.value}
+
+
+def test_approle(bao: Bao, watch: Watch) -> None:
+    bao("auth", "enable", "approle")
+    bao("write", "auth/approle/role/billing", "secret_id_ttl=2h")
+    watched = watch("approle", [{"roles": ["billing"]}])
+    assert watched.page().value("vault_approle_secret_ids", role="billing") == 0
+    bao("write", "-f", "auth/approle/role/billing/secret-id")
+    bao("write", "auth/approle/role/billing/secret-id", "ttl=1h")
+    page = watched.page()
+    assert page.value("vault_approle_secret_ids", mount="approle", role="billing") == 2
+    expiry = page.value("vault_approle_secret_id_expiry_timestamp_seconds", role="billing")
+    assert expiry == pytest.approx(time.time() + 3600, abs=30)
+
+
+def test_watched_tokens(bao: Bao, watch: Watch) -> None:
+    accessor = bao("token", "create", "-ttl=1h")["auth"]["accessor"]
+    watched = watch("watched_tokens", [{"name": "ci", "accessor": accessor}])
+    page = watched.page()
+    assert page.value("vault_watched_token_exists", name="ci") == 1
+    said = bao("token", "lookup", "-accessor", accessor)["data"]["expire_time"]
+    expiry = page.value("vault_watched_token_expiry_timestamp_seconds", name="ci")
+    assert expiry == pytest.approx(datetime.fromisoformat(said).timestamp())
+    bao("token", "revoke", "-accessor", accessor)
+    page = watched.page()
+    assert page.value("vault_watched_token_exists", name="ci") == 0
+    assert "vault_watched_token_expiry_timestamp_seconds" not in page
+    assert accessor not in watched.exporter.get("/probe?target=dev").decode()
+
+
+def test_database(bao: Bao, watch: Watch) -> None:
+    with tempfile.TemporaryDirectory(prefix="vault-exporter-postgres-") as directory:
+        Path(directory).chmod(0o755)
+        postgres = Postgres(Path(directory) / "postgres")
+        try:
+            postgres.start().create_tables()
+            bao("secrets", "enable", "database")
+            connection = postgres.url.replace("vault@", "{{username}}:{{password}}@")
+            options = [f"connection_url={connection}", "username=vault", "password=any", "allowed_roles=app"]
+            bao("write", "database/config/pg", "plugin_name=postgresql-database-plugin", *options)
+            bao("write", "database/static-roles/app", "db_name=pg", "username=vault", "rotation_period=24h")
+            watched = watch("database", [{"roles": ["app"]}])
+            page = watched.page()
+            said = bao("read", "database/static-roles/app")["data"]["last_vault_rotation"]
+            last = page.value("vault_database_static_role_last_rotation_timestamp_seconds", role="app")
+            assert last is not None
+            assert last == pytest.approx(datetime.fromisoformat(said).timestamp())
+            assert page.value("vault_database_static_role_next_rotation_timestamp_seconds", role="app") == last + DAY
+            bao("write", "-f", "database/rotate-role/app")
+            after = watched.page().value("vault_database_static_role_last_rotation_timestamp_seconds", role="app")
+            assert after is not None
+            assert after > last
+        finally:
+            postgres.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "without"),
+    [
+        ("pki", {"mount": "pki", "certificates": True}, "pki/certs"),
+        ("approle", {"roles": ["billing"]}, "auth/approle/role/billing/secret-id"),
+        ("approle", {"roles": ["billing"]}, "auth/approle/role/billing/secret-id-accessor/lookup"),
+        ("watched_tokens", {"name": "ci", "accessor": "any"}, "auth/token/lookup-accessor"),
+        ("database", {"roles": ["app"]}, "database/static-roles/app"),
+    ],
+)
+def test_each_rule_is_needed(watch: Watch, name: str, section: dict[str, Any], without: str) -> None:
+    watch(name, [section], without=without).page("permission_denied")

@@ -13,7 +13,7 @@ from vault_exporter.catalogue import SERIES
 from vault_exporter.collectors import COLLECTORS
 from vault_exporter.config.inputs import Address, Scheme, SocketInput
 from vault_exporter.config.model import Audit, Collectors, FileDiscovery, Secret, Tls, TokenAuth, Who
-from vault_exporter.config.watched import Backup, Canary, Kv
+from vault_exporter.config.watched import AppRole, Backup, Canary, Database, Kv, Pki, WatchedToken
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 AUDIT_LOG = Path(__file__).parents[1] / "golden" / "audit.log"
@@ -70,7 +70,14 @@ async def test_page(
         paths=("its-camera-ai/data/{service}/*",),
     )
     backup = Backup("daily", AUDIT_LOG, max_age=93600.0)
-    watched = {"kv": (Kv("secret", ("team/*", "gone"), max_age=7776000.0),), "canary": Canary("secret")}
+    watched = {
+        "kv": (Kv("secret", ("team/*", "gone"), max_age=7776000.0),),
+        "pki": (Pki("pki", certificates=True),),
+        "approle": (AppRole(("ci",)),),
+        "watched_tokens": (WatchedToken("ci", Secret("accessor")),),
+        "database": (Database(("app",)),),
+        "canary": Canary("secret"),
+    }
     client = await start_exporter(everything, audit=audit, web_file=web_file, backup=(backup,), **watched)
 
     async def page() -> str:

@@ -84,3 +84,87 @@ BACKUP_LAST_SIZE = _gauge("vault_backup_last_size_bytes", BACKUP, "Size of the n
 BACKUP_MAX_AGE = _gauge(
     "vault_backup_max_age_seconds", BACKUP, "How old the newest file may be, from backup; absent without.", "name"
 )
+
+# Certificates.
+
+PKI: Final = "GET /v1/:mount/issuer/:ref/{json,crl}, /v1/:mount/cert/:serial, of the engines in pki"
+
+PKI_ISSUER_NOT_AFTER = _gauge(
+    "vault_pki_issuer_not_after_timestamp_seconds",
+    PKI,
+    "When the issuer's certificate expires; the issuer is called by its name, or else by its id.",
+    "mount",
+    "issuer",
+)
+PKI_ISSUER_NOT_BEFORE = _gauge(
+    "vault_pki_issuer_not_before_timestamp_seconds",
+    PKI,
+    "Since when the issuer's certificate is valid.",
+    "mount",
+    "issuer",
+)
+PKI_CRL_LAST_UPDATE = _gauge(
+    "vault_pki_crl_last_update_timestamp_seconds", PKI, "When the issuer's CRL was made.", "mount", "issuer"
+)
+PKI_CRL_NEXT_UPDATE = _gauge(
+    "vault_pki_crl_next_update_timestamp_seconds",
+    PKI,
+    "Until when the issuer's CRL is good, and a new one has to be made.",
+    "mount",
+    "issuer",
+)
+PKI_CRL_REVOKED = _gauge(
+    "vault_pki_crl_revoked_certificates", PKI, "Certificates that the issuer's CRL revokes.", "mount", "issuer"
+)
+PKI_CERTIFICATES = _gauge(
+    "vault_pki_certificates",
+    PKI,
+    "Certificates that the engine keeps, the issuers' among them, by the time to their expiry: expired, 1d (at most a "
+    "day), 7d (more than a day), 30d, 90d, later.",
+    "mount",
+    "expires_in",
+)
+PKI_SKIPPED = _gauge(
+    "vault_pki_certificates_skipped",
+    PKI,
+    "Certificates that are not counted, since there are more than max_certificates.",
+    "mount",
+)
+
+# Credentials.
+
+APPROLE: Final = "LIST /v1/auth/:mount/role/:role/secret-id, of the roles in approle"
+WATCHED_TOKENS: Final = "POST /v1/auth/token/lookup-accessor, of the tokens in watched_tokens"
+DATABASE: Final = "GET /v1/:mount/static-roles/:role, of the roles in database"
+
+APPROLE_SECRET_IDS = _gauge("vault_approle_secret_ids", APPROLE, "Secret-ids of the role.", "mount", "role")
+APPROLE_NEXT_EXPIRY = _gauge(
+    "vault_approle_secret_id_expiry_timestamp_seconds",
+    APPROLE,
+    "When the first of the role's secret-ids expires, of the first max_secret_ids; absent where none does.",
+    "mount",
+    "role",
+)
+WATCHED_TOKEN_EXISTS = _gauge(
+    "vault_watched_token_exists", WATCHED_TOKENS, "1 if the token is valid, 0 if not.", "name"
+)
+WATCHED_TOKEN_EXPIRY = _gauge(
+    "vault_watched_token_expiry_timestamp_seconds",
+    WATCHED_TOKENS,
+    "When the token expires; absent where it never does, or is not valid.",
+    "name",
+)
+DATABASE_LAST_ROTATION = _gauge(
+    "vault_database_static_role_last_rotation_timestamp_seconds",
+    DATABASE,
+    "When the static role's password was last rotated.",
+    "mount",
+    "role",
+)
+DATABASE_NEXT_ROTATION = _gauge(
+    "vault_database_static_role_next_rotation_timestamp_seconds",
+    DATABASE,
+    "When the static role's password is to be rotated next; absent where a schedule decides.",
+    "mount",
+    "role",
+)

@@ -58,7 +58,7 @@ class Collector(NamedTuple):
     floor: Callable[[Reason], Iterable[Sample]] = _nothing
     asked: Asked = Asked.ACTIVE
     grants: tuple[Grant, ...] = ()
-    """Exactly what its calls need of the token; none where it needs no token."""
+    """Exactly what its calls need of the token."""
     default: bool = True
     """Whether it runs where the configuration does not name it."""
     interval: float = 0.0
@@ -66,8 +66,8 @@ class Collector(NamedTuple):
 
     @property
     def needs_token(self) -> bool:
-        """Whether its calls carry the token; without one it does not run."""
-        return bool(self.grants)
+        """Whether its calls carry the token, also those that anyone may make; without a login it does not run."""
+        return self.asked is not Asked.EVERY
 
 
 def policy(grants: Iterable[Grant]) -> tuple[Grant, ...]:

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol, TypeVar
 
-from vault_exporter.collectors import canary, kv
+from vault_exporter.collectors import approle, canary, database, kv, pki, watched_tokens
 from vault_exporter.collectors.collector import Collector
 from vault_exporter.config.model import Target
 from vault_exporter.config.watched import Watched
 
 __all__ = ["CONFIGURED", "configured"]
 
-CONFIGURED: Final = ("kv", "canary")
+CONFIGURED: Final = ("kv", "pki", "approle", "watched_tokens", "database", "canary")
 """Their names, which are the keys that configure them."""
 
 
@@ -26,6 +26,14 @@ def configured(target: Target, watched: Watched) -> Iterator[Collector]:
     """Yield those that have something to look after in a target."""
     if secrets := _for(target, watched.kv):
         yield kv.collector(secrets)
+    if engines := _for(target, watched.pki):
+        yield pki.collector(engines)
+    if methods := _for(target, watched.approle):
+        yield approle.collector(methods)
+    if tokens := _for(target, watched.watched_tokens):
+        yield watched_tokens.collector(tokens)
+    if databases := _for(target, watched.database):
+        yield database.collector(databases)
     if watched.canary is not None and _for(target, (watched.canary,)):
         yield canary.collector(watched.canary)
 

@@ -1,4 +1,4 @@
-"""What the exporter looks after only where it is told to: secrets, a canary, backups."""
+"""What the exporter looks after only where it is told to: secrets, certificates, logins, backups."""
 
 import re
 from collections.abc import Iterator
@@ -7,14 +7,22 @@ from typing import Annotated, Final
 
 import msgspec
 
+from vault_exporter.config.logins import Mount
+from vault_exporter.config.secret import Secret
+
 __all__ = [
+    "AppRole",
     "Backup",
     "Canary",
+    "Database",
     "Engine",
     "Kv",
+    "Pki",
     "Watched",
+    "WatchedToken",
     "check_canary",
     "check_kv",
+    "check_names",
 ]
 
 Duration = Annotated[float, "duration"]
@@ -41,6 +49,42 @@ class Kv(msgspec.Struct, frozen=True):
     """Only for targets of these clusters."""
 
 
+class Pki(msgspec.Struct, frozen=True):
+    """A PKI engine whose issuers and CRLs are watched."""
+
+    mount: Engine
+    certificates: bool = False
+    """Count the certificates that it issued, by the time to their expiry."""
+    max_certificates: int = 1000
+    clusters: tuple[str, ...] = ()
+
+
+class AppRole(msgspec.Struct, frozen=True):
+    """Roles of an AppRole method whose secret-ids are watched."""
+
+    roles: tuple[str, ...]
+    mount: Mount = "approle"
+    max_secret_ids: int = 100
+    """Of a role, at most."""
+    clusters: tuple[str, ...] = ()
+
+
+class WatchedToken(msgspec.Struct, frozen=True):
+    """A token that somebody else uses, watched by its accessor."""
+
+    name: str
+    accessor: Secret
+    clusters: tuple[str, ...] = ()
+
+
+class Database(msgspec.Struct, frozen=True):
+    """Static roles of a database engine whose rotation is watched; their credentials are never read."""
+
+    roles: tuple[str, ...]
+    mount: Engine = "database"
+    clusters: tuple[str, ...] = ()
+
+
 class Canary(msgspec.Struct, frozen=True):
     """A secret that is written, read and deleted again and again, to see that the whole way works."""
 
@@ -56,6 +100,10 @@ class Watched(msgspec.Struct, frozen=True):
     """What is asked of targets, of those that have a login and are of the right cluster."""
 
     kv: tuple[Kv, ...] = ()
+    pki: tuple[Pki, ...] = ()
+    approle: tuple[AppRole, ...] = ()
+    watched_tokens: tuple[WatchedToken, ...] = ()
+    database: tuple[Database, ...] = ()
     canary: Canary | None = None
 
 
@@ -81,6 +129,15 @@ def check_canary(canary: Canary) -> Iterator[tuple[str, str]]:
     yield from (("path", message) for message in _wrong(canary.path))
     if set(canary.path) & set("*?["):
         yield "path", "names more than one secret; name one that is for nothing else"
+
+
+def check_names(watched: AppRole | Database) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with names of roles, which become part of a path."""
+    if not watched.roles:
+        yield "roles", "no role in the list; add one"
+    for role in watched.roles:
+        if not _PATH.fullmatch(role) or "/" in role:
+            yield "roles", f"{role} is no role's name; it has none of / ? # % +"
 
 
 def _wrong(path: str) -> Iterator[str]:
