@@ -9,7 +9,7 @@ import pytest
 
 from tests.audit.device import Clock, Device, drain
 from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.follow import CHUNK_BYTES, LINGER_SECONDS, Follower
+from vault_exporter.audit.follow import CHUNK_BYTES, CHUNK_LINES, LINGER_SECONDS, Follower
 
 MAX_LINE = 1 << 20
 
@@ -51,6 +51,20 @@ def test_lines_are_handed_out_once_and_in_order(device: Device, follower: Follow
     device.write("3")
     assert drain(follower) == ["3"]
     assert (follower.read_bytes, follower.lag_bytes, follower.trouble) == (6, 0, None)
+
+
+def test_a_step_hands_out_so_many_lines_however_short_they_are(device: Device, follower: Follower) -> None:
+    device.write(*map(str, range(CHUNK_LINES + 2)))
+    first = follower.poll()
+    assert first is not None
+    assert len(first) == CHUNK_LINES
+    assert follower.lag_bytes == len("1024\n1025\n")
+    assert drain(follower) == [str(CHUNK_LINES), str(CHUNK_LINES + 1)]
+    device.write(*"0" * (2 * CHUNK_LINES))
+    assert len(follower.poll() or ()) == CHUNK_LINES
+    os.truncate(device.path, 0)
+    assert drain(follower) == []
+    assert (follower.truncations, follower.lost_bytes) == (1, 2 * CHUNK_LINES)
 
 
 def test_starts_at_the_end_of_what_is_there(device: Device) -> None:
@@ -118,11 +132,11 @@ def test_lines_longer_than_a_chunk(device: Device, follower: Follower) -> None:
 
 
 def test_a_poll_reads_one_chunk(device: Device, follower: Follower) -> None:
-    device.write(*["x" * 99] * 10_000)
+    device.write(*["x" * 199] * 10_000)
     lines = follower.poll()
     assert lines is not None
     assert 0 < sum(map(len, lines)) <= CHUNK_BYTES
-    assert follower.lag_bytes == 10_000 * 100 - CHUNK_BYTES + CHUNK_BYTES % 100
+    assert follower.lag_bytes == 10_000 * 200 - CHUNK_BYTES + CHUNK_BYTES % 200
     assert len(drain(follower)) == 10_000 - len(lines)
 
 
@@ -255,7 +269,7 @@ def test_truncated_in_place_and_grown_back(device: Device, follower: Follower, m
 
 
 def test_truncated_while_lagging(device: Device, follower: Follower) -> None:
-    device.write(*["x" * 99] * 10_000)
+    device.write(*["x" * 199] * 10_000)
     assert follower.poll() is not None
     os.truncate(device.path, 0)
     device.write("1")

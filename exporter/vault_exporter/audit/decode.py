@@ -172,6 +172,7 @@ _ANY: Final = msgspec.json.Decoder(msgspec.Raw)
 
 _STARTS: Final = (b'{"time":"', b'{"auth":{', b'{"request":{')
 """How entries start: OpenBao's, and Vault's with and without ``auth``."""
+_SHORTEST_ENTRY: Final = len('{"type":"request"}')
 _RESYNCHRONISATIONS: Final = 8
 """How many times to look for an entry within a broken line."""
 
@@ -219,6 +220,8 @@ def resynchronise(line: bytes) -> tuple[Detail, bytes] | None:
     A write cut short by a crash has no newline, so the next entry follows on the same line. An entry's start cannot
     stand inside a JSON string, where quotes are escaped, and what is found must be a whole entry to the end.
     """
+    if len(line) < _SHORTEST_ENTRY:
+        return None
     start = 0
     for _ in range(_RESYNCHRONISATIONS):
         found = [at for at in (line.find(begin, start + 1) for begin in _STARTS) if at >= 0]

@@ -16,6 +16,7 @@ Everything here is bytes and file descriptors; waiting, decoding and counting ar
 import collections
 import contextlib
 import io
+import itertools
 import os
 import re
 import time
@@ -28,10 +29,13 @@ from vault_exporter.audit.checkpoint import LogMark
 from vault_exporter.audit.decode import Reject
 from vault_exporter.audit.files import MARKER_BYTES, Identity, LogFile, identity_of, open_log, require_regular
 
-__all__ = ["CHUNK_BYTES", "LINGER_SECONDS", "Follower", "is_rotated"]
+__all__ = ["CHUNK_BYTES", "CHUNK_LINES", "LINGER_SECONDS", "Follower", "is_rotated"]
 
 CHUNK_BYTES: Final = 128 << 10
 """How much is read in one step: some hundred lines, well under a millisecond to decode and count."""
+
+CHUNK_LINES: Final = 1024
+"""How many lines are handed out in one step: refusing what is no entry costs by the line, not by the byte."""
 
 LINGER_SECONDS: Final = 10.0
 """How long a rotated file must be quiet, with its successor in use, before it is closed."""
@@ -235,11 +239,13 @@ class Follower:
             return None
         buffer = io.BytesIO(chunk)
         buffer.seek(len(marker))
-        lines = buffer.readlines()
+        lines = list(itertools.islice(buffer, CHUNK_LINES))
+        more = buffer.tell() < len(chunk) or len(chunk) - len(marker) == self._chunk_bytes
+        chunk = chunk[: buffer.tell()]  # further lines are for the next step
         if file.position == len(file.beginning) < MARKER_BYTES:
             file.beginning += chunk[len(marker) :][: MARKER_BYTES - file.position]
         file.position += len(chunk) - len(marker)
-        if len(chunk) - len(marker) == self._chunk_bytes:
+        if more:
             file.size()  # there is more: how much, should it be gone when it is to be read
         file.marker = chunk[-MARKER_BYTES:]
         if file.partial or file.skipping:

@@ -300,7 +300,7 @@ class _Source:
 
 def _second_look(line: bytes, rejected: Counter[Reject]) -> tuple[Detail, bytes] | None:
     """Make an entry of a line that is not quite one, or count why it is none."""
-    found = decode(line)
+    found = Reject.NOT_JSON if line.isspace() else decode(line)
     if not isinstance(found, Reject):
         return found
     rejected[found] += 1
