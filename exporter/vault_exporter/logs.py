@@ -6,6 +6,7 @@ import sys
 from typing import Final
 
 import structlog
+from aiohttp import http_exceptions
 
 __all__ = ["LogFormat", "LogLevel", "configure"]
 
@@ -33,6 +34,12 @@ _SHARED: Final[tuple[structlog.typing.Processor, ...]] = (
 )
 
 
+def _is_no_bad_request(record: logging.LogRecord) -> bool:
+    """Leave out what aiohttp logs of a request that is not HTTP: anyone can send one, and its text would be shown."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, http_exceptions.HttpProcessingError)
+
+
 def configure(fmt: LogFormat, level: LogLevel) -> None:
     """Send all logging of this process to standard error."""
     renderer: structlog.typing.Processor = (
@@ -47,6 +54,7 @@ def configure(fmt: LogFormat, level: LogLevel) -> None:
             foreign_pre_chain=_SHARED,
         )
     )
+    logging.getLogger("aiohttp.server").addFilter(_is_no_bad_request)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

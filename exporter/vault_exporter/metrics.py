@@ -62,6 +62,7 @@ class Family:
 
         Raises:
             ValueError: the number of label values is not the family's, or its value is not of the family's type.
+            OverflowError: the value is an integer that no float holds.
         """
         if len(labels) != len(self.labels):
             raise ValueError(f"{self.name} has labels {self.labels}, got {labels}")
@@ -69,7 +70,7 @@ class Family:
             raise ValueError(f"{self.name} is a {self.type}, got {type(value).__name__}")
         if isinstance(value, Distribution):
             return Sample(self, labels, sum(value.counts), value)
-        return Sample(self, labels, value)
+        return Sample(self, labels, float(value))
 
 
 class Exemplar(NamedTuple):
@@ -104,7 +105,10 @@ class Sample(NamedTuple):
 
 def negotiate(accept: str | None) -> Format:
     """Choose the format for a request's ``Accept`` header, as prometheus_client does."""
-    _, content_type = choose_encoder(accept or "")
+    try:
+        _, content_type = choose_encoder(accept or "")
+    except (TypeError, ValueError):  # a version that is no number
+        return Format.TEXT
     return Format.OPENMETRICS if content_type.startswith("application/openmetrics-text") else Format.TEXT
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from vault_exporter import catalogue as c
 from vault_exporter.attempt import Attempts, outcome
@@ -22,6 +22,9 @@ __all__ = ["Scrape", "TargetScraper"]
 
 _TELEMETRY: Final = "telemetry"
 
+_WORTHWHILE: Final = 0.1
+"""Seconds that a caller must have left, so that a flight for them may show more than the one that ran out of time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
@@ -36,6 +39,13 @@ class Scrape:
     def render(self, fmt: Format) -> bytes:
         """Render the target's part of a page, without an end mark."""
         return render(self.samples, fmt) + (self.page.render(fmt) if self.page else b"")
+
+
+class _Flight(NamedTuple):
+    """A scrape under way, and when it ends at the latest, in the loop's time."""
+
+    scrape: "asyncio.Task[Scrape]"
+    deadline: float
 
 
 class TargetScraper:
@@ -57,21 +67,21 @@ class TargetScraper:
         """The last scrape that came to an end."""
         self.client = Client(target, unwrapped=unwrapped)
         self._telemetry = Telemetry(telemetry, c.NAMES) if telemetry.enabled else None
-        self._flight: asyncio.Task[Scrape] | None = None
+        self._flight: _Flight | None = None
         self._attempts = Attempts(target.name)
         self._runner = Runner(self.client, collectors, self._attempts)
 
     async def retire(self) -> None:
         """Let the scrape under way end, and close the connections."""
         if self._flight is not None:
-            await asyncio.gather(self._flight, return_exceptions=True)
+            await asyncio.gather(self._flight.scrape, return_exceptions=True)
         await self.close()
 
     async def close(self) -> None:
         """Drop the scrape under way and close the connections."""
         if self._flight is not None:
-            self._flight.cancel()
-            await asyncio.gather(self._flight, return_exceptions=True)
+            self._flight.scrape.cancel()
+            await asyncio.gather(self._flight.scrape, return_exceptions=True)
         await self._runner.close()
         await self.client.close()
 
@@ -79,20 +89,27 @@ class TargetScraper:
         """Scrape the target within ``seconds``; whatever is broken, the result says so.
 
         Callers at the same time share one flight, so the node is asked once. A caller with less time than the flight
-        has is told that the node timed out.
+        has is told that the node timed out. One with more time flies again when the flight it shared ran out of its.
         """
-        if self._flight is None or self._flight.done():
-            self._flight = asyncio.create_task(self._fly(seconds))
-            return await asyncio.shield(self._flight)
+        now = asyncio.get_running_loop().time
+        deadline = now() + seconds
+        while True:
+            if self._flight is None or self._flight.scrape.done():
+                self._flight = _Flight(asyncio.create_task(self._fly(now(), deadline)), deadline)
+            flight = self._flight
+            if flight.deadline > deadline:
+                break
+            scrape = await asyncio.shield(flight.scrape)
+            if now() < flight.deadline or deadline - now() < _WORTHWHILE:
+                return scrape
         try:
-            async with asyncio.timeout(seconds):
-                return await asyncio.shield(self._flight)
+            async with asyncio.timeout_at(deadline):
+                return await asyncio.shield(flight.scrape)
         except TimeoutError:
             return Scrape(_merge(self._runner.failed(Reason.TIMEOUT, seconds)), time.time())
 
-    async def _fly(self, seconds: float) -> Scrape:
-        started, requests = time.monotonic(), self.client.requests
-        deadline = asyncio.get_running_loop().time() + seconds
+    async def _fly(self, started: float, deadline: float) -> Scrape:
+        requests = self.client.requests
         fetching = asyncio.create_task(self._fetch(deadline))
         collected = await self._runner.run(deadline)
         page, telemetry_samples = await fetching
@@ -103,7 +120,7 @@ class TargetScraper:
                 self.client.tokens.samples(),
                 (
                     c.PROBE_REQUESTS(self.client.requests - requests),
-                    c.PROBE_DURATION(time.monotonic() - started),
+                    c.PROBE_DURATION(asyncio.get_running_loop().time() - started),
                 ),
             ]
         )

@@ -16,8 +16,12 @@ from vault_exporter.web.app import Exporter
 
 __all__ = ["ListenError", "run", "serve"]
 
-_DRAIN_SECONDS = 10.0
-"""How long a scrape under way may still take when the exporter is told to stop."""
+_DRAIN_SECONDS = 4.0
+"""How long a scrape under way may still take when the exporter is told to stop.
+
+aiohttp waits so long for it to end, and then as long again for it to end after it was cancelled; together it must be
+less than the 10 s after which container engines kill.
+"""
 
 _log = structlog.get_logger(__name__)
 

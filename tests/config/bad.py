@@ -67,7 +67,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "collectors that are none",
         "defaults:\n  collectors: {enable: [audit_device], disable: [telemetry]}\n" + TARGET,
         [
-            f"c.yml:2: defaults.collectors.enable: audit_device is no collector; did you mean audit_devices? {COLLECTORS}",
+            f"c.yml:2: defaults.collectors.enable: not a collector; did you mean audit_devices? {COLLECTORS}",
             "c.yml:2: defaults.collectors.disable: telemetry is no collector; switch it with telemetry.enabled",
         ],
     ),
@@ -234,6 +234,12 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             ("-5s", NOT_A_DURATION),
             ("fast", NOT_A_DURATION),
             ("0s", "must be longer than 0s"),
+            ("99999999999s", "longer than 120s; a scrape must end before the next"),
+            ("999999999999y", "too long"),
+            (f"{'9' * 400}ms", NOT_A_DURATION),
+            ("!!int ''", "not a plain value; quote it if it is meant as text"),
+            ("!!bool hvs.planted", "not a plain value; quote it if it is meant as text"),
+            ("!!timestamp foo", "not a plain value; quote it if it is meant as text"),
             ("5m", "longer than 120s; a scrape must end before the next"),
         )
     ),
@@ -248,12 +254,22 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             ("9410", 'not an address; write it in quotes, like ":9410" or "127.0.0.1:9410"'),
             ("'127.0.0.1:http'", "not an address; write it like :9410, 127.0.0.1:9410, or [::1]:9410"),
             ("':70000'", "the port is not from 1 to 65535"),
+            ("a..b:9410", "the host is no host name; write the address like :9410, 127.0.0.1:9410, or [::1]:9410"),
+            (
+                f"{'a' * 64}:9410",
+                "the host is no host name; write the address like :9410, 127.0.0.1:9410, or [::1]:9410",
+            ),
             ("'::1:9410'", "not an address; write it like :9410, 127.0.0.1:9410, or [::1]:9410"),
         )
     ),
     (
         "unknown login",
         "targets: [{name: n1, address: 'http://v', auth: {method: magic}}]\n",
+        [f"c.yml:1: targets[0].auth.method: not known; it is one of {METHODS}"],
+    ),
+    (
+        "a list for a login's method",
+        "targets: [{name: n1, address: 'http://v', auth: {method: [token]}}]\n",
         [f"c.yml:1: targets[0].auth.method: not known; it is one of {METHODS}"],
     ),
     (

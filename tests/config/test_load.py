@@ -39,6 +39,21 @@ def test_wrong(files: Path, tmp_path: Path, text: str, lines: list[str]) -> None
     assert "planted" not in repr(caught.value)
 
 
+def test_paths_that_no_file_can_have(tmp_path: Path) -> None:
+    name = "n" * 300
+    path = written(
+        tmp_path,
+        f"targets: [{{name: n1, address: 'https://v', tls: {{ca_path: {name}}}, "
+        f"auth: {{method: token, token_file: {name}}}}}]\naudit: {{logs: [{name}]}}\n",
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(path, Flags(), {})
+    assert str(caught.value).splitlines() == [
+        "c.yml:1: targets[0].tls.ca_path: not a directory",
+        "c.yml:1: targets[0].auth.token_file: cannot be read: File name too long",
+    ]
+
+
 def test_unreadable_files(tmp_path: Path) -> None:
     def error(path: Path) -> str:
         with pytest.raises(ConfigError) as caught:
@@ -51,7 +66,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
     assert error(tmp_path / "latin.yml") == f"{tmp_path}/latin.yml:2: the file is not UTF-8; save it as UTF-8"
     (tmp_path / "large.yml").write_bytes(b"#" * (5 << 20))
     assert error(tmp_path / "large.yml") == (
-        f"{tmp_path}/large.yml: the file is larger than 4 MiB; is it a configuration?"
+        f"{tmp_path}/large.yml: the file is larger than 1 MiB; is it a configuration?"
     )
     (tmp_path / "deep.yml").write_text("[" * 3000)
     assert error(tmp_path / "deep.yml") == "deep.yml: nested too deeply"

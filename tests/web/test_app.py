@@ -93,6 +93,34 @@ async def test_a_caller_in_a_hurry_does_not_wait_for_the_flight(node: Node, star
     assert node.calls == dict.fromkeys(PATHS, 1)
 
 
+async def test_a_caller_with_more_time_is_not_held_to_anothers(node: Node, start_exporter: StartExporter) -> None:
+    client = await start_exporter(target(node))
+    node.open.clear()
+    hurried = asyncio.create_task(get(client, "/probe?target=n1", X_Prometheus_Scrape_Timeout_Seconds="0.4"))
+    await node.asked.wait()
+    patient = asyncio.create_task(get(client, "/probe?target=n1", X_Prometheus_Scrape_Timeout_Seconds="20"))
+    assert "vault_up 0\n" in await hurried
+    node.open.set()
+    assert "vault_up 1\n" in await patient
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "collector"),
+    [
+        ("sys/seal-status", f'{{"sealed":false,"t":{10**400}}}', "seal"),
+        ("sys/leader", f'{{"ha_enabled":true,"raft_committed_index":{10**400}}}', "leader"),
+        ("sys/health", f'{{"initialized":true,"server_time_utc":{10**400}}}', "health"),
+    ],
+)
+async def test_a_number_out_of_range_costs_its_collector(
+    node: Node, start_exporter: StartExporter, path: str, body: str, collector: str
+) -> None:
+    node.answers[path] = (200, body)
+    page = await get(await start_exporter(target(node)), "/metrics")
+    assert f'\nvault_exporter_collector_failure_reason{{collector="{collector}",reason="bad_reply"}} 1\n' in page
+    assert "\nvault_exporter_build_info{" in page
+
+
 async def test_without_a_token_four_paths_are_called(node: Node, start_exporter: StartExporter) -> None:
     await get(await start_exporter(target(node, namespace="team")), "/metrics")
     assert set(node.calls) == PATHS
@@ -204,13 +232,17 @@ async def test_both_formats_are_negotiated(node: Node, start_exporter: StartExpo
     body = await openmetrics.text()
     assert body.endswith("\n# EOF\n")
     assert body.count("# EOF") == 1
+    odd = await client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=abc"})
+    assert odd.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def test_compression_only_where_asked_for(node: Node, start_exporter: StartExporter) -> None:
     client = await start_exporter(target(node))
     plain = await client.get("/metrics", headers={"Accept-Encoding": "identity"})
     packed = await client.get("/metrics", headers={"Accept-Encoding": "gzip"})
+    refused = await client.get("/metrics", headers={"Accept-Encoding": "gzip;q=0, identity"})
     assert "Content-Encoding" not in plain.headers
+    assert "Content-Encoding" not in refused.headers
     assert packed.headers["Content-Encoding"] == "gzip"
     assert "\nvault_up 1\n" in await packed.text()
 

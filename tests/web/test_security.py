@@ -125,6 +125,9 @@ async def test_the_file_is_read_again_and_a_wrong_one_is_not_used(start: Start, 
     write_anew(tmp_path / "web.yml", "basic_auth_users: {prometheus: planted}\n")
     assert (await ask(server))[0] == 401
     assert (await ask(server, auth=login("somebody", PASSWORD)))[0] == 200
+    for emptied in ("", "# nobody\n", "rate_limit: {interval: [1]}\n"):
+        write_anew(tmp_path / "web.yml", emptied)
+        assert (await ask(server))[0] == 401
     (tmp_path / "web.yml").unlink()
     assert (await ask(server))[0] == 401
 

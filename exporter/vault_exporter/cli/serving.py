@@ -1,10 +1,10 @@
 """The commands that run the exporter, and that look at what it would run with."""
 
-import http.client
+import asyncio
 import os
-import ssl
 from typing import Annotated, Final
 
+import aiohttp
 import typer
 
 from vault_exporter import logs
@@ -24,10 +24,13 @@ from vault_exporter.cli.options import (
     load_config,
 )
 from vault_exporter.config.load import ConfigError, Flags, load, load_listen
+from vault_exporter.config.model import Listen
+from vault_exporter.config.web import Web
 
 __all__ = ["check", "healthcheck", "serve"]
 
 _ALIVE: Final = frozenset({200, 401, 403, 429})
+_HEALTH_SECONDS: Final = 3.0
 """Answers of a living exporter: healthy, or asking who we are first."""
 
 
@@ -106,20 +109,28 @@ def healthcheck(
         )
     except ConfigError as error:
         fail(str(error))
-    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(where.host, where.host)  # noqa: S104 - compared
-    connection = (
-        # It asks itself whether it lives, which is no secret.
-        http.client.HTTPSConnection(host, where.port, timeout=3, context=ssl._create_unverified_context())  # noqa: S323, SLF001
-        if web.tls_server_config
-        else http.client.HTTPConnection(host, where.port, timeout=3)
-    )
     try:
-        connection.request("GET", "/-/healthy")
-        status = connection.getresponse().status
-    except OSError as error:
+        status = asyncio.run(_ask(where, web))
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
         # It lives, and wants a client certificate: with TLS 1.3 the connection ends only after the handshake.
-        if web.knows_clients and isinstance(error, (ssl.SSLError, ConnectionResetError)):
+        refused = isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerDisconnectedError, ConnectionResetError))
+        if web.tls_server_config is not None and web.knows_clients and refused:
             return
-        fail(f"vault-exporter does not answer on {where}: {error.strerror or error}")
+        number = getattr(error, "errno", None)
+        what = "not in time" if isinstance(error, TimeoutError) else os.strerror(number) if number else "not with HTTP"
+        fail(f"vault-exporter does not answer on {where}: {what}")
     if status not in _ALIVE:
         fail(f"vault-exporter answers HTTP {status} on {where}")
+
+
+async def _ask(where: Listen, web: Web) -> int:
+    """Ask the exporter on this machine, within three seconds in all."""
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(where.host, where.host)  # noqa: S104 - compared
+    authority = f"[{host}]" if ":" in host else host
+    scheme = "https" if web.tls_server_config is not None else "http"
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_HEALTH_SECONDS)) as session,
+        # It asks itself whether it lives, which is no secret, so its certificate does not matter.
+        session.get(f"{scheme}://{authority}:{where.port}/-/healthy", ssl=False) as response,
+    ):
+        return response.status

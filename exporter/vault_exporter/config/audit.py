@@ -12,6 +12,7 @@ from vault_exporter.audit.tally import OPERATIONS, OTHER
 from vault_exporter.audit.who.paths import TemplateError
 from vault_exporter.audit.who.paths import check as check_template
 from vault_exporter.config import inputs
+from vault_exporter.config.files import is_directory
 from vault_exporter.config.model import Audit, EventRule, Events, Threshold
 
 __all__ = ["check_audit", "check_events", "check_rule", "check_threshold"]
@@ -30,7 +31,7 @@ def check_audit(audit: Audit) -> _Checks:
     """Yield keys and what is wrong with them."""
     seen = set()
     for log in audit.logs:
-        if log.is_dir():
+        if is_directory(log):
             yield "logs", f"{log} is a directory; name the file in it"
         if log in seen:
             yield "logs", f"{log} is listed twice"

@@ -50,4 +50,5 @@ def _unknown(names: Iterable[str]) -> Iterator[str]:
         elif name not in _NAMES:
             close = difflib.get_close_matches(name, _NAMES, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
-            yield f"{name} is no collector; {hint}Collectors: {', '.join(_NAMES)}"
+            # What stands there is not repeated: it may be anything, a token among them.
+            yield f"not a collector; {hint}Collectors: {', '.join(_NAMES)}"

@@ -71,7 +71,8 @@ def _hash(value: object) -> Secret:
 
 
 def _interval(value: object) -> float:
-    return 0.0 if value in {0, "0", "0s"} and value is not False else values.duration(value)
+    is_zero = isinstance(value, (int, str)) and not isinstance(value, bool) and value in {0, "0", "0s"}
+    return 0.0 if is_zero else values.duration(value)
 
 
 EnumT = TypeVar("EnumT", bound=StrEnum)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from vault_exporter.config.files import is_directory, unreadable
 from vault_exporter.config.secret import Secret
 
 __all__ = [
@@ -204,12 +205,9 @@ def problems(auth: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any of A
 
 def _file_problems(file: Path) -> Iterator[str]:
     # The file itself may come later: an agent writes it.
-    if not file.parent.is_dir():
-        yield f"there is no directory {file.parent}"
-    elif file.is_dir():
+    if is_directory(file):
         yield "is a directory; name the file in it"
-    elif file.exists():
-        try:
-            file.open("rb").close()
-        except OSError as error:
-            yield f"cannot be read: {error.strerror or type(error).__name__}"
+    elif problem := unreadable(file):
+        yield f"cannot be read: {problem}"
+    elif not is_directory(file.parent):
+        yield f"there is no directory {file.parent}"

@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 from vault_exporter.config import values
+from vault_exporter.config.files import is_directory
 from vault_exporter.config.inputs import Address, HttpInput, Input, Listening, Scheme, SocketInput, SyslogInput
 from vault_exporter.config.reader import Checks
 
@@ -52,9 +53,9 @@ def problems(given: Input) -> Checks:
             yield "listen", "a socket input is tcp:// or unix://; Vault's device loses entries over udp"
         case SyslogInput() if given.listen.scheme is Scheme.UNIX:
             yield "listen", "a syslog input is udp://, tcp:// or unixgram://"
-        case HttpInput() if not given.token_file.parent.is_dir():
+        case HttpInput() if not is_directory(given.token_file.parent):
             yield "token_file", f"there is no directory {given.token_file.parent}"
-        case HttpInput() if given.token_file.is_dir():
+        case HttpInput() if is_directory(given.token_file):
             yield "token_file", "is a directory; name the file in it"
     if isinstance(given, Listening) and given.allow and given.listen.path:
         yield "allow", "has no effect on a Unix socket; set mode"

@@ -89,9 +89,9 @@ class Reader:
         choice = f"one of {', '.join(by_tag)}"
         if tag is None:
             return self._bad(node.place, f"{field} is missing; it is {choice}")
-        if tag.value not in by_tag:
+        if not isinstance(tag.value, str) or tag.value not in by_tag:
             return self._bad(tag.place, f"not known; it is {choice}")
-        return self._struct(by_tag[str(tag.value)], node, tag=field)
+        return self._struct(by_tag[tag.value], node, tag=field)
 
     def _struct(self, kind: type[msgspec.Struct], node: Node, tag: str = "") -> object:
         if node.value is None:  # a section whose keys are all commented out

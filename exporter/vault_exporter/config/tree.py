@@ -17,7 +17,7 @@ T = TypeVar("T")
 _MOST_VALUES: Final = 20_000
 """Aliases can make a small file into an endless one."""
 _QUOTED: Final = re.compile(r"""((["'])(?:.|\\.|<[a-z ]+>)\2)|(["']).*?\3""", re.DOTALL)
-_LARGEST_FILE: Final = 4 << 20
+_LARGEST_FILE: Final = 1 << 20
 _KEY_TAGS: Final = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
@@ -106,7 +106,8 @@ class _Reader:
             return Node([self._convert(item, f"{path}[{number}]") for number, item in enumerate(node.value)], place)
         try:
             return Node(self._loader.construct_object(node), place, self._directory)
-        except (yaml.constructor.ConstructorError, ValueError, OverflowError):
+        # What else PyYAML raises for a tag and a value that do not fit, with the value in it.
+        except (yaml.constructor.ConstructorError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             self._problems.append(Problem(place, "not a plain value; quote it if it is meant as text"))
             return Node(None, place)
 

@@ -26,10 +26,10 @@ __all__ = [
 ]
 
 _DURATION: Final = re.compile(
-    r"(?:(?P<y>\d+)y)?(?:(?P<w>\d+)w)?(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s)?(?:(?P<ms>\d+)ms)?"
+    r"(?:(?P<y>\d{1,12})y)?(?:(?P<w>\d{1,12})w)?(?:(?P<d>\d{1,12})d)?(?:(?P<h>\d{1,12})h)?(?:(?P<m>\d{1,12})m)?(?:(?P<s>\d{1,12})s)?(?:(?P<ms>\d{1,12})ms)?"
 )
 _SECONDS: Final = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
-_SIZE: Final = re.compile(r"(\d+) ?(B|KiB|MiB|GiB|KB|MB|GB)")
+_SIZE: Final = re.compile(r"(\d{1,15}) ?(B|KiB|MiB|GiB|KB|MB|GB)")
 _BYTES: Final = {
     "B": 1,
     "KiB": 1 << 10,
@@ -52,6 +52,8 @@ _KINDS: Final = {
 }
 _MOST: Final = 1 << 40
 _LARGEST_PORT: Final = 65_535
+_LONGEST_LABEL: Final = 63
+"""Of a host name, between two dots."""
 
 
 def text(value: object) -> str:
@@ -74,8 +76,10 @@ def count(value: object) -> int:
     """Read a whole number above 0."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type("a whole number", value)
-    if not 0 < value < _MOST:
+    if value <= 0:
         raise ValueError("must be above 0")
+    if value >= _MOST:
+        raise ValueError("too large")
     return value
 
 
@@ -92,8 +96,10 @@ def duration(value: object) -> float:
     """Read a duration, as Prometheus writes it, in seconds."""
     if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
         seconds = sum(int(number) * _SECONDS[unit] for unit, number in match.groupdict().items() if number)
-        if not 0 < seconds < _MOST:
+        if seconds <= 0:
             raise ValueError("must be longer than 0s")
+        if seconds >= _MOST:
+            raise ValueError("too long")
         return float(seconds)
     raise ValueError("not a duration; write it with a unit, like 500ms, 5s, 1m30s")
 
@@ -187,7 +193,10 @@ def listen(value: object) -> Listen:
     port = int(match["port"]) if match["port"] else DEFAULT_PORT
     if not 0 < port <= _LARGEST_PORT:
         raise ValueError(f"the port is not from 1 to {_LARGEST_PORT}")
-    return Listen(match["six"] or match["host"] or "", port)
+    host = match["six"] or match["host"] or ""
+    if any(not 0 < len(label) <= _LONGEST_LABEL for label in host.removesuffix(".").split(".")) and host:
+        raise ValueError("the host is no host name; write the address like :9410, 127.0.0.1:9410, or [::1]:9410")
+    return Listen(host, port)
 
 
 def wrong_type(expected: str, value: object) -> ValueError:

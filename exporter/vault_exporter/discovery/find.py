@@ -1,7 +1,6 @@
 """One look-up of each kind: the targets that a source has at the moment."""
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ import yaml
 from vault_exporter.config import values
 from vault_exporter.config.model import ClusterDiscovery, DnsDiscovery, FileDiscovery, Target
 from vault_exporter.vault.client import Client, VaultError
+from vault_exporter.vault.resolve import look_up
 
 __all__ = ["DiscoveryError", "find_in_cluster", "find_in_dns", "find_in_files"]
 
@@ -82,10 +82,9 @@ async def find_in_dns(source: DnsDiscovery) -> tuple[Target, ...]:
     Raises:
         DiscoveryError: it does not resolve.
     """
-    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(source.timeout):
-            answers = await loop.getaddrinfo(source.name, source.port, type=socket.SOCK_STREAM)
+            answers = await look_up(source.name, source.port)
     except TimeoutError:
         raise DiscoveryError(f"no answer of DNS within {source.timeout:g}s") from None
     except (OSError, UnicodeError) as error:

@@ -23,6 +23,7 @@ from vault_exporter.reasons import Reason
 from vault_exporter.vault.answer import Answer, VaultError
 from vault_exporter.vault.auth import Unwrapped
 from vault_exporter.vault.peer import Peer
+from vault_exporter.vault.resolve import Resolver
 from vault_exporter.vault.tls import tls_context
 from vault_exporter.vault.tokens import Tokens
 
@@ -89,7 +90,7 @@ class Client:
         context = tls_context(target.tls)
         self._peer = Peer(target, context)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=16),
+            connector=aiohttp.TCPConnector(ssl=context, limit=16, resolver=Resolver()),
             headers=_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,

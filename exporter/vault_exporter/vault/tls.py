@@ -1,5 +1,6 @@
 """The TLS settings of a target as a context, for the configuration's checks and for the client."""
 
+import os
 import ssl
 from pathlib import Path
 
@@ -26,10 +27,14 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     if tls.ca_cert:
         _trust(context, tls.ca_cert)
     if tls.ca_path:
-        if not tls.ca_path.is_dir():
+        if not os.path.isdir(tls.ca_path):  # noqa: PTH112 - pathlib's own raises where this user may not look
             raise TlsError("ca_path", "not a directory")
         # Vault's words for it promise every file of the directory; OpenSSL alone would want hashed names.
-        for file in sorted(path for path in tls.ca_path.iterdir() if path.is_file()):
+        try:
+            files = sorted(path for path in tls.ca_path.iterdir() if path.is_file())
+        except OSError as error:
+            raise TlsError("ca_path", f"cannot be read: {error.strerror}") from None
+        for file in files:
             _trust(context, file, key="ca_path")
     if not tls.ca_cert and not tls.ca_path:
         context.load_default_certs()

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import math
 import platform
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
@@ -233,7 +234,16 @@ def _exposition(request: web.Request, fmt: Format, body: bytes) -> web.Response:
     if fmt is Format.OPENMETRICS:
         body += EOF
     headers = {**_HEADERS, "Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding"}
-    if len(body) >= _GZIP_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+    if len(body) >= _GZIP_FROM and _takes_gzip(request.headers.get("Accept-Encoding", "")):
         headers["Content-Encoding"] = "gzip"
         body = gzip.compress(body, compresslevel=1)  # 3.5 times as fast as 9 for 7 % more bytes
     return web.Response(body=body, headers=headers)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Tell from ``Accept-Encoding`` whether the client wants gzip; ``q=0`` says that it does not."""
+    for one in accepted.split(","):
+        coding, _, weight = one.partition(";")
+        if coding.strip().lower() == "gzip":
+            return not re.fullmatch(r"q=0(\.0*)?", weight.strip())
+    return False

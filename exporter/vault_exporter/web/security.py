@@ -28,7 +28,7 @@ from aiohttp.typedefs import Handler
 
 from vault_exporter import catalogue as c
 from vault_exporter.config.load_web import load_web_file
-from vault_exporter.config.problems import ConfigError
+from vault_exporter.config.problems import ConfigError, Problem
 from vault_exporter.config.web import TlsServer, Web
 from vault_exporter.metrics import Sample
 from vault_exporter.web.tls import server_context
@@ -147,7 +147,7 @@ class Guard:
             return
         self._signature = now
         try:
-            self._read(self._path)
+            self._read(self._path, must_know_clients=self._settings.knows_clients)
         except ConfigError as error:
             _log.error("web_config_file became wrong; the settings before it stay in force", error=str(error))
             return
@@ -156,8 +156,12 @@ class Guard:
             _log.warning("web_config_file changed more of TLS than certificates; restart vault-exporter to have it so")
         _log.info("read web_config_file again")
 
-    def _read(self, path: Path) -> None:
+    def _read(self, path: Path, *, must_know_clients: bool = False) -> None:
         settings, files = load_web_file(path)
+        if must_know_clients and not settings.knows_clients:
+            # A file is empty for a moment while it is written, and nobody means to open the door by that.
+            message = "asks for no password or client certificate any more; restart vault-exporter to have it so"
+            raise ConfigError((Problem(str(path), message),))
         tls = settings.tls_server_config
         self._tls = server_context(tls) if tls is not None else None
         limit = settings.rate_limit
