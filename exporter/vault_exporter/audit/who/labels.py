@@ -12,6 +12,16 @@ from vault_exporter.metrics import Sample
 __all__ = ["ClientObserver", "PathObserver"]
 
 _UNKNOWN: Final = ""
+_MOST_REMEMBERED: Final = 16_384
+
+
+class _Cell:
+    """A count, found by different keys."""
+
+    __slots__ = ("requests",)
+
+    def __init__(self) -> None:
+        self.requests = 0
 
 
 class PathObserver:
@@ -20,27 +30,23 @@ class PathObserver:
     def __init__(self, templates: Iterable[str], max_values: int) -> None:
         self._names = tuple(templates)
         self._templates = PathTemplates(self._names, max_values)
-        self._requests: dict[tuple[Match, str], int] = {}
+        self._cells: dict[tuple[Match, str], _Cell] = {}
         self._errors: dict[Match, int] = {}
-        self._overflow = dict.fromkeys(self._names, 0)
+        # The same by what an entry says, since paths come again; bounded, and begun anew when it is full.
+        self._remembered: dict[tuple[str, str], _Cell | None] = {}
 
     def observe(self, entry: Detail) -> None:
         """Count a request."""
         request = entry.request
         if entry.type != "request" or request is None:
             return
-        match = self._templates.match(request.path)
-        if match is None:
-            return
-        key = (match, request.operation)
+        key = (request.path, request.operation)
         try:
-            self._requests[key] += 1
+            cell = self._remembered[key]
         except KeyError:
-            key = (match, request.operation if request.operation in OPERATIONS else OTHER)
-            self._requests[key] = self._requests.get(key, 0) + 1
-            self._errors.setdefault(match, 0)
-        if match.path == PathTemplates.OTHER:
-            self._overflow[match.template] += 1
+            cell = self._remember(key)
+        if cell is not None:
+            cell.requests += 1
 
     def failed(self, entry: Entry) -> None:
         """Count a failed request, told by its response or by itself."""
@@ -50,25 +56,40 @@ class PathObserver:
 
     def samples(self) -> Iterator[Sample]:
         """Yield the counts."""
-        for (match, operation), count in self._requests.items():
-            yield c.AUDIT_PATH_REQUESTS(count, match.template, match.path, operation)
+        overflow = dict.fromkeys(self._names, 0)
+        for (match, operation), cell in self._cells.items():
+            yield c.AUDIT_PATH_REQUESTS(cell.requests, match.template, match.path, operation)
+            if match.path == PathTemplates.OTHER:
+                overflow[match.template] += cell.requests
         for match, count in self._errors.items():
             yield c.AUDIT_PATH_ERRORS(count, match.template, match.path)
-        for template, count in self._overflow.items():
+        for template, count in overflow.items():
             yield c.AUDIT_PATH_OVERFLOW(count, template)
 
     def merge(self, other: Self) -> None:
         """Add what another process counted."""
-        for (match, operation), count in other._requests.items():
-            known = self._templates.fold(match)
-            self._requests[known, operation] = self._requests.get((known, operation), 0) + count
-            if known != match:
-                self._overflow[match.template] += count
+        for (match, operation), cell in other._cells.items():
+            self._cell(self._templates.fold(match), operation).requests += cell.requests
         for match, count in other._errors.items():
             known = self._templates.fold(match)
             self._errors[known] = self._errors.get(known, 0) + count
-        for template, count in other._overflow.items():
-            self._overflow[template] += count
+
+    def _remember(self, key: tuple[str, str]) -> _Cell | None:
+        path, operation = key
+        match = self._templates.match(path)
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        found = None if match is None else self._cell(match, operation if operation in OPERATIONS else OTHER)
+        self._remembered[key] = found
+        return found
+
+    def _cell(self, match: Match, operation: str) -> _Cell:
+        """Find the count of a label, which then has one of errors, too, so that the first is seen."""
+        self._errors.setdefault(match, 0)
+        cell = self._cells.get((match, operation))
+        if cell is None:
+            cell = self._cells[match, operation] = _Cell()
+        return cell
 
 
 class ClientObserver:

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 __all__ = ["Match", "PathTemplates", "TemplateError", "check"]
 
 _LONGEST_VALUE: Final = 256
-_MOST_REMEMBERED: Final = 16_384
 _PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _WHOLE: Final = "*"
 
@@ -29,7 +28,7 @@ class Match(NamedTuple):
 
 
 class PathTemplates:
-    """The templates, the paths they made so far, and a bounded memory of which path belongs to which.
+    """The templates, and the paths they made so far.
 
     Each template makes ``max_values`` different paths; what would be one more is :attr:`OTHER`.
     """
@@ -41,27 +40,17 @@ class PathTemplates:
         self._patterns = [(template, _compile(template)) for template in templates]
         self._max_values = max_values
         self._values: dict[str, set[str]] = {template: set() for template, _ in self._patterns}
-        self._remembered: dict[str, Match | None] = {}
 
     def match(self, path: str) -> Match | None:
         """Find the template of a path, or None."""
-        try:
-            return self._remembered[path]
-        except KeyError:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            found = self._remembered[path] = self._find(path)
-            return found
-
-    def fold(self, match: Match) -> Match:
-        """Return what a match of other templates like these is here, within the bound."""
-        return match if match.path == self.OTHER else self._bounded(match.template, match.path)
-
-    def _find(self, path: str) -> Match | None:
         for template, pattern in self._patterns:
             if found := pattern.fullmatch(path):
                 return self._bounded(template, _filled(template, found))
         return None
+
+    def fold(self, match: Match) -> Match:
+        """Return what a match of other templates like these is here, within the bound."""
+        return match if match.path == self.OTHER else self._bounded(match.template, match.path)
 
     def _bounded(self, template: str, value: str) -> Match:
         values = self._values[template]
