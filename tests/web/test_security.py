@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import ssl
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from vault_exporter.config.model import Config
 from vault_exporter.demo.process import Service, free_port, program, wait_until
+from vault_exporter.demo.prometheus import Prometheus
 from vault_exporter.web.app import Exporter
 
 PASSWORD = "planted-password"
@@ -218,3 +220,44 @@ def test_the_command_serves_with_it_and_checks_its_own_health(
         wait_until(lambda: health.returncode is not None, timeout=20, what="an answer")
         assert health.returncode == 0, health.tail()
         assert PASSWORD not in exporter.tail(1000)
+
+
+def test_a_real_prometheus_logs_in(tmp_path: Path, authority: trustme.CA) -> None:
+    issue(authority, tmp_path)
+    leaf = authority.issue_cert("prometheus.example.com")
+    leaf.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
+    leaf.private_key_pem.write_to_path(tmp_path / "client.key")
+    path = tmp_path / "web.yml"
+    path.write_text(TLS + CLIENTS + USERS)
+    # The toolkit's own reader takes the same file.
+    subprocess.run(["promtool", "check", "web-config", path], check=True, capture_output=True, timeout=20)
+    port = free_port()
+    trust = {
+        "ca_file": str(tmp_path / "ca.pem"),
+        "cert_file": str(tmp_path / "client.pem"),
+        "key_file": str(tmp_path / "client.key"),
+        "server_name": "localhost",
+    }
+    job = {
+        "scheme": "https",
+        "static_configs": [{"targets": [f"127.0.0.1:{port}"]}],
+        "tls_config": trust,
+    }
+    jobs = [
+        {"job_name": "right", "basic_auth": {"username": "prometheus", "password": PASSWORD}, **job},
+        {"job_name": "wrong", "basic_auth": {"username": "prometheus", "password": "wrong"}, **job},
+    ]
+    command: list[str | Path] = [program("vault-exporter"), "serve", "--address", "http://127.0.0.1:1"]
+    environment = {"VAULT_EXPORTER_WEB_CONFIG_FILE": str(path), "VAULT_EXPORTER_LISTEN": f"127.0.0.1:{port}"}
+    (tmp_path / "prometheus").mkdir()
+    with Service("exporter", command, log=tmp_path / "log", env=environment) as exporter:
+        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=20)
+        with Prometheus(tmp_path / "prometheus", jobs, port=free_port()) as prometheus:
+
+            def scraped() -> bool:
+                states = {target.job: target for target in prometheus.targets()}
+                return {target.health for target in states.values()} == {"up", "down"} and (
+                    states["right"].health == "up" and "401" in states["wrong"].last_error
+                )
+
+            wait_until(scraped, timeout=30, what="one job up, the other refused")
