@@ -2,20 +2,19 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
 from vault_exporter import catalogue as c
 from vault_exporter.collectors import chosen
-from vault_exporter.config.model import Config, Target, Telemetry, Tls
+from vault_exporter.config.model import Config, Target, Telemetry
 from vault_exporter.config.watched import Watched
 from vault_exporter.discovery import Keeper
 from vault_exporter.metrics import Sample
 from vault_exporter.scrape import TargetScraper
 from vault_exporter.vault.auth import Unwrapped
-from vault_exporter.vault.tls import TlsError
+from vault_exporter.vault.tls import Stamps, TlsError, stamps
 
 __all__ = ["Targets", "watched_of"]
 
@@ -88,7 +87,7 @@ class Targets:
         for target in (*self._config.targets, *self._keeper.targets()):
             if target.name in new:
                 continue  # what is listed, or was found first, has the name
-            settings = _Settings(target, self._config.telemetry, watched, _stamps(target.tls))
+            settings = _Settings(target, self._config.telemetry, watched, stamps(target.tls))
             kept = old.get(target.name)
             if kept is not None and kept[0] == settings:
                 new[target.name] = kept
@@ -118,17 +117,4 @@ class _Settings(NamedTuple):
     target: Target
     telemetry: Telemetry
     watched: Watched
-    stamps: tuple[tuple[int, int] | None, ...]
-
-
-def _stamps(tls: Tls) -> tuple[tuple[int, int] | None, ...]:
-    """Tell the files of the TLS settings from others of the same name."""
-    return tuple(_stamp(path) for path in (tls.ca_cert, tls.ca_path, tls.client_cert, tls.client_key) if path)
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (status.st_ino, status.st_mtime_ns)
+    stamps: Stamps

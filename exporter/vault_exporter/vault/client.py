@@ -24,7 +24,7 @@ from vault_exporter.vault.answer import Answer, VaultError
 from vault_exporter.vault.auth import Unwrapped
 from vault_exporter.vault.peer import Peer
 from vault_exporter.vault.resolve import Resolver
-from vault_exporter.vault.tls import tls_context
+from vault_exporter.vault.tls import shared_context
 from vault_exporter.vault.tokens import Tokens
 
 __all__ = ["SMALL_ANSWER_BYTES", "Answer", "Client", "VaultError"]
@@ -86,8 +86,9 @@ class Client:
         """Requests sent so far."""
         self._clock = clock
         self.tokens = Tokens(self._exchange, target, unwrapped or Unwrapped(), clock=clock)
-        self._server_hostname = target.tls.server_name if target.address.startswith("https:") else None
-        context = tls_context(target.tls)
+        secure = target.address.startswith("https:")
+        self._server_hostname = target.tls.server_name if secure else None
+        context = shared_context(target.tls) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._peer = Peer(target, context)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, limit=16, resolver=Resolver()),

@@ -3,10 +3,16 @@
 import os
 import ssl
 from pathlib import Path
+from typing import Final
+from weakref import WeakValueDictionary
 
 from vault_exporter.config.model import Tls
 
-__all__ = ["TlsError", "tls_context"]
+__all__ = ["Stamps", "TlsError", "shared_context", "stamps", "tls_context"]
+
+Stamps = tuple[tuple[int, int] | None, ...]
+
+_shared: Final[WeakValueDictionary[tuple[Tls, Stamps], ssl.SSLContext]] = WeakValueDictionary()
 
 
 class TlsError(Exception):
@@ -15,6 +21,29 @@ class TlsError(Exception):
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
         self.key = key
+
+
+def shared_context(tls: Tls) -> ssl.SSLContext:
+    """Return the context for these settings and the files as they are: the same one for all who use it at the time.
+
+    What a system trusts takes megabytes, and many targets mostly have one set of settings.
+
+    Raises:
+        TlsError: as :func:`tls_context`.
+    """
+    key = (tls, stamps(tls))
+    context = _shared.get(key)
+    if context is None:
+        context = _shared[key] = tls_context(tls)
+    return context
+
+
+def stamps(tls: Tls) -> Stamps:
+    """Tell the files of the settings from others of the same name."""
+    files = [path for path in (tls.ca_cert, tls.client_cert, tls.client_key) if path]
+    if tls.ca_path and tls.ca_path.is_dir():
+        files += sorted(tls.ca_path.iterdir())
+    return tuple(map(_stamp, files))
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
@@ -46,6 +75,14 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_ino, status.st_mtime_ns)
 
 
 def _trust(context: ssl.SSLContext, file: Path, key: str = "ca_cert") -> None:
