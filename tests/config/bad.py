@@ -307,6 +307,13 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "targets: [{name: n1, address: 'http://v', auth: {method: token, token_file: '@/directory'}}]\n",
         ["c.yml:1: targets[0].auth.token_file: is a directory; name the file in it"],
     ),
+    (
+        "a token file that is a pipe",
+        "targets: [{name: n1, address: 'http://v', auth: {method: token, token_file: '@/pipe'}}]\n",
+        [
+            "c.yml:1: targets[0].auth.token_file: cannot be read: a pipe, a socket or a device, not a regular file",
+        ],
+    ),
     *(
         (f"login {auth}", f"targets: [{{name: n1, address: 'http://v', auth: {{{auth}}}}}]\n", [f"c.yml:1: {error}"])
         for auth, error in (
@@ -369,6 +376,8 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         (f"bad TLS {tls}", f"defaults: {{tls: {{{tls}}}}}\n" + TARGET, [f"c.yml:1: defaults.tls.{error}"])
         for tls, error in (
             ("ca_cert: '@/none'", "ca_cert: cannot be read: No such file or directory"),
+            ("ca_cert: '@/pipe'", "ca_cert: cannot be read: a pipe, a socket or a device, not a regular file"),
+            ("client_cert: '@/pipe'", "client_cert: cannot be read: a pipe, a socket or a device, not a regular file"),
             ("ca_cert: '@/text'", "ca_cert: not a certificate in PEM format"),
             ("ca_path: '@/text'", "ca_path: not a directory"),
             ("client_key: '@/client.key'", "client_key: without client_cert; give both"),

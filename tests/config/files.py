@@ -1,5 +1,6 @@
 """The files that configurations of the tests name."""
 
+import os
 from pathlib import Path
 
 import trustme
@@ -20,4 +21,5 @@ def make_files(directory: Path) -> Path:
     (directory / "encrypted.key").write_bytes(encrypted)
     (directory / "text").write_text("text\n")
     (directory / "directory").mkdir()
+    os.mkfifo(directory / "pipe")
     return directory

@@ -1,5 +1,6 @@
 """What is no token is not sent."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,15 @@ async def test_a_file_without_one(tmp_path: Path, content: bytes) -> None:
 async def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert "cannot be read: Is a directory" in await refusal(TokenAuth(token_file=tmp_path))
     assert "cannot be read: No such file or directory" in await refusal(TokenAuth(token_file=tmp_path / "none"))
+
+
+async def test_a_pipe_and_a_file_too_large_for_a_token(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"a" * 100_000)
+    pipe = await refusal(TokenAuth(token_file=tmp_path / "pipe"))
+    assert pipe.endswith("cannot be read: a pipe, a socket or a device, not a regular file; it is tried again")
+    large = await refusal(TokenAuth(token_file=tmp_path / "large"))
+    assert large.endswith("cannot be read: larger than 64 KiB; it is tried again")
 
 
 def test_a_secret_never_shows() -> None:

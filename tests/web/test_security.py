@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -131,6 +132,8 @@ async def test_the_file_is_read_again_and_a_wrong_one_is_not_used(start: Start, 
         write_anew(tmp_path / "web.yml", emptied)
         assert (await ask(server))[0] == 401
     (tmp_path / "web.yml").unlink()
+    assert (await ask(server))[0] == 401
+    os.mkfifo(tmp_path / "web.yml")
     assert (await ask(server))[0] == 401
 
 

@@ -14,6 +14,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from vault_exporter.files import open_regular
+
 __all__ = ["Checkpoint", "CheckpointError", "CheckpointFile", "FileMark", "digest"]
 
 _VERSION: Final = 1
@@ -85,7 +87,7 @@ class CheckpointFile:
             CheckpointError: it cannot be read.
         """
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 content = file.read(_LARGEST + 1)
                 self.written = os.fstat(file.fileno()).st_mtime
         except FileNotFoundError:

@@ -1,14 +1,11 @@
 """One open file of a log, and where in it the reader is."""
 
-import errno
 import os
-import stat
-from pathlib import Path
 from typing import Final, Self
 
 from vault_exporter.audit.checkpoint import FileMark, digest
 
-__all__ = ["MARKER_BYTES", "Identity", "LogFile", "identity_of", "open_log", "require_regular"]
+__all__ = ["MARKER_BYTES", "Identity", "LogFile", "identity_of"]
 
 MARKER_BYTES: Final = 4096
 """How much of what was read is compared with what the file says now: more than most lines, so their times too."""
@@ -119,23 +116,6 @@ class LogFile:
     def close(self) -> None:
         """Let go of it."""
         os.close(self._descriptor)
-
-
-def open_log(path: Path) -> int:
-    """Open a file for reading."""
-    # Without O_NONBLOCK a pipe put in the log's place would block here until someone writes to it.
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-
-
-def require_regular(status: os.stat_result) -> None:
-    """Refuse what is no regular file.
-
-    Raises:
-        OSError: it is a directory, a pipe, a device.
-    """
-    if not stat.S_ISREG(status.st_mode):
-        code = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
-        raise OSError(code, os.strerror(code))
 
 
 def identity_of(status: os.stat_result) -> Identity:

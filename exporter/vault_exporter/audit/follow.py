@@ -27,7 +27,8 @@ from typing import Final
 
 from vault_exporter.audit.checkpoint import LogMark
 from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.files import MARKER_BYTES, Identity, LogFile, identity_of, open_log, require_regular
+from vault_exporter.audit.files import MARKER_BYTES, Identity, LogFile, identity_of
+from vault_exporter.files import open_at_once, require_regular
 
 __all__ = ["CHUNK_BYTES", "CHUNK_LINES", "LINGER_SECONDS", "Follower", "is_rotated"]
 
@@ -86,7 +87,7 @@ class Follower:
             chunk_bytes: how much to read in one step.
             clock: seconds that never go back.
             now: nanoseconds since the epoch, to compare with the times of files.
-            opener: opens the log for reading, by default :func:`os.open`.
+            opener: opens the log for reading, :func:`.files.open_at_once` by default.
         """
         self.path = path
         self.trouble: OSError | None = None
@@ -102,7 +103,7 @@ class Follower:
         self._clock = clock
         self._now = now
         self._looked = now() if resume is None else resume.looked
-        self._open = opener or open_log
+        self._open = opener or open_at_once
         self._files: collections.deque[LogFile] = collections.deque()
         self._started = False
         self._siblings = self._look_around()

@@ -4,6 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+from vault_exporter.files import open_regular
+
 __all__ = ["is_directory", "unreadable"]
 
 
@@ -18,7 +20,7 @@ def is_directory(path: Path) -> bool:
 def unreadable(path: Path) -> str:
     """Say why a file cannot be read; empty if it can be, and also if it is not there yet."""
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+        open_regular(path).close()
     except FileNotFoundError:
         return ""
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Final, TypeVar, cast
 import yaml
 
 from vault_exporter.config.problems import ConfigError, Problem
+from vault_exporter.files import read_small
 
 __all__ = ["Node", "read_file"]
 
@@ -51,12 +52,9 @@ def read_file(path: Path) -> Node:
             not repeated, since it may hold a token.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
+        content = read_small(path, _LARGEST_FILE)
     except OSError as error:
         raise _failure(str(path), f"cannot read the file: {error.strerror}") from error
-    if len(content) > _LARGEST_FILE:
-        raise _failure(str(path), f"the file is larger than {_LARGEST_FILE >> 20} MiB; is it a configuration?")
     try:
         text = content.decode()
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ import yaml
 
 from vault_exporter.config import values
 from vault_exporter.config.model import ClusterDiscovery, DnsDiscovery, FileDiscovery, Target
+from vault_exporter.files import read_small
 from vault_exporter.vault.client import Client, VaultError
 from vault_exporter.vault.resolve import look_up
 
@@ -118,8 +119,7 @@ def find_in_files(source: FileDiscovery) -> tuple[Target, ...]:
 
 def _in_file(source: FileDiscovery, path: Path) -> Iterator[Target]:
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE)
+        content = read_small(path, _LARGEST_FILE)
         loaded = yaml.safe_load(content)  # JSON is YAML, too
         groups = msgspec.convert([] if loaded is None else loaded, tuple[_Group, ...])
     except OSError as error:

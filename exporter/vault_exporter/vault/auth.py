@@ -18,6 +18,7 @@ from hvac import adapters, api
 from vault_exporter.config import logins
 from vault_exporter.config.model import Target
 from vault_exporter.config.secret import Secret
+from vault_exporter.files import read_small
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.answer import Answer, VaultError
 
@@ -339,8 +340,7 @@ def _credential(value: Secret | None, file: Path | None, what: str, *, spaces: b
     if file is None:
         raise LoginError(LoginFailure.NO_CREDENTIALS, f"there is no {what}")
     try:
-        with file.open(encoding="utf-8") as opened:
-            text = opened.read(_LARGEST_CREDENTIAL)
+        text = read_small(file, _LARGEST_CREDENTIAL).decode()
     except OSError as error:
         raise LoginError(
             LoginFailure.NO_CREDENTIALS, f"{what}: {file} cannot be read: {error.strerror}; it is tried again"

@@ -7,6 +7,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from vault_exporter.config.model import Tls
+from vault_exporter.files import open_regular
 
 __all__ = ["Stamps", "TlsError", "shared_context", "stamps", "tls_context"]
 
@@ -88,6 +89,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 def _trust(context: ssl.SSLContext, file: Path, key: str = "ca_cert") -> None:
     where = f"{file.name}: " if key == "ca_path" else ""
     try:
+        open_regular(file).close()
         context.load_verify_locations(cafile=file)
     except ssl.SSLError:
         raise TlsError(key, f"{where}not a certificate in PEM format") from None
@@ -99,7 +101,7 @@ def _identify(context: ssl.SSLContext, certificate: Path, key: Path | None) -> N
     for name, file in (("client_cert", certificate), ("client_key", key)):
         if file is not None:
             try:
-                file.open("rb").close()
+                open_regular(file).close()
             except OSError as error:
                 raise TlsError(name, f"cannot be read: {error.strerror}") from None
     try:

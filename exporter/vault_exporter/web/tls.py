@@ -10,6 +10,7 @@ from typing import Final
 
 from vault_exporter.config.model import Secret
 from vault_exporter.config.web import ClientAuth, TlsServer, TlsVersion
+from vault_exporter.files import open_regular
 from vault_exporter.vault.tls import TlsError
 
 __all__ = ["server_context"]
@@ -118,7 +119,7 @@ def _one_of(name: str, inline: Secret | None, file: Path | None) -> Iterator[str
         raise TlsError(name, f"give either {name} or {name}_file")
     if file is not None:
         try:
-            file.open("rb").close()
+            open_regular(file).close()
         except OSError as error:
             raise TlsError(f"{name}_file", f"cannot be read: {error.strerror}") from None
     if inline is None:

@@ -19,6 +19,7 @@ from vault_exporter.audit.decode import Reject
 from vault_exporter.audit.inputs.inbox import OVERHEAD_BYTES, Inbox
 from vault_exporter.audit.inputs.listening import UNFINISHED_SECONDS, Refusal
 from vault_exporter.config.inputs import HttpInput
+from vault_exporter.files import read_small
 
 __all__ = ["PATH", "HttpEndpoint"]
 
@@ -132,8 +133,7 @@ class HttpEndpoint:
 def _read(file: Path) -> tuple[bytes, str]:
     """Read the token, and say what is wrong with it."""
     try:
-        with file.open("rb") as opened:
-            token = opened.read(_LARGEST_TOKEN_FILE).strip()
+        token = read_small(file, _LARGEST_TOKEN_FILE).strip()
     except OSError as error:
         return b"", error.strerror or type(error).__name__
     if not token or not token.isascii() or b"\n" in token:
