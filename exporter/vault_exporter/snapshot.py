@@ -17,6 +17,8 @@ _RETRY_SECONDS: Final = 10.0
 """After a failure the next reading is tried so soon, or after the interval where that is shorter."""
 _LONGEST_SECONDS: Final = 120.0
 """A reading may go on beyond the scrape that began it; after this it has failed."""
+_PATIENCE_SECONDS: Final = 2.0
+"""So long a scrape waits for a new reading where it has an old one to show."""
 _MARGIN_SECONDS: Final = 0.05
 """Of the scrape's time, left for showing what there is when a reading takes longer."""
 
@@ -50,7 +52,9 @@ class Snapshot:
         if self._reading is None and self._clock() >= self._due:
             self._reading = asyncio.create_task(self._read(read))
         if self._reading is not None:
-            await asyncio.wait({self._reading}, timeout=max(0.0, seconds - _MARGIN_SECONDS))
+            left = max(0.0, seconds - _MARGIN_SECONDS)
+            # Where there is something to show, the page need not wait long for something newer.
+            await asyncio.wait({self._reading}, timeout=left if self.taken is None else min(left, _PATIENCE_SECONDS))
         if self._failure is not None:
             raise self._failure
         if self.taken is None:
@@ -61,6 +65,7 @@ class Snapshot:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
+            self._reading = None  # one that was not yet begun did not get to say that it has ended
         self.samples, self.taken, self._failure, self._due = (), None, None, self._clock()
 
     async def _read(self, read: Callable[[], Awaitable[Iterable[Sample]]]) -> None:

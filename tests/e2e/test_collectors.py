@@ -1,6 +1,9 @@
 """Each collector against what ``bao`` says on a real server, and seen to change when the thing changes."""
 
+import contextlib
+import http.client
 import re
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -242,9 +245,19 @@ def test_host(lab: Lab) -> None:
         assert page.value("vault_host_disk_total_bytes", mountpoint=disk["path"]) == disk["total"]
 
 
-def test_nothing_is_in_flight_but_the_question(lab: Lab) -> None:
-    assert "vault_exporter_collector_success" in lab.page()
-    assert lab.page().value("vault_exporter_collector_success", collector="in_flight") == 1
+def test_the_oldest_request_in_flight(lab: Lab) -> None:
+    oldest = "vault_in_flight_oldest_request_start_timestamp_seconds"
+    assert oldest not in lab.page()  # the exporter's own questions are left out
+    connection = http.client.HTTPConnection(lab.bao.address.removeprefix("http://"), timeout=30)
+    before = time.time()
+    connection.request("GET", "/v1/sys/monitor?log_level=trace", headers={"X-Vault-Token": lab.bao.token})
+    with contextlib.closing(connection):  # it goes on for as long as somebody listens
+        wait_until(lambda: oldest in lab.page(), timeout=10, what="a request in flight")
+        started = lab.page().value(oldest)
+        assert started is not None
+        assert before - 1 <= started <= time.time()
+        assert lab.page().value(oldest) == started
+    wait_until(lambda: oldest not in lab.page(), timeout=30, what="no request in flight")
 
 
 def test_each_rule_is_needed_and_all_are_enough(lab: Lab, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ HOST_BOOTED = _gauge("vault_host_boot_timestamp_seconds", HOST_INFO, "When the n
 IN_FLIGHT_OLDEST = _gauge(
     "vault_in_flight_oldest_request_start_timestamp_seconds",
     IN_FLIGHT,
-    "When the oldest of the requests began that the node is still at, the exporter's question left out; no sample when "
-    "there is no other.",
+    "When the oldest request began of those that the node has been at for more than a second; no sample when there is "
+    "none.",
 )
 LISTENER_NOT_AFTER = _gauge(
     "vault_listener_certificate_not_after_timestamp_seconds",

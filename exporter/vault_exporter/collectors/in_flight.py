@@ -4,7 +4,7 @@ https://openbao.org/api-docs/system/in-flight-req/
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -20,6 +20,7 @@ __all__ = ["GRANTS", "Request", "collect", "samples"]
 GRANTS: Final = (Grant("sys/in-flight-req"),)
 
 _PATH: Final = "sys/in-flight-req"
+_YOUNG: Final = timedelta(seconds=1)
 _OK: Final = 200
 
 
@@ -41,7 +42,13 @@ async def collect(client: Client) -> Iterable[Sample]:
 
 
 def samples(requests: Iterable[Request]) -> Iterator[Sample]:
-    """Find the oldest, apart from the question itself."""
-    starts = [request.start_time.timestamp() for request in requests if not request.request_path.endswith(_PATH)]
-    if starts:
-        yield c.IN_FLIGHT_OLDEST(min(starts))
+    """Find the oldest of those that began well before the question, by the node's own clock.
+
+    That leaves out the question itself, and the others that the exporter asks at the same time.
+    """
+    requests = tuple(requests)
+    questions = [request.start_time for request in requests if request.request_path.endswith(_PATH)]
+    if questions:
+        starts = [request.start_time for request in requests if max(questions) - request.start_time > _YOUNG]
+        if starts:
+            yield c.IN_FLIGHT_OLDEST(min(starts).timestamp())
