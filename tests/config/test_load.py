@@ -263,7 +263,7 @@ def test_any_yaml_is_read_or_refused_with_a_place(tmp_path: Path, tree: object) 
     except ConfigError as error:
         assert all(problem.place.startswith("c.yml") and problem.message for problem in error.problems)  # noqa: PT017
     else:
-        assert config.targets or config.audit.logs
+        assert config.targets or config.audit.logs or config.audit.inputs
 
 
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -275,10 +275,10 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
 
 def test_check_says_what_is_good(tmp_path: Path) -> None:
     path = written(tmp_path, "targets: [{name: a, address: 'http://a'}, {name: b, address: 'http://b'}]\n")
-    done = run("check", "--config", path, "--audit-log", "/a.log")
+    done = run("check", "--config", path, "--audit-log", "/a.log", "--audit-log", "-")
     assert (done.returncode, done.stdout, done.stderr) == (
         0,
-        "The configuration is good: listen on :9410, targets: a, b, audit logs: /a.log.\n",
+        "The configuration is good: listen on :9410, targets: a, b, audit logs: /a.log, stdin.\n",
         "",
     )
 

@@ -23,6 +23,7 @@ from vault_exporter.cli.options import (
     flags,
     load_config,
 )
+from vault_exporter.config import inputs
 from vault_exporter.config.load import ConfigError, Flags, load, load_listen
 from vault_exporter.config.model import Listen
 from vault_exporter.config.web import Web
@@ -90,10 +91,11 @@ def check(
         audit_from_start=audit_from_start,
     )
     settings = load_config(config, given)
+    audit = (*map(str, settings.audit.logs), *map(inputs.name, settings.audit.inputs))
     typer.echo(
         f"The configuration is good: listen on {settings.listen}, targets: "
         f"{', '.join(target.name for target in settings.targets) or 'none'}, "
-        f"audit logs: {', '.join(map(str, settings.audit.logs)) or 'none'}."
+        f"audit logs: {', '.join(audit) or 'none'}."
     )
     if online:
         check_online(settings)

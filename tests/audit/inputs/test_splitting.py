@@ -114,6 +114,12 @@ def test_a_syslog_message(packet: bytes, text: bytes | None) -> None:
     assert message(packet) == text
 
 
+@given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda rest: b"<14>1 - - - - - " + rest))
+def test_anything_is_a_message_or_is_not(packet: bytes) -> None:
+    text = message(packet)
+    assert text is None or packet.rstrip(b"\r\n\0").endswith(text)
+
+
 MESSAGES = st.lists(
     st.integers(0, 60).map(lambda size: b"<14>1 - - - - - - {" + b"\xc3\xa4" * (size // 2) + b"}"), max_size=8
 )
