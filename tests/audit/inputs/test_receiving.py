@@ -103,6 +103,22 @@ async def test_sockets(start: Start, tmp_path: Path) -> None:
     assert not (tmp_path / "a.sock").exists()
 
 
+async def test_without_a_host_every_address_is_listened_on(start: Start) -> None:
+    stream, datagrams = f"tcp://:{free_port()}", f"udp://:{free_port()}"
+    networks = (read_network("127.0.0.0/8"), read_network("::1"))
+    reader = await start(
+        listening(config.SocketInput, stream, allow=networks), listening(config.SyslogInput, datagrams, allow=networks)
+    )
+    await send(stream, ENTRY + b"\n")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"<14>" + ENTRY, ("127.0.0.1", port(datagrams)))
+        sender.sendto(b"\0\xff" + ENTRY, ("127.0.0.1", port(datagrams)))
+        sender.sendto(b"", ("127.0.0.1", port(datagrams)))
+    await until(lambda: value(reader, COUNTED) == 2)
+    await until(lambda: value(reader, "vault_audit_reader_rejected_lines_total", "not_syslog") == 1)
+    assert value(reader, "vault_audit_reader_refused_total", "not_allowed") == 0
+
+
 @pytest.mark.parametrize("rfc", ["--rfc3164", "--rfc5424"])
 @pytest.mark.parametrize(("scheme", "framing"), [("udp", []), ("tcp", []), ("tcp", ["--octet-count"])])
 async def test_syslog_of_a_real_sender(start: Start, rfc: str, scheme: str, framing: list[str]) -> None:

@@ -8,7 +8,7 @@ import os
 import socket
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from vault_exporter.config.inputs import Address, Listening, Scheme
 
@@ -19,6 +19,8 @@ UNFINISHED_SECONDS: Final = 60.0
 
 _RECEIVE_BYTES: Final = 4 << 20
 """What the kernel is asked to keep of datagrams; it grants what ``net.core.rmem_max`` allows."""
+
+_NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
 class Refusal(enum.StrEnum):
@@ -100,11 +102,19 @@ def _remove_left_over(path: str, kind: socket.SocketKind) -> None:
 
 def _open_internet(address: Address) -> socket.socket:
     kind = socket.SOCK_DGRAM if address.scheme is Scheme.UDP else socket.SOCK_STREAM
-    if address.host or not socket.has_dualstack_ipv6():
-        found = socket.getaddrinfo(address.host or None, address.port, type=kind, flags=socket.AI_PASSIVE)
+    if address.host:
+        found = socket.getaddrinfo(address.host, address.port, type=kind, flags=socket.AI_PASSIVE)
         family, _, _, _, where = found[0]
-    else:
-        family, where = socket.AF_INET6, ("::", address.port)
+        return _bound(family, kind, where, both=False)
+    try:
+        return _bound(socket.AF_INET6, kind, ("::", address.port), both=True)
+    except OSError as error:
+        if error.errno not in _NO_IPV6:
+            raise
+    return _bound(socket.AF_INET, kind, ("", address.port), both=False)
+
+
+def _bound(family: int, kind: socket.SocketKind, where: Any, *, both: bool) -> socket.socket:  # noqa: ANN401 - of a family
     made = socket.socket(family, kind)
     try:
         if kind is socket.SOCK_STREAM:
@@ -112,7 +122,7 @@ def _open_internet(address: Address) -> socket.socket:
         else:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address.host != "")
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
         made.bind(where)
     except BaseException:
         made.close()
