@@ -15,7 +15,7 @@ from vault_exporter.metrics import Format, Sample, render
 from vault_exporter.reasons import Reason
 from vault_exporter.runner import Runner
 from vault_exporter.telemetry import Page, Telemetry
-from vault_exporter.vault.auth import Unwrapped
+from vault_exporter.vault.auth import Shared
 from vault_exporter.vault.client import Client
 
 __all__ = ["Scrape", "TargetScraper"]
@@ -60,12 +60,12 @@ class TargetScraper:
         target: model.Target,
         telemetry: model.Telemetry,
         collectors: Sequence[Collector],
-        unwrapped: Unwrapped | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self.target = target
         self.last: Scrape | None = None
         """The last scrape that came to an end."""
-        self.client = Client(target, unwrapped=unwrapped)
+        self.client = Client(target, shared=shared)
         self._telemetry = Telemetry(telemetry, c.NAMES) if telemetry.enabled else None
         self._flight: _Flight | None = None
         self._attempts = Attempts(target.name)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import structlog
@@ -13,7 +14,7 @@ from vault_exporter.config.watched import Watched
 from vault_exporter.discovery import Keeper
 from vault_exporter.metrics import Sample
 from vault_exporter.scrape import TargetScraper
-from vault_exporter.vault.auth import Unwrapped
+from vault_exporter.vault.auth import Shared
 from vault_exporter.vault.tls import Stamps, TlsError, stamps
 
 __all__ = ["Targets", "watched_of"]
@@ -29,9 +30,9 @@ class Targets:
     """
 
     def __init__(self) -> None:
-        self._unwrapped = Unwrapped()
+        self._shared = Shared()
         self._config = Config()
-        self._keeper = Keeper((), self._unwrapped, self._reconcile)
+        self._keeper = Keeper((), self._shared, self._reconcile)
         self._scrapers: dict[str, tuple[_Settings, TargetScraper]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -39,7 +40,7 @@ class Targets:
         """Scrape these targets from now on; returns when the discovery was tried once."""
         old, self._config = self._config, config
         if config.discovery != old.discovery:
-            keeper = Keeper(config.discovery, self._unwrapped, self._reconcile)
+            keeper = Keeper(config.discovery, self._shared, self._reconcile)
             await keeper.start()
             self._keeper, before = keeper, self._keeper
             await before.close()
@@ -58,6 +59,11 @@ class Targets:
         """Return the scraper of a target."""
         _, scraper = self._scrapers.get(name, (None, None))
         return scraper
+
+    @property
+    def entities(self) -> AbstractSet[str]:
+        """The entities that the exporter was logged in as so far, by which Vault's audit log knows it."""
+        return self._shared.entities
 
     @property
     def only(self) -> TargetScraper | None:
@@ -93,7 +99,7 @@ class Targets:
                 new[target.name] = kept
                 continue
             try:
-                scraper = TargetScraper(target, settings.telemetry, chosen(target, watched), self._unwrapped)
+                scraper = TargetScraper(target, settings.telemetry, chosen(target, watched), self._shared)
             except TlsError as error:  # a file that was good when the configuration was read
                 _log.warning("cannot scrape", target=target.name, detail=f"tls.{error.key}: {error}")
             else:

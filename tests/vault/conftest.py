@@ -20,7 +20,7 @@ from vault_exporter.config.model import Auth, Target, Tls
 from vault_exporter.config.secret import Secret
 from vault_exporter.demo.openbao import start_server
 from vault_exporter.demo.process import free_port
-from vault_exporter.vault.auth import Unwrapped
+from vault_exporter.vault.auth import Shared
 from vault_exporter.vault.client import Client
 
 ROOT = "root"
@@ -174,10 +174,10 @@ async def connect(bao: Bao) -> AsyncIterator[Connect]:
     """Make a client of the server with this login."""
     async with AsyncExitStack() as stack:
 
-        async def connect(auth: Auth, unwrapped: Unwrapped | None = None, *, tls: bool = False) -> Client:
+        async def connect(auth: Auth, shared: Shared | None = None, *, tls: bool = False) -> Client:
             trust = Tls(ca_cert=bao.ca, client_cert=bao.client_cert) if tls else Tls()
             target = Target(name="n1", address=bao.tls_address if tls else bao.address, tls=trust, auth=auth)
-            client = Client(target, unwrapped=unwrapped)
+            client = Client(target, shared=shared)
             stack.push_async_callback(client.close)
             return client
 

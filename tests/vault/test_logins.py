@@ -22,7 +22,7 @@ from vault_exporter.config.logins import (
 from vault_exporter.config.secret import Secret
 from vault_exporter.metrics import Format, render
 from vault_exporter.reasons import Reason
-from vault_exporter.vault.auth import Unwrapped
+from vault_exporter.vault.auth import Shared
 from vault_exporter.vault.client import Client, VaultError
 
 USER = UserpassAuth(username="exporter", password=Secret("two words"))
@@ -274,8 +274,8 @@ async def test_a_wrapped_secret_id_is_opened_once_for_all_targets(bao: Bao, conn
     file = tmp_path / "wrapping-token"
     file.write_text(bao.wrapped_secret_id())
     auth = ApproleAuth(role_id=role_id(bao), secret_id_file=file, wrapped=True)
-    unwrapped = Unwrapped()
-    clients = [await connect(auth, unwrapped) for _ in range(3)]
+    shared = Shared()
+    clients = [await connect(auth, shared) for _ in range(3)]
     assert await asyncio.gather(*(status(client) for client in clients)) == [200, 200, 200]
 
     # Somebody else's attempt fails, and says what may have happened.

@@ -15,7 +15,7 @@ from vault_exporter.config.load import Flags, load
 from vault_exporter.config.model import ClusterDiscovery, Config, FileDiscovery, Secret, Telemetry, TokenAuth
 from vault_exporter.config.problems import ConfigError, Problem
 from vault_exporter.discovery import Keeper
-from vault_exporter.vault.auth import Unwrapped
+from vault_exporter.vault.auth import Shared
 from vault_exporter.web.app import Exporter
 
 AUTH = TokenAuth(token=Secret("hvs.planted"))
@@ -73,7 +73,7 @@ async def test_a_cluster_by_one_address(node: Node) -> None:
     seed = node.address.removeprefix("http://")
     source = ClusterDiscovery(address=node.address, cluster="prod", auth=AUTH, keep=60.0)
     changes: list[int] = []
-    keeper = Keeper([source], Unwrapped(), lambda: changes.append(1), wait=time.wait, clock=lambda: time.now)
+    keeper = Keeper([source], Shared(), lambda: changes.append(1), wait=time.wait, clock=lambda: time.now)
 
     async def seen(*addresses: str) -> list[str]:
         node.answers["sys/ha-status"] = ha_status(*addresses)

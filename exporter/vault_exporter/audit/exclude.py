@@ -1,6 +1,7 @@
 """Entries that are left out: those of a monitor itself, mostly. None goes without being counted as left out."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from vault_exporter import catalogue as c
 from vault_exporter.audit.decode import detail
@@ -17,10 +18,12 @@ class Excluded:
         self._entity_ids = frozenset(settings.entity_ids)
         self._display_names = frozenset(settings.display_names)
         self._remote_addresses = frozenset(settings.remote_addresses)
+        self.own: AbstractSet[str] = frozenset()
+        """Entities that the exporter itself is, as its logins go; they may become more."""
         self._counts = dict.fromkeys(("entity_id", "display_name", "remote_address"), 0)
 
     def __bool__(self) -> bool:
-        return bool(self._entity_ids or self._display_names or self._remote_addresses)
+        return bool(self._entity_ids or self.own or self._display_names or self._remote_addresses)
 
     def matches(self, line: bytes) -> bool:
         """Whether this entry is left out; it is counted if so."""
@@ -28,7 +31,7 @@ class Excluded:
         if entry is None:
             return False
         auth, request = entry.auth, entry.request
-        if auth is not None and auth.entity_id in self._entity_ids:
+        if auth is not None and (auth.entity_id in self._entity_ids or auth.entity_id in self.own):
             reason = "entity_id"
         elif auth is not None and auth.display_name in self._display_names:
             reason = "display_name"

@@ -7,6 +7,7 @@ several processes may read several files.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final, Protocol, Self
 
@@ -103,6 +104,10 @@ class Pipeline:
         self._tally = Tally(settings.limits, self._is_notable)
         self._outcomes = Outcomes()
         self._sources: dict[str, _Source] = {}
+
+    def leave_out(self, entities: AbstractSet[str]) -> None:
+        """Leave out the entries of these entities, beside those of the settings; they may become more later."""
+        self._excluded.own = entities
 
     def open(self, log: str) -> None:
         """Make the log known, so that its counts are there from the start."""

@@ -74,7 +74,7 @@ def check_online(settings: Config) -> None:
         if one.entity_id or one.display_name:
             typer.echo(
                 f"  In Vault's audit log the exporter is entity_id {one.entity_id or '(none)'}, display_name "
-                f"{one.display_name or '(none)'}; audit.exclude can leave it out."
+                f"{one.display_name or '(none)'}; audit.exclude leaves it out."
             )
     if not good:
         raise typer.Exit(1)

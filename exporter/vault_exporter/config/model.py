@@ -240,6 +240,8 @@ class Events(msgspec.Struct, frozen=True):
 class Exclude(msgspec.Struct, frozen=True):
     """Whose entries to leave out, such as a monitor's own; each is counted as left out."""
 
+    own: bool = False
+    """Leave out what the exporter itself asks with the tokens of its logins, by the entities that they have."""
     entity_ids: tuple[str, ...] = ()
     display_names: tuple[str, ...] = ()
     remote_addresses: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from vault_exporter import catalogue as c
 from vault_exporter.config.model import ClusterDiscovery, Discoveries, Discovery, DnsDiscovery, FileDiscovery, Target
 from vault_exporter.discovery.find import DiscoveryError, find_in_cluster, find_in_dns, find_in_files
 from vault_exporter.metrics import Sample
-from vault_exporter.vault.auth import Unwrapped
+from vault_exporter.vault.auth import Shared
 from vault_exporter.vault.client import Client
 
 __all__ = ["Keeper"]
@@ -34,7 +34,7 @@ class Keeper:
     def __init__(
         self,
         sources: Iterable[Discoveries],
-        unwrapped: Unwrapped,
+        shared: Shared,
         changed: Callable[[], None],
         *,
         wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -44,7 +44,7 @@ class Keeper:
 
         Args:
             sources: where to look.
-            unwrapped: the secret-ids that were opened so far.
+            shared: what the logins of all targets share.
             changed: called after each look-up that gave other targets.
             wait: waits for so many seconds.
             clock: Unix time, in seconds.
@@ -53,7 +53,7 @@ class Keeper:
         self._wait = wait
         self._clock = clock
         self._started = clock()
-        self._sources = tuple(_Source(source, unwrapped, clock) for source in sources)
+        self._sources = tuple(_Source(source, shared, clock) for source in sources)
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     @property
@@ -99,7 +99,7 @@ class Keeper:
 class _Source:
     """One source."""
 
-    def __init__(self, settings: Discoveries, unwrapped: Unwrapped, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Discoveries, shared: Shared, clock: Callable[[], float]) -> None:
         self.settings: Discovery = settings
         self.trouble: str | None = None
         """What is wrong with the last look-up; empty is nothing, None is before the first."""
@@ -110,7 +110,7 @@ class _Source:
         if isinstance(settings, ClusterDiscovery):
             name = urlsplit(settings.address).netloc
             seed = settings.target(name, settings.address)
-            self._client = Client(seed, unwrapped=unwrapped)
+            self._client = Client(seed, shared=shared)
             # Until the cluster is known, its address is better than nothing.
             self.targets: tuple[Target, ...] = (seed,)
         else:

@@ -22,7 +22,7 @@ from vault_exporter.files import read_small
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.answer import Answer, VaultError
 
-__all__ = ["LoginError", "LoginFailure", "Send", "Token", "Unwrapped", "Vault"]
+__all__ = ["LoginError", "LoginFailure", "Send", "Shared", "Token", "Vault"]
 
 T = TypeVar("T")
 
@@ -81,18 +81,20 @@ class Token(NamedTuple):
     display_name: str = ""
 
 
-class Unwrapped:
-    """The secret-ids that came out of wrapped responses, which can be opened only once.
+class Shared:
+    """What the logins of all targets share, for as long as the exporter runs.
 
-    Kept for as long as the exporter runs, by the wrapping token, for all targets that are given the same one.
+    These are the secret-ids that came out of wrapped responses, which can be opened only once, by the wrapping token;
+    and the ids of the entities that the exporter was logged in as, by which Vault's audit log knows it.
     """
 
     def __init__(self) -> None:
+        self.entities: set[str] = set()
         self._secrets: dict[Secret, Secret] = {}
         self._locks: dict[Secret, asyncio.Lock] = {}
 
-    async def get(self, wrapping: Secret, unwrap: Callable[[Secret], Awaitable[Secret]]) -> Secret:
-        """Return what was wrapped."""
+    async def unwrapped(self, wrapping: Secret, unwrap: Callable[[Secret], Awaitable[Secret]]) -> Secret:
+        """Return what was wrapped, opening it if that was not done yet."""
         async with self._locks.setdefault(wrapping, asyncio.Lock()):
             if wrapping not in self._secrets:
                 self._secrets[wrapping] = await unwrap(wrapping)
@@ -102,10 +104,10 @@ class Unwrapped:
 class Vault:
     """The token endpoints of one node."""
 
-    def __init__(self, send: Send, target: Target, unwrapped: Unwrapped) -> None:
+    def __init__(self, send: Send, target: Target, shared: Shared) -> None:
         self._send = send
         self._target = target
-        self._unwrapped = unwrapped
+        self._shared = shared
 
     async def log_in(self) -> Token:
         """Get a token by the target's method, or read the one that was given.
@@ -216,7 +218,7 @@ class Vault:
             system = api.SystemBackend(adapter=_Adapter(self._send, namespace, wrapping))
             return Secret((await system.unwrap()).read_data(_SecretId).secret_id)
 
-        return await self._unwrapped.get(given, unwrap)
+        return await self._shared.unwrapped(given, unwrap)
 
 
 class _Issued(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from vault_exporter.config.model import Target
 from vault_exporter.config.secret import Secret
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.answer import Answer, VaultError
-from vault_exporter.vault.auth import Unwrapped
+from vault_exporter.vault.auth import Shared
 from vault_exporter.vault.peer import Peer
 from vault_exporter.vault.resolve import Resolver
 from vault_exporter.vault.tls import shared_context
@@ -71,21 +71,19 @@ _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Reason], ...]] = (
 class Client:
     """One HTTP session to one target. Make it inside a running event loop, and close it."""
 
-    def __init__(
-        self, target: Target, *, unwrapped: Unwrapped | None = None, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, target: Target, *, shared: Shared | None = None, clock: Callable[[], float] = time.time) -> None:
         """Connect to nothing yet.
 
         Args:
             target: the node, and how to log in to it.
-            unwrapped: the secret-ids that were opened so far, where targets share them.
+            shared: what the logins of all targets share.
             clock: Unix time, in seconds.
         """
         self.target = target
         self.requests = 0
         """Requests sent so far."""
         self._clock = clock
-        self.tokens = Tokens(self._exchange, target, unwrapped or Unwrapped(), clock=clock)
+        self.tokens = Tokens(self._exchange, target, shared or Shared(), clock=clock)
         secure = target.address.startswith("https:")
         self._server_hostname = target.tls.server_name if secure else None
         context = shared_context(target.tls) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

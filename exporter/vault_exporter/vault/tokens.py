@@ -25,7 +25,7 @@ from vault_exporter.config.model import Target
 from vault_exporter.config.secret import Secret
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.answer import NoTokenError
-from vault_exporter.vault.auth import LoginError, LoginFailure, Send, Token, Unwrapped, Vault
+from vault_exporter.vault.auth import LoginError, LoginFailure, Send, Shared, Token, Vault
 
 __all__ = ["Tokens"]
 
@@ -60,7 +60,7 @@ class Tokens:
         self,
         send: Send,
         target: Target,
-        unwrapped: Unwrapped,
+        shared: Shared,
         *,
         clock: Callable[[], float] = time.time,
         random_part: Callable[[], float] = random.random,
@@ -70,11 +70,12 @@ class Tokens:
         Args:
             send: sends a request to the node; it bounds the time it takes.
             target: whose ``auth`` says how to log in.
-            unwrapped: the secret-ids that were opened so far.
+            shared: what the logins of all targets share.
             clock: Unix time, in seconds.
             random_part: from 0 to 1, for jitter.
         """
-        self._vault = Vault(send, target, unwrapped)
+        self._vault = Vault(send, target, shared)
+        self._entities = shared.entities
         self._auth = target.auth
         self._files = logins.credential_files(target.auth)
         self._clock = clock
@@ -301,6 +302,8 @@ class Tokens:
         if self._token is None or token.secret != self._token.secret:
             self._denied.clear()
         self._token, self._valid = token, valid
+        if token.entity_id:
+            self._entities.add(token.entity_id)
         self._failed, self._pause = None, _FIRST_PAUSE
         self._expires = self._clock() + token.ttl if token.ttl else None
         if token.ttl:

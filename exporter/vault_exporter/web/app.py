@@ -84,6 +84,8 @@ class Exporter:
         self._reloaded = (True, time.time())
         self._targets = Targets()
         self._audit = AuditReader(config.audit)
+        if config.audit.exclude.own:
+            self._audit.pipeline.leave_out(self._targets.entities)
         self._own = prometheus_client.CollectorRegistry()
         process_collector.ProcessCollector(registry=self._own)
         platform_collector.PlatformCollector(registry=self._own)
