@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from vault_exporter.audit.decode import Reject
 
-__all__ = ["OVERHEAD_BYTES", "Inbox", "LineSplitter", "Splitter"]
+__all__ = ["OVERHEAD_BYTES", "Inbox", "LineSplitter", "Splitter", "Unfinished"]
 
 OVERHEAD_BYTES: Final = 64
 """What a line costs in memory beside its bytes; a flood of short ones must be bounded, too."""
@@ -97,68 +97,92 @@ class Splitter(Protocol):
         """Note that nothing more comes."""
 
 
-class LineSplitter:
-    """Lines that end in a newline.
+class Unfinished:
+    """What has come of a line that did not end yet.
 
-    A line that is too long, or that there is no room for, is dropped as it comes, and the next newline ends it.
+    A line that is too long, or that there is no room for, is counted and dropped as it comes.
+
+    Attributes:
+        skipping: whether this one is being dropped.
     """
 
     def __init__(self, inbox: Inbox) -> None:
+        self.skipping = False
         self._inbox = inbox
         self._parts: list[bytes] = []
         self._size = 0
-        self._skipping = False
+
+    def __bool__(self) -> bool:
+        """Tell whether anything has come."""
+        return bool(self._parts) or self.skipping
+
+    @property
+    def looks_whole(self) -> bool:
+        """Whether it could be an entry that lacks only its end of line."""
+        return bool(self._parts) and self._parts[-1].rstrip().endswith(b"}")
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece."""
+        if self.skipping or not piece:
+            return
+        if self._size + len(piece) > self._inbox.max_line_bytes:
+            self._inbox.rejected[Reject.TOO_LONG] += 1
+        elif not self._inbox.reserve(len(piece) + OVERHEAD_BYTES):
+            self._inbox.shed_lines += 1
+        else:
+            self._parts.append(piece)
+            self._size += len(piece)
+            return
+        self.drop()
+        self.skipping = True
+
+    def finish(self) -> bytes | None:
+        """Return the line, of which nothing more comes; None if it was dropped."""
+        line = None if self.skipping else b"".join(self._parts)
+        self.drop()
+        return line
+
+    def drop(self) -> None:
+        """Forget it."""
+        self._inbox.release(self._size + OVERHEAD_BYTES * len(self._parts))
+        self._parts, self._size, self.skipping = [], 0, False
+
+
+class LineSplitter:
+    """Lines that end in a newline."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._line = Unfinished(inbox)
 
     @property
     def unfinished(self) -> bool:
         """Whether a line has begun and not ended."""
-        return bool(self._parts) or self._skipping
+        return bool(self._line)
 
     def feed(self, data: bytes) -> int:
         """Take a piece; return how many lines ended in it."""
         self._inbox.received_bytes += len(data)
         first, *others = data.split(b"\n")
-        self._begin(first)
+        self._line.add(first)
         if not others:
             return 0
         self._finish()
         rest = others.pop()
         for line in others:
             self._inbox.put(line)
-        self._begin(rest)
+        self._line.add(rest)
         return 1 + len(others)
 
     def end(self) -> None:
         """Count what was begun: whole entries that lack only the newline are lines, others are incomplete."""
-        if self._parts and self._parts[-1].rstrip().endswith(b"}"):
+        if self._line.looks_whole:
             self._finish()
-        elif self._parts:
+        elif self._line and not self._line.skipping:
             self._inbox.rejected[Reject.INCOMPLETE] += 1
-            self._drop()
-        self._skipping = False
-
-    def _begin(self, part: bytes) -> None:
-        if self._skipping or not part:
-            return
-        cost = len(part) + OVERHEAD_BYTES
-        if self._size + len(part) > self._inbox.max_line_bytes:
-            self._inbox.rejected[Reject.TOO_LONG] += 1
-        elif not self._inbox.reserve(cost):
-            self._inbox.shed_lines += 1
-        else:
-            self._parts.append(part)
-            self._size += len(part)
-            return
-        self._drop()
-        self._skipping = True
+        self._line.drop()
 
     def _finish(self) -> None:
-        parts, skipped = self._parts, self._skipping
-        self._drop()
-        self._skipping = False
-        if not skipped:
-            self._inbox.put(b"".join(parts))
-
-    def _drop(self) -> None:
-        self._inbox.release(self._size + OVERHEAD_BYTES * len(self._parts))
-        self._parts, self._size = [], 0
+        line = self._line.finish()
+        if line is not None:
+            self._inbox.put(line)

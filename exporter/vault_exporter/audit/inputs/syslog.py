@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.inputs.inbox import OVERHEAD_BYTES, Inbox
+from vault_exporter.audit.inputs.inbox import Inbox, Unfinished
 
 __all__ = ["SyslogSplitter", "message", "put_message"]
 
@@ -60,9 +60,7 @@ class SyslogSplitter:
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
         self._state: Callable[[bytes, int], int] = self._at_start
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._skipping = False
+        self._message = Unfinished(inbox)
         self._digits = b""
         self._left = 0
         self._ended = 0
@@ -82,9 +80,9 @@ class SyslogSplitter:
 
     def end(self) -> None:
         """Count what was begun as incomplete, unless it only lacks its newline."""
-        if self._parts and self._state == self._in_line and self._parts[-1].rstrip().endswith(b"}"):
+        if self._state == self._in_line and self._message.looks_whole:
             self._finish()
-        elif self.unfinished and not self._skipping:
+        elif self.unfinished and not self._message.skipping:
             self._inbox.rejected[Reject.INCOMPLETE] += 1
         self._reset()
 
@@ -95,7 +93,7 @@ class SyslogSplitter:
     def _in_line(self, data: bytes, place: int) -> int:
         newline = data.find(b"\n", place)
         stop = newline if newline >= 0 else len(data)
-        self._append(data[place:stop])
+        self._message.add(data[place:stop])
         if newline < 0:
             return stop
         self._finish()
@@ -111,50 +109,31 @@ class SyslogSplitter:
             self._state = self._in_counted if self._left else self._at_start
             if self._left > self._inbox.max_line_bytes:
                 self._inbox.rejected[Reject.TOO_LONG] += 1
-                self._skipping = True
+                self._message.skipping = True
             self._digits = b""
             return place + 1
         # No count after all: what is here ends at the next newline.
         self._inbox.rejected[Reject.NOT_SYSLOG] += 1
-        self._skipping = True
+        self._message.skipping = True
         self._state = self._in_line
         return place
 
     def _in_counted(self, data: bytes, place: int) -> int:
         piece = data[place : place + self._left]
         self._left -= len(piece)
-        self._append(piece)
+        self._message.add(piece)
         if not self._left:
             self._finish()
         return place + len(piece)
 
-    def _append(self, piece: bytes) -> None:
-        if self._skipping or not piece:
-            return
-        if self._size + len(piece) > self._inbox.max_line_bytes:
-            self._inbox.rejected[Reject.TOO_LONG] += 1
-        elif not self._inbox.reserve(len(piece) + OVERHEAD_BYTES):
-            self._inbox.shed_lines += 1
-        else:
-            self._parts.append(piece)
-            self._size += len(piece)
-            return
-        self._drop()
-        self._skipping = True
-
     def _finish(self) -> None:
-        packet, skipped = b"".join(self._parts), self._skipping
+        packet = self._message.finish()
         self._reset()
         self._ended += 1
-        if not skipped:
+        if packet is not None:
             put_message(self._inbox, packet)
 
     def _reset(self) -> None:
-        self._drop()
+        self._message.drop()
         self._state = self._at_start
-        self._skipping = False
         self._digits = b""
-
-    def _drop(self) -> None:
-        self._inbox.release(self._size + OVERHEAD_BYTES * len(self._parts))
-        self._parts, self._size = [], 0
