@@ -260,6 +260,35 @@ def test_the_oldest_request_in_flight(lab: Lab) -> None:
     wait_until(lambda: oldest not in lab.page(), timeout=30, what="no request in flight")
 
 
+def test_a_target_with_a_namespace_is_that_namespace(lab: Lab, tmp_path: Path) -> None:
+    lab.bao("namespace", "create", "own")
+    lab.bao("secrets", "enable", "-namespace=own", "-version=2", "kv")
+    rules = "\n".join(str(rule) for collector in WITH_TOKEN for rule in collector.grants)
+    lab.bao("policy", "write", "-namespace=own", "exporter", "-", stdin=rules)
+    made = lab.bao("token", "create", "-namespace=own", "-policy=exporter", "-orphan", "-period=1h")
+    target = {
+        "name": "own",
+        "address": lab.bao.address,
+        "namespace": "own",
+        "auth": {"method": "token", "token": made["auth"]["client_token"]},
+        "collectors": {"enable": ["audit_devices"]},
+    }
+    with exporters(tmp_path) as start:
+        page = probe(start(targets=[target]), "own")
+    assert failing(page)[0] == {}
+    assert page.value("vault_kv_mounts", version="2") == 1
+    assert page.sum("vault_mounts") == len(lab.bao("secrets", "list", "-namespace=own"))
+    assert page.value("vault_namespaces") == 0
+    # The root namespace alone has these.
+    for name in (
+        "vault_barrier_key_term",
+        "vault_raft_servers",
+        "vault_host_memory_total_bytes",
+        "vault_audit_devices",
+    ):
+        assert name not in page
+
+
 def test_each_rule_is_needed_and_all_are_enough(lab: Lab, tmp_path: Path) -> None:
     """With the rules of all collectors each succeeds; with one less, exactly the collectors that name it fail."""
     rules = policy([telemetry.GRANT, *(grant for collector in WITH_TOKEN for grant in collector.grants)])

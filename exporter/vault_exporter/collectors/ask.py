@@ -26,6 +26,16 @@ LARGE_ANSWER_BYTES: Final = 16 << 20
 _OK: Final = 200
 _NO_CONTENT: Final = 204
 _BAD_REQUEST: Final = 400
+_NO_SUCH_THING: Final = (
+    "unsupported path",
+    "unsupported operation",
+    "not supported",
+    "local-only",  # "cannot forward local-only request", of a standby that is still starting
+    "unavailable in namespaces",
+    "only available in root namespace",
+    "namespace is not sealable",  # so it has no keys of its own
+)
+"""What messages with status 400 contain where there is no such thing."""
 _NOT_FOUND: Final = 404
 _NOT_ALLOWED: Final = 405
 
@@ -104,7 +114,4 @@ def has_no_such_thing(answer: Answer) -> bool:
     """Tell the ways to say that this product, version, storage, seal or state of the node has no such thing."""
     if answer.status in {_NOT_FOUND, _NOT_ALLOWED}:
         return True
-    # "cannot forward local-only request": a standby that is still starting.
-    return answer.status == _BAD_REQUEST and any(
-        map(answer.says, ("unsupported path", "unsupported operation", "not supported", "local-only"))
-    )
+    return answer.status == _BAD_REQUEST and any(map(answer.says, _NO_SUCH_THING))

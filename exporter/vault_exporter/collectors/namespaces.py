@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from vault_exporter import catalogue as c
-from vault_exporter.collectors.ask import LARGE_ANSWER_BYTES, data, is_empty_list
+from vault_exporter.collectors.ask import LARGE_ANSWER_BYTES, ask, data, is_empty_list
 from vault_exporter.collectors.collector import Grant
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
@@ -22,7 +22,6 @@ GRANTS: Final = (Grant("sys/namespaces", ("list",)), Grant("sys/namespaces/+/sea
 
 _MOST: Final = 100
 """With more namespaces than that, their seals are not asked for: it takes a call for each."""
-_BAD_REQUEST: Final = 400
 
 
 class Namespace(msgspec.Struct, frozen=True):
@@ -71,8 +70,5 @@ def samples(listed: Listed, sealed: Iterable[bool] | None) -> Iterator[Sample]:
 
 
 async def _is_sealed(client: Client, name: str) -> bool:
-    answer = await client.get(f"sys/namespaces/{quote(name.rstrip('/'))}/seal-status", token=True)
-    if answer.status == _BAD_REQUEST and answer.says("not sealable"):
-        return False
-    seal = data(answer, Seal)
+    seal = await ask(client, f"sys/namespaces/{quote(name.rstrip('/'))}/seal-status", Seal)
     return seal is not None and seal.sealed

@@ -18,6 +18,8 @@ GRANT: Final = Grant("sys/metrics")
 
 _OK = 200
 _BAD_REQUEST = 400
+_NONE_AT_ALL: Final = ("local-only", "secondary", "unavailable in namespaces")
+"""Of a standby that is still starting, of a DR secondary, and to a token of a namespace."""
 _DISABLED = b"prometheus is not enabled"
 _SHORT = 256
 _NO_ANSWER = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.DNS, Reason.TLS, Reason.TIMEOUT, Reason.RESET})
@@ -45,8 +47,8 @@ REMEDIES = {
         "it off here with telemetry.enabled: false"
     ),
     Status.UNAVAILABLE: (
-        "the node gives no telemetry in its present state; with 'telemetry { unauthenticated_metrics_access = true }' "
-        "in its listener it does so sealed and on standby too"
+        "the node gives no telemetry in its present state, or none to a token of a namespace; with "
+        "'telemetry { unauthenticated_metrics_access = true }' in its listener it does so sealed and on standby too"
     ),
 }
 """What to do about a status, for the log."""
@@ -99,8 +101,8 @@ def _refusal(answer: Answer) -> Status | None:
     # This one is no JSON of errors, but the text alone.
     if answer.status == _BAD_REQUEST and _DISABLED in answer.body[:_SHORT]:
         return Status.DISABLED
-    if answer.status == _BAD_REQUEST and (answer.says("local-only") or answer.says("secondary")):
-        return Status.UNAVAILABLE  # a standby that is still starting; a DR secondary
+    if answer.status == _BAD_REQUEST and any(map(answer.says, _NONE_AT_ALL)):
+        return Status.UNAVAILABLE
     if answer.says("sealed") or answer.says("not initialized") or answer.says("not yet initialized"):
         return Status.UNAVAILABLE
     return None
