@@ -5,7 +5,7 @@ from typing import Final
 from grafanalib import core
 
 from dashboards.frame import dashboard
-from dashboards.sections import audit, exporter, leases, node, runtime, storage
+from dashboards.sections import audit, exporter, leases, node, runtime, storage, watched, who
 from vault_exporter import catalogue as c
 
 __all__ = ["AUDIT", "EXPORTER", "NODE", "STORAGE", "audit_log", "exporter_itself", "one_node", "storage_and_ha"]
@@ -33,7 +33,16 @@ def audit_log() -> core.Dashboard:
         AUDIT,
         "Who asks what of Vault, what fails, who logs in, and what an operator should look at: the audit logs as "
         "vault-exporter reads them.",
-        [audit.security(), audit.calls(), audit.errors(), audit.logins(), audit.timing(), audit.reader()],
+        [
+            audit.security(),
+            audit.calls(),
+            audit.errors(),
+            audit.logins(),
+            audit.timing(),
+            audit.reader(),
+            who.who(),
+            who.inputs(),
+        ],
         namespaces=c.AUDIT_NAMESPACE_ENTRIES,
     )
 
@@ -52,6 +61,7 @@ def storage_and_ha() -> core.Dashboard:
             storage.raft(),
             storage.keys(),
             leases.inventory(),
+            watched.watched(),
             storage.replication(),
         ],
     )
@@ -63,5 +73,5 @@ def exporter_itself() -> core.Dashboard:
         "Exporter",
         EXPORTER,
         "What vault-exporter asks, what it gets, and what it costs.",
-        [exporter.collectors(), exporter.telemetry(), exporter.login(), exporter.process()],
+        [exporter.collectors(), exporter.telemetry(), exporter.login(), exporter.process(), exporter.discovery()],
     )

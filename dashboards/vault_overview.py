@@ -5,7 +5,7 @@ from typing import Final
 from grafanalib import core
 
 from dashboards.frame import dashboard
-from dashboards.sections import audit, exporter, health, leases, runtime, slo, storage, traffic
+from dashboards.sections import audit, exporter, health, leases, runtime, slo, storage, traffic, watched
 from vault_exporter import catalogue as c
 
 __all__ = ["UID", "overview"]
@@ -32,6 +32,7 @@ def overview() -> core.Dashboard:
             slo.slo(),
             runtime.runtime(),
             exporter.overview(),
+            watched.watched(),
             storage.replication(),
         ],
         namespaces=c.AUDIT_NAMESPACE_ENTRIES,

@@ -180,20 +180,24 @@ def reader() -> Section:
     )
     trouble = table(
         "Not counted, or not as it is",
-        "Since the exporter started: lines that are no entry, requests given up waiting for, responses whose requests "
-        "were not read, and entries counted as `other`.",
+        "In the time shown: lines that are no entry, bytes lost before they were read, requests given up waiting for, "
+        "responses whose requests were not read, entries counted as `other`, and entries left out on purpose.",
         {
             "cluster": Column("Cluster"),
             "instance": Column("Exporter"),
             "Value #A": Column("Rejected lines", steps=[step(style.GOOD), step(style.WARN, 1)]),
-            "Value #B": Column("Unanswered requests"),
-            "Value #C": Column("Unmatched responses"),
-            "Value #D": Column("Counted as other", steps=[step(style.GOOD), step(style.WARN, 1)]),
-            "Value #E": Column("Excluded"),
+            "Value #B": Column("Bytes lost", unit="bytes", steps=[step(style.GOOD), step(style.BAD, 1)]),
+            "Value #C": Column("Unanswered requests"),
+            "Value #D": Column("Unmatched responses"),
+            "Value #E": Column("Counted as other", steps=[step(style.GOOD), step(style.WARN, 1)]),
+            "Value #F": Column("Excluded"),
         },
         *(
             by_node(happened(one))
-            for one in (c.AUDIT_REJECTED, c.AUDIT_UNANSWERED, c.AUDIT_UNMATCHED, c.AUDIT_OVERFLOW, c.AUDIT_EXCLUDED)
+            for one in (
+                *(c.AUDIT_REJECTED, c.AUDIT_LOST_BYTES, c.AUDIT_UNANSWERED),
+                *(c.AUDIT_UNMATCHED, c.AUDIT_OVERFLOW, c.AUDIT_EXCLUDED),
+            )
         ),
     )
     files = table(
@@ -210,7 +214,16 @@ def reader() -> Section:
         by("cluster, instance, log", happened(c.AUDIT_ROTATIONS)),
         by("cluster, instance, log", happened(c.AUDIT_TRUNCATIONS)),
     )
-    return Section("Reading the logs", [(8, [_lag(), age, speed]), (7, [files, trouble])])
+    checkpoint = stat(
+        "Age of the checkpoint",
+        "How long ago the exporter last noted how far it has read, to go on from there after a restart. No checkpoint: "
+        "it then starts at the end of each log.",
+        Query(f"time() - {by_node(select(c.AUDIT_CHECKPOINT), 'max')}", PER_NODE),
+        unit="s",
+        thresholds=[step(style.GOOD), step(style.WARN, 300)],
+        noValue="none",
+    )
+    return Section("Reading the logs", [(8, [_lag(), age, speed]), (7, [files, trouble, checkpoint])])
 
 
 def _entries() -> Panel:

@@ -2,12 +2,12 @@
 
 from dashboards import native, style
 from dashboards.layout import Section
-from dashboards.panels import Column, Panel, state_timeline, table, time_series
+from dashboards.panels import Column, Panel, stat, state_timeline, table, time_series
 from dashboards.queries import PER_NODE, Query, by, by_node, rate, select
 from dashboards.style import painted
 from vault_exporter import catalogue as c
 
-__all__ = ["collectors", "login", "overview", "process", "telemetry"]
+__all__ = ["collectors", "discovery", "login", "overview", "process", "telemetry"]
 
 _PER_COLLECTOR = "cluster, instance, collector"
 _WORKS = (("Fails", style.BAD), ("Works", style.GOOD))
@@ -153,7 +153,34 @@ def process() -> Section:
         "reqps",
         Query(by("reason", rate(c.WEB_REFUSED)), "{{reason}}"),
     )
-    return Section("Process", [(8, [versions, processor]), (8, [memory, files, refused])])
+    reload = stat(
+        "Configuration",
+        "Whether the configuration that was read last is in force. If not, it is wrong, and the one before it goes on.",
+        Query(by_node(select(c.CONFIG_RELOAD_SUCCESSFUL), "min"), PER_NODE),
+        mappings=[style.mapping([("wrong", style.BAD), ("in force", style.GOOD)])],
+        textMode="value_and_name",
+    )
+    return Section("Process", [(8, [versions, reload, processor]), (8, [memory, files, refused])])
+
+
+def discovery() -> Section:
+    """Return what finds targets."""
+    found = table(
+        "Discovery of targets",
+        "Where targets are looked up: whether the last look-up worked, how long ago one did, and how many it gave.",
+        {
+            "kind": Column("Kind"),
+            "source": Column("Source"),
+            "Value #A": Column("Works", states=[("no", style.BAD), ("yes", style.GOOD)]),
+            "Value #B": Column("Targets"),
+            "Value #C": Column("Last success", unit="s"),
+        },
+        by("kind, source", select(c.DISCOVERY_SUCCESS), "min"),
+        by("kind, source", select(c.DISCOVERY_TARGETS), "max"),
+        f"time() - {by('kind, source', select(c.DISCOVERY_LAST_SUCCESS), 'max')}",
+        empty="none set",
+    )
+    return Section("Discovery", [(7, [found])], collapsed=True)
 
 
 def _success() -> Panel:

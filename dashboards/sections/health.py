@@ -34,7 +34,10 @@ _FIRING: Final = ALERTS.replace('alertname=~"Vault.+"', 'alertname=~"Vault.+",al
 def health() -> Section:
     """Return the first screen."""
     now = [_nodes(), _seals(), _active(), _reasons(), _alerts(), _requests(), _error_ratio(), _latency()]
-    provisions = [_tolerance(), _barrier_key(), _certificate(), _token(), _audit_reader(), _collectors()]
+    provisions = [
+        *(_tolerance(), _barrier_key(), _backup(), _certificate()),
+        *(_token(), _audit_reader(), _collectors(), _canary()),
+    ]
     return Section(
         "Health",
         [(4, now), (4, provisions), (8, [states(), members()]), (8, [_firing(), _failing()])],
@@ -196,6 +199,28 @@ def _barrier_key() -> Panel:
         unit="s",
         thresholds=[step(style.GOOD), step(style.WARN, 75 * _DAY), step(style.BAD, 90 * _DAY)],
         noValue="no token",
+    )
+
+
+def _backup() -> Panel:
+    return stat(
+        "Backup age",
+        "How old the newest file of each backup is that the exporter was told to look at. No file is worse than an old "
+        "one, and shows in the section on backups.",
+        Query(f"time() - {by('name', select(c.BACKUP_LAST), 'max')}", "{{name}}"),
+        unit="s",
+        thresholds=[step(style.GOOD), step(style.WARN, _DAY), step(style.BAD, 2 * _DAY)],
+        noValue="none",
+    )
+
+
+def _canary() -> Panel:
+    return stat(
+        "Canary",
+        "Whether the exporter could last write, read and delete a secret of its own, where it was told to try.",
+        Query(by("cluster", select(c.CANARY_SUCCESS), "min"), "{{cluster}}"),
+        mappings=[style.mapping([("fails", style.BAD), ("works", style.GOOD)])],
+        noValue="none set",
     )
 
 

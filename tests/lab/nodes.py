@@ -25,12 +25,15 @@ class Node:
         name: str,
         storage: Mapping[str, Any],
         settings: Mapping[str, object] | None = None,
+        certificate: tuple[Path, Path] | None = None,
         **telemetry: object,
     ) -> None:
+        """Prepare it; with the files of a certificate and its key, it also listens with TLS at ``tls_address``."""
         directory.mkdir()
         self.name = name
         self.directory = directory
         self.address = f"http://127.0.0.1:{free_port()}"
+        self.tls_address = f"https://127.0.0.1:{free_port()}" if certificate else ""
         self.server: Server | None = None
         own, cluster = self.address.removeprefix("http://"), f"127.0.0.1:{free_port()}"
         self._config: dict[str, Any] = {
@@ -50,6 +53,10 @@ class Node:
             "cluster_addr": f"https://{cluster}",
             **(settings or {}),
         }
+        if certificate:
+            cert, key = map(str, certificate)
+            tls = {"address": self.tls_address.removeprefix("https://"), "tls_cert_file": cert, "tls_key_file": key}
+            self._config["listener"].append({"tcp": tls})
 
     @property
     def audit_log(self) -> Path:
@@ -75,11 +82,17 @@ class Node:
 
 
 @contextlib.contextmanager
-def raft_node(directory: Path, settings: Mapping[str, object] | None = None, **telemetry: object) -> Iterator[Node]:
+def raft_node(
+    directory: Path,
+    settings: Mapping[str, object] | None = None,
+    certificate: tuple[Path, Path] | None = None,
+    **telemetry: object,
+) -> Iterator[Node]:
     """One node on raft, started, not initialized."""
     data = directory / "raft"
     data.mkdir()
-    node = Node(directory / "node", "node", {"raft": {"path": str(data), "node_id": "node"}}, settings, **telemetry)
+    storage = {"raft": {"path": str(data), "node_id": "node"}}
+    node = Node(directory / "node", "node", storage, settings, certificate, **telemetry)
     try:
         yield node.start()
     finally:

@@ -115,15 +115,27 @@ def test_tables_show_columns_that_their_results_have(dashboard: Json) -> None:
         assert {target["format"] for target in panel["targets"]} == {"table"}
 
 
+def unit_of(panel: Json, target: Json) -> str:
+    """The unit of the panel, or, of a table, of the column."""
+    unit: str = panel["fieldConfig"]["defaults"]["unit"]
+    if panel["type"] == "table":
+        value = "Value" if len(panel["targets"]) == 1 else f"Value #{target['refId']}"
+        head = panel["transformations"][2]["options"]["renameByName"].get(value)
+        for override in panel["fieldConfig"]["overrides"]:
+            if override["matcher"]["options"] == head:
+                unit = {one["id"]: one["value"] for one in override["properties"]}.get("unit", unit)
+    return unit
+
+
 @each_dashboard
 def test_units_tell_the_truth(dashboard: Json) -> None:
     for panel, target in queries(dashboard):
-        expr, unit = target["expr"], panel["fieldConfig"]["defaults"]["unit"]
+        expr, unit = target["expr"], unit_of(panel, target)
         assert unit in UNITS, panel["title"]
         names = {selector.name or "" for selector in selectors(expr)}
         assert all(unit in {"bytes", "percentunit"} for name in names if name.endswith("_bytes")), panel["title"]
         if unit in {"bytes", "Bps"}:
-            assert all(name.endswith("_bytes" if unit == "bytes" else "_bytes_total") for name in names), panel["title"]
+            assert all(name.endswith(("_bytes", "_bytes_total")) for name in names), panel["title"]
         if unit == "s":
             milliseconds = any(re.fullmatch(r"vault_(?!audit_request|exporter|go)\w+_sum", name) for name in names)
             assert milliseconds == expr.endswith("/ 1000"), f"{panel['title']}: Vault's summaries are milliseconds"
@@ -132,7 +144,7 @@ def test_units_tell_the_truth(dashboard: Json) -> None:
             assert list(growing(expr)), panel["title"]
         if unit == "dateTimeFromNow":
             assert expr.endswith("* 1000"), f"{panel['title']}: Grafana's dates are milliseconds"
-        if any(name.endswith("_timestamp_seconds") for name in names) and panel["type"] != "table":
+        if any(name.endswith("_timestamp_seconds") for name in names):
             assert "time()" in expr or unit == "dateTimeFromNow", f"{panel['title']}: a bare time"
 
 

@@ -26,6 +26,7 @@ FIRST_SCREEN: Final = 26
 """Rows of the grid that 1920 by 1080 points show."""
 ANNOTATION_KEYS: Final = {"titleFormat", "textFormat", "useValueForTime"}
 """What the data source makes of an annotation query; Grafana's schema of a dashboard leaves that to it."""
+CONFIGURED: Final = ["Secrets, backups and canary", "Vault Enterprise: license and replication"]
 SHAPES: Final = {"stat", "timeseries", "state-timeline", "table"}
 """Types of panels whose shape in today's Grafana normalise() knows."""
 
@@ -214,16 +215,24 @@ def test_the_first_screen_says_whether_vault_is_all_right_and_where_it_is_not() 
         if panel["gridPos"]["y"] + panel["gridPos"]["h"] <= FIRST_SCREEN
     }
     whether = {"Nodes", "Seals", "Active node", "Firing alerts", "Request rate", "Failed requests", "Latency p99"}
-    soon = {"Nodes that may fail", "Barrier key age", "Certificate expires in"}
+    soon = {"Nodes that may fail", "Barrier key age", "Backup age", "Certificate expires in"}
     where = {"Why down", "State of each node", "Members", "Alerts that fire", "Questions that fail"}
     assert whether | soon | where <= seen
 
 
-def test_what_not_every_deployment_has_is_collapsed() -> None:
-    for uid in ("vault-overview", "vault-storage"):
-        rows = {row["title"]: row["collapsed"] for row in DASHBOARDS[uid]["panels"] if row["type"] == "row"}
-        collapsed = {title for title, is_collapsed in rows.items() if is_collapsed}
-        assert collapsed == {"PostgreSQL storage", "Raft storage", "Vault Enterprise: license and replication"}
+@pytest.mark.parametrize(
+    ("uid", "collapsed"),
+    [
+        ("vault-overview", ["PostgreSQL storage", "Raft storage", *CONFIGURED]),
+        ("vault-storage", ["PostgreSQL storage", "Raft storage", *CONFIGURED]),
+        ("vault-node", []),
+        ("vault-audit", ["Who asks for what", "Entries over the network"]),
+        ("vault-exporter", ["Discovery"]),
+    ],
+)
+def test_what_not_every_deployment_has_is_collapsed(uid: str, collapsed: list[str]) -> None:
+    rows = [row for row in DASHBOARDS[uid]["panels"] if row["type"] == "row"]
+    assert [row["title"] for row in rows if row["collapsed"]] == collapsed
 
 
 def test_layout_refuses_lines_that_leave_a_hole() -> None:
