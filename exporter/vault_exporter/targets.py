@@ -33,17 +33,20 @@ class Targets:
         self._shared = Shared()
         self._config = Config()
         self._keeper = Keeper((), self._shared, self._reconcile)
+        self._files: tuple[Stamps, ...] = ()
         self._scrapers: dict[str, tuple[_Settings, TargetScraper]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def apply(self, config: Config) -> None:
         """Scrape these targets from now on; returns when the discovery was tried once."""
         old, self._config = self._config, config
-        if config.discovery != old.discovery:
+        files = tuple(stamps(source.tls) for source in config.discovery)
+        if config.discovery != old.discovery or files != self._files:
             keeper = Keeper(config.discovery, self._shared, self._reconcile)
             await keeper.start()
             self._keeper, before = keeper, self._keeper
             await before.close()
+            self._files = files
         self._reconcile()
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient, AiohttpServer
 
-from vault_exporter.config.model import Audit, Config, Discoveries, NoAuth, Target, Telemetry, TokenAuth
+from vault_exporter.config.model import Audit, Auth, Config, Discoveries, NoAuth, Target, Telemetry
 from vault_exporter.web.app import Exporter
 
 HEALTH = (
@@ -126,5 +126,5 @@ def start_exporter(aiohttp_client: AiohttpClient) -> StartExporter:
     return start
 
 
-def target(node: Node, name: str = "n1", auth: NoAuth | TokenAuth | None = None, **settings: Any) -> Target:
+def target(node: Node, name: str = "n1", auth: Auth | None = None, **settings: Any) -> Target:
     return Target(name=name, address=node.address, auth=auth or NoAuth(), **settings)
