@@ -25,6 +25,7 @@ __all__ = [
     "DetailRequest",
     "Entry",
     "Namespace",
+    "NewAuth",
     "Reject",
     "Request",
     "Response",

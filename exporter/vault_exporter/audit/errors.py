@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from vault_exporter.audit.decode import Detail, Entry, detail
+from vault_exporter.audit.decode import Entry, detail
 
 __all__ = ["ErrorClass", "error_class"]
 
@@ -105,7 +105,7 @@ def error_class(entry: Entry, line: bytes) -> ErrorClass | None:
         kind = _classify(error[:_TOLD_BY])
         # OpenBao gives a denied and an unknown token the same text, in the form of a list. Only the former has an
         # identity in auth. The bare text comes from a login, which never has one: the user is locked.
-        if kind is ErrorClass.PERMISSION_DENIED and "*" in error and not _known_token(detail(line)):
+        if kind is ErrorClass.PERMISSION_DENIED and "*" in error and not _known_token(entry, line):
             return ErrorClass.INVALID_TOKEN
         return kind
     if entry.response is not None and entry.response.data is not None and entry.response.data.error is not None:
@@ -119,10 +119,12 @@ def _classify(text: str) -> ErrorClass:
     return next((kind for pattern, kind in _PATTERNS if pattern in text), ErrorClass.OTHER)
 
 
-def _known_token(entry: Detail | None) -> bool:
+def _known_token(entry: Entry, line: bytes) -> bool:
     """Whether a token was found: Vault then names it, or at least what its policies said."""
-    auth = entry.auth if entry is not None else None
-    return auth is not None and bool(auth.client_token or auth.policy_results)
+    if entry.auth is None or entry.auth.client_token:
+        return entry.auth is not None
+    full = detail(line)
+    return full is not None and full.auth is not None and bool(full.auth.policy_results)
 
 
 class _ErrorBody(msgspec.Struct, gc=False, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.audit.acts import Act, Look
 from vault_exporter.audit.builtin import BUILT_IN, RAW_VALUES
-from vault_exporter.audit.decode import Entry, detail
+from vault_exporter.audit.decode import Entry, NewAuth, detail
 from vault_exporter.audit.errors import ErrorClass
 from vault_exporter.audit.rules import CompiledRule, compiled
 from vault_exporter.config import model
@@ -69,9 +69,15 @@ class Events:
         if self._watching and policies:
             known = self.watched.get(bytes(policies))
             woken = self.watch(policies) if known is None else known
+        issued = None if entry.response is None else entry.response.auth
+        if issued is not None and not issued.client_token:
+            issued = None  # a second factor is still to come
         for number in look.rules:
             rule = self.rules[number]
-            if rule.accepts(kind) and (number in woken or not rule.watches_policies) and _rest_holds(rule, entry, line):
+            # The conditions that fail most often come first.
+            if (rule.watches_policies and number not in woken) or (rule.is_of_issued and issued is None):
+                continue
+            if rule.accepts(kind) and _rest_holds(rule, issued, line):
                 self._count(rule, entry.time)
 
     def raw_value(self, time: datetime | None) -> None:
@@ -110,14 +116,12 @@ class Events:
             self._last[event] = max(time, self._last.get(event, time))
 
 
-def _rest_holds(rule: CompiledRule, entry: Entry, line: bytes) -> bool:
-    """Whether what is tried for each entry by itself holds: the type of the token, and the token that was given."""
-    issued = None if entry.response is None else entry.response.auth
-    if issued is not None and not issued.client_token:
-        issued = None  # a second factor is still to come
-    expires = issued is None or issued.token_ttl > 0 or issued.token_type == "batch"  # noqa: S105 - a type of token
-    if not rule.accepts_issued(None if issued is None else issued.policies, expires=expires):
-        return False
+def _rest_holds(rule: CompiledRule, issued: NewAuth | None, line: bytes) -> bool:
+    """Whether what is tried for each entry by itself holds: the token that was given, and the type of the one used."""
+    if rule.is_of_issued and issued is not None:
+        expires = issued.token_ttl > 0 or issued.token_type == "batch"  # noqa: S105 - a type of token
+        if not rule.accepts_issued(issued.policies, expires=expires):
+            return False
     if rule.rule.token_types:
         full = detail(line)
         return full is not None and full.auth is not None and full.auth.token_type in rule.rule.token_types

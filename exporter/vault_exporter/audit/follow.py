@@ -32,8 +32,8 @@ from vault_exporter.files import open_at_once, require_regular
 
 __all__ = ["CHUNK_BYTES", "CHUNK_LINES", "LINGER_SECONDS", "Follower", "is_rotated"]
 
-CHUNK_BYTES: Final = 128 << 10
-"""How much is read in one step: some hundred lines, well under a millisecond to decode and count."""
+CHUNK_BYTES: Final = 256 << 10
+"""How much is read in one step: some hundred lines, about a millisecond to decode and count."""
 
 CHUNK_LINES: Final = 1024
 """How many lines are handed out in one step: refusing what is no entry costs by the line, not by the byte."""
@@ -238,6 +238,7 @@ class Follower:
             return []
         if len(chunk) == len(marker):
             return None
+        unfinished = len(file.partial)
         buffer = io.BytesIO(chunk)
         buffer.seek(len(marker))
         lines = list(itertools.islice(buffer, CHUNK_LINES))
@@ -256,21 +257,18 @@ class Follower:
             if len(file.partial) > self._max_line_bytes:
                 self._reject(file, Reject.TOO_LONG)
                 file.skipping = True
-        self.read_bytes += sum(map(len, lines))
+        self.read_bytes += unfinished + len(chunk) - len(marker) - len(file.partial)
         return lines
 
     def _complete_first(self, file: LogFile, lines: list[bytes]) -> None:
         """Join what the last chunks left of a line to its end, if that is here now."""
         if file.skipping:
             skipped = lines.pop(0)
-            self.read_bytes += len(skipped)
             self.skipped_bytes += len(skipped)
             file.skipping = not skipped.endswith(b"\n")
         elif lines[0].endswith(b"\n"):
             if len(file.partial) + len(lines[0]) - 1 > self._max_line_bytes:
-                last = lines.pop(0)
-                self.read_bytes += len(last)
-                self.skipped_bytes += len(last)
+                self.skipped_bytes += len(lines.pop(0))
                 self._reject(file, Reject.TOO_LONG)
             else:
                 lines[0] = bytes(file.partial + lines[0])
@@ -358,11 +356,11 @@ class Follower:
 
     def _reject_partial(self, file: LogFile) -> None:
         if file.partial:
+            self.read_bytes += len(file.partial)
             self._reject(file, Reject.INCOMPLETE)
 
     def _reject(self, file: LogFile, reason: Reject) -> None:
         self.rejected[reason] += 1
-        self.read_bytes += len(file.partial)
         self.skipped_bytes += len(file.partial)
         file.partial.clear()
 

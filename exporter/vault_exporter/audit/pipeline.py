@@ -185,7 +185,7 @@ class Pipeline:
                         woken = watched[bytes(policies)]
                     except KeyError:
                         woken = watch(policies)
-                    if watches_raw and auth.client_token and not auth.client_token.startswith("hmac-"):
+                    if watches_raw and auth.client_token and not "hmac-" <= auth.client_token < "hmac.":
                         self._events.raw_value(entry.time)
                 else:
                     woken = None

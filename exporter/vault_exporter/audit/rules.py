@@ -24,13 +24,14 @@ _POLICIES: Final = msgspec.json.Decoder(list[str])
 class CompiledRule:
     """A rule in the form in which it is tried."""
 
-    __slots__ = ("_issued", "_paths", "_policies", "errors", "number", "rule", "watches_policies")
+    __slots__ = ("_issued", "_paths", "_policies", "errors", "is_of_issued", "number", "rule", "watches_policies")
 
     def __init__(self, number: int, rule: EventRule) -> None:
         self.number = number
         self.rule = rule
         self.errors = frozenset(map(ErrorClass, rule.errors))
         self.watches_policies = bool(rule.policies)
+        self.is_of_issued = bool(rule.issued_policies) or rule.issued_without_expiry
         self._paths = tuple(map(_path, rule.paths))
         self._policies = tuple(map(_name, rule.policies))
         self._issued = tuple(map(_name, rule.issued_policies))
@@ -41,7 +42,7 @@ class CompiledRule:
         Errors, logins and issued tokens are looked into anyway, and policies wake their rules themselves.
         """
         rule = self.rule
-        if self.watches_policies or self.errors or rule.outcome == "failure" or rule.logins or self._is_of_issued():
+        if self.watches_policies or self.errors or rule.outcome == "failure" or rule.logins or self.is_of_issued:
             return False
         if (rule.operations and operation not in rule.operations) or (
             rule.mount_types and mount_type not in rule.mount_types
@@ -68,11 +69,9 @@ class CompiledRule:
         """Whether the list has one of the rule's policies."""
         return _has(policies, self._policies)
 
-    def accepts_issued(self, policies: msgspec.Raw | None, *, expires: bool) -> bool:
-        """Whether the conditions on the token that was given hold; None is no token."""
-        if not self._is_of_issued():
-            return True
-        if policies is None or (self.rule.issued_without_expiry and expires):
+    def accepts_issued(self, policies: msgspec.Raw, *, expires: bool) -> bool:
+        """Whether the conditions on the token that was given hold."""
+        if self.rule.issued_without_expiry and expires:
             return False
         return not self._issued or _has(policies, self._issued)
 
@@ -81,9 +80,6 @@ class CompiledRule:
         if self.errors:
             return kind in self.errors
         return self.rule.outcome == "any" or (kind is None) == (self.rule.outcome == "success")
-
-    def _is_of_issued(self) -> bool:
-        return bool(self.rule.issued_policies) or self.rule.issued_without_expiry
 
 
 def compiled(rules: Iterable[EventRule]) -> tuple[CompiledRule, ...]:

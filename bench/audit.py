@@ -1,0 +1,271 @@
+"""How fast audit logs become metrics, and what that costs.
+
+First, on one generated log of real-shaped entries, in turns and in lines per second (the best of the rounds):
+(a) reading lines and nothing else, (b) the same and decoding them with msgspec, (c) the whole pipeline with following,
+pairing, events and limits, (d) Debian's mtail with one regular expression and two counters. (c) is to be at least 15
+times (d) and 0.6 times (b).
+
+Then, of the real exporter: memory and the latency of ``/metrics`` while it catches up with a large backlog, its share
+of a CPU at a steady rate, and idle with ten logs.
+
+Run: ``python bench/audit.py``; ``--backlog 10000`` for a backlog of 10 GB (as much disk is used for a while).
+"""
+
+import argparse
+import datetime as dt
+import itertools
+import json
+import os
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from vault_exporter.audit.decode import quick
+from vault_exporter.audit.follow import Follower
+from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
+from vault_exporter.demo.process import Service, free_port, program, wait_until
+
+DATA = Path(__file__).parents[1] / "tests" / "data" / "audit" / "openbao.jsonl"
+ROUNDS = 5
+TIMES_MTAIL, OF_DECODING = 15.0, 0.6
+MAX_MEGABYTES, MAX_SECONDS = 150, 0.25
+RATE = 10_000
+
+MTAIL = r"""
+counter entries by type, operation
+counter lines
+/"type":"(?P<type>\w+)".*"operation":"(?P<operation>[\w-]+)"/ {
+  entries[$type][$operation]++
+  lines++
+}
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--megabytes", type=int, default=200, help="size of the generated log")
+    parser.add_argument("--backlog", type=int, default=1000, help="size of the backlog, in megabytes")
+    parser.add_argument("--seconds", type=int, default=20, help="how long to watch the exporter at each task")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = Path(temporary)
+        log = directory / "audit.log"
+        lines = generate(log, given.megabytes * 1_000_000)
+        print(f"{lines} lines, {log.stat().st_size / lines:.0f} bytes a line")
+        good = speeds(directory, log, lines)
+        good &= backlog(directory, log, given.backlog * 1_000_000)
+        steady(directory, log, given.seconds)
+        idle(directory, given.seconds)
+    return 0 if good else 1
+
+
+def generate(path: Path, size: int) -> int:
+    """Write entries as a real server did, with ids and times of their own.
+
+    Most are of secrets; one request in twenty is any of the recorded ones: logins, denials, errors, paths that are
+    not there.
+    """
+    pairs = list(recorded())
+    common = [pair for pair in pairs if b'"mount_type":"kv"' in pair[1] and b'"error"' not in pair[1]]
+    rng, now, lines = random.Random(1), 1_795_519_873.0, 0  # noqa: S311 - reproducible, no secret
+    with path.open("wb") as file:
+        while file.tell() < size:
+            pair = rng.choice(common if rng.random() < 0.95 else pairs)  # noqa: PLR2004
+            fresh = str(uuid.UUID(int=rng.getrandbits(128))).encode()
+            now += rng.random() * 0.002
+            for line, moment in zip(pair, (now, now + rng.expovariate(1000)), strict=True):
+                text = re.sub(rb'"id":"[0-9a-f-]{36}"', b'"id":"' + fresh + b'"', line, count=1)
+                text = re.sub(rb'"time":"[^"]+"', b'"time":"' + stated(moment) + b'"', text, count=1)
+                if rng.random() < 0.98:  # noqa: PLR2004 - few requests are made with a root token
+                    text = text.replace(b'policies":["root"]', b'policies":["default","its-camera-ai-reader"]')
+                file.write(text)
+                lines += 1
+    return lines
+
+
+def recorded() -> Iterator[tuple[bytes, bytes]]:
+    requests = {}
+    for line in DATA.read_bytes().splitlines(keepends=True):
+        entry = json.loads(line)
+        if entry["type"] == "request":
+            requests[entry["request"]["id"]] = line
+        elif entry["request"]["id"] in requests:
+            yield requests[entry["request"]["id"]], line
+
+
+def stated(moment: float) -> bytes:
+    time_ = dt.datetime.fromtimestamp(moment, dt.UTC)
+    return (time_.strftime("%Y-%m-%dT%H:%M:%S.%f") + f"{int(moment * 1e9) % 1000:03d}Z").encode()
+
+
+def speeds(directory: Path, log: Path, lines: int) -> bool:
+    tasks: dict[str, Callable[[], None]] = {
+        "(a) reading lines": lambda: read(log),
+        "(b) decoding them": lambda: decode(log),
+        "(c) the pipeline": lambda: pipeline(log),
+    }
+    if shutil.which("mtail"):
+        (directory / "audit.mtail").write_text(MTAIL)
+        tasks["(d) mtail"] = lambda: mtail(directory / "audit.mtail", log)
+    rates: dict[str, list[float]] = {task: [] for task in tasks}
+    for _ in range(ROUNDS):
+        for task, run in tasks.items():
+            started = time.perf_counter()
+            run()
+            rates[task].append(lines / (time.perf_counter() - started))
+    best = {task: max(each) for task, each in rates.items()}
+    for task, rate in best.items():
+        print(f"{task:20} {rate:10,.0f} lines/s   median {statistics.median(rates[task]):10,.0f}")
+    whole = best["(c) the pipeline"]
+    ratio = whole / best["(b) decoding them"]
+    print(f"(c) / (b)            {ratio:10.2f}           (at least {OF_DECODING})")
+    if "(d) mtail" not in best:
+        print("(d) is missing: apt-get install mtail")
+        return ratio >= OF_DECODING
+    times = whole / best["(d) mtail"]
+    print(f"(c) / (d)            {times:10.1f}           (at least {TIMES_MTAIL:g})")
+    return ratio >= OF_DECODING and times >= TIMES_MTAIL
+
+
+def read(log: Path) -> None:
+    with log.open("rb", buffering=256 << 10) as file:
+        for _ in file:
+            pass
+
+
+def decode(log: Path) -> None:
+    with log.open("rb", buffering=256 << 10) as file:
+        for line in file:
+            quick(line)
+
+
+def pipeline(log: Path) -> None:
+    whole = Pipeline(PipelineSettings())
+    follower = Follower(log, from_start=True, max_line_bytes=16 << 20)
+    while (lines := follower.poll()) is not None:
+        whole.feed("audit.log", lines)
+    follower.close()
+
+
+def mtail(script: Path, log: Path) -> None:
+    subprocess.run(
+        ["mtail", "--one_shot", "--progs", str(script), "--logs", str(log), "--log_dir", str(script.parent)],  # noqa: S607
+        check=True,
+        capture_output=True,
+    )
+
+
+class Exporter:
+    """The real one, on a log or several."""
+
+    def __init__(self, directory: Path, *logs: Path, from_start: bool = False) -> None:
+        port = free_port()
+        arguments = ["serve", "--listen", f"127.0.0.1:{port}", *(f"--audit-log={log}" for log in logs)]
+        arguments += ["--audit-from-start"] if from_start else []
+        self.url = f"http://127.0.0.1:{port}/metrics"
+        self.service = Service("exporter", [program("vault-exporter"), *arguments], log=directory / "exporter.log")
+        wait_until(self.answers, timeout=30, what="the exporter")
+
+    def answers(self) -> bool:
+        try:
+            self.page()
+        except OSError:
+            return False
+        return True
+
+    def page(self) -> str:
+        headers = {"X-Prometheus-Scrape-Timeout-Seconds": "10"}
+        with urllib.request.urlopen(urllib.request.Request(self.url, headers=headers), timeout=30) as response:  # noqa: S310
+            text: str = response.read().decode()
+            return text
+
+    def cpu(self) -> float:
+        fields = Path(f"/proc/{self.service.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def megabytes(self) -> float:
+        status = Path(f"/proc/{self.service.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1000
+
+
+def total(page: str, name: str) -> float:
+    return sum(float(value) for value in re.findall(rf"^{name}\S* (\S+)$", page, re.MULTILINE))
+
+
+def backlog(directory: Path, log: Path, size: int) -> bool:
+    large = directory / "backlog.log"
+    with large.open("wb") as target, log.open("rb") as source:
+        while target.tell() < size:
+            source.seek(0)
+            shutil.copyfileobj(source, target, 1 << 20)
+    size = large.stat().st_size
+    exporter = Exporter(directory, large, from_start=True)
+    seconds, started, lag = [], time.perf_counter(), 1.0
+    while lag:
+        asked = time.perf_counter()
+        lag = total(exporter.page(), "vault_audit_reader_lag_bytes")
+        seconds.append(time.perf_counter() - asked)
+        time.sleep(0.05)
+    took, memory = time.perf_counter() - started, exporter.megabytes()
+    exporter.service.stop()
+    large.unlink()
+    slowest = statistics.quantiles(seconds, n=100)[98]
+    print(f"backlog of {size / 1e9:.1f} GB: {took:.0f} s, {size / took / 1e6:.0f} MB/s with a scrape every 50 ms")
+    print(f"  resident memory    {memory:10.0f} MB at most (under {MAX_MEGABYTES})")
+    print(f"  /metrics p99       {slowest * 1000:10.0f} ms of {len(seconds)} (under {MAX_SECONDS * 1000:.0f})")
+    return memory < MAX_MEGABYTES and slowest < MAX_SECONDS
+
+
+def steady(directory: Path, log: Path, seconds: int) -> None:
+    followed = directory / "steady.log"
+    followed.touch()
+    exporter = Exporter(directory, followed)
+    stop = threading.Event()
+
+    def write() -> None:
+        started, written = time.monotonic(), 0
+        with log.open("rb") as source, followed.open("ab", buffering=0) as target:
+            while not stop.wait(0.01):
+                due = int((time.monotonic() - started) * RATE) - written
+                target.write(b"".join(itertools.islice(source, due)))
+                written += due
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    time.sleep(2)
+    before, lines, started = exporter.cpu(), total(exporter.page(), "vault_audit_entries_total"), time.monotonic()
+    time.sleep(min(seconds, 12))
+    took = time.monotonic() - started
+    share = (exporter.cpu() - before) / took
+    rate = (total(exporter.page(), "vault_audit_entries_total") - lines) / took
+    stop.set()
+    writer.join()
+    exporter.service.stop()
+    print(f"at {rate:,.0f} lines/s      {share * 100:8.1f} % of a CPU")
+
+
+def idle(directory: Path, seconds: int) -> None:
+    logs = [directory / f"idle-{number}.log" for number in range(10)]
+    for log in logs:
+        log.touch()
+    exporter = Exporter(directory, *logs)
+    time.sleep(2)
+    before = exporter.cpu()
+    time.sleep(seconds)
+    share = (exporter.cpu() - before) / seconds
+    exporter.service.stop()
+    print(f"idle with 10 logs    {share * 100:8.2f} % of a CPU")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
