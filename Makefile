@@ -17,7 +17,7 @@ run: $(VENV)/.run ## Run a local OpenBao, the exporter and Prometheus (ARGS="--d
 
 test: $(VENV)/.dev ## Set up and run all tests (ARGS="-k name" chooses)
 	@scripts/debian-packages prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
-		amtool:prometheus-alertmanager /usr/lib/postgresql/*/bin/initdb:postgresql
+		amtool:prometheus-alertmanager /usr/sbin/logrotate:logrotate /usr/lib/postgresql/*/bin/initdb:postgresql
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types, the Dockerfile and the shell scripts

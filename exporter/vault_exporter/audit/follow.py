@@ -118,7 +118,7 @@ class Follower:
                 self._old = (identity_of(status), status.st_size)
             except OSError as error:
                 self._old_unknown = not isinstance(error, FileNotFoundError)
-        self._watch_path()
+        self._watch_path(now())
 
     @property
     def lag_bytes(self) -> int:
@@ -145,7 +145,8 @@ class Follower:
         Returns:
             the complete lines, with their newlines (none where the chunk is all one line), or None if nothing is new.
         """
-        self._watch_path()
+        now = self._now()
+        self._watch_path(now)
         for position, file in enumerate(self._files):
             # Asked before the file is read: what came into it until the newer one was in use is read here.
             superseded = any(self._files[newer].size() for newer in range(position + 1, len(self._files)))
@@ -157,7 +158,8 @@ class Follower:
             if lines is not None:
                 file.quiet_since = None
                 return lines
-            if superseded and self._has_been_quiet(file):
+            # Without a look at what came, a place would not tell the closed file from one that came.
+            if superseded and self._looked == now and self._has_been_quiet(file):
                 self._close(file)
                 return []
         return None
@@ -167,8 +169,7 @@ class Follower:
         while self._files:
             self._files.pop().close()
 
-    def _watch_path(self) -> None:
-        now = self._now()
+    def _watch_path(self, now: int) -> None:
         self.trouble = None
         try:
             status = self.path.stat()
@@ -369,7 +370,7 @@ class Follower:
         known = self._siblings | {file.identity: file.beginning or file.head() for file in (fresh, *self._files)}
         missed: list[LogFile] = []
         for file in self._open_siblings():
-            if _is_known(file, known):
+            if self._follows(file.identity) or _is_known(file, known):
                 file.close()
             else:
                 missed.append(file)

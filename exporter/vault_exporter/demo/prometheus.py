@@ -137,6 +137,16 @@ class Prometheus:
         values = self.query(expression)
         return values[0].value if len(values) == 1 else None
 
+    def samples(self, expression: str) -> list[list[float]]:
+        """Ask for the raw samples of a range selector, such as ``up[5m]``: those of each series, the oldest first.
+
+        Raises:
+            ServiceError: it refuses the expression, or does not answer.
+        """
+        return [
+            [float(value) for _, value in series["values"]] for series in self._get("query", query=expression)["result"]
+        ]
+
     def rules(self) -> tuple[Rule, ...]:
         """Return its alert rules.
 
