@@ -151,6 +151,8 @@ class Histories(RuleBasedStateMachine):
                 self.read_all()
                 self.judge()
         finally:
+            if hasattr(self, "follower"):
+                self.follower.close()
             self.device.__exit__()
             shutil.rmtree(self.directory)
 

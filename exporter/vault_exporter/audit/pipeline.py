@@ -250,6 +250,8 @@ class Pipeline:
         """Tell what only few entries say."""
         request = entry.request or _NO_REQUEST
         path = request.path
+        if cell.is_request and not entry.error and path not in _UNANSWERED:
+            return  # a response is to come
         look = cell.looks.get(path)
         if look is None:
             look = self._look(cell, path)

@@ -17,7 +17,7 @@ from vault_exporter.audit.errors import ErrorClass
 from vault_exporter.audit.latency import Durations, operation_class
 from vault_exporter.metrics import Sample
 
-__all__ = ["OPERATIONS", "OTHER", "Cell", "CellKey", "Key", "Limits", "Mount", "Tally"]
+__all__ = ["MOST_CELLS", "OPERATIONS", "OTHER", "Cell", "CellKey", "Key", "Limits", "Mount", "Tally"]
 
 OPERATIONS: Final = frozenset(
     {
@@ -45,7 +45,7 @@ OTHER: Final = "other"
 """What is beyond a bound. No mount has this name: theirs end in a slash."""
 
 _MOUNT_CLASSES: Final = frozenset({"", "secret", "auth"})
-_MOST_CELLS: Final = 50_000
+MOST_CELLS: Final = 50_000
 """Beyond as many combinations of operation, mount and namespace, mounts are counted as other, too."""
 
 Key = tuple[str, str, str, str, str]
@@ -222,7 +222,7 @@ class Tally:
                 yield c.AUDIT_LEASES_CREATED(mount.leases, *mount.labels)
 
     def _new(self, key: CellKey) -> Cell:
-        if len(self._folded) >= _MOST_CELLS and key.mount_point != OTHER:
+        if len(self._folded) >= MOST_CELLS and key.mount_point != OTHER:
             self._overflow["mount"] += 1
             folded = key._replace(mount_type=OTHER, mount_point=OTHER)
             return self._folded.get(folded) or self._new(folded)
