@@ -132,11 +132,11 @@ def test_lines_longer_than_a_chunk(device: Device, follower: Follower) -> None:
 
 
 def test_a_poll_reads_one_chunk(device: Device, follower: Follower) -> None:
-    device.write(*["x" * 199] * 10_000)
+    device.write(*["x" * 399] * 10_000)
     lines = follower.poll()
     assert lines is not None
     assert 0 < sum(map(len, lines)) <= CHUNK_BYTES
-    assert follower.lag_bytes == 10_000 * 200 - CHUNK_BYTES + CHUNK_BYTES % 200
+    assert follower.lag_bytes == 10_000 * 400 - CHUNK_BYTES + CHUNK_BYTES % 400
     assert len(drain(follower)) == 10_000 - len(lines)
 
 
@@ -269,7 +269,7 @@ def test_truncated_in_place_and_grown_back(device: Device, follower: Follower, m
 
 
 def test_truncated_while_lagging(device: Device, follower: Follower) -> None:
-    device.write(*["x" * 199] * 10_000)
+    device.write(*["x" * 399] * 10_000)
     assert follower.poll() is not None
     os.truncate(device.path, 0)
     device.write("1")
