@@ -49,11 +49,13 @@ def state() -> Section:
         ),
         stat(
             "Oldest request",
-            "How long the oldest request has been under way that the node is still at.",
-            Query(f"time() - {by_node(select(c.IN_FLIGHT_OLDEST), 'min')}", PER_NODE),
+            "How long the oldest request has been under way that the node is still at; 0 where it is at none.",
+            Query(
+                f"time() - {by_node(select(c.IN_FLIGHT_OLDEST), 'min')} or {by_node(select(c.CORE_UNSEALED))} * 0",
+                PER_NODE,
+            ),
             unit="s",
             thresholds=[step(style.GOOD), step(style.WARN, 10), step(style.BAD, 60)],
-            noValue="none",
             textMode="value_and_name",
         ),
         stat(

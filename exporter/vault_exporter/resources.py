@@ -1,4 +1,4 @@
-"""Files that belong to the package and are no Python: alert rules, dashboards.
+"""Files that belong to the package and are no Python: alert rules, dashboards, provisioning.
 
 In a wheel they are data inside the package (``vault_exporter/data/…``); in a checkout they are where they are edited.
 """
@@ -10,7 +10,11 @@ __all__ = ["ResourceError", "alert_rules", "resource"]
 
 _PACKAGE: Final = Path(__file__).resolve().parent
 _CHECKOUT: Final = _PACKAGE.parents[1]
-_IN_CHECKOUT: Final = {"alerts": _CHECKOUT / "alerts", "dashboards": _CHECKOUT / "dashboards" / "json"}
+_IN_CHECKOUT: Final = {
+    "alerts": _CHECKOUT / "alerts",
+    "dashboards": _CHECKOUT / "dashboards" / "json",
+    "provisioning": _CHECKOUT / "dashboards" / "provisioning",
+}
 """Where a checkout keeps what a wheel has in ``data/``, by the first part of the path."""
 
 

@@ -44,7 +44,11 @@ def test_contents(wheel: Path) -> None:
     assert {name.removeprefix("alerts/") for name in packaged if name.startswith(("alerts/rules", "alerts/runb"))} == (
         expected
     )
-    assert "dashboards/vault-overview.json" in packaged
+    shown = {path.name for path in (ROOT / "dashboards" / "json").iterdir()}
+    assert {name.removeprefix("dashboards/") for name in packaged if name.startswith("dashboards/")} == shown
+    assert {name for name in packaged if name.startswith("provisioning/")} == {
+        f"provisioning/{kind}/vault.yml" for kind in ("alerting", "dashboards", "datasources")
+    }
     assert "vault_exporter/py.typed" in names
     assert not [name for name in names if "test" in name.lower()]
 
@@ -54,6 +58,9 @@ def test_runs_from_an_empty_environment(environment: Path, tmp_path: Path) -> No
     clean = {"PATH": os.environ["PATH"]}
     version = subprocess.run([command, "--version"], check=True, capture_output=True, text=True, env=clean, timeout=30)
     assert version.stdout == f"vault-exporter {__version__}\n"
+    bundle = ["dashboard", "--format", "bundle", "--output", "grafana"]
+    subprocess.run([command, *bundle], check=True, capture_output=True, env=clean, cwd=tmp_path, timeout=30)
+    assert len(list((tmp_path / "grafana").rglob("*.*"))) == len(list((ROOT / "dashboards" / "json").iterdir())) + 3
     imported = subprocess.run(
         [environment / "python", "-c", "import vault_exporter; print(vault_exporter.__file__)"],
         check=True,

@@ -6,6 +6,7 @@ import typer
 
 from vault_exporter import __version__
 from vault_exporter.cli.catalogue import collectors, metrics
+from vault_exporter.cli.dashboard import dashboard
 from vault_exporter.cli.demo import demo
 from vault_exporter.cli.looking import policy, status
 from vault_exporter.cli.replay import replay
@@ -13,7 +14,7 @@ from vault_exporter.cli.serving import check, healthcheck, serve
 
 __all__ = ["app", "main"]
 
-_COMMANDS: Final = (serve, check, status, policy, replay, metrics, collectors, healthcheck, demo)
+_COMMANDS: Final = (serve, check, status, policy, replay, metrics, collectors, dashboard, healthcheck, demo)
 """Every command, in the order of the help; a function's name is the command's."""
 
 

@@ -1,0 +1,74 @@
+"""The command that prints the dashboards."""
+
+import enum
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vault_exporter.cli.options import fail
+
+__all__ = ["dashboard"]
+
+
+class DashboardFormat(enum.StrEnum):
+    """What the dashboards are printed as."""
+
+    JSON = "json"
+    BUNDLE = "bundle"
+    CONFIGMAP = "configmap"
+
+
+def dashboard(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="One of them; vault-overview for json, every one for the other formats."),
+    ] = None,
+    fmt: Annotated[
+        DashboardFormat,
+        typer.Option(
+            "--format",
+            help="json to import; bundle: a directory for Grafana's provisioning; configmap for its sidecar.",
+        ),
+    ] = DashboardFormat.JSON,
+    output: Annotated[Path | None, typer.Option(metavar="DIRECTORY", help="Where bundle writes its files.")] = None,
+    datasource: Annotated[
+        str | None, typer.Option(metavar="UID", help="Prometheus data source to start with, by its uid.")
+    ] = None,
+    job: Annotated[str | None, typer.Option(metavar="JOB", help="Job to start with, instead of all.")] = None,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What stands before the slash in the titles, instead of Vault.")
+    ] = None,
+    logs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SELECTOR",
+            help="Streams of the audit logs in Loki, such as '{job=\"vault-audit\"}': adds their lines.",
+        ),
+    ] = None,
+) -> None:
+    """Print the Grafana dashboards, adapted to your installation."""
+    from vault_exporter.grafana import pack  # noqa: PLC0415 - no other command needs it
+    from vault_exporter.grafana.adapt import Wishes  # noqa: PLC0415 - likewise
+
+    known = pack.names()
+    if name is not None and name not in known:
+        fail(f"There is no dashboard {name}; there are: {', '.join(known)}.")
+    if logs is not None and not re.fullmatch(r"\{.+\}", logs):
+        fail(f'--logs {logs}: a selector of Loki\'s streams is needed, such as {{job="vault-audit"}}.')
+    if (output is not None) != (fmt is DashboardFormat.BUNDLE):
+        fail("--output DIRECTORY goes with --format bundle, and that needs it.")
+    chosen = known if name is None and fmt is not DashboardFormat.JSON else (name or "vault-overview",)
+    wishes = Wishes(datasource=datasource, job=job, title=title, logs=logs)
+    dashboards = {one: pack.read(one, wishes) for one in chosen}
+    if output is not None:
+        try:
+            for path in pack.write_bundle(output, dashboards):
+                typer.echo(path)
+        except OSError as error:
+            fail(f"{error.filename or output}: {error.strerror}; name a directory that can be written with --output.")
+    elif fmt is DashboardFormat.CONFIGMAP:
+        typer.echo(pack.as_config_maps(dashboards), nl=False)
+    else:
+        typer.echo(pack.as_json(dashboards[chosen[0]]), nl=False)

@@ -1,0 +1,129 @@
+"""Change a dashboard to fit an installation: the data source, the job, the title, and where the audit logs' lines are.
+
+https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
+"""
+
+import copy
+import json
+import re
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+__all__ = ["Wishes", "adapted"]
+
+Json = dict[str, Any]
+
+_LOGS: Final = {"type": "loki", "uid": "${logs}"}
+_WIDTH: Final = 24
+_LINES: Final = {
+    "Audit log lines with an error": ('| json | error!=""', "Lines of requests that failed, newest first."),
+    "Audit log lines": ("", "Every line of the audit logs, newest first. What is secret in them is hashed by Vault."),
+}
+"""Log panels, with what comes after the selector of the streams."""
+_LINKED: Final = re.compile("error|fail|denial|event", re.IGNORECASE)
+"""What the titles of panels have that get a link to the lines."""
+
+
+class Wishes(msgspec.Struct, frozen=True):
+    """What an installation wants to be different; None is as it is."""
+
+    datasource: str | None = None
+    """Name or uid of the Prometheus data source to start with."""
+    job: str | None = None
+    """The job to start with."""
+    title: str | None = None
+    """What stands before the slash in the titles."""
+    logs: str | None = None
+    """LogQL selector of the audit logs' streams, such as ``{job="vault-audit"}``."""
+
+
+def adapted(dashboard: Mapping[str, Any], wishes: Wishes) -> Json:
+    """Return the dashboard as wished; the argument is left as it is."""
+    result = copy.deepcopy(dict(dashboard))
+    variables = {variable["name"]: variable for variable in result["templating"]["list"]}
+    if wishes.datasource is not None:
+        variables["datasource"]["current"] = _chosen(wishes.datasource)
+    if wishes.job is not None:
+        variables["job"]["current"] = _chosen([wishes.job])
+    if wishes.title is not None:
+        result["title"] = f"{wishes.title} / {result['title'].partition(' / ')[2]}"
+    if wishes.logs is not None:
+        _add_logs(result, wishes.logs)
+    return result
+
+
+def _chosen(value: str | list[str]) -> Json:
+    return {"selected": True, "text": value, "value": value}
+
+
+def _add_logs(dashboard: Json, selector: str) -> None:
+    """Add a variable for the Loki data source, a row with lines at the end, and links to them, where logs are shown.
+
+    Only the dashboards with a variable for namespaces show what audit logs say.
+    """
+    variables: list[Json] = dashboard["templating"]["list"]
+    source = next(variable for variable in variables if variable["name"] == "datasource")
+    if not any(variable["name"] == "namespace" for variable in variables):
+        return
+    variables.insert(1, source | {"name": "logs", "label": "Logs", "query": "loki", "current": {}})
+    panels: list[Json] = dashboard["panels"]
+    for panel in (inner for outer in panels for inner in (outer, *outer.get("panels", ()))):
+        if panel["type"] != "row" and _LINKED.search(panel["title"]):
+            panel["links"] = [*panel.get("links", ()), _explore(selector)]
+    top = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels)
+    number = max(inner["id"] for outer in panels for inner in (outer, *outer.get("panels", ())))
+    row = {"type": "row", "title": "Lines of the audit logs", "id": number + 1, "collapsed": False, "panels": []}
+    panels.append(row | {"gridPos": {"h": 1, "w": _WIDTH, "x": 0, "y": top}})
+    width = _WIDTH // len(_LINES)
+    for at, (title, (stages, description)) in enumerate(_LINES.items()):
+        place = {"h": 10, "w": width, "x": at * width, "y": top + 1}
+        query = f"{selector} {stages}".rstrip()
+        panels.append(_log_panel(title, description, query, number + 2 + at, place))
+
+
+def _log_panel(title: str, description: str, query: str, number: int, place: Json) -> Json:
+    return {
+        "type": "logs",
+        "title": title,
+        "description": description,
+        "id": number,
+        "gridPos": place,
+        "datasource": _LOGS,
+        "targets": [{"datasource": _LOGS, "expr": query, "queryType": "range", "refId": "A"}],
+        "fieldConfig": {"defaults": {}, "overrides": []},
+        "options": {
+            "dedupStrategy": "none",
+            "enableLogDetails": True,
+            "prettifyLogMessage": True,
+            "showCommonLabels": False,
+            "showLabels": False,
+            "showTime": True,
+            "sortOrder": "Descending",
+            "wrapLogMessage": False,
+        },
+    }
+
+
+def _explore(selector: str) -> Json:
+    """Link to Grafana's Explore with these streams, for the time that the dashboard shows."""
+    query = {"refId": "A", "datasource": {"type": "loki", "uid": "LOGS"}, "expr": selector}
+    pane = {"datasource": "LOGS", "queries": [query], "range": {"from": "FROM", "to": "TO"}}
+    # Grafana fills its variables in only where their signs are not encoded.
+    text = urllib.parse.quote(json.dumps({"lines": pane}, separators=(",", ":")))
+    for word, variable in (("LOGS", "${logs}"), ("FROM", "${__from}"), ("TO", "${__to}")):
+        text = text.replace(f"%22{word}%22", f"%22{variable}%22")
+    return {
+        "asDropdown": False,
+        "icon": "external link",
+        "includeVars": False,
+        "keepTime": False,
+        "tags": [],
+        "targetBlank": True,
+        "title": "Lines in the audit logs",
+        "tooltip": "",
+        "type": "link",
+        "url": f"/explore?schemaVersion=1&orgId=1&panes={text}",
+    }
