@@ -1,6 +1,7 @@
 """The commands that run the exporter, and that look at what it would run with."""
 
 import asyncio
+import errno
 import os
 from typing import Annotated, Final
 
@@ -32,6 +33,7 @@ __all__ = ["check", "healthcheck", "serve"]
 
 _ALIVE: Final = frozenset({200, 401, 403, 429})
 _HEALTH_SECONDS: Final = 3.0
+_HUNG_UP: Final = frozenset({errno.ECONNRESET, errno.EPIPE})
 """Answers of a living exporter: healthy, or asking who we are first."""
 
 
@@ -114,11 +116,11 @@ def healthcheck(
     try:
         status = asyncio.run(_ask(where, web))
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        # It lives, and wants a client certificate: with TLS 1.3 the connection ends only after the handshake.
-        refused = isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerDisconnectedError, ConnectionResetError))
-        if web.tls_server_config is not None and web.knows_clients and refused:
-            return
         number = getattr(error, "errno", None)
+        # It lives, and wants a client certificate: with TLS 1.3 the connection ends only after the handshake.
+        hung_up = isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerDisconnectedError)) or number in _HUNG_UP
+        if web.tls_server_config is not None and web.knows_clients and hung_up:
+            return
         what = "not in time" if isinstance(error, TimeoutError) else os.strerror(number) if number else "not with HTTP"
         fail(f"vault-exporter does not answer on {where}: {what}")
     if status not in _ALIVE:

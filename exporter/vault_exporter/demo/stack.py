@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -121,6 +122,7 @@ def _start(stack: contextlib.ExitStack, console: Console, interrupt: Interrupt) 
     _say(console, "Starting OpenBao ...")
     server = stack.enter_context(dev_server(_made(directory / "openbao"), root_token=root_token, audit_log=audit_log))
     accounts = prepare(server.address, root_token)
+    _rotate(server, audit_log)  # root token, policies, auth methods: setting up is what security alerts are made for
     _write_secret(directory / "root-token", root_token)
     _write_secret(directory / "exporter-token", accounts.exporter_token)
     if interrupt.stopped:
@@ -153,6 +155,13 @@ def _directory() -> Iterator[Path]:
         ) from error
     with temporary as path:
         yield Path(path)
+
+
+def _rotate(server: Server, audit_log: Path) -> None:
+    """Put the audit log aside, as logrotate does, and have the server begin a new one."""
+    audit_log.rename(audit_log.with_name("setup-audit.log"))
+    server.service.signal(signal.SIGHUP)
+    server.service.wait_until(audit_log.exists, what="a new audit log")
 
 
 def _made(directory: Path) -> Path:
