@@ -148,6 +148,12 @@ def test_an_exemplar_that_is_too_long_is_left_out() -> None:
     assert " # {" not in render([HISTOGRAM(long, "a")], Format.OPENMETRICS).decode()
 
 
+def test_a_long_label_is_cut() -> None:
+    page = render([HISTOGRAM(WAITS, "a" * 1025), HISTOGRAM(WAITS, "b" * 1024)], Format.TEXT).decode()
+    assert f'wait_seconds_count{{disk="{"a" * 1021}..."}} 4\n' in page
+    assert f'wait_seconds_count{{disk="{"b" * 1024}"}} 4\n' in page
+
+
 def test_a_value_is_of_its_family_s_type() -> None:
     with pytest.raises(ValueError, match="wait_seconds is a histogram, got int"):
         HISTOGRAM(1, "a")

@@ -23,6 +23,12 @@ MetricType = Literal["counter", "gauge", "histogram"]
 _LONGEST_EXEMPLAR: Final = 128
 """Characters of an exemplar's names and values, by OpenMetrics."""
 
+_LONGEST_LABEL: Final = 1024
+"""Characters of a label's value; longer ones are cut. Real names are below a hundred."""
+
+_LONGEST_CACHED: Final = 256
+"""Characters of all values of a sample, so that what is remembered of labels stays within some megabytes."""
+
 EOF: Final = b"# EOF\n"
 """What ends an OpenMetrics page; text 0.0.4 has no end mark."""
 
@@ -58,7 +64,7 @@ class Family:
         return (self.name,)
 
     def __call__(self, value: "float | Distribution", *labels: str) -> "Sample":
-        """Make a sample, with label values in the order of ``labels``.
+        """Make a sample, with label values in the order of ``labels``; long ones are cut.
 
         Raises:
             ValueError: the number of label values is not the family's, or its value is not of the family's type.
@@ -68,6 +74,10 @@ class Family:
             raise ValueError(f"{self.name} has labels {self.labels}, got {labels}")
         if isinstance(value, Distribution) != (self.type == "histogram"):
             raise ValueError(f"{self.name} is a {self.type}, got {type(value).__name__}")
+        for label in labels:
+            if len(label) > _LONGEST_LABEL:
+                labels = tuple(map(_cut, labels))
+                break
         if isinstance(value, Distribution):
             return Sample(self, labels, sum(value.counts), value)
         return Sample(self, labels, float(value))
@@ -169,15 +179,25 @@ def _exemplar(exemplar: Exemplar) -> str:
     return f" # {{{text}}} {_number(exemplar.value)} {exemplar.timestamp:.3f}"
 
 
-@lru_cache(maxsize=16384)
 def _label_text(names: tuple[str, ...], values: tuple[str, ...]) -> str:
     if not names:
         return ""
+    if sum(map(len, values)) > _LONGEST_CACHED:
+        return f"{{{_pairs(names, values)}}}"
+    return _short_label_text(names, values)
+
+
+@lru_cache(maxsize=16384)
+def _short_label_text(names: tuple[str, ...], values: tuple[str, ...]) -> str:
     return f"{{{_pairs(names, values)}}}"
 
 
 def _pairs(names: tuple[str, ...], values: tuple[str, ...]) -> str:
     return ",".join(f'{name}="{_escape(value)}"' for name, value in zip(names, values, strict=True))
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _LONGEST_LABEL else value[: _LONGEST_LABEL - 3] + "..."
 
 
 def _escape(value: str) -> str:
