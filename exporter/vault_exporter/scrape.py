@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 from vault_exporter import catalogue as c
 from vault_exporter.attempt import Attempts, outcome
 from vault_exporter.collectors import Collector
-from vault_exporter.collectors.telemetry import REMEDIES, Fetched, Status, fetch
+from vault_exporter.collectors.telemetry import REMEDIES, Status, fetch
 from vault_exporter.config import model
 from vault_exporter.metrics import Format, Sample, render
 from vault_exporter.reasons import Reason
 from vault_exporter.runner import Runner
-from vault_exporter.telemetry import Page, Telemetry
+from vault_exporter.telemetry import Page, Telemetry, Worker
 from vault_exporter.vault.auth import Shared
 from vault_exporter.vault.client import Client
 
@@ -66,7 +66,7 @@ class TargetScraper:
         self.last: Scrape | None = None
         """The last scrape that came to an end."""
         self.client = Client(target, shared=shared)
-        self._telemetry = Telemetry(telemetry, c.NAMES) if telemetry.enabled else None
+        self._telemetry = Worker(Telemetry(telemetry, c.NAMES)) if telemetry.enabled else None
         self._flight: _Flight | None = None
         self._attempts = Attempts(target.name)
         self._runner = Runner(self.client, collectors, self._attempts)
@@ -131,12 +131,20 @@ class TargetScraper:
         """Get the telemetry, repair it, and tell what became of it."""
         if self._telemetry is None:
             return None, _telemetry_statuses(Status.OFF)
-        attempt = await self._attempts.make(_TELEMETRY, fetch(self.client), deadline, quiet=True)
-        status, text = attempt.result or Fetched(Status.FAILED)
+        attempt = await self._attempts.make(_TELEMETRY, self._repaired(self._telemetry), deadline, quiet=True)
+        status, page = attempt.result or (Status.FAILED, None)
         if status is not Status.FAILED:
             self._attempts.note(_TELEMETRY, None if status is Status.OK else status, REMEDIES.get(status, ""))
-        page = self._telemetry.repair(text) if status is Status.OK else None
         return page, [*_telemetry_statuses(status), *outcome(_TELEMETRY, attempt), *_telemetry_counts(page)]
+
+    async def _repaired(self, worker: Worker) -> tuple[Status, Page | None]:
+        """Get the telemetry and repair it.
+
+        Raises:
+            VaultError: as :func:`fetch`.
+        """
+        status, text = await fetch(self.client)
+        return status, await worker.repair(text) if status is Status.OK else None
 
 
 def _telemetry_statuses(current: Status) -> Iterator[Sample]:

@@ -71,6 +71,15 @@ def test_a_summary_counts_once() -> None:
     assert samples_of(page).keys() == {"vault_g", "vault_r_sum", "vault_r_count", "vault_s_sum", "vault_s_count"}
 
 
+def test_long_labels_do_not_add_up() -> None:
+    target = telemetry()
+    for step in range(40):
+        put(target, **{f"{step}{'x' * 500_000}": 1})
+    page = put(target)
+    assert page.repaired["held"] == page.tracked == (8 << 20) // 500_000
+    assert f"39{'x' * 500_000}" in shown(page)
+
+
 @pytest.mark.parametrize("limit", [1, 10, 100])
 def test_the_bound_holds_as_series_come_and_go(limit: int) -> None:
     target = telemetry(max_tracked_series=limit)

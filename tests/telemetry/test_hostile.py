@@ -40,6 +40,7 @@ GAUGE = family("vault_g", "gauge", " 7")
         (b"# TYPE vault_x\n# TYPE vault_x wonder\n# HELP\nvault_x 1\n", ["vault_x 1"], {"invalid": 3}),
         (b"# a comment\n#\n\n   \nvault_x 1\n# EOF\n", ["vault_x 1"], {}),
         (b"go_x 1\nvault_go_x 2\n", ["vault_go_x 2"], {"replaced": 1}),
+        (b"python_x 1\nvault_python_x 2\n", ["vault_python_x 2"], {"replaced": 1}),
     ],
 )
 def test_a_line(text: bytes, shown: list[str], dropped: dict[str, int]) -> None:
@@ -138,6 +139,12 @@ def test_help_is_the_same_in_both_formats(text: bytes) -> None:
     check(page)
     plain = text.decode().replace("\\\\", "\0").replace("\\n", "\n").replace("\0", "\\")
     assert families_of(page)["vault_x"].documentation == plain
+
+
+def test_a_backslash_that_escapes_nothing_is_escaped_as_prometheus_wants_it() -> None:
+    page = telemetry().repair(b"# HELP vault_x a\\qb \\\\ \\n\\\n# TYPE vault_x gauge\nvault_x 1\n")
+    for fmt in Format:
+        assert page.render(fmt).startswith(b"# HELP vault_x a\\\\qb \\\\ \\n\\\\\n")
 
 
 @pytest.mark.parametrize(

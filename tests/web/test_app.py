@@ -167,6 +167,18 @@ async def test_telemetry_that_is_not_given_fails_nothing_else(
     assert f'\nvault_exporter_collector_success{{collector="telemetry"}} {success}\n' in page
 
 
+async def test_telemetry_that_takes_too_long_to_repair_fails_nothing_else(
+    node: Node, start_exporter: StartExporter
+) -> None:
+    node.answers["sys/metrics"] = (200, "#\n" * (2 << 20))
+    page = await get(await start_exporter(target(node, timeout=0.5)), "/metrics")
+    assert "\nvault_up 1\n" in page
+    assert '\nvault_exporter_telemetry_status{status="failed"} 1\n' in page
+    assert '\nvault_exporter_collector_failure_reason{collector="telemetry",reason="timeout"} 1\n' in page
+    node.answers["sys/metrics"] = (200, "vault_x 1\n")
+    assert "\nvault_x 1\n" in await get(await start_exporter(target(node)), "/metrics")
+
+
 async def test_telemetry_can_be_switched_off(node: Node, start_exporter: StartExporter) -> None:
     page = await get(await start_exporter(target(node), telemetry=Telemetry(enabled=False)), "/metrics")
     assert '\nvault_exporter_telemetry_status{status="off"} 1\n' in page

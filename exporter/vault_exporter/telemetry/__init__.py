@@ -9,9 +9,11 @@ needs only its values read, and only what counts is rewritten. How the parts fit
 ``continuity``  counters and summaries kept going across Vault's expiry
 ``page``        the repaired page and its two text formats
 ``repair``      all of it, for one target
+``worker``      that, beside the event loop
 """
 
 from vault_exporter.telemetry.page import Page
 from vault_exporter.telemetry.repair import Telemetry
+from vault_exporter.telemetry.worker import Worker
 
-__all__ = ["Page", "Telemetry"]
+__all__ = ["Page", "Telemetry", "Worker"]

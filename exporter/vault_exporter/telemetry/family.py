@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from vault_exporter.telemetry.continuity import INFINITY, Track
-from vault_exporter.telemetry.grammar import HEAD, VALUE
+from vault_exporter.telemetry.grammar import HEAD, split_at_values
 from vault_exporter.telemetry.page import Head, claims, openmetrics_claims
 from vault_exporter.telemetry.shape import Group, Identity, Shape
 
@@ -15,7 +15,7 @@ Verdict = Literal["", "filtered", "replaced", "invalid"]
 """Why a family is left out; empty if it is passed on."""
 
 # The server's own process, not Vault's telemetry: as they are, they would be taken for the exporter's.
-_RENAMED: Final = (b"go_", b"process_", b"promhttp_")
+_RENAMED: Final = (b"go_", b"process_", b"promhttp_", b"python_")
 _PREFIX: Final = b"vault_"
 _NO_SHAPE: Final = Shape([], (), (), frozenset())
 _GROWING: Final = frozenset({b"counter", b"summary", b"histogram"})
@@ -88,7 +88,7 @@ class Family:
     def grows(self) -> bool:
         """Its series expire and restart: it is passed on, and it comes from Vault's telemetry.
 
-        What the server says of its process and runtime (``go_``, ``process_``) never expires.
+        What a server says of its process and runtime (``go_``, ``process_``, ``python_``) never expires.
         """
         return self.kind in _GROWING and not self.renamed and not self.verdict
 
@@ -126,7 +126,7 @@ class Family:
             self.body = raw
             self.continued, self.doubtful = 0, False
         else:
-            self._advance_closely(raw, parts if parts is not None else VALUE.split(raw))
+            self._advance_closely(raw, parts if parts is not None else split_at_values(raw))
 
     def _just_grew(self, raw: bytes, parts: list[bytes] | None, track: Track, places: tuple[int, ...]) -> bool:
         """Try the usual case first: one counter or summary, in its first life, that went on."""

@@ -21,11 +21,11 @@ __all__ = [
     "NAME",
     "NUMBER",
     "SUFFIXES",
-    "VALUE",
     "VALUE_AT",
     "Series",
     "number",
     "parse_series",
+    "split_at_values",
 ]
 
 NAME: Final = rb"[a-zA-Z_:][a-zA-Z0-9_:]*+"
@@ -61,6 +61,7 @@ _PAIR = LABEL_NAME + rb"=" + LABEL_VALUE
 _SERIES = re.compile(rb"(" + NAME + rb")(?:\{(" + _PAIR + rb"(?:," + _PAIR + rb")*+)\})?")
 
 _EXACT_INTEGERS = 2**53
+_PIECE_BYTES = 64 << 10
 
 
 class Series(NamedTuple):
@@ -88,6 +89,24 @@ def parse_series(text: bytes) -> Series | None:
         return Series(name, ())
     labels = tuple(_LABEL.findall(inside))
     return Series(name, labels) if len(dict(labels)) == len(labels) else None
+
+
+def split_at_values(block: bytes) -> list[bytes]:
+    """Split samples at their values: what stands between these, and the values, in turns.
+
+    A large block is split piece by piece, since within a search no other thread gets its turn.
+    """
+    if len(block) <= _PIECE_BYTES:
+        return VALUE.split(block)
+    parts, start = [b""], 0
+    while start < len(block):
+        end = block.find(b"\n", start + _PIECE_BYTES)
+        end = len(block) if end < 0 else end
+        first, *others = VALUE.split(block[start:end])
+        parts[-1] += first
+        parts += others
+        start = end
+    return parts
 
 
 def number(value: float) -> bytes:

@@ -5,15 +5,21 @@ timestamps, comments, samples without or before their TYPE, a family in two plac
 mangled bytes, half lines.
 """
 
+import io
+import itertools
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from vault_exporter.telemetry.grammar import LABEL_NAME, LABEL_VALUE, NAME, NUMBER, SUFFIXES, Series, number
 from vault_exporter.telemetry.shape import Identity, group_identity, has_valid_bounds
 
-__all__ = ["normalise"]
+__all__ = ["GivenUpError", "normalise"]
+
+_AT_ONCE: Final = 1024
+"""Lines between two looks at whether to go on."""
 
 _COMMENT: Final = re.compile(rb"[ \t]*+#")
 _META: Final = re.compile(rb"[ \t]*+#[ \t]++(HELP|TYPE)[ \t]++(" + NAME + rb")(?:[ \t]++(.*+))?[ \t]*+", re.DOTALL)
@@ -46,23 +52,39 @@ class _Found:
 
     kinds: dict[bytes, bytes] = field(default_factory=dict)
     helps: dict[bytes, bytes] = field(default_factory=dict)
-    samples: list[tuple[Series, bytes]] = field(default_factory=list)
+    samples: dict[tuple[bytes, Identity], tuple[Series, bytes]] = field(default_factory=dict)
+    """The first of each series."""
     invalid: int = 0
 
 
-def normalise(page: bytes) -> tuple[list[bytes], int]:
+class GivenUpError(Exception):
+    """There was no time to read a page to its end."""
+
+
+def normalise(page: bytes, given_up: Callable[[], bool] = lambda: False) -> tuple[list[bytes], int]:
     """Bring a page into the regular form.
+
+    Args:
+        page: any text.
+        given_up: is asked now and then whether to stop.
 
     Returns:
         the blocks, each from its family's name on and without the last line end, and the number of lines left out.
         Blank lines, comments and repeated metadata are no loss and not counted. A last line without an end is cut
         short, so its value cannot be trusted.
+
+    Raises:
+        GivenUpError: told to stop.
     """
     found = _Found()
-    *lines, rest = page.split(b"\n")
-    found.invalid += bool(rest.strip())
-    for line in lines:
-        _read(line.removesuffix(b"\r"), found)
+    lines = io.BytesIO(page)  # one line at a time: as a list they would take many times the page's memory
+    while some := list(itertools.islice(lines, _AT_ONCE)):
+        if given_up():
+            raise GivenUpError
+        if not some[-1].endswith(b"\n"):
+            found.invalid += bool(some.pop().strip())
+        for line in some:
+            _read(line[:-1].removesuffix(b"\r"), found)
     families, lost = _sort(found)
     return [_block(name, family) for name, family in families.items()], found.invalid + lost
 
@@ -78,8 +100,10 @@ def _read(line: bytes, found: _Found) -> None:
         sample = _sample(line)
         if sample is None:
             found.invalid += 1
-        else:
-            found.samples.append(sample)
+            return
+        series = sample[0]
+        first = found.samples.setdefault((series.name, series.identity()), sample)
+        found.invalid += first is not sample
 
 
 def _is_text(line: bytes) -> bool:
@@ -133,16 +157,13 @@ def _value(text: bytes) -> bytes | None:
 def _sort(found: _Found) -> tuple[dict[bytes, _Family], int]:
     """Put each sample into its family; return the families and the number of samples that have no place."""
     families: dict[bytes, _Family] = {}
-    seen: set[tuple[bytes, Identity]] = set()
     lost = 0
-    for series, value in found.samples:
+    for series, value in found.samples.values():
         name, kind, help_of = _home(series.name, found.kinds)
-        key = (series.name, series.identity())
         suffix_fits = series.name[len(name) :] in SUFFIXES[kind]
-        if key in seen or not suffix_fits or not has_valid_bounds(series, name, kind):
+        if not suffix_fits or not has_valid_bounds(series, name, kind):
             lost += 1
             continue
-        seen.add(key)
         family = families.get(name)
         if family is None:
             family = families[name] = _Family(kind, found.helps.get(help_of, b""))

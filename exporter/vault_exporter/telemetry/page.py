@@ -19,7 +19,7 @@ from vault_exporter.telemetry.shape import Identity, group_identity
 __all__ = ["Head", "Page", "claims", "openmetrics_claims"]
 
 _TOTAL: Final = b"_total"
-_ESCAPES: Final = re.compile(r'\\\\|\\n|\\|"')
+_ESCAPES: Final = re.compile(rb"\\\\|\\n|\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,14 @@ class Head:
     name: bytes
     kind: bytes
     help: bytes
-    """As text 0.0.4 escapes it."""
+    """As text 0.0.4 escapes it, once this is made."""
     fits_openmetrics: bool = True
     """No other family claims a name that this one claims there."""
     text: bytes = field(init=False)
     openmetrics: bytes = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "help", _escaped(self.help))
         object.__setattr__(self, "text", _head(self.name, self.help, self.kind))
         name, kind = self.name, self.kind
         if kind == b"counter" and name.endswith(_TOTAL):
@@ -104,10 +105,13 @@ def _head(name: bytes, text: bytes, kind: bytes) -> bytes:
     return b"# HELP " + name + b" " + text + b"\n" + line if text else line
 
 
+def _escaped(text: bytes) -> bytes:
+    """Escape a backslash that escapes nothing: it stands for itself, but Prometheus refuses a page that has one."""
+    return _ESCAPES.sub(lambda match: match[0].ljust(2, b"\\"), text) if b"\\" in text else text
+
+
 def _openmetrics_help(text: bytes) -> bytes:
-    # A backslash that escapes nothing stands for itself in text 0.0.4; OpenMetrics wants it escaped.
-    spelt = {"\\": "\\\\", '"': '\\"'}
-    return _ESCAPES.sub(lambda match: spelt.get(match[0], match[0]), text.decode()).encode()
+    return text.replace(b'"', b'\\"')
 
 
 def _split(head: Head, body: bytes) -> tuple[bytes, bytes]:

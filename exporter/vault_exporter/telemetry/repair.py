@@ -8,6 +8,7 @@ costs a closer look at that family only, or at the page.
 import fnmatch
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -15,7 +16,7 @@ from typing import Final, NamedTuple
 from vault_exporter.config import model
 from vault_exporter.telemetry.continuity import Track
 from vault_exporter.telemetry.family import Family, Verdict, family_of
-from vault_exporter.telemetry.grammar import VALUE, VALUE_AT
+from vault_exporter.telemetry.grammar import VALUE_AT, split_at_values
 from vault_exporter.telemetry.normalise import normalise
 from vault_exporter.telemetry.page import Page, openmetrics_claims
 from vault_exporter.telemetry.process import Process
@@ -25,6 +26,9 @@ __all__ = ["Telemetry"]
 
 _DROPPED: Final = ("filtered", "stale", "replaced", "invalid")
 _REPAIRED: Final = ("renamed", "continued", "held")
+
+_MOST_HELD_BYTES: Final = 8 << 20
+"""Lines of series that are away, some ten thousand as Vault writes them; they are on every page."""
 
 _NOTHING: Final = Page(0, dict.fromkeys(_DROPPED, 0), dict.fromkeys(_REPAIRED, 0), 0, (), (), frozenset())
 
@@ -50,7 +54,8 @@ class Telemetry:
     nothing of that. When :class:`.process.Process` says that Vault was restarted, all of it is dropped.
 
     A series that expired is held until then, or until there is no room for a new one: those away the longest are
-    forgotten first, and when none is away the new one is passed on as it is.
+    forgotten first, and when none is away the new one is passed on as it is. So are those whose lines take too many
+    bytes.
     """
 
     def __init__(self, settings: model.Telemetry, replaced: frozenset[str]) -> None:
@@ -71,10 +76,17 @@ class Telemetry:
         self._process = Process()
         self._forget_everything()
 
-    def repair(self, page: bytes) -> Page:
+    def repair(self, page: bytes, given_up: Callable[[], bool] = lambda: False) -> Page:
         """Filter and repair a page; any text is accepted.
 
         Not for concurrent use, since each page is measured against the one before.
+
+        Args:
+            page: what Vault answered.
+            given_up: is asked now and then whether to stop, as long as an irregular page is read.
+
+        Raises:
+            GivenUpError: told to stop; the next page is measured against the one before this.
         """
         page = b"\n" + (page.replace(b"\r\n", b"\n") if b"\r" in page else page)
         if self._process.has_restarted(page):
@@ -82,7 +94,7 @@ class Telemetry:
         invalid = 0
         cut = self._cut(page)
         if cut is None:
-            blocks, invalid = normalise(page)
+            blocks, invalid = normalise(page, given_up)
             cut = self._cut(b"".join(_BLOCK_START + block for block in blocks) + b"\n")
         if cut is None or not cut.families:
             return replace(_NOTHING, dropped={**_NOTHING.dropped, "invalid": invalid}, tracked=self._tracked)
@@ -100,6 +112,7 @@ class Telemetry:
         self._left_out: list[Family] = []
         self._away: dict[Track, tuple[Family, Identity]] = {}
         """Series that expired, the longest away first."""
+        self._away_bytes = 0
         self._holders: dict[Family, None] = {}
         self._tracked = 0
         self._count()
@@ -129,7 +142,7 @@ class Telemetry:
             if family.single is not None and raw.startswith(family.single) and VALUE_AT(raw, len(family.single)):
                 cut.moved.append((family, raw, None))
             else:
-                parts = VALUE.split(raw)
+                parts = split_at_values(raw)
                 keys = parts[::2]
                 if keys != family.shape.keys:
                     shape = shape_of(family.name, family.kind, keys)
@@ -185,11 +198,12 @@ class Telemetry:
         absent = {name: old for name, old in self._by_name.items() if name not in present and old.away}
         self._families, self._heads = cut.families, [family.head_text for family in cut.families]
         self._by_name = present | absent
+        moved = {family for family, *_ in cut.moved}
         for family in self._judge([*sorted(present.values(), key=lambda family: family.renamed), *absent.values()]):
             if present.get(family.name) is family and family not in cut.shapes:
                 cut.shapes[family] = family.shape
-                if all(family is not moved for moved, *_ in cut.moved):
-                    cut.moved.append((family, family.raw, VALUE.split(family.raw)))
+                if family not in moved:
+                    cut.moved.append((family, family.raw, split_at_values(family.raw)))
         self._passing = [family for family in cut.families if not family.verdict]
         self._places = {family: place for place, family in enumerate(self._passing)}
         self._left_out = [family for family in cut.families if family.verdict]
@@ -238,7 +252,7 @@ class Telemetry:
             track = family.away.pop(group.identity, None)
             if track is not None:
                 family.live[group.identity] = track
-                del self._away[track]
+                self._drop_away(track)
 
     def _follow(self, family: Family, group: Group) -> Track | None:
         """Find or begin the continuity of a series that is there; None if there is no room."""
@@ -267,6 +281,13 @@ class Telemetry:
         family.away[identity] = track
         self._away[track] = (family, identity)
         self._holders[family] = None
+        self._away_bytes += len(track.held)
+        while self._away_bytes > _MOST_HELD_BYTES:
+            self._forget_one(*next(iter(self._away.values())))
+
+    def _drop_away(self, track: Track) -> None:
+        del self._away[track]
+        self._away_bytes -= len(track.held)
 
     def _hand_over(self, old: Family, new: Family) -> None:
         """Go on with a family whose help text changed."""
@@ -283,7 +304,7 @@ class Telemetry:
     def _forget_one(self, family: Family, identity: Identity) -> None:
         away = family.away.pop(identity, None)
         if away is not None:
-            del self._away[away]
+            self._drop_away(away)
         if family.live.pop(identity, None) or away:
             self._tracked -= 1
 

@@ -7,6 +7,7 @@ import platform
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -45,6 +46,9 @@ _LONGEST: Final = 120.0
 """No scrape takes longer, whatever a client asks for."""
 _GZIP_FROM: Final = 1400
 """Smaller pages fit one packet as they are."""
+_LARGE_BYTES: Final = 256 << 10
+_MANY_SAMPLES: Final = 4000
+"""From there on a thread makes the page, so that health checks and other scrapes are answered meanwhile."""
 _AT_START: Final = ("listen", "web_config_file", "audit")
 """Keys that are looked at only when the exporter starts."""
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -152,14 +156,15 @@ class Exporter:
         seen = await self._audit.scrape(self._inputs.samples()) if TIMEOUT_HEADER in request.headers else None
         audit = (*self._audit.samples(), *self._inputs.samples()) if seen is None else seen.samples
         own = render([*self._samples(), *audit, *backups], fmt)
-        response = _exposition(request, fmt, own + target + self._process(fmt))
-        if seen is not None:
-            completely = False
-            try:
+        completely = False
+        try:
+            response = await _exposition(request, fmt, own + target + self._process(fmt))
+            if seen is not None:
                 await response.prepare(request)
                 await response.write_eof()
                 completely = request.transport is not None and not request.transport.is_closing()
-            finally:
+        finally:
+            if seen is not None:
                 self._audit.received(seen, completely=completely)
         return response
 
@@ -175,7 +180,7 @@ class Exporter:
                 headers=_HEADERS,
             )
         fmt = negotiate(request.headers.get("Accept"))
-        return _exposition(request, fmt, await _scraped(scraper, request, fmt))
+        return await _exposition(request, fmt, await _scraped(scraper, request, fmt))
 
     async def _sd(self, request: web.Request) -> web.Response:
         """The targets for Prometheus; an error while they are not all known yet makes it keep those it has."""
@@ -229,16 +234,20 @@ class Exporter:
 
 async def _scraped(scraper: TargetScraper, request: web.Request, fmt: Format) -> bytes:
     seconds = deadline(request.headers.get(TIMEOUT_HEADER), scraper.target.timeout)
-    return (await scraper.scrape(seconds)).render(fmt)
+    scrape = await scraper.scrape(seconds)
+    if scrape.page is not None and scrape.page.samples > _MANY_SAMPLES:
+        return await asyncio.to_thread(scrape.render, fmt)
+    return scrape.render(fmt)
 
 
-def _exposition(request: web.Request, fmt: Format, body: bytes) -> web.Response:
+async def _exposition(request: web.Request, fmt: Format, body: bytes) -> web.Response:
     if fmt is Format.OPENMETRICS:
         body += EOF
     headers = {**_HEADERS, "Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding"}
     if len(body) >= _GZIP_FROM and _takes_gzip(request.headers.get("Accept-Encoding", "")):
         headers["Content-Encoding"] = "gzip"
-        body = gzip.compress(body, compresslevel=1)  # 3.5 times as fast as 9 for 7 % more bytes
+        squeeze = partial(gzip.compress, body, compresslevel=1)  # 3.5 times as fast as 9 for 7 % more bytes
+        body = await asyncio.to_thread(squeeze) if len(body) >= _LARGE_BYTES else squeeze()
     return web.Response(body=body, headers=headers)
 
 
