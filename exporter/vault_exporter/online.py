@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from vault_exporter import catalogue as c
-from vault_exporter.config.logins import ApproleAuth
+from vault_exporter.config.logins import ApproleAuth, Auth
 from vault_exporter.config.model import Config, NoAuth, Target
 from vault_exporter.metrics import Family
 from vault_exporter.rights import OWN, Need, capabilities, lacking, needs
@@ -19,7 +19,7 @@ from vault_exporter.scrape import Scrape, TargetScraper
 from vault_exporter.targets import Targets
 from vault_exporter.vault.client import VaultError
 
-__all__ = ["Finding", "Seen", "look"]
+__all__ = ["Finding", "Seen", "is_wrapped", "look"]
 
 
 class Finding(NamedTuple):
@@ -60,6 +60,11 @@ async def look(config: Config) -> list[Seen]:
         return list(await asyncio.gather(*(_look(config, scraper) for scraper in targets)))
     finally:
         await targets.close()
+
+
+def is_wrapped(auth: Auth) -> bool:
+    """Tell whether to log in would use up what the server is to log in with."""
+    return isinstance(auth, ApproleAuth) and auth.wrapped
 
 
 async def _look(config: Config, scraper: TargetScraper) -> Seen:
@@ -105,18 +110,15 @@ def _value(scrape: Scrape, family: Family) -> float | None:
 
 
 def _without_effects(config: Config) -> Config:
-    def without(auth: object) -> bool:
-        return isinstance(auth, ApproleAuth) and auth.wrapped
-
     return msgspec.structs.replace(
         config,
         canary=None,
         targets=tuple(
-            msgspec.structs.replace(target, auth=NoAuth()) if without(target.auth) else target
+            msgspec.structs.replace(target, auth=NoAuth()) if is_wrapped(target.auth) else target
             for target in config.targets
         ),
         discovery=tuple(
-            msgspec.structs.replace(source, auth=NoAuth()) if without(source.auth) else source
+            msgspec.structs.replace(source, auth=NoAuth()) if is_wrapped(source.auth) else source
             for source in config.discovery
         ),
     )

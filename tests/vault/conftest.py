@@ -174,9 +174,13 @@ async def connect(bao: Bao) -> AsyncIterator[Connect]:
     """Make a client of the server with this login."""
     async with AsyncExitStack() as stack:
 
-        async def connect(auth: Auth, shared: Shared | None = None, *, tls: bool = False) -> Client:
+        async def connect(
+            auth: Auth, shared: Shared | None = None, *, tls: bool = False, namespace: str | None = None
+        ) -> Client:
             trust = Tls(ca_cert=bao.ca, client_cert=bao.client_cert) if tls else Tls()
-            target = Target(name="n1", address=bao.tls_address if tls else bao.address, tls=trust, auth=auth)
+            target = Target(
+                name="n1", address=bao.tls_address if tls else bao.address, tls=trust, auth=auth, namespace=namespace
+            )
             client = Client(target, shared=shared)
             stack.push_async_callback(client.close)
             return client

@@ -59,7 +59,7 @@ async def logged_in(address: str, auth: Auth, namespace: str | None = None) -> N
     ("auth", "path", "body"),
     [
         (
-            LdapAuth(username="exporter", password=Secret("two words"), mount="team/ldap"),
+            LdapAuth(username="exporter", password=Secret("two words"), mount="team/ldap", namespace="ops/people"),
             "auth/team/ldap/login/exporter",
             {"password": "two words"},
         ),
@@ -80,7 +80,10 @@ async def test_what_is_sent(fake: tuple[Fake, str], auth: Auth, path: str, body:
     node, address = fake
     await logged_in(address, auth, namespace="ops")
     assert node.bodies == {path: body}
-    assert node.headers[path]["X-Vault-Namespace"] == "ops"
+    namespace = "ops/people" if isinstance(auth, LdapAuth) else "ops"
+    for own in (path, "auth/token/lookup-self", "auth/token/revoke-self"):
+        assert node.headers[own]["X-Vault-Namespace"] == namespace
+    assert node.headers["sys/mounts"]["X-Vault-Namespace"] == "ops"
     assert "X-Vault-Token" not in node.headers[path]
     assert node.headers[path]["User-Agent"].startswith("vault-exporter/")
     assert node.headers["sys/mounts"]["X-Vault-Token"] == "hvs.1"

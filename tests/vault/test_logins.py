@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vault.conftest import POD, Bao, Connect
+from tests.vault.conftest import POD, POLICY, Bao, Connect
 from vault_exporter.config.logins import (
     ApproleAuth,
     Auth,
@@ -286,6 +286,20 @@ async def test_a_wrapped_secret_id_is_opened_once_for_all_targets(bao: Bao, conn
     file.write_text(reply.body["wrap_info"]["token"])
     with pytest.raises(VaultError, match="does not hold a secret-id of auth/approle"):
         await status(await connect(auth))
+
+
+async def test_a_login_in_a_namespace(bao: Bao, connect: Connect) -> None:
+    inside = {"X-Vault-Namespace": "team"}
+    bao.do("POST", "sys/namespaces/team")
+    bao.do("PUT", "sys/policies/acl/mounts", headers=inside, policy=POLICY)
+    bao.do("POST", "sys/auth/userpass", headers=inside, type="userpass")
+    bao.do("POST", "auth/userpass/users/exporter", headers=inside, password="inside", token_policies=["mounts"])
+    client = await connect(UserpassAuth(username="exporter", password=Secret("inside")), namespace="team")
+    assert await status(client) == 200
+    assert samples(client)["token_valid"] == 1
+    # In the root namespace it is another user's password.
+    with pytest.raises(VaultError, match="HTTP 400"):
+        await status(await connect(UserpassAuth(username="exporter", password=Secret("inside"))))
 
 
 async def test_without_a_login_there_is_nothing_to_say(connect: Connect) -> None:

@@ -19,7 +19,7 @@ from vault_exporter.cli.options import (
 )
 from vault_exporter.config.load import Flags
 from vault_exporter.config.model import Config, Target
-from vault_exporter.online import Seen, look
+from vault_exporter.online import Seen, is_wrapped, look
 from vault_exporter.rights import policy_text, targets_of
 
 __all__ = ["check_online", "policy", "status"]
@@ -76,6 +76,8 @@ def check_online(settings: Config) -> None:
                 f"  In Vault's audit log the exporter is entity_id {one.entity_id or '(none)'}, display_name "
                 f"{one.display_name or '(none)'}; audit.exclude leaves it out."
             )
+    if any(is_wrapped(one.auth) for one in (*settings.targets, *settings.discovery)):
+        typer.echo("Wrapped secret-ids were left alone, and no login tried with them: they can be opened only once.")
     if not good:
         raise typer.Exit(1)
 

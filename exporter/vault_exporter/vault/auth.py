@@ -108,6 +108,8 @@ class Vault:
         self._send = send
         self._target = target
         self._shared = shared
+        own = target.auth.namespace if isinstance(target.auth, logins.Login) else None
+        self._namespace = own or target.namespace
 
     async def log_in(self) -> Token:
         """Get a token by the target's method, or read the one that was given.
@@ -120,7 +122,7 @@ class Vault:
             return Token(_credential(auth.token, auth.token_file, "token"))
         if isinstance(auth, logins.NoAuth):
             raise TypeError("no login is configured")
-        methods = api.AuthMethods(adapter=_Adapter(self._send, auth.namespace or self._target.namespace))
+        methods = api.AuthMethods(adapter=_Adapter(self._send, self._namespace))
         return _token(await self._request(methods, auth))
 
     async def look_up(self, token: Token) -> Token:
@@ -152,7 +154,7 @@ class Vault:
         await self._methods(token.secret).token.revoke_self()
 
     def _methods(self, secret: Secret) -> Any:  # noqa: ANN401 - hvac has no types
-        return api.AuthMethods(adapter=_Adapter(self._send, self._target.namespace, secret))
+        return api.AuthMethods(adapter=_Adapter(self._send, self._namespace, secret))
 
     async def _request(self, methods: Any, auth: logins.Login) -> "_Reply":  # noqa: ANN401 - hvac has no types
         """Log in by a method of hvac."""
@@ -205,8 +207,7 @@ class Vault:
 
         async def unwrap(wrapping: Secret) -> Secret:
             """Open a wrapped secret-id, after making sure that it is one and not something slipped in its place."""
-            namespace = auth.namespace or self._target.namespace
-            headers = {"X-Vault-Namespace": namespace} if namespace else {}
+            headers = {"X-Vault-Namespace": self._namespace} if self._namespace else {}
             looked_up = await self._send("POST", "sys/wrapping/lookup", headers, {"token": wrapping.reveal()})
             path = _reply(looked_up).read_data(_Wrapping).creation_path
             if not path.startswith(f"auth/{auth.mount}/role/") or not path.endswith("/secret-id"):
@@ -215,7 +216,7 @@ class Vault:
                     f"the wrapping token does not hold a secret-id of auth/{auth.mount}: somebody may have opened the "
                     "true one; find out, and give a new one",
                 )
-            system = api.SystemBackend(adapter=_Adapter(self._send, namespace, wrapping))
+            system = api.SystemBackend(adapter=_Adapter(self._send, self._namespace, wrapping))
             return Secret((await system.unwrap()).read_data(_SecretId).secret_id)
 
         return await self._shared.unwrapped(given, unwrap)
