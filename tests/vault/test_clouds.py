@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 from pytest_aiohttp.plugin import AiohttpServer
 
-from vault_exporter.config.logins import Auth, AwsAuth, AzureAuth, GcpAuth, LdapAuth
+from vault_exporter import catalogue as c
+from vault_exporter.config.logins import Auth, AwsAuth, AzureAuth, GcpAuth, LdapAuth, TokenAuth
 from vault_exporter.config.model import Target
 from vault_exporter.config.secret import Secret
 from vault_exporter.reasons import Reason
@@ -25,6 +26,7 @@ class Fake:
         self.bodies: dict[str, Any] = {}
         self.headers: dict[str, dict[str, str]] = {}
         self.login: tuple[int, Any] = (200, ISSUED)
+        self.lookup: tuple[int, Any] = (200, {"data": {"ttl": 3599, "display_name": "cloud"}})
 
     async def answer(self, request: web.Request) -> web.Response:
         path = request.path.removeprefix("/v1/")
@@ -34,7 +36,8 @@ class Fake:
             status, body = self.login
             return web.json_response(body, status=status)
         if path == "auth/token/lookup-self":
-            return web.json_response({"data": {"ttl": 3599, "display_name": "cloud"}})
+            status, body = self.lookup
+            return web.json_response(body, status=status)
         return web.json_response({"data": {}})
 
 
@@ -150,3 +153,27 @@ async def test_a_sealed_node_says_so_itself(fake: tuple[Fake, str]) -> None:
     node.login = (503, {"errors": ["Vault is sealed"]})
     await logged_in(address, GcpAuth(role="r", jwt=Secret("a.b.c")))
     assert "X-Vault-Token" not in node.headers["sys/mounts"]
+
+
+async def test_a_given_token_that_is_refused_is_asked_about_again(fake: tuple[Fake, str]) -> None:
+    node, address = fake
+    now = 1000.0
+    client = Client(
+        Target(name="n1", address=address, auth=TokenAuth(token=Secret("hvs.0"))),
+        clock=lambda: now,
+    )
+
+    async def valid() -> float:
+        assert (await client.get("sys/mounts", token=True)).status == 200
+        (value,) = (one.value for one in client.tokens.samples() if one.family is c.TOKEN_VALID)
+        return value
+
+    try:
+        node.lookup = (403, {"errors": ["permission denied"]})
+        assert await valid() == 0
+        node.lookup = (200, {"data": {"ttl": 3599}})
+        assert await valid() == 0
+        now += 301
+        assert await valid() == 1
+    finally:
+        await client.close()

@@ -121,6 +121,8 @@ class Tokens:
         self._notice_changed_files()
         if self._token is not None and self._expires is not None and self._clock() >= self._expires:
             self._drop("the token has expired")
+        if self._token is not None and not self._valid and self._clock() >= self._not_before:
+            await self._share(self._log_in)  # it was refused, but may have been on a bad day of the node's
         if self._token is None:
             if self._work is not None or self._failed is None or self._clock() >= self._not_before:
                 await self._share(self._log_in)
@@ -209,17 +211,20 @@ class Tokens:
             return False
         # A login's own answer is proof enough; a token that was given is only as good as what Vault says of it.
         self._lookable = found is None
+        told = self._token is not None and not self._valid
         self._take(token, valid=found is None or isinstance(self._auth, logins.Login))
         self._first_ttl = token.ttl
         if found is None:
             self._log.info("logged in", expires_in=f"{token.ttl:.0f}s" if token.ttl else "never")
         elif isinstance(self._auth, logins.TokenAuth):
             self._login_failures[found.failure] += 1
+            self._not_before = self._clock() + _LONGEST_PAUSE
             where = self._auth.token_file or "auth.token"
-            self._log.warning(
-                "Vault refuses the token",
-                detail=f"it is revoked, expired, or may not read auth/token/lookup-self; put another one into {where}",
-            )
+            if not told:
+                self._log.warning(
+                    "Vault refuses the token",
+                    detail=f"revoked, expired, or not allowed auth/token/lookup-self; put another one into {where}",
+                )
         return True
 
     async def _look_up(self, token: Token) -> tuple[Token, LoginError | None]:
@@ -261,6 +266,7 @@ class Tokens:
                 self._drop("")
         else:
             self._valid = False
+            self._not_before = self._clock() + _LONGEST_PAUSE
             self._log.warning(
                 "Vault refuses the token, and there is no way to get another", remedy="write a new one to its file"
             )
