@@ -212,3 +212,23 @@ async def test_run_reads_what_comes(device: Device, settings: Audit) -> None:
     with pytest.raises(asyncio.CancelledError):
         await reader.run()
     assert value(reader, c.AUDIT_ENTRIES) == 2
+
+
+async def test_what_the_disk_is_slow_to_note_is_not_shown_yet(device: Device, settings: Audit) -> None:
+    """A pipe nobody reads from is a disk that does not answer."""
+    reader, prometheus = AuditReader(settings), Prometheus()
+    entries(device, "a")
+    await scrape(reader, prometheus)
+    await scrape(reader, prometheus)
+    assert settings.checkpoint is not None
+    fresh = settings.checkpoint.with_name(f".{settings.checkpoint.name}.new")
+    os.mkfifo(fresh)
+    entries(device, "b")
+    await scrape(reader, prometheus)
+    assert prometheus.increase[c.AUDIT_ENTRIES.name] == 2
+    os.close(os.open(fresh, os.O_RDONLY | os.O_NONBLOCK))  # the disk answers, with an error
+    fresh.unlink(missing_ok=True)
+    again = AuditReader(settings)
+    for _ in range(2):
+        await scrape(again, prometheus)
+    assert prometheus.increase[c.AUDIT_ENTRIES.name] == 4

@@ -28,6 +28,8 @@ _SHORTEST_PAUSE: Final = 0.001
 _LONGEST_PAUSE: Final = 0.25
 _LONGEST_PREPARATION: Final = 0.2
 """Seconds that a scrape waits for the disk."""
+_MOST_REPEATED: Final = 3
+"""Scrapes in a row that see the last page again while the disk does not answer; a disk that hangs stops no metric."""
 
 _log = structlog.get_logger(__name__)
 
@@ -66,6 +68,7 @@ class AuditReader:
         self._trouble: str | None = None
         self._writing: asyncio.Task[None] | None = None
         self._writes: Scraped | None = None
+        self._repeated = 0
         earlier = self._load()
         limits = LogSettings(settings.max_line_bytes, settings.max_files)
         self.logs = tuple(
@@ -108,20 +111,27 @@ class AuditReader:
             others: samples that belong to the audit logs, too.
         """
         page = self._shown.page((*self.samples(), *others), self._place())
-        if self._file is not None and self._writing is None:
+        if self._file is None:
+            return page
+        if self._writing is None:
             self._writes = page
             self._writing = asyncio.create_task(self._prepare(self._file, page))
             await asyncio.wait({self._writing}, timeout=_LONGEST_PREPARATION)
-        return page
+            if self._writing.done():
+                self._repeated = 0
+                return page
+            self._writes = None
+            self._writing.add_done_callback(self._forget)
+        # What is shown and not noted would count twice after a kill: better the last page again, a few times.
+        self._repeated += 1
+        last = self._shown.last
+        return page if last is None or self._repeated > _MOST_REPEATED else last
 
     def received(self, page: Scraped, *, completely: bool) -> None:
         """Note that Prometheus has received a page, or that it has not."""
         if completely:
             self._shown.received(page)
         if self._file is None or self._writes is not page or self._writing is None:
-            return
-        if not self._writing.done():  # a slow disk: the next scrape notes it
-            self._writing.add_done_callback(self._forget)
             return
         if completely and self._trouble is None:
             try:

@@ -39,6 +39,8 @@ class Shown(Generic[Place]):
     def __init__(self, place: Place) -> None:
         self._counted: dict[_Series, Sample] = {}
         self._place = place
+        self.last: Page[Place] | None = None
+        """The last page that was received."""
 
     def page(self, samples: Iterable[Sample], place: Place) -> Page[Place]:
         """Make the page for a scrape.
@@ -62,7 +64,7 @@ class Shown(Generic[Place]):
 
     def received(self, page: Page[Place]) -> None:
         """Take note that a page reached Prometheus."""
-        self._counted, self._place = page.counted, page.counted_place
+        self._counted, self._place, self.last = page.counted, page.counted_place, page
 
 
 def _at_zero(sample: Sample) -> Sample:
