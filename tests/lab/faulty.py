@@ -7,7 +7,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 
-__all__ = ["Behaviour", "drips", "garbage", "huge", "listening", "over_tls", "resets", "silent"]
+__all__ = ["Behaviour", "drips", "dust", "garbage", "huge", "interim", "listening", "over_tls", "resets", "silent"]
 
 Behaviour = Callable[[socket.socket, threading.Event], None]
 """What to do with a connection; it ends at the latest when the event is set."""
@@ -76,6 +76,21 @@ def huge(connection: socket.socket, over: threading.Event) -> None:
         if over.is_set():
             return
         connection.sendall(b" " * 1_000_000)
+
+
+def interim(connection: socket.socket, over: threading.Event) -> None:
+    """Say again and again that an answer is to come."""
+    connection.recv(4096)
+    while not over.is_set():
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload; as=style\r\n\r\n" * 1000)
+
+
+def dust(connection: socket.socket, over: threading.Event) -> None:
+    """Answer in chunks of one byte, without end."""
+    connection.recv(4096)
+    connection.sendall(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+    while not over.is_set():
+        connection.sendall(b"1\r\n \r\n" * 10_000)
 
 
 def drips(connection: socket.socket, over: threading.Event) -> None:

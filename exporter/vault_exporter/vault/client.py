@@ -26,6 +26,7 @@ from vault_exporter.vault.peer import Peer
 from vault_exporter.vault.resolve import Resolver
 from vault_exporter.vault.tls import shared_context
 from vault_exporter.vault.tokens import Tokens
+from vault_exporter.vault.wire import Connector, WireError
 
 __all__ = ["SMALL_ANSWER_BYTES", "Answer", "Client", "VaultError"]
 
@@ -60,7 +61,7 @@ _TLS_ERRORS: Final = (ssl.SSLError, ssl.CertificateError, aiohttp.ClientSSLError
 
 _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Reason], ...]] = (
     ((aiohttp.ClientConnectorDNSError,), Reason.DNS),
-    ((http_exceptions.ContentEncodingError,), Reason.BAD_REPLY),
+    ((WireError, http_exceptions.ContentEncodingError), Reason.BAD_REPLY),
     ((aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError), Reason.RESET),
     ((asyncio.TimeoutError,), Reason.TIMEOUT),
     ((aiohttp.ClientResponseError, http_exceptions.HttpProcessingError, ValueError), Reason.BAD_REPLY),
@@ -89,7 +90,7 @@ class Client:
         context = shared_context(target.tls) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._peer = Peer(target, context)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=16, resolver=Resolver()),
+            connector=Connector(max_bytes=target.max_response_bytes, ssl=context, limit=16, resolver=Resolver()),
             headers=_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
