@@ -1,9 +1,12 @@
 """From a firing alert to PagerDuty: the configuration, and a real Alertmanager that posts to a recorder."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
 
 import pytest
 import yaml
@@ -12,36 +15,60 @@ from tests.lab.alertmanager import CONFIG, Alertmanager, Json
 from tests.lab.pagerduty import recording
 from vault_exporter.demo.process import wait_until
 
+SLACK: Final = CONFIG.with_name("alertmanager-slack.yml")
 
-def test_amtool_finds_nothing() -> None:
-    check = subprocess.run(["amtool", "check-config", CONFIG], capture_output=True, text=True, check=False, timeout=30)
+
+@pytest.mark.parametrize("config", [CONFIG, SLACK], ids=lambda path: path.stem)
+def test_amtool_finds_nothing(config: Path) -> None:
+    check = subprocess.run(["amtool", "check-config", config], capture_output=True, text=True, check=False, timeout=30)
     assert check.returncode == 0, check.stdout + check.stderr
     assert "1 templates" in check.stdout
 
 
+PAGERDUTY_ROUTES: Final = {
+    "alertname=VaultDown severity=critical category=availability": "pagerduty-critical",
+    "alertname=VaultSealed severity=critical category=availability": "pagerduty-critical",
+    "alertname=VaultAuditBlocked severity=critical category=audit": "pagerduty-critical",
+    "alertname=VaultHighMemoryUsage severity=warning category=saturation": "pagerduty-warning",
+    "alertname=VaultRootTokenUsed severity=critical category=security": "pagerduty-security",
+    "alertname=VaultPolicyChanged severity=warning category=security": "pagerduty-security",
+    "alertname=VaultPolicyChanged severity=info category=security": "nowhere",
+    "alertname=VaultRestarted severity=info category=availability": "nowhere",
+    "alertname=VaultWatchdog severity=info category=meta": "heartbeat",
+    "alertname=VaultWatchdog severity=critical category=meta": "heartbeat",
+    "alertname=VaultOdd severity=page": "pagerduty-warning",
+    "alertname=VaultOdd": "pagerduty-warning",
+}
+SLACK_ROUTES: Final = {
+    "alertname=VaultDown severity=critical category=availability": "pagerduty-critical",
+    "alertname=VaultHighMemoryUsage severity=warning category=saturation": "slack",
+    "alertname=VaultRootTokenUsed severity=critical category=security": "mail-security,pagerduty-critical",
+    "alertname=VaultPolicyChanged severity=warning category=security": "mail-security,nowhere",
+    "alertname=VaultRestarted severity=info category=availability": "nowhere",
+    "alertname=VaultWatchdog severity=info category=meta": "heartbeat",
+    "alertname=VaultOdd": "slack",
+}
+
+
 @pytest.mark.parametrize(
-    ("labels", "receiver"),
+    ("config", "labels", "receiver"),
     [
-        ("alertname=VaultDown severity=critical category=availability", "pagerduty-critical"),
-        ("alertname=VaultSealed severity=critical category=availability", "pagerduty-critical"),
-        ("alertname=VaultHighMemoryUsage severity=warning category=saturation", "pagerduty-warning"),
-        ("alertname=VaultRootTokenUsed severity=critical category=security", "pagerduty-security"),
-        ("alertname=VaultPolicyChanged severity=warning category=security", "pagerduty-security"),
-        ("alertname=VaultPolicyChanged severity=info category=security", "nowhere"),
-        ("alertname=VaultRestarted severity=info category=availability", "nowhere"),
-        ("alertname=VaultWatchdog severity=none category=meta", "heartbeat"),
-        ("alertname=VaultWatchdog severity=critical category=meta", "heartbeat"),
-        ("alertname=VaultOdd severity=page", "pagerduty-warning"),
-        ("alertname=VaultOdd", "pagerduty-warning"),
+        *((CONFIG, *route) for route in PAGERDUTY_ROUTES.items()),
+        *((SLACK, *route) for route in SLACK_ROUTES.items()),
     ],
 )
-def test_routes(labels: str, receiver: str) -> None:
-    arguments = [f"--config.file={CONFIG}", f"--verify.receivers={receiver}", *labels.split()]
+def test_routes(config: Path, labels: str, receiver: str) -> None:
+    arguments = [f"--config.file={config}", f"--verify.receivers={receiver}", *labels.split()]
     run = subprocess.run(
         ["amtool", "config", "routes", "test", *arguments], capture_output=True, text=True, check=False, timeout=30
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.strip() == receiver
+
+
+def test_both_configurations_silence_the_same() -> None:
+    pagerduty, slack = (yaml.safe_load(path.read_text())["inhibit_rules"] for path in (CONFIG, SLACK))
+    assert pagerduty == slack
 
 
 def test_keys_come_from_files_and_resolves_are_sent() -> None:
@@ -52,9 +79,32 @@ def test_keys_come_from_files_and_resolves_are_sent() -> None:
             assert {"routing_key", "service_key", "service_key_file", "url"}.isdisjoint(pagerduty)
 
 
-def test_every_inhibition_names_the_cluster_and_the_instance() -> None:
+def test_inhibitions_stay_within_a_cluster_and_name_only_what_exists() -> None:
+    names = {stem(path) for path in (CONFIG.parents[1] / "runbooks").iterdir()}
     for rule in yaml.safe_load(CONFIG.read_text())["inhibit_rules"]:
-        assert {"cluster", "instance"} <= set(rule["equal"])
+        assert "cluster" in rule["equal"]
+        matchers = " ".join(rule["source_matchers"] + rule["target_matchers"])
+        for pattern in re.findall(r'alertname [!=]?[=~]+ "([^"]+)"', matchers):
+            assert all(any(re.fullmatch(part, name) for name in names) for part in pattern.split("|")), pattern
+
+
+def stem(path: Path) -> str:
+    return path.stem
+
+
+def test_audit_and_security_are_never_silenced() -> None:
+    files = (CONFIG.parents[1] / "rules" / f"{category}.yml" for category in ("audit", "security"))
+    alerts = [rule for file in files for rule in yaml.safe_load(file.read_text())["groups"][0]["rules"]]
+    for inhibition in yaml.safe_load(CONFIG.read_text())["inhibit_rules"]:
+        for alert in alerts:
+            labels = {"alertname": alert["alert"], **alert["labels"]}
+            assert not all(_matches(matcher, labels) for matcher in inhibition["target_matchers"]), inhibition
+
+
+def _matches(matcher: str, labels: dict[str, str]) -> bool:
+    label, operator, value = re.fullmatch(r'(\w+) (=~?|!=|!~) "(.*)"', matcher).groups()  # type: ignore[union-attr]
+    found = re.fullmatch(value if "~" in operator else re.escape(value), labels[label]) is not None
+    return found != operator.startswith("!")
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +249,37 @@ def test_a_node_that_is_down_silences_its_symptoms_only(alertmanager: Alertmanag
         ("VaultRootTokenUsed", "n1"),
         ("VaultSealed", "n1"),
     }
+
+
+def test_a_cluster_without_storage_is_one_incident(alertmanager: Alertmanager) -> None:
+    alertmanager.send(
+        *(_alert(name, "dead", node) for name in ("VaultDown", "VaultStorageUnavailable") for node in ("n1", "n2")),
+        _alert("VaultErrorBudgetBurnFast", "dead", "dead"),
+        _alert("VaultPeerUnhealthy", "dead", "dead", severity="warning"),
+        _alert("VaultRootTokenUsed", "dead", "n1"),
+    )
+    events = alertmanager.wait_for_events("dead", 2)
+    assert sorted(event["payload"]["summary"] for event in events) == [
+        "VaultRootTokenUsed dead n1: The summary of VaultRootTokenUsed.",
+        "VaultStorageUnavailable dead n1, n2: The summary of VaultStorageUnavailable.",
+    ]
+
+
+def test_what_is_said_of_a_cluster_names_it_once(alertmanager: Alertmanager) -> None:
+    alertmanager.send(
+        _alert("VaultClusterSealed", "shut", "shut"), *(_alert("VaultSealed", "shut", node) for node in ("n1", "n2"))
+    )
+    (event,) = alertmanager.wait_for_events("shut", 1)
+    assert event["payload"]["summary"] == "VaultClusterSealed shut: The summary of VaultClusterSealed."
+    assert event["payload"]["source"] == "shut"
+
+
+def test_an_exporter_that_is_gone_is_one_incident(alertmanager: Alertmanager) -> None:
+    alertmanager.send(
+        _alert("VaultExporterDown", "blind", "blind"), *(_alert("VaultDown", "blind", node) for node in ("n1", "n2"))
+    )
+    (event,) = alertmanager.wait_for_events("blind", 1)
+    assert event["payload"]["class"] == "VaultExporterDown"
 
 
 def test_critical_silences_the_warning_of_the_same_name(alertmanager: Alertmanager) -> None:
