@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench docs dashboards
+.PHONY: help run test lint format bench docs dashboards faults
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ bench: $(VENV)/.dev ## Measure speed, as ratios within one run
 docs: $(VENV)/.dev ## Write docs/metrics.md and docs/collectors.md anew
 	@$(BIN)/vault-exporter metrics --format markdown > docs/metrics.md
 	@$(BIN)/vault-exporter collectors --format markdown > docs/collectors.md
+
+faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="storage" tries some)
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 dashboards: $(VENV)/.dev ## Write the dashboards' JSON anew
 	@$(BIN)/python -m dashboards.generate

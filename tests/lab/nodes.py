@@ -12,7 +12,7 @@ from tests.lab.api import call, initialize, unseal
 from vault_exporter.demo.openbao import Server, audit_file, start_server
 from vault_exporter.demo.process import Service, free_port, wait_until
 
-AUDIT_LOG: Final = "audit.log"
+AUDIT_LOG: Final = "audit/audit.log"
 """Of the nodes that are audited, which must agree on the path: each has a working directory of its own."""
 
 

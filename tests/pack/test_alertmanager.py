@@ -115,7 +115,11 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmana
 
 def _alert(name: str, cluster: str, instance: str, *, severity: str = "critical", ended: bool = False) -> Json:
     now = datetime.now(UTC)
-    category = {"VaultHighMemoryUsage": "saturation", "VaultRootTokenUsed": "security"}.get(name, "availability")
+    category = {
+        "VaultHighMemoryUsage": "saturation",
+        "VaultRootTokenUsed": "security",
+        "VaultCollectorFailing": "meta",
+    }.get(name, "availability")
     return {
         "labels": {
             "alertname": name,
@@ -251,35 +255,35 @@ def test_a_node_that_is_down_silences_its_symptoms_only(alertmanager: Alertmanag
     }
 
 
-def test_a_cluster_without_storage_is_one_incident(alertmanager: Alertmanager) -> None:
+@pytest.mark.parametrize(
+    ("cause", "of_nodes", "symptoms"),
+    [
+        ("VaultStorageUnavailable", True, ["VaultDown", "VaultErrorBudgetBurnFast", "VaultPeerUnhealthy"]),
+        ("VaultClusterSealed", False, ["VaultSealed", "VaultErrorBudgetBurnFast"]),
+        ("VaultExporterDown", False, ["VaultDown", "VaultCollectorFailing"]),
+        ("VaultNoActiveNode", False, ["VaultErrorBudgetBurnFast", "VaultLeadershipFlapping"]),
+    ],
+)
+def test_a_cause_is_one_incident(
+    alertmanager: Alertmanager,
+    cause: str,
+    of_nodes: bool,  # noqa: FBT001 - a parameter of the table
+    symptoms: list[str],
+) -> None:
+    cluster = cause.lower()
+    nodes = ["n1", "n2"] if of_nodes else [cluster]
+    alertmanager.send(*(_alert(cause, cluster, node) for node in nodes))
+    (page,) = alertmanager.wait_for_events(cluster, 1)
+    # What is said of a whole cluster names it once.
+    named = f"{cluster} n1, n2" if of_nodes else cluster
+    assert page["payload"]["summary"] == f"{cause} {named}: The summary of {cause}."
+    assert page["payload"]["source"] == cluster
     alertmanager.send(
-        *(_alert(name, "dead", node) for name in ("VaultDown", "VaultStorageUnavailable") for node in ("n1", "n2")),
-        _alert("VaultErrorBudgetBurnFast", "dead", "dead"),
-        _alert("VaultPeerUnhealthy", "dead", "dead", severity="warning"),
-        _alert("VaultRootTokenUsed", "dead", "n1"),
+        *(_alert(symptom, cluster, node) for symptom in symptoms for node in ("n1", "n2")),
+        _alert("VaultRootTokenUsed", cluster, "n1"),
     )
-    events = alertmanager.wait_for_events("dead", 2)
-    assert sorted(event["payload"]["summary"] for event in events) == [
-        "VaultRootTokenUsed dead n1: The summary of VaultRootTokenUsed.",
-        "VaultStorageUnavailable dead n1, n2: The summary of VaultStorageUnavailable.",
-    ]
-
-
-def test_what_is_said_of_a_cluster_names_it_once(alertmanager: Alertmanager) -> None:
-    alertmanager.send(
-        _alert("VaultClusterSealed", "shut", "shut"), *(_alert("VaultSealed", "shut", node) for node in ("n1", "n2"))
-    )
-    (event,) = alertmanager.wait_for_events("shut", 1)
-    assert event["payload"]["summary"] == "VaultClusterSealed shut: The summary of VaultClusterSealed."
-    assert event["payload"]["source"] == "shut"
-
-
-def test_an_exporter_that_is_gone_is_one_incident(alertmanager: Alertmanager) -> None:
-    alertmanager.send(
-        _alert("VaultExporterDown", "blind", "blind"), *(_alert("VaultDown", "blind", node) for node in ("n1", "n2"))
-    )
-    (event,) = alertmanager.wait_for_events("blind", 1)
-    assert event["payload"]["class"] == "VaultExporterDown"
+    events = alertmanager.wait_for_events(cluster, 2)
+    assert [event["payload"]["class"] for event in events] == [cause, "VaultRootTokenUsed"]
 
 
 def test_critical_silences_the_warning_of_the_same_name(alertmanager: Alertmanager) -> None:

@@ -10,11 +10,12 @@ from vault_exporter.cli.dashboard import dashboard
 from vault_exporter.cli.demo import demo
 from vault_exporter.cli.looking import policy, status
 from vault_exporter.cli.replay import replay
+from vault_exporter.cli.rules import rules
 from vault_exporter.cli.serving import check, healthcheck, serve
 
 __all__ = ["app", "main"]
 
-_COMMANDS: Final = (serve, check, status, policy, replay, metrics, collectors, dashboard, healthcheck, demo)
+_COMMANDS: Final = (serve, check, status, policy, replay, rules, metrics, collectors, dashboard, healthcheck, demo)
 """Every command, in the order of the help; a function's name is the command's."""
 
 

@@ -63,6 +63,7 @@ class Prometheus:
         rules: Sequence[Path] = (),
         runbooks: Path | None = None,
         interval: float = 1.0,
+        alertmanager: str | None = None,
     ) -> None:
         """Start it and wait until it is ready.
 
@@ -73,6 +74,7 @@ class Prometheus:
             rules: files of rules.
             runbooks: directory to serve as ``/user/vault/runbooks``.
             interval: seconds between scrapes, and between evaluations of rules.
+            alertmanager: host and port of one to send alerts to.
 
         Raises:
             ServiceError: it is not installed, or does not start.
@@ -92,6 +94,9 @@ class Prometheus:
                         "evaluation_interval": seconds,
                     },
                     "rule_files": [str(path) for path in rules],
+                    "alerting": {
+                        "alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else []
+                    },
                     "scrape_configs": list(jobs),
                 },
                 sort_keys=False,

@@ -1,0 +1,89 @@
+"""The command that prints the alert rules."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from vault_exporter.cli.options import fail, flags, load_config
+from vault_exporter.pack import Form, PackError, apply, load, parameters, render
+from vault_exporter.pack.needs import fed, without
+from vault_exporter.pack.parameters import ADDRESSES, JOBS
+from vault_exporter.resources import ResourceError
+
+__all__ = ["rules"]
+
+
+def rules(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="Leave out what this configuration of the exporter cannot feed."
+        ),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Change a parameter, or ALERT.for, ALERT.severity, ALERT.enabled."
+        ),
+    ] = None,
+    overrides: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML file of the same; --set comes after it.")
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="For Prometheus, its operator, or Grafana.")] = Form.PROMETHEUS,
+    datasource: Annotated[str, typer.Option(metavar="UID", help="Prometheus' uid in Grafana.")] = "prometheus",
+    *,
+    show: Annotated[bool, typer.Option("--parameters", help="List what can be changed, and exit.")] = False,
+) -> None:
+    """Print the alert rules, with other thresholds, and only those that a configuration can feed."""
+    try:
+        if show:
+            _print_parameters()
+            return
+        groups = apply(load(), {**_of_file(overrides), **dict(map(_pair, changes or ()))})
+    except (PackError, ResourceError) as error:
+        fail(str(error))
+    if config is not None:
+        settings = load_config(
+            config, flags(None, None, None, None, None, web_config_file=None, audit_from_start=False)
+        )
+        groups, lacking = without(groups, fed(settings))
+        for name, lack in lacking.items():
+            sys.stderr.write(f"left out: {name}, which needs {lack}\n")
+    typer.echo(render(groups, form, datasource), nl=False)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise PackError(f"--set {text}: not of the form NAME=VALUE")
+    return name, value
+
+
+def _of_file(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        read = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise PackError(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise PackError(f"{path}: not YAML: {error}") from None
+    if not isinstance(read, dict):
+        raise PackError(f"{path}: not a mapping of parameters to values")
+    return {str(name): str(value).lower() if isinstance(value, bool) else str(value) for name, value in read.items()}
+
+
+def _print_parameters() -> None:
+    table = Table("Parameter", "Value", "What")
+    for name, default in JOBS.items():
+        table.add_row(name, default, "regular expression of the label job")
+    for name, default in ADDRESSES.items():
+        table.add_row(name, default, "address, without a slash at the end")
+    for name, parameter in parameters().items():
+        table.add_row(name, str(parameter.value), f"{parameter.help} {', '.join(parameter.places)}.")
+    Console().print(table)

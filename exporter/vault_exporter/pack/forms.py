@@ -1,0 +1,128 @@
+"""The rules as files: of Prometheus, of its operator in Kubernetes, and of Grafana's own alerting."""
+
+import enum
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import yaml
+
+from vault_exporter.pack.needs import needs
+from vault_exporter.pack.rules import Group, Rule
+
+__all__ = ["Form", "render"]
+
+_INTERVAL: Final = "1m"
+_LOOK_BACK_SECONDS: Final = 600
+
+
+class Form(enum.StrEnum):
+    """How rules are printed."""
+
+    PROMETHEUS = "prometheus"
+    OPERATOR = "operator"
+    GRAFANA = "grafana"
+
+
+def render(groups: Iterable[Group], form: Form, datasource: str = "prometheus") -> str:
+    """Return the rules as a YAML document; each alert says in a comment what it needs.
+
+    Args:
+        groups: the rules.
+        form: of which system.
+        datasource: uid of the Prometheus in Grafana.
+    """
+    groups = tuple(groups)
+    match form:
+        case Form.PROMETHEUS:
+            document: dict[str, Any] = {"groups": [_group(group) for group in groups]}
+        case Form.OPERATOR:
+            document = {
+                "apiVersion": "monitoring.coreos.com/v1",
+                "kind": "PrometheusRule",
+                "metadata": {"name": "vault", "labels": {"app.kubernetes.io/name": "vault-exporter"}},
+                "spec": {"groups": [_group(group) for group in groups]},
+            }
+        case Form.GRAFANA:
+            document = {"apiVersion": 1, "groups": list(_grafana(groups, datasource))}
+    text = yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=True)
+    return "\n".join(_commented(text.splitlines(), groups)) + "\n"
+
+
+def _commented(lines: Iterable[str], groups: tuple[Group, ...]) -> Iterator[str]:
+    """Put before each alert what it needs."""
+    said = {rule.alert: _needs(rule, groups) for group in groups for rule in group.rules if rule.alert}
+    yield "# Printed by vault-exporter rules."
+    for line in lines:
+        found = re.fullmatch(r"(\s*)- (?:alert|title): (\w+)", line)
+        if found and said.get(found[2]):
+            yield f"{found[1]}# needs: {said[found[2]]}"
+        yield line
+
+
+def _needs(rule: Rule, groups: tuple[Group, ...]) -> str:
+    return " or ".join(", ".join(sorted(need)) or "nothing" for need in needs(rule, groups)).replace("nothing", "")
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {"name": group.name, "rules": [_rule(rule) for rule in group.rules]}
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    fields = {
+        "alert": rule.alert,
+        "record": rule.record,
+        "expr": rule.expr,
+        "for": rule.for_,
+        "labels": rule.labels,
+        "annotations": rule.annotations,
+    }
+    return {key: value for key, value in fields.items() if value}
+
+
+def _grafana(groups: tuple[Group, ...], datasource: str) -> Iterator[dict[str, Any]]:
+    recorded = {rule.record: rule.expr for group in groups for rule in group.rules if rule.record}
+    for group in groups:
+        rules = [_grafana_rule(rule, recorded, datasource) for rule in group.rules if rule.alert]
+        yield {"orgId": 1, "name": group.name, "folder": "Vault", "interval": _INTERVAL, "rules": rules}
+
+
+def _grafana_rule(rule: Rule, recorded: Mapping[str, str], datasource: str) -> dict[str, Any]:
+    """Turn one alert into Grafana's form: an expression that gives a series for each alert, whatever its value."""
+    expr = re.sub(r"\bcluster:[\w:]+", lambda name: f"({recorded[name[0]]})", rule.expr)
+    window = {"from": _LOOK_BACK_SECONDS, "to": 0}
+    return {
+        "title": rule.alert,
+        "uid": re.sub(r"(?<!^)(?=[A-Z])", "-", rule.alert).lower()[:40],
+        "condition": "B",
+        "data": [
+            {
+                "refId": "A",
+                "datasourceUid": datasource,
+                "relativeTimeRange": window,
+                "model": {"refId": "A", "expr": expr, "instant": True, "range": False},
+            },
+            {
+                "refId": "B",
+                "datasourceUid": "__expr__",
+                "relativeTimeRange": window,
+                "model": {"refId": "B", "type": "math", "expression": "is_number($A) || is_nan($A)"},
+            },
+        ],
+        # A rule whose comparison holds for nothing gives no data, and that is well.
+        "noDataState": "OK",
+        "execErrState": "Error",
+        "for": rule.for_ or "0s",
+        "labels": {key: _plain(text) for key, text in rule.labels.items()},
+        "annotations": {
+            **{key: _plain(text) for key, text in rule.annotations.items() if key != "description"},
+            # Grafana's templates can neither query nor know Prometheus' external labels.
+            "description": f"{{{{ $labels.instance }}}} of cluster {_plain(rule.labels['cluster'])}: "
+            f"{rule.annotations['summary']}",
+        },
+    }
+
+
+def _plain(text: str) -> str:
+    """Leave out of a template what only Prometheus knows."""
+    return text.replace("$externalLabels.cluster ", "").replace("{{ $externalURL }}", "http://prometheus")

@@ -1,0 +1,62 @@
+"""Two faults of the matrix, end to end; `make faults` tries all."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults import trial
+from tests.faults.faults import FAULTS, Fault
+from tests.faults.lab import Lab, running
+from tests.faults.scaled import Pace, scale
+
+QUICK = ("root token used", "one standby killed")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    # Leadership does not move here, so nothing has to wait for it.
+    with running(tmp_path_factory.mktemp("faults"), Pace(shortest=8)) as lab:
+        yield lab
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.name in QUICK], ids=lambda fault: fault.name)
+def test_the_right_ones_are_told(lab: Lab, fault: Fault) -> None:
+    outcome = trial.run(lab, fault)
+    assert (outcome.missed, outcome.false) == (frozenset(), frozenset())
+    assert outcome.incidents == len(fault.pages)
+    for event in outcome.events:
+        _is_good_to_read_at_night(event, lab)
+    keys = {event["dedup_key"]: event["event_action"] for event in outcome.events}
+    assert set(keys.values()) == {"resolve"}, "the last event of each incident"
+
+
+def _is_good_to_read_at_night(event: trial.Json, lab: Lab) -> None:
+    page = event["payload"]
+    name = page["class"]
+    assert re.fullmatch(rf"{name} prod (n[123]|exporter)(, n[123])*: [A-Z][^{{}}]+\.", page["summary"]), page["summary"]
+    assert len(page["summary"]) < 200
+    assert page["severity"] == "critical"
+    assert page["source"] in {"n1", "n2", "n3", "exporter", "prod"}
+    assert [link["text"] for link in event["links"]] == ["Runbook", "Dashboard"]
+    assert event["links"][0]["href"].endswith(f"/user/vault/runbooks/{name}.md")
+    assert event["links"][1]["href"] == "http://grafana/d/vault-overview?var-cluster=prod"
+    assert re.fullmatch(r"[0-9a-f]{64}", event["dedup_key"])
+    text = json.dumps(event)
+    for secret in (lab.admin, lab.app, lab.cluster.root_token, *lab.cluster.keys):
+        assert secret not in text
+    # Neither a path, nor who it was, nor from where.
+    assert not re.search(r"sys/|auth/|app/|display_name|accessor|userpass|127\.0\.0\.1:\d+/v1", text)
+
+
+def test_durations_are_scaled() -> None:
+    text = "for: 1m\nexpr: rate(x[30m]) > 5 and y offset 2h\n"
+    assert scale(text, Pace(20, 8)) == "for: 8s\nexpr: rate(x[90s]) > 5 and y offset 360s\n"
+
+
+def test_every_fault_says_who_is_told() -> None:
+    names = [path.stem for path in (Path(__file__).parents[2] / "alerts" / "runbooks").iterdir()]
+    assert {page for fault in FAULTS for page in fault.pages} <= set(names)
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
