@@ -8,7 +8,7 @@ from tests.faults.trial import Outcome
 PACE = Pace()
 HEAD = f"""# Fault matrix
 
-Written by `make faults` from a run; not by hand.
+Written by `make faults`, a row from the latest trial of each fault; not by hand.
 
 Each fault was done to a real cluster of three OpenBao nodes on PostgreSQL, with ordinary load, scraped every two
 seconds. A real Alertmanager with `alerts/alertmanager/alertmanager.yml` told a local listener in PagerDuty's place.
