@@ -62,6 +62,7 @@ def storage_and_ha() -> core.Dashboard:
             storage.keys(),
             leases.inventory(),
             watched.watched(),
+            watched.credentials(),
             storage.replication(),
         ],
     )

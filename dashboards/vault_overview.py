@@ -33,6 +33,7 @@ def overview() -> core.Dashboard:
             runtime.runtime(),
             exporter.overview(),
             watched.watched(),
+            watched.credentials(),
             storage.replication(),
         ],
         namespaces=c.AUDIT_NAMESPACE_ENTRIES,

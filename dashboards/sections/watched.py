@@ -1,6 +1,6 @@
-"""What the exporter looks after only where its configuration says so: secrets, backups, the canary."""
+"""What the exporter looks after only where its configuration says so: secrets, backups, credentials, the canary."""
 
-from typing import Final
+from typing import Any, Final
 
 from dashboards import style
 from dashboards.layout import Section
@@ -8,9 +8,11 @@ from dashboards.panels import Column, Panel, state_timeline, table, time_series
 from dashboards.queries import Query, by, select
 from vault_exporter import catalogue as c
 
-__all__ = ["watched"]
+__all__ = ["credentials", "watched"]
 
 _PER_PATH: Final = "cluster, mount, path"
+_PER_ISSUER: Final = "cluster, mount, issuer"
+_PER_ROLE: Final = "cluster, mount, role"
 _FINE: Final = (("no", style.BAD), ("yes", style.GOOD))
 
 
@@ -19,6 +21,86 @@ def watched() -> Section:
     return Section(
         "Secrets, backups and canary", [(8, [_secrets(), _backups()]), (8, [_steps(), _durations()])], collapsed=True
     )
+
+
+def credentials() -> Section:
+    """Return certificates and credentials of others; collapsed, likewise."""
+    return Section(
+        "PKI and credentials", [(8, [_issuers(), _certificates()]), (8, [_logins(), _rotations()])], collapsed=True
+    )
+
+
+def _issuers() -> Panel:
+    return table(
+        "PKI issuers",
+        "Issuers of the PKI engines that `pki` of the configuration names: when each expires, when its list of revoked "
+        "certificates (CRL) does, and how many are on it.",
+        {
+            "mount": Column("Mount"),
+            "issuer": Column("Issuer"),
+            "Value #A": Column("Expires in", unit="s", steps=_expiry(30)),
+            "Value #B": Column("CRL expires in", unit="s", steps=_expiry(1)),
+            "Value #C": Column("Revoked"),
+        },
+        f"{by(_PER_ISSUER, select(c.PKI_ISSUER_NOT_AFTER), 'min')} - time()",
+        f"{by(_PER_ISSUER, select(c.PKI_CRL_NEXT_UPDATE), 'min')} - time()",
+        by(_PER_ISSUER, select(c.PKI_CRL_REVOKED), "max"),
+        empty="none set",
+    )
+
+
+def _certificates() -> Panel:
+    return time_series(
+        "Certificates by expiry",
+        "Certificates that the PKI engines issued, by the time that they are still valid.",
+        "short",
+        Query(by("mount, expires_in", select(c.PKI_CERTIFICATES)), "{{mount}} {{expires_in}}"),
+        stacked=True,
+    )
+
+
+def _logins() -> Panel:
+    return table(
+        "Secret-ids and tokens",
+        "Secret-ids of the AppRoles that `approle` names: how many there are, and when the first expires. Tokens that "
+        "`watched_tokens` names: whether they are there, and when they expire.",
+        {
+            "mount": Column("Mount"),
+            "role": Column("Role"),
+            "name": Column("Token"),
+            "Value #A": Column("Secret-ids"),
+            "Value #B": Column("First expires in", unit="s", steps=_expiry(7)),
+            "Value #C": Column("There", states=_FINE),
+            "Value #D": Column("Expires in", unit="s", steps=_expiry(7)),
+        },
+        by(_PER_ROLE, select(c.APPROLE_SECRET_IDS), "max"),
+        f"{by(_PER_ROLE, select(c.APPROLE_NEXT_EXPIRY), 'min')} - time()",
+        by("cluster, name", select(c.WATCHED_TOKEN_EXISTS), "min"),
+        f"{by('cluster, name', select(c.WATCHED_TOKEN_EXPIRY), 'min')} - time()",
+        empty="none set",
+    )
+
+
+def _rotations() -> Panel:
+    return table(
+        "Static database roles",
+        "Static roles that `database` of the configuration names: how long ago their passwords were rotated, and when "
+        "they are next.",
+        {
+            "mount": Column("Mount"),
+            "role": Column("Role"),
+            "Value #A": Column("Rotated before", unit="s"),
+            "Value #B": Column("Next in", unit="s", steps=[style.step(style.BAD), style.step(style.GOOD, 0)]),
+        },
+        f"time() - {by(_PER_ROLE, select(c.DATABASE_LAST_ROTATION), 'max')}",
+        f"{by(_PER_ROLE, select(c.DATABASE_NEXT_ROTATION), 'min')} - time()",
+        empty="none set",
+    )
+
+
+def _expiry(days: int) -> list[dict[str, Any]]:
+    """Colour what expires: a warning from so many days before, bad once it has."""
+    return [style.step(style.BAD), style.step(style.WARN, 0), style.step(style.GOOD, days * 86400)]
 
 
 def _secrets() -> Panel:

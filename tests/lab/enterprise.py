@@ -47,6 +47,7 @@ def enterprise_node() -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             path = self.path.split("?")[0].removeprefix("/v1/")
             status, body = stored.get(path, (404, '{"errors":[]}'))
             self.send_response(status)
@@ -54,7 +55,7 @@ def enterprise_node() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body.encode())
 
-        do_LIST = do_GET  # noqa: N815 - the name is http.server's
+        do_LIST = do_POST = do_PUT = do_GET  # noqa: N815 - the names are http.server's
 
         def log_message(self, *_: object) -> None:
             pass

@@ -109,6 +109,9 @@ def _raft(stack: contextlib.ExitStack, directory: Path) -> tuple[Node, str]:
     token, keys = initialize(node.address)
     unseal(node.address, keys)
     wait_until(lambda: node.health() == 200, timeout=30, what="the raft node is active")
+    _write(node.address, token, "sys/mounts/pki", type="pki")
+    made = call(node.address, "POST", "pki/root/generate/internal", token, common_name="its-camera")
+    assert made.status == 200, made
     return node, token
 
 
@@ -144,6 +147,7 @@ def _exporter_token(address: str, root_token: str) -> str:
     rules = policy([telemetry.GRANT, *(grant for one in COLLECTORS for grant in one.grants)])
     own = [
         f'path "{MOUNT}/metadata/*" {{ capabilities = ["read", "list"] }}',
+        'path "pki/certs" { capabilities = ["list"] }',
         'path "canary/*" { capabilities = ["create", "read", "update", "delete", "list"] }',
     ]
     _write(address, root_token, f"sys/policies/acl/{_WATCHER}", policy="\n".join([*map(str, rules), *own]))
@@ -188,6 +192,10 @@ def _exporter(directory: Path, targets: list[dict[str, Any]], logs: list[Path], 
             "who": {"enabled": True, "clients": ["approle"]},
         },
         "kv": [{"mount": MOUNT, "paths": [PATHS[0]], "max_age": "90d", "clusters": ["main"]}],
+        "pki": [{"mount": "pki", "certificates": True, "clusters": ["raft"]}],
+        "approle": [{"roles": ["ci"], "clusters": ["enterprise"]}],
+        "watched_tokens": [{"name": "ci", "accessor": "any", "clusters": ["enterprise"]}],
+        "database": [{"roles": ["app"], "clusters": ["enterprise"]}],
         "canary": {"mount": "canary", "interval": "1s", "clusters": ["main"]},
         "backup": [{"name": "daily", "files": str(backup.parent / "*.snap"), "max_age": "26h"}],
     }

@@ -155,6 +155,13 @@ def test_memory_limit_is_the_alerts() -> None:
     assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1] == {"color": "red", "value": runtime.MEMORY_LIMIT}
 
 
+def test_service_level_is_the_alerts() -> None:
+    rules = (ROOT / "alerts" / "rules" / "slo.yml").read_text()
+    assert slo.SERVER_FAULTS in rules
+    assert set(re.findall(r"> [\d.]+ \* ([\d.]+)$", rules, re.MULTILINE)) == {f"{1 - slo.OBJECTIVE:.3g}"}
+    assert set(slo.BURN_WINDOWS) <= set(re.findall(r"ratio_rate(\w+)", rules))
+
+
 def test_the_alerts_link_leads_to_the_dashboard() -> None:
     for path in (ROOT / "alerts" / "rules").glob("*.yml"):
         linked = set(re.findall(r"http://grafana/d/([\w-]+)", path.read_text()))

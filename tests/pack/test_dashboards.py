@@ -26,7 +26,11 @@ FIRST_SCREEN: Final = 26
 """Rows of the grid that 1920 by 1080 points show."""
 ANNOTATION_KEYS: Final = {"titleFormat", "textFormat", "useValueForTime"}
 """What the data source makes of an annotation query; Grafana's schema of a dashboard leaves that to it."""
-CONFIGURED: Final = ["Secrets, backups and canary", "Vault Enterprise: license and replication"]
+CONFIGURED: Final = [
+    "Secrets, backups and canary",
+    "PKI and credentials",
+    "Vault Enterprise: license and replication",
+]
 SHAPES: Final = {"stat", "timeseries", "state-timeline", "table"}
 """Types of panels whose shape in today's Grafana normalise() knows."""
 

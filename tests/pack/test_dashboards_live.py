@@ -42,6 +42,12 @@ WAITING: Final = {
         "Replication log",
         "Secondaries",
     },
+    "the configuration names credentials": {
+        "PKI issuers",
+        "Certificates by expiry",
+        "Secret-ids and tokens",
+        "Static database roles",
+    },
     "an event happens": {"Events", "Events that happened"},
 }
 """Panels that a healthy cluster on PostgreSQL leaves without data, by what they wait for."""
@@ -210,7 +216,7 @@ def test_what_panels_wait_for_is_seen_when_it_happens(stage: Stage) -> None:
     )
     assert shown(stage, "Seals", "B") == {"": 1}
     assert shown(stage, "Nodes", "B") == {"": 1}
-    assert shown(stage, "Firing alerts") == {"": 1}
+    wait_until(lambda: shown(stage, "Firing alerts") == {"": 1}, timeout=10, what="the alert fires")
     assert shown(stage, "Active node").keys() == {active.name}
     assert shown(stage, "Why down").keys() == {lost.name}
     assert shown(stage, "Nodes that may fail") == {"main": 0}
