@@ -43,6 +43,9 @@ RATE: Final = "$__rate_interval"
 SHOWN: Final = "$__range"
 """The whole time that the dashboard shows."""
 
+_EMPTY: Final = {"mount_type": "no mount", "mount_point": "no mount", "namespace": "root"}
+"""What audited requests that reached no mount, and those in the root namespace, are called."""
+
 PER_NODE: Final = "{{instance}}"
 """Legend of series that :func:`by_node` made."""
 
@@ -78,8 +81,15 @@ def happened(metric: Metric, *matchers: str) -> str:
 
 
 def by(labels: str, expr: str, aggregate: str = "sum") -> str:
-    """Aggregate over everything but ``labels``, as in ``by("mount_type", ...)``."""
-    return f"{aggregate} by ({labels}) ({expr})"
+    """Aggregate over everything but ``labels``, as in ``by("mount_type", ...)``.
+
+    Where a label may be empty, the result has a word for it, since a legend would show the label's name.
+    """
+    result = f"{aggregate} by ({labels}) ({expr})"
+    for label in labels.split(", "):
+        if label in _EMPTY:
+            result = f'label_replace({result}, "{label}", "{_EMPTY[label]}", "{label}", "")'
+    return result
 
 
 def by_node(expr: str, aggregate: str = "sum") -> str:

@@ -92,9 +92,9 @@ def errors() -> Section:
     )
     namespaces = time_series(
         "Errors by namespace",
-        "Requests that ended in an error, by namespace; the root namespace has no name.",
+        "Requests that ended in an error, by namespace.",
         "reqps",
-        Query(by("namespace", rate(c.AUDIT_NAMESPACE_ERRORS, _NAMESPACE)), "/{{namespace}}"),
+        Query(by("namespace", rate(c.AUDIT_NAMESPACE_ERRORS, _NAMESPACE)), "{{namespace}}"),
         stacked=True,
     )
     return Section("Errors", [(8, [_classes(), _denials(), by_mount]), (8, [shares, namespaces])])
@@ -238,9 +238,9 @@ def _entries() -> Panel:
 def _namespaces() -> Panel:
     return time_series(
         "Requests by namespace",
-        "Requests in the audit logs, by namespace; the root namespace has no name.",
+        "Requests in the audit logs, by namespace.",
         "reqps",
-        Query(by("namespace", rate(c.AUDIT_NAMESPACE_ENTRIES, 'type="request"', _NAMESPACE)), "/{{namespace}}"),
+        Query(by("namespace", rate(c.AUDIT_NAMESPACE_ENTRIES, 'type="request"', _NAMESPACE)), "{{namespace}}"),
         stacked=True,
     )
 

@@ -192,6 +192,12 @@ def test_select() -> None:
     assert len(list(nodes(q.rate(metric)))) == 3
 
 
+def test_labels_that_may_be_empty_get_a_word() -> None:
+    named = q.by("namespace", "x")
+    assert named == 'label_replace(sum by (namespace) (x), "namespace", "root", "namespace", "")'
+    assert q.by("operation", "x") == "sum by (operation) (x)"
+
+
 @pytest.mark.parametrize(
     ("expr", "labels"),
     [
