@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from vault_exporter import catalogue as c
 from vault_exporter.attempt import Attempt, Attempts, outcome
@@ -15,11 +16,15 @@ __all__ = ["Runner"]
 
 _Reading = Iterable[Sample]
 
+_ABSENT_SECONDS: Final = 60.0
+"""How long a node is not asked again for what its product, version or storage does not have."""
+
 
 class Runner:
     """The collectors of one target. Make it inside a running event loop, and close it.
 
-    Kept between scrapes: the last good reading of each collector that has an interval.
+    Kept between scrapes: the last good reading of each collector that has an interval, and for a minute which ones the
+    node has nothing to say of.
     """
 
     def __init__(self, client: Client, collectors: Sequence[Collector], attempts: Attempts) -> None:
@@ -29,6 +34,7 @@ class Runner:
         self._snapshots = {
             collector.name: Snapshot(collector.interval) for collector in collectors if collector.interval
         }
+        self._absent_until: dict[str, float] = {}
 
     async def close(self) -> None:
         """Drop the readings under way."""
@@ -59,6 +65,7 @@ class Runner:
         if not _is_asked(collector.asked, state.result):
             if collector.name in self._snapshots:
                 await self._snapshots[collector.name].forget()
+            self._absent_until.pop(collector.name, None)
             return Attempt((), None, 0.0)
         needs = " ".join(map(str, collector.grants))
         return await self._attempts.make(collector.name, self._ask(collector, deadline), deadline, needs=needs)
@@ -68,10 +75,22 @@ class Runner:
             raise VaultError(Reason.PERMISSION_DENIED, "there is no token at the moment")
         snapshot = self._snapshots.get(collector.name)
         if snapshot is None:
-            return await _read(collector, self._client)
+            return await self._read_unless_absent(collector)
         left = deadline - asyncio.get_running_loop().time()
         await snapshot.refresh(lambda: _read(collector, self._client), left)
         return ()
+
+    async def _read_unless_absent(self, collector: Collector) -> _Reading:
+        """Read; what the node had nothing to say of is asked only now and then, since each question is audited."""
+        now = asyncio.get_running_loop().time()
+        if now < self._absent_until.get(collector.name, now):
+            return ()
+        samples = await _read(collector, self._client)
+        if samples:
+            self._absent_until.pop(collector.name, None)
+        else:
+            self._absent_until[collector.name] = now + _ABSENT_SECONDS
+        return samples
 
     def _samples(self, collector: Collector, attempt: Attempt[_Reading]) -> Iterator[Sample]:
         yield from collector.floor(attempt.reason) if attempt.reason else attempt.result or ()

@@ -65,6 +65,25 @@ async def test_other_nodes_are_not_asked_and_have_not_failed(
     assert not {"sys/key-status", "sys/mounts"} & set(node.calls)
 
 
+async def test_what_a_node_does_not_have_is_not_asked_at_every_scrape(
+    node: Node, start_exporter: StartExporter
+) -> None:
+    client = await start_exporter(target(node, auth=AUTH))
+    for _ in range(3):
+        page = await (await client.get("/probe?target=n1")).text()
+        assert success(page, "raft") == success(page, "autopilot") == (1, "")
+    raft = {path: calls for path, calls in node.calls.items() if path.startswith("sys/storage/raft")}
+    assert set(raft.values()) == {1}
+    assert node.calls["sys/metrics"] == 3
+    # Another active node may have another storage.
+    active = node.answers["sys/health"]
+    node.answers["sys/health"] = (429, HEALTH.replace('"standby":false', '"standby":true'))
+    await client.get("/probe?target=n1")
+    node.answers["sys/health"] = active
+    await client.get("/probe?target=n1")
+    assert {path: node.calls[path] for path in raft} == dict.fromkeys(raft, 2)
+
+
 async def test_without_auth_they_do_not_run(node: Node, start_exporter: StartExporter) -> None:
     page = await scraped(start_exporter, target(node))
     assert success(page, "barrier_key") == (None, "")
@@ -134,7 +153,7 @@ async def test_a_costly_reading_is_shown_until_the_next(node: Node, start_export
     first = await (await client.get("/probe?target=n1")).text()
     again = await (await client.get("/probe?target=n1")).text()
     assert node.calls["sys/mounts"] == 1
-    assert node.calls["sys/ha-status"] == 2
+    assert node.calls["sys/metrics"] == 2
     for page in (first, again):
         assert '\nvault_mounts{type="kv",version="",deprecation_status=""} 1\n' in page
     taken = 'vault_exporter_collector_snapshot_timestamp_seconds{collector="mounts"}'
