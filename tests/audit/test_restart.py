@@ -14,9 +14,24 @@ from tests.audit.device import Device
 from tests.audit.entries import line
 from vault_exporter import catalogue as c
 from vault_exporter.audit import AuditReader
-from vault_exporter.audit.checkpoint import Checkpoint, CheckpointError, CheckpointFile
+from vault_exporter.audit.checkpoint import Checkpoint, CheckpointError, CheckpointFile, LogMark
 from vault_exporter.config.model import Audit
 from vault_exporter.metrics import Family, Sample
+
+MARK = (
+    '{"logs":{"%s":{"looked":0,"files":[{"device":1,"inode":1,"position":4,"head_bytes":4,"head":"",'
+    '"marker_bytes":4,"marker":""}]}},"version":1}'
+)
+DAMAGED = [
+    MARK.replace(f'"{key}":4', f'"{key}":{value}').encode()
+    for key, value in [
+        ("position", -1),
+        ("position", 2**64 - 1),
+        ("head_bytes", 2**62),
+        ("marker_bytes", 2**62),
+        ("marker_bytes", -1),
+    ]
+]
 
 
 class Prometheus:
@@ -126,7 +141,7 @@ async def test_the_checkpoint_holds_digests_only(device: Device, settings: Audit
     assert stat.S_IMODE(settings.checkpoint.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"logs":{},"version":2}', b'{"logs":[]}', b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"logs":{},"version":2}', b'{"logs":[]}', b"\xff\xfe", *DAMAGED])
 async def test_a_damaged_checkpoint_is_reported_and_replaced(device: Device, settings: Audit, content: bytes) -> None:
     assert settings.checkpoint is not None
     settings.checkpoint.write_bytes(content)
@@ -195,6 +210,60 @@ async def test_a_pattern_is_one_log(tmp_path: Path) -> None:
     assert [sample.labels for sample in reader.samples() if sample.family is c.AUDIT_READABLE] == [
         (str(tmp_path / "*.log*"),)
     ]
+
+
+async def test_a_file_name_that_is_not_utf_8_is_noted_like_another(tmp_path: Path) -> None:
+    settings = Audit(logs=(tmp_path / "*.log",), checkpoint=tmp_path / "checkpoint.json")
+    with Device(Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff.log"))) as device:
+        prometheus = Prometheus()
+        for id_ in "abc":
+            reader = AuditReader(settings)
+            await scrape(reader, prometheus)
+            entries(device, id_)
+            await scrape(reader, prometheus)
+            await scrape(reader, prometheus)
+            entries(device, f"{id_}-unseen")
+        reader = AuditReader(settings)
+        await scrape(reader, prometheus)
+        await scrape(reader, prometheus)
+    assert prometheus.increase[c.AUDIT_ENTRIES.name] == 12
+    assert value(reader, c.AUDIT_CHECKPOINT_ERRORS) == 0
+
+
+def test_what_could_not_be_prepared_is_not_published(tmp_path: Path) -> None:
+    file = CheckpointFile(tmp_path / "checkpoint.json")
+    file.prepare(Checkpoint({}))
+    file.publish(1.0)
+    with pytest.raises(UnicodeEncodeError):
+        file.prepare(Checkpoint({"\udcff": LogMark(0, ())}))
+    file.publish(2.0)
+    assert file.written == 1.0
+    assert file.load() == Checkpoint({})
+
+
+async def test_a_directory_that_is_closed_for_a_while_ends_nothing(tmp_path: Path) -> None:
+    """A path whose name is too long stands for it: the error is as unexpected as that of a missing permission."""
+    directory, now = tmp_path / "logs", 0.0
+    directory.mkdir()
+    (directory / "a.log").touch()
+    other = tmp_path / "other.log"
+    other.touch()
+    reader = AuditReader(Audit(logs=(directory / "*.log", other)), clock=lambda: now)
+    await scrape(reader, None)
+    closed = directory.rename(tmp_path / "closed")
+    directory.symlink_to("n" * 300)
+    other.write_bytes(line("request"))
+    now = 100.0
+    await scrape(reader, None)
+    up = {sample.labels[0]: sample.value for sample in reader.samples() if sample.family is c.AUDIT_READABLE}
+    assert up == {str(directory / "*.log"): 0, str(other): 1}
+    directory.unlink()
+    closed.rename(directory)
+    (directory / "a.log").write_bytes(line("request"))
+    now = 200.0
+    await scrape(reader, None)
+    assert value(reader, c.AUDIT_ENTRIES) == 2
+    assert value(reader, c.AUDIT_READABLE) == 2
 
 
 async def test_run_reads_what_comes(device: Device, settings: Audit) -> None:

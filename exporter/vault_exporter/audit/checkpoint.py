@@ -10,16 +10,34 @@ import hashlib
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from vault_exporter.files import open_regular
 
-__all__ = ["Checkpoint", "CheckpointError", "CheckpointFile", "FileMark", "digest"]
+__all__ = [
+    "HEAD_BYTES",
+    "MARKER_BYTES",
+    "Checkpoint",
+    "CheckpointError",
+    "CheckpointFile",
+    "FileMark",
+    "digest",
+    "key_of",
+]
 
 _VERSION: Final = 1
 _LARGEST: Final = 16 << 20
+_FARTHEST: Final = 1 << 62
+"""No file is longer, and reading there overflows nothing; a mark beyond it is damaged."""
+
+HEAD_BYTES: Final = 1024
+"""How much of a file's beginning is known of it, at the most."""
+MARKER_BYTES: Final = 4096
+"""How much of what was read is compared with what the file says now: more than most lines, so their times too."""
+
+_Place = Annotated[int, msgspec.Meta(ge=0, le=_FARTHEST)]
 
 Failure = Literal["corrupt", "unreadable", "unwritable"]
 
@@ -29,12 +47,12 @@ class FileMark(msgspec.Struct, frozen=True):
 
     device: int
     inode: int
-    position: int
+    position: _Place
     """Bytes from the start, at the beginning of a line."""
-    head_bytes: int
+    head_bytes: Annotated[int, msgspec.Meta(ge=0, le=HEAD_BYTES)]
     head: str
     """Digest of so many first bytes."""
-    marker_bytes: int
+    marker_bytes: Annotated[int, msgspec.Meta(ge=0, le=MARKER_BYTES)]
     marker: str
     """Digest of so many bytes before the position."""
     skipping: bool = False
@@ -44,7 +62,7 @@ class FileMark(msgspec.Struct, frozen=True):
 class LogMark(msgspec.Struct, frozen=True):
     """A place in a log."""
 
-    looked: int
+    looked: _Place
     """When the reader last looked for rotated files, in nanoseconds since the epoch: what was written to since and is
     not among the files is new."""
     files: tuple[FileMark, ...]
@@ -52,7 +70,7 @@ class LogMark(msgspec.Struct, frozen=True):
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """The places in all logs, by path, at one moment."""
+    """The places in all logs, by :func:`key_of` the path, at one moment."""
 
     logs: dict[str, LogMark]
     version: int = _VERSION
@@ -79,6 +97,7 @@ class CheckpointFile:
         self.failures: Counter[Failure] = Counter()
         self.written: float | None = None
         self._fresh = path.with_name(f".{path.name}.new")
+        self._prepared = False
 
     def load(self) -> Checkpoint | None:
         """Read what the last process left; None if there is nothing.
@@ -111,10 +130,12 @@ class CheckpointFile:
         Raises:
             CheckpointError: it cannot be written.
         """
+        self._prepared = False
+        content = msgspec.json.encode(checkpoint)  # before anything is touched
         try:
             descriptor = os.open(self._fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
-                left = memoryview(msgspec.json.encode(checkpoint))
+                left = memoryview(content)
                 while left:
                     left = left[os.write(descriptor, left) :]
                 os.fsync(descriptor)
@@ -122,9 +143,10 @@ class CheckpointFile:
                 os.close(descriptor)
         except OSError as error:
             self._fail(error)
+        self._prepared = True
 
     def publish(self, now: float) -> None:
-        """Put the new file in the place of the old one.
+        """Put the new file in the place of the old one; without a complete one, nothing.
 
         Args:
             now: seconds since the epoch.
@@ -132,6 +154,9 @@ class CheckpointFile:
         Raises:
             CheckpointError: it cannot be put there.
         """
+        if not self._prepared:
+            return
+        self._prepared = False
         try:
             self._fresh.rename(self.path)
         except OSError as error:
@@ -146,6 +171,16 @@ class CheckpointFile:
             f"cannot be written: {error.strerror}; make its directory writable for the exporter, or make room; "
             "a restart would count again what was counted since"
         ) from None
+
+
+def key_of(path: Path) -> str:
+    """Return what stands for a path: itself, or its bytes in hexadecimal after a NUL where they are not UTF-8."""
+    name = str(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return f"\0{os.fsencode(path).hex()}"
+    return name
 
 
 def digest(data: bytes) -> str:

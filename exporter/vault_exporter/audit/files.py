@@ -1,15 +1,11 @@
 """One open file of a log, and where in it the reader is."""
 
 import os
-from typing import Final, Self
+from typing import Self
 
-from vault_exporter.audit.checkpoint import FileMark, digest
+from vault_exporter.audit.checkpoint import HEAD_BYTES, MARKER_BYTES, FileMark, digest
 
 __all__ = ["MARKER_BYTES", "Identity", "LogFile", "identity_of"]
-
-MARKER_BYTES: Final = 4096
-"""How much of what was read is compared with what the file says now: more than most lines, so their times too."""
-_HEAD_BYTES: Final = 1024
 
 Identity = tuple[int, int]
 """Device and inode."""
@@ -90,7 +86,7 @@ class LogFile:
             marker = self.marker[: len(self.marker) - partial]
         else:
             marker = self.pread(min(position, MARKER_BYTES), max(0, position - MARKER_BYTES))
-        size = min(position, _HEAD_BYTES)
+        size = min(position, HEAD_BYTES)
         if self._head[0] != size:
             self._head = (size, digest(self.pread(size, 0)))
         device, inode = self.identity

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.checkpoint import Checkpoint, LogMark
+from vault_exporter.audit.checkpoint import Checkpoint, LogMark, key_of
 from vault_exporter.audit.decode import Reject
 from vault_exporter.audit.follow import Follower, is_rotated
 from vault_exporter.audit.pipeline import Pipeline
@@ -103,16 +103,16 @@ class AuditLog:
         self._busy: dict[Path, float] = {}
         self._let_go: Counter[str] = Counter()
         self._rejected: Counter[Reject] = Counter()
+        self._from_start = from_start
+        self._unlisted: Exception | None = None
         pipeline.open(self._name)
-        for found in self._matching():
-            self._follow(found, from_start=from_start)
-        # What matches later is new.
+        self._try_to_look()
         self._report(self._trouble())
 
     def step(self) -> bool:
         """Read one chunk of each file; tell whether there was one."""
         if self._is_pattern and self._clock() - self._looked >= _LOOK_SECONDS:
-            self._look()
+            self._try_to_look()
         busy = False
         for path, follower in self._followers.items():
             try:
@@ -131,7 +131,7 @@ class AuditLog:
     def marks(self) -> Iterator[tuple[str, LogMark]]:
         """Yield how far each file was read."""
         for path, follower in self._followers.items():
-            yield str(path), follower.mark()
+            yield key_of(path), follower.mark()
 
     def samples(self) -> Iterator[Sample]:
         """Yield what is said of reading this log."""
@@ -157,9 +157,19 @@ class AuditLog:
         for follower in self._followers.values():
             follower.close()
 
+    def _try_to_look(self) -> None:
+        """Look, and keep what prevented it until the next look: a directory may be closed to us for a while."""
+        self._looked = self._clock()
+        try:
+            self._look()
+        except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
+            self._unlisted = error
+        else:
+            self._unlisted = None
+
     def _look(self) -> None:
         """Look for files that are new, and for those that are gone."""
-        now = self._looked = self._clock()
+        now = self._looked
         gone = [path for path in self._followers if not path.exists() and now - self._busy[path] >= _GONE_SECONDS]
         for path in gone:
             follower = self._followers.pop(path)
@@ -168,7 +178,8 @@ class AuditLog:
             for attribute in _COUNTED:
                 self._let_go[attribute] += getattr(follower, attribute)
         for path in self._matching():
-            self._follow(path, from_start=True)
+            self._follow(path, from_start=self._from_start)
+        self._from_start = True  # what matches later is new
 
     def _follow(self, path: Path, *, from_start: bool) -> None:
         self._busy[path] = self._clock()
@@ -176,7 +187,7 @@ class AuditLog:
             path,
             from_start=from_start,
             max_line_bytes=self._settings.max_line_bytes,
-            resume=None if self._earlier is None else self._earlier.logs.get(str(path)),
+            resume=None if self._earlier is None else self._earlier.logs.get(key_of(path)),
             clock=self._clock,
         )
 
@@ -206,6 +217,8 @@ class AuditLog:
         return oldest
 
     def _trouble(self) -> Exception | None:
+        if self._unlisted is not None:
+            return self._unlisted
         if not self._followers:
             return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return next((follower.trouble for follower in self._followers.values() if follower.trouble), None)

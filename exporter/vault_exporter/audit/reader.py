@@ -149,6 +149,9 @@ class AuditReader:
             await asyncio.to_thread(file.prepare, page.place)
         except CheckpointError as error:
             trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - a defect in noting the place must not stop scrapes
+            file.failures["unwritable"] += 1
+            trouble = f"{type(error).__name__}; report this as a defect of vault-exporter"
         self._report(trouble)
 
     def _load(self) -> Checkpoint | None:

@@ -29,6 +29,7 @@ from vault_exporter.metrics import EOF, Format, Sample, negotiate, render
 from vault_exporter.scrape import TargetScraper
 from vault_exporter.targets import Targets
 from vault_exporter.web import page, who
+from vault_exporter.web.background import Background
 from vault_exporter.web.connections import Connections
 from vault_exporter.web.sd import service_discovery
 from vault_exporter.web.security import Guard
@@ -98,6 +99,7 @@ class Exporter:
         endpoint = self._inputs.endpoint
         self.guard = Guard(config.web_config_file, open_paths=frozenset({http.PATH} if endpoint else ()))
         self.connections = Connections()
+        self._reading = Background()
         self.app = web.Application(middlewares=[self.connections.middleware, self.guard.middleware])
         self.app.cleanup_ctx.append(self._live)
         self.app.router.add_get("/", self._landing)
@@ -135,13 +137,12 @@ class Exporter:
     async def _live(self, _: web.Application) -> AsyncIterator[None]:
         await self._targets.apply(self._config)
         await self._inputs.start()
-        reading = [asyncio.create_task(self._audit.run()), asyncio.create_task(self._inputs.run())]
+        self._reading.start("audit logs", self._audit.run())
+        self._reading.start("audit inputs", self._inputs.run())
         self.ready = True
         yield
         self.ready = False
-        for task in reading:
-            task.cancel()
-        await asyncio.gather(*reading, return_exceptions=True)
+        await self._reading.cancel()
         await self._inputs.close()
         await self._targets.close()
 
@@ -207,6 +208,9 @@ class Exporter:
         )
 
     async def _healthy(self, _: web.Request) -> web.Response:
+        if self._reading.failed:
+            text = f"No longer reading: {', '.join(self._reading.failed)}. Restart; the log says what went wrong.\n"
+            return web.Response(status=500, text=text, headers=_HEADERS)
         return web.Response(text="vault-exporter is healthy.\n", headers=_HEADERS)
 
     async def _ready(self, _: web.Request) -> web.Response:
