@@ -1,6 +1,7 @@
 """Streams become lines, however they are cut into pieces, and never hold more memory than they may."""
 
 import itertools
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -112,6 +113,17 @@ def test_the_end_of_a_stream(last: bytes, lines: list[bytes], rejected: dict[str
 )
 def test_a_syslog_message(packet: bytes, text: bytes | None) -> None:
     assert message(packet) == text
+
+
+@pytest.mark.parametrize("unit", [b"x", b'"x', b"\\", b'"\\"', b"[", b"]"])
+def test_an_endless_header_costs_no_memory(unit: bytes) -> None:
+    packet = b"<14>1 a b c d e [" + unit * (8_000_000 // len(unit))
+    tracemalloc.start()
+    try:
+        assert message(packet) is None
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda rest: b"<14>1 - - - - - " + rest))

@@ -15,14 +15,17 @@ __all__ = ["SyslogSplitter", "message", "put_message"]
 
 _PRIORITY: Final = re.compile(rb"<\d{1,3}>")
 _RFC_5424: Final = re.compile(
-    rb"1 \S+ \S+ \S+ \S+ \S+ "  # version, time, host, application, process, kind of message
-    rb'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\])+)'  # structured data
+    # Possessive throughout: nothing is tried twice, and no state is kept for a byte, whatever a sender makes up.
+    rb"1 \S++ \S++ \S++ \S++ \S++ "  # version, time, host, application, process, kind of message
+    rb'(?:-|(?:\[(?:[^\]"\\]++|"(?:[^"\\]++|\\.)*+")*+\])++)'  # structured data
     rb"(?: |$)",
     re.DOTALL,
 )
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _ENTRY: Final = b'{"'
 _LONGEST_COUNT: Final = 10
+_LONGEST_HEADER: Final = 64 << 10
+"""Bytes of a header; what follows a longer one is no syslog."""
 
 
 def message(packet: bytes) -> bytes | None:
@@ -37,7 +40,7 @@ def message(packet: bytes) -> bytes | None:
     packet = packet.rstrip(b"\r\n\0")
     start = priority.end()
     if packet.startswith(b"1 ", start):
-        header = _RFC_5424.match(packet, start)
+        header = _RFC_5424.match(packet, start, start + _LONGEST_HEADER)
         if header is None:
             return None
         return packet[header.end() :].removeprefix(_BYTE_ORDER_MARK)
