@@ -356,6 +356,16 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             ("name: v", ": kind is missing; it is one of cluster, dns, file"),
             ("kind: consul", ".kind: not known; it is one of cluster, dns, file"),
             ("kind: cluster, address: 'http://v'", ": cluster is missing"),
+            *(
+                (
+                    f"kind: cluster, address: 'http://v', cluster: p, allow: ['{host}']",
+                    (
+                        ".allow[0]: neither a host nor a network; write it like vault.example.com, "
+                        "*.vault.example.com or 10.0.0.0/8"
+                    ),
+                )
+                for host in ("*", "v.*.com", "https://v", "v:8200", "10.0.0.1/8", "10.0.0", "a..b")
+            ),
             ("kind: dns, name: v, scheme: tcp", ".scheme: not known; it is http or https"),
             (
                 "kind: file, path: t.yml, labels: {instance: n1}",

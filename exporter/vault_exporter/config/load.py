@@ -260,6 +260,7 @@ _READERS: Final[dict[object, Callable[[object], object]]] = {
     watched.Engine: values.engine,
     logins.Password: values.password,
     model.Name: values.name,
+    model.AllowedHost: values.allowed_host,
     model.Scheme: values.scheme,
     model.Secret: values.secret,
     model.Size: values.size,

@@ -16,6 +16,7 @@ from vault_exporter.config.watched import Backup, Watched
 
 __all__ = [
     "DEFAULT_PORT",
+    "AllowedHost",
     "Audit",
     "Auth",
     "ClusterDiscovery",
@@ -55,6 +56,9 @@ Size = Annotated[int, "size"]
 
 Url = Annotated[str, "url"]
 """An API's base URL, without a trailing slash."""
+
+AllowedHost = Annotated[str, "allowed host"]
+"""A host name, ``*.`` and a domain, or a network of IP addresses, in lower case."""
 
 Scheme = Annotated[str, "scheme"]
 """``http`` or ``https``."""
@@ -143,6 +147,8 @@ class ClusterDiscovery(Discovery, frozen=True, kw_only=True, tag="cluster"):
 
     address: Url
     cluster: str
+    allow: tuple[AllowedHost, ...] = ()
+    """Hosts that nodes may have, beside that of the address; empty is any."""
     keep: Duration | None = 3600.0
     """A node that is dead is listed no more after a while, which must not end the alert about it."""
 

@@ -1,5 +1,6 @@
 """Reading single values: each function returns the value or raises ``ValueError`` with what to do about it."""
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from vault_exporter.config.model import DEFAULT_PORT, Listen, Secret
 
 __all__ = [
+    "allowed_host",
     "boolean",
     "count",
     "duration",
@@ -40,6 +42,8 @@ _BYTES: Final = {
     "GB": 1_000_000_000,
 }
 _NAME: Final = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,252}")
+_HOST: Final = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+"""A name whose last part begins with a letter, so no address."""
 _MOUNT: Final = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _KINDS: Final = {
     bool: "true or false",
@@ -122,6 +126,19 @@ def scheme(value: object) -> str:
     if value not in {"http", "https"}:
         raise ValueError("not known; it is http or https")
     return str(value)
+
+
+def allowed_host(value: object) -> str:
+    """Read which hosts are meant: ``vault.example.com``, ``*.vault.example.com``, ``10.0.0.0/8``, ``2001:db8::1``."""
+    host = text(value).lower()
+    if _HOST.fullmatch(host):
+        return host
+    try:
+        return str(ipaddress.ip_network(host))
+    except ValueError:
+        raise ValueError(
+            "neither a host nor a network; write it like vault.example.com, *.vault.example.com or 10.0.0.0/8"
+        ) from None
 
 
 def secret(value: object) -> Secret:

@@ -1,9 +1,11 @@
 """One look-up of each kind: the targets that a source has at the moment."""
 
 import asyncio
-from collections.abc import Iterator
+import ipaddress
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,14 +17,26 @@ from vault_exporter.files import read_small
 from vault_exporter.vault.client import Client, VaultError
 from vault_exporter.vault.resolve import look_up
 
-__all__ = ["DiscoveryError", "find_in_cluster", "find_in_dns", "find_in_files"]
+__all__ = ["REFUSED", "DiscoveryError", "Found", "find_in_cluster", "find_in_dns", "find_in_files", "some"]
+
+REFUSED: Final = "http:// where the address is https://, or not in allow"
+"""Which nodes are."""
 
 _OK: Final = 200
+_MOST_NAMED: Final = 3
 _LARGEST_FILE: Final = 4 << 20
 
 
 class DiscoveryError(Exception):
     """A look-up gave nothing that can be believed. ``str()`` is safe to log, and says what to do."""
+
+
+class Found(NamedTuple):
+    """What a look-up gave."""
+
+    targets: tuple[Target, ...]
+    refused: tuple[str, ...] = ()
+    """Hosts and ports of nodes that must not get the credentials."""
 
 
 class _Node(msgspec.Struct, frozen=True):
@@ -44,13 +58,14 @@ class _Group(msgspec.Struct, frozen=True):
     labels: dict[str, str] = {}
 
 
-async def find_in_cluster(source: ClusterDiscovery, client: Client) -> tuple[Target, ...]:
+async def find_in_cluster(source: ClusterDiscovery, client: Client) -> Found:
     """Ask the node at the address for the nodes of its cluster; only the active one knows, so others pass it on.
 
-    https://openbao.org/api-docs/system/ha-status/
+    Every node found gets the credentials, so one without TLS is refused where the address has it, and so is one whose
+    host is not allowed. https://openbao.org/api-docs/system/ha-status/
 
     Raises:
-        DiscoveryError: it did not say.
+        DiscoveryError: it did not say, or all that it names is refused.
     """
     try:
         async with asyncio.timeout(source.timeout):
@@ -64,17 +79,49 @@ async def find_in_cluster(source: ClusterDiscovery, client: Client) -> tuple[Tar
         raise DiscoveryError(
             f'{error}; it takes a token with path "sys/ha-status" {{ capabilities = ["read"] }}'
         ) from None
-    found = {}
+    found: dict[str, Target] = {}
+    refused: dict[str, None] = {}
     for node in nodes:
         try:
             address = values.url(node.api_address)
         except ValueError:
             continue  # a node without api_addr cannot be reached by anybody
         name = urlsplit(address).netloc
-        found[name] = source.target(name, address)
+        if _may_have_credentials(source, address):
+            found[name] = source.target(name, address)
+        else:
+            refused[name] = None
+    if refused and not found:
+        raise DiscoveryError(f"sys/ha-status names only nodes that are refused, {REFUSED}: {some(refused)}")
     if not found:
         raise DiscoveryError("sys/ha-status names no node with an API address; set api_addr in the servers")
-    return tuple(found.values())
+    return Found(tuple(found.values()), tuple(refused))
+
+
+def some(names: Iterable[str]) -> str:
+    """Write the first few names, and that there are more."""
+    first = list(islice(names, _MOST_NAMED + 1))
+    return ", ".join(first[:_MOST_NAMED]) + (" …" if len(first) > _MOST_NAMED else "")
+
+
+def _may_have_credentials(source: ClusterDiscovery, address: str) -> bool:
+    seed, node = urlsplit(source.address), urlsplit(address)
+    if seed.scheme == "https" and node.scheme != "https":
+        return False
+    host = node.hostname or ""
+    return not source.allow or host == seed.hostname or any(_is_among(host, allowed) for allowed in source.allow)
+
+
+def _is_among(host: str, allowed: str) -> bool:
+    try:
+        network = ipaddress.ip_network(allowed)
+    except ValueError:
+        host = host.removesuffix(".")
+        return host == allowed or (allowed.startswith("*.") and host.endswith(allowed[1:]))
+    try:
+        return ipaddress.ip_address(host) in network
+    except ValueError:  # a name; what it resolves to may be another address next time
+        return False
 
 
 async def find_in_dns(source: DnsDiscovery) -> tuple[Target, ...]:

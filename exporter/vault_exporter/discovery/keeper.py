@@ -10,7 +10,15 @@ import structlog
 
 from vault_exporter import catalogue as c
 from vault_exporter.config.model import ClusterDiscovery, Discoveries, Discovery, DnsDiscovery, FileDiscovery, Target
-from vault_exporter.discovery.find import DiscoveryError, find_in_cluster, find_in_dns, find_in_files
+from vault_exporter.discovery.find import (
+    REFUSED,
+    DiscoveryError,
+    Found,
+    find_in_cluster,
+    find_in_dns,
+    find_in_files,
+    some,
+)
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.auth import Shared
 from vault_exporter.vault.client import Client
@@ -105,6 +113,7 @@ class _Source:
         """What is wrong with the last look-up; empty is nothing, None is before the first."""
         self.last_success: float | None = None
         self._clock = clock
+        self._refused: tuple[str, ...] = ()
         self._seen: dict[str, tuple[Target, float]] = {}
         self._client: Client | None = None
         if isinstance(settings, ClusterDiscovery):
@@ -128,25 +137,26 @@ class _Source:
             self._report(type(error).__name__)
             return False
         now = self.last_success = self._clock()
-        self._seen |= {target.name: (target, now) for target in found}
+        self._seen |= {target.name: (target, now) for target in found.targets}
         keep = self.settings.keep or 0.0
         self._seen = {name: (target, seen) for name, (target, seen) in self._seen.items() if now - seen <= keep}
         self.targets = tuple(target for target, _ in self._seen.values())
         self._report("")
+        self._report_refused(found.refused)
         return self.targets != before
 
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
 
-    async def _find(self) -> tuple[Target, ...]:
+    async def _find(self) -> Found:
         settings = self.settings
         if isinstance(settings, ClusterDiscovery) and self._client is not None:
             return await find_in_cluster(settings, self._client)
         if isinstance(settings, DnsDiscovery):
-            return await find_in_dns(settings)
+            return Found(await find_in_dns(settings))
         if isinstance(settings, FileDiscovery):
-            return await asyncio.to_thread(find_in_files, settings)
+            return Found(await asyncio.to_thread(find_in_files, settings))
         raise TypeError(type(settings).__name__)
 
     def _report(self, trouble: str) -> None:
@@ -158,3 +168,16 @@ class _Source:
             _log.warning("cannot discover targets", source=self.settings.source, detail=trouble)
         else:
             _log.info("discovered targets", source=self.settings.source, targets=len(self.targets))
+
+    def _report_refused(self, refused: tuple[str, ...]) -> None:
+        """Log which nodes are refused, once."""
+        refused = tuple(sorted(refused))
+        if refused and refused != self._refused:
+            _log.warning(
+                "left nodes out that must not get the credentials",
+                source=self.settings.source,
+                nodes=some(refused),
+                count=len(refused),
+                detail=REFUSED,
+            )
+        self._refused = refused
