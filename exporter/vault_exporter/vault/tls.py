@@ -1,11 +1,11 @@
 """The TLS settings of a target as a context, for the configuration's checks and for the client."""
 
-import os
 import ssl
 from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
+from vault_exporter.config.files import is_directory
 from vault_exporter.config.model import Tls
 from vault_exporter.files import open_regular
 
@@ -57,7 +57,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     if tls.ca_cert:
         _trust(context, tls.ca_cert)
     if tls.ca_path:
-        if not os.path.isdir(tls.ca_path):  # noqa: PTH112 - pathlib's own raises where this user may not look
+        if not is_directory(tls.ca_path):
             raise TlsError("ca_path", "not a directory")
         # Vault's words for it promise every file of the directory; OpenSSL alone would want hashed names.
         try:
