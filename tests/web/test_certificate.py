@@ -58,6 +58,23 @@ async def test_a_certificate_that_is_not_checked(start_node: StartNode, start_ex
     assert "\nvault_up 1\n" in page
 
 
+async def test_targets_that_share_their_tls_settings_have_each_its_own(
+    start_node: StartNode, start_exporter: StartExporter, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    ends = {f"n{days}": NOW + timedelta(days=days) for days in (10, 20, 30)}
+    targets = []
+    for name, end in ends.items():
+        node = await start_node(tls=listener(authority.issue_cert("127.0.0.1", not_after=end)))
+        targets.append(target(node, name, tls=Tls(ca_cert=tmp_path / "ca.pem")))
+    client = await start_exporter(*targets)
+    for _ in range(2):
+        for name, end in ends.items():
+            page = await (await client.get(f"/probe?target={name}")).text()
+            assert NOT_AFTER.format(int(end.timestamp())) in page
+
+
 async def test_without_tls_there_is_none_and_nothing_has_failed(node: Node, start_exporter: StartExporter) -> None:
     page = await scraped(start_exporter, node, Tls())
     assert "vault_listener_certificate" not in page

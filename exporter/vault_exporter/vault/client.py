@@ -87,10 +87,15 @@ class Client:
         self.tokens = Tokens(self._exchange, target, shared or Shared(), clock=clock)
         secure = target.address.startswith("https:")
         self._server_hostname = target.tls.server_name if secure else None
-        context = shared_context(target.tls) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._peer = Peer(target, context)
+        self._peer = Peer(target)
         self._session = aiohttp.ClientSession(
-            connector=Connector(max_bytes=target.max_response_bytes, ssl=context, limit=16, resolver=Resolver()),
+            connector=Connector(
+                max_bytes=target.max_response_bytes,
+                connected=self._peer.connected,
+                ssl=shared_context(target.tls) if secure else True,  # without TLS it is not used
+                limit=16,
+                resolver=Resolver(),
+            ),
             headers=_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,

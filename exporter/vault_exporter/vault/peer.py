@@ -14,28 +14,24 @@ _TLS_PORT: Final = 443
 
 
 class Peer:
-    """Remembers the certificate of the last handshake that a TLS context made.
+    """Remembers the certificate of the last connection that was made.
 
     Where a handshake fails, perhaps because of the certificate, the certificate is looked at in a connection of its
     own, through which nothing is sent.
     """
 
-    def __init__(self, target: Target, context: ssl.SSLContext) -> None:
+    def __init__(self, target: Target) -> None:
         parts = urlsplit(target.address)
         self._host, self._port = parts.hostname or "", parts.port or _TLS_PORT
         self._name = target.tls.server_name or self._host
         self._is_tls = parts.scheme == "https"
         self._seen: bytes | None = None
-        peer = self
 
-        class Observed(ssl.SSLObject):
-            """What the context makes for each connection."""
-
-            def do_handshake(self) -> None:
-                super().do_handshake()
-                peer._seen = self.getpeercert(binary_form=True)
-
-        context.sslobject_class = Observed
+    def connected(self, transport: asyncio.BaseTransport) -> None:
+        """Take note of a connection to the node; its TLS context may be that of other nodes, too."""
+        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self._seen = tls.getpeercert(binary_form=True)
 
     def forget(self) -> None:
         """Forget the certificate: a handshake failed, so it may be another by now."""

@@ -5,6 +5,7 @@ memory as a whole answer; while they come, the event loop does nothing else. No 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 import aiohttp
@@ -32,14 +33,22 @@ class WireError(aiohttp.ClientError):
 class Connector(aiohttp.TCPConnector):
     """Connections that end when they are flooded."""
 
-    def __init__(self, *, max_bytes: int, **settings: Any) -> None:  # noqa: ANN401 - aiohttp's own
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        connected: Callable[[asyncio.BaseTransport], None],
+        **settings: Any,  # noqa: ANN401 - aiohttp's own
+    ) -> None:
         """Make none yet.
 
         Args:
             max_bytes: the largest body that is asked for.
+            connected: is told of each connection once.
             settings: of :class:`aiohttp.TCPConnector`.
         """
         super().__init__(**settings)
+        self._connected = connected
         self._budget = max(_LEAST_BUDGET, _OVERHEAD * max_bytes)
 
     async def connect(self, *request: Any, **more: Any) -> Connection:  # noqa: ANN401 - aiohttp's own
@@ -51,6 +60,7 @@ class Connector(aiohttp.TCPConnector):
             if not isinstance(guard, _Guard):
                 guard = _Guard(protocol, transport)
                 transport.set_protocol(guard)
+                self._connected(transport)
             guard.expect(self._budget)
         return connection
 
