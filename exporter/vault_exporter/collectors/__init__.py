@@ -131,4 +131,5 @@ def _chosen(target: Target, watched: Watched) -> Iterator[Collector]:
             continue
         if collector.name in wanted.disable or not (collector.default or collector.name in wanted.enable):
             continue
-        yield collector._replace(interval=wanted.intervals.get(collector.name, collector.interval))
+        interval = wanted.intervals.get(collector.name)
+        yield collector if interval is None else collector._replace(interval=interval)

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -67,12 +68,7 @@ class Telemetry:
         """
         self._filter = re.compile("|".join(map(fnmatch.translate, settings.drop)) or r"(?!)")
         self._max_tracked = settings.max_tracked_series
-        self._reserved = frozenset().union(
-            *(
-                openmetrics_claims(name.encode(), b"counter" if name.endswith("_total") else b"gauge")
-                for name in replaced
-            )
-        )
+        self._reserved = _claimed(replaced)
         self._process = Process()
         self._forget_everything()
 
@@ -340,6 +336,15 @@ class Telemetry:
             _bodies=tuple(bodies),
             _doubtful=frozenset(doubtful),
         )
+
+
+@cache
+def _claimed(replaced: frozenset[str]) -> frozenset[bytes]:
+    """Return the names that the exporter's own families claim; they are the same for every target."""
+    claimed = (
+        openmetrics_claims(name.encode(), b"counter" if name.endswith("_total") else b"gauge") for name in replaced
+    )
+    return frozenset().union(*claimed)
 
 
 def _is_utf8(page: bytes) -> bool:
