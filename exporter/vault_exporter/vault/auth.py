@@ -133,6 +133,8 @@ class Vault:
         """
         reply = await self._methods(token.secret).token.lookup_self()
         found = reply.read_data(_Lookup)
+        if found.ttl < 0:
+            raise _bad_reply(reply.path)
         _refuse_limited(found.num_uses)
         return Token(token.secret, found.ttl, found.renewable, found.entity_id, found.display_name)
 
@@ -321,10 +323,15 @@ def _bad_reply(path: str) -> LoginError:
 
 def _token(reply: _Reply) -> Token:
     issued = reply.body.auth
-    if issued is None:
+    if issued is None or issued.lease_duration < 0 or not _is_token(issued.client_token):
         raise _bad_reply(reply.path)
     _refuse_limited(issued.num_uses)
     return Token(Secret(issued.client_token), issued.lease_duration, issued.renewable, issued.entity_id)
+
+
+def _is_token(text: str) -> bool:
+    """Tell whether this can be sent as a token."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 def _refuse_limited(num_uses: int) -> None:

@@ -2,8 +2,9 @@
 
 One login is shared by all calls that need it, and goes on when the scrape that began it is over. How often Vault is
 asked is bounded: a refused login is tried again after a pause that grows from seconds to minutes (people get locked
-out by less), one that the node could not answer at the next scrape. A call that is refused (403) makes the exporter
-ask once whether its token is still good; only if it is not, it logs in again.
+out by less), and so is one whose token lives for seconds only; one that the node could not answer at the next scrape.
+A call that is refused (403) makes the exporter ask once whether its token is still good; only if it is not, it logs in
+again.
 
 Kept between scrapes: the token, what Vault said of it, the paths that it may not read, and the counters.
 """
@@ -33,7 +34,7 @@ _RENEW_AT: Final = 2 / 3
 """Of a token's life."""
 _JITTER: Final = 0.1
 """How much earlier a renewal may come, so that many exporters do not come at once."""
-_SHORTEST_DELAY: Final = 0.25
+_SHORTEST_DELAY: Final = 1.0
 _LONGEST_DELAY: Final = 7 * 86_400.0
 """Seconds between two looks at a token; a loop's timer has a limit."""
 _WORN: Final = 0.9
@@ -124,7 +125,7 @@ class Tokens:
         if self._token is not None and not self._valid and self._clock() >= self._not_before:
             await self._share(self._log_in)  # it was refused, but may have been on a bad day of the node's
         if self._token is None:
-            if self._work is not None or self._failed is None or self._clock() >= self._not_before:
+            if self._work is not None or self._may_log_in():
                 await self._share(self._log_in)
             if self._token is None:
                 error = self._failed or LoginError(LoginFailure.BAD_REPLY, "the login was given up")
@@ -214,6 +215,7 @@ class Tokens:
         told = self._token is not None and not self._valid
         self._take(token, valid=found is None or isinstance(self._auth, logins.Login))
         self._first_ttl = token.ttl
+        self._note_success(token.ttl)
         if found is None:
             self._log.info("logged in", expires_in=f"{token.ttl:.0f}s" if token.ttl else "never")
         elif isinstance(self._auth, logins.TokenAuth):
@@ -262,7 +264,7 @@ class Tokens:
             self._log.warning("Vault refuses the token; logging in again")
             if not self._lookable:  # it may be the path after all, so not too often
                 self._not_before = self._clock() + _LONGEST_PAUSE
-            if not await self._log_in():
+            if not self._may_log_in() or not await self._log_in():
                 self._drop("")
         else:
             self._valid = False
@@ -288,7 +290,7 @@ class Tokens:
                 self._take(token, valid=True)
                 return True
         if isinstance(self._auth, logins.Login):
-            if await self._log_in():
+            if self._may_log_in() and await self._log_in():
                 return True
         elif (found := await self._looked_up_again(token)) is not None:
             self._take(found, valid=True)
@@ -310,7 +312,6 @@ class Tokens:
         self._token, self._valid = token, valid
         if token.entity_id:
             self._entities.add(token.entity_id)
-        self._failed, self._pause = None, _FIRST_PAUSE
         self._expires = self._clock() + token.ttl if token.ttl else None
         if token.ttl:
             self._schedule(token.ttl * _RENEW_AT * (1 - _JITTER * self._random()))
@@ -346,8 +347,24 @@ class Tokens:
         if error.failure in _NOBODY_ASKED:
             self._not_before, self._pause = self._clock() + _SHORT_PAUSE, _FIRST_PAUSE
         else:
-            self._not_before = self._clock() + self._pause * (1 - _JITTER * self._random())
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            self._pause_longer()
+
+    def _note_success(self, ttl: float) -> None:
+        """Forget that logins failed, unless the token is gone so soon that every scrape would need another login."""
+        if not ttl or ttl >= _FIRST_PAUSE:
+            self._failed, self._pause = None, _FIRST_PAUSE
+            return
+        if self._failed is None:
+            self._log.warning("the token lives too short", seconds=ttl, remedy="raise the token_ttl of its role")
+        self._failed = LoginError(LoginFailure.BAD_REPLY, f"the last token lived for {ttl:g} s only; raise token_ttl")
+        self._pause_longer()
+
+    def _pause_longer(self) -> None:
+        self._not_before = self._clock() + self._pause * (1 - _JITTER * self._random())
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+
+    def _may_log_in(self) -> bool:
+        return self._failed is None or self._clock() >= self._not_before
 
     def _notice_changed_files(self) -> None:
         """Start over where a credential's file is another one now; a token file's token is replaced."""

@@ -1,0 +1,109 @@
+"""What a login answers is not trusted: it never makes the exporter log in at each scrape. Hand-made answers."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pytest_aiohttp.plugin import AiohttpServer
+
+from tests.vault.test_logins import failures, samples
+from vault_exporter.config.logins import Auth, TokenAuth, UserpassAuth
+from vault_exporter.config.model import Target
+from vault_exporter.config.secret import Secret
+from vault_exporter.vault.client import Client, VaultError
+
+USER = UserpassAuth(username="exporter", password=Secret("planted"))
+ISSUED = {"client_token": "hvs.planted", "lease_duration": 3600}
+LOGIN = "auth/userpass/login/exporter"
+LOOKUP = "auth/token/lookup-self"
+INTERVAL, AN_HOUR = 15, 3600
+
+
+class Hour:
+    """An hour of scrapes of a node with these answers, by a clock that does not wait."""
+
+    def __init__(self, issued: dict[str, Any], looked_up: dict[str, Any]) -> None:
+        self.now = 1_800_000_000.0
+        self.calls: Counter[str] = Counter()
+        self._issued, self._looked_up = issued, looked_up
+
+    async def answer(self, request: web.Request) -> web.Response:
+        path = request.path.removeprefix("/v1/")
+        self.calls[path] += 1
+        found = {LOOKUP: {"data": self._looked_up}, LOGIN: {"auth": self._issued}}
+        return web.json_response(found.get(path, {"data": {}}))
+
+    async def scrape(self, start: AiohttpServer, auth: Auth) -> tuple[Client, set[str]]:
+        """Scrape; return the client, and what the scrapes failed with."""
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self.answer)
+        server = await start(app)
+        address = f"http://127.0.0.1:{server.port}"
+        client = Client(Target(name="n1", address=address, auth=auth), clock=lambda: self.now)
+        errors = set()
+        try:
+            for _ in range(AN_HOUR // INTERVAL):
+                try:
+                    await client.get("sys/mounts", token=True)
+                except VaultError as error:
+                    errors.add(f"{error.reason}: {error}")
+                self.now += INTERVAL
+        finally:
+            await client.close()
+        return client, errors
+
+    @property
+    def logins(self) -> int:
+        return self.calls[LOGIN]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lease_duration": -1},
+        {"lease_duration": -0.001},
+        {"client_token": ""},
+        {"client_token": "hvs.\nplanted"},
+        {"client_token": "hvs.planted "},
+        {"client_token": "hvs.plantéd"},
+        {"client_token": None},
+        {"lease_duration": "1h"},
+    ],
+    ids=repr,
+)
+async def test_what_is_no_login(aiohttp_server: AiohttpServer, wrong: dict[str, Any]) -> None:
+    hour = Hour(ISSUED | wrong, {})
+    client, errors = await hour.scrape(aiohttp_server, USER)
+    (error,) = errors
+    assert error.startswith("login_failed: login: auth/userpass/login/exporter: Vault's answer is not understood")
+    assert failures(client) == {"bad_reply": hour.logins}
+    assert 10 < hour.logins < 25  # the pause grows from 5 seconds to 5 minutes
+    assert hour.calls["sys/mounts"] == 0
+
+
+@pytest.mark.parametrize("lease", [0.001, 1, 4.9])
+async def test_a_token_that_lives_too_short(
+    aiohttp_server: AiohttpServer, lease: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hour = Hour(ISSUED | {"lease_duration": lease, "renewable": True}, {"ttl": lease})
+    client, errors = await hour.scrape(aiohttp_server, USER)
+    assert errors == {f"login_failed: login: the last token lived for {lease:g} s only; raise token_ttl"}
+    assert 10 < hour.logins == samples(client)["logins_total"] < 25
+    assert capsys.readouterr().out.count("the token lives too short") == 1
+
+
+async def test_a_token_that_lives_from_scrape_to_scrape(aiohttp_server: AiohttpServer) -> None:
+    hour = Hour(ISSUED | {"lease_duration": INTERVAL}, {"ttl": INTERVAL})
+    _, errors = await hour.scrape(aiohttp_server, USER)
+    assert errors == set()
+    assert hour.calls["sys/mounts"] == AN_HOUR / INTERVAL
+
+
+async def test_a_given_token_with_a_life_below_zero(aiohttp_server: AiohttpServer) -> None:
+    hour = Hour({}, {"ttl": -5})
+    client, errors = await hour.scrape(aiohttp_server, TokenAuth(token=Secret("hvs.planted")))
+    (error,) = errors
+    assert error.startswith("login_failed: login: auth/token/lookup-self: Vault's answer is not understood")
+    assert set(failures(client)) == {"bad_reply"}
+    assert hour.calls[LOOKUP] < 25
