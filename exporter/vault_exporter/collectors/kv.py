@@ -98,7 +98,7 @@ async def _collect_mount(kv: Kv, client: Client) -> Iterable[Sample]:
 async def _expand(kv: Kv, client: Client) -> tuple[list[str], int]:
     """Find the secrets that are named; return those within the budget, and how many are left out.
 
-    A folder that the budget does not reach is left out as one.
+    A folder that the budget does not reach is left out as one, and none is looked into once more fits than is wanted.
     """
     found = dict.fromkeys(path for path in kv.paths if not _is_wild(path))
     budget, skipped = kv.max_paths, 0
@@ -111,10 +111,17 @@ async def _expand(kv: Kv, client: Client) -> tuple[list[str], int]:
                 matches = [f"{folder}{part}{end}" for folder in matches]
                 continue
             folders, matches = matches, []
-            skipped += len(folders[budget:])
-            for folder in folders[:budget]:
+            room = kv.max_paths if end else kv.max_paths - len(found)
+            for number, folder in enumerate(folders):
+                if not budget or len(matches) > room:
+                    skipped += len(folders) - number
+                    break
                 budget -= 1
-                matches += [folder + name for name in await _list(kv, client, folder) if _fits(name, part, end)]
+                listed = await _list(kv, client, folder)
+                names = [name for name in listed if _fits(name, part, end) and folder + name not in found]
+                kept = names[: max(room - len(matches), 0) + 1]  # one too many tells that there is no room left
+                skipped += len(names) - len(kept)
+                matches += [folder + name for name in kept]
         found |= dict.fromkeys(matches)
     paths = list(found)
     return paths[: kv.max_paths], skipped + len(paths[kv.max_paths :])
