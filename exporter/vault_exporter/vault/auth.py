@@ -79,6 +79,8 @@ class Token(NamedTuple):
     renewable: bool = False
     entity_id: str = ""
     display_name: str = ""
+    policies: frozenset[str] = frozenset()
+    """Its own, and those of its entity."""
 
 
 class Shared:
@@ -136,7 +138,8 @@ class Vault:
         if found.ttl < 0:
             raise _bad_reply(reply.path)
         _refuse_limited(found.num_uses)
-        return Token(token.secret, found.ttl, found.renewable, found.entity_id, found.display_name)
+        policies = frozenset((*(found.policies or ()), *(found.identity_policies or ())))
+        return Token(token.secret, found.ttl, found.renewable, found.entity_id, found.display_name, policies)
 
     async def renew(self, token: Token) -> Token:
         """Ask for more time.
@@ -145,7 +148,7 @@ class Vault:
             LoginError: Vault gives none.
         """
         renewed = _token(await self._methods(token.secret).token.renew_self())
-        return token._replace(ttl=renewed.ttl, renewable=renewed.renewable)
+        return token._replace(ttl=renewed.ttl, renewable=renewed.renewable, policies=renewed.policies)
 
     async def revoke(self, token: Token) -> None:
         """Give the token back.
@@ -232,6 +235,7 @@ class _Issued(msgspec.Struct, frozen=True):
     renewable: bool = False
     entity_id: str = ""
     num_uses: int = 0
+    policies: tuple[str, ...] | None = None
 
 
 class _Lookup(msgspec.Struct, frozen=True):
@@ -242,6 +246,8 @@ class _Lookup(msgspec.Struct, frozen=True):
     entity_id: str = ""
     display_name: str = ""
     num_uses: int = 0
+    policies: tuple[str, ...] | None = None
+    identity_policies: tuple[str, ...] | None = None
 
 
 class _Wrapping(msgspec.Struct, frozen=True):
@@ -326,7 +332,13 @@ def _token(reply: _Reply) -> Token:
     if issued is None or issued.lease_duration < 0 or not _is_token(issued.client_token):
         raise _bad_reply(reply.path)
     _refuse_limited(issued.num_uses)
-    return Token(Secret(issued.client_token), issued.lease_duration, issued.renewable, issued.entity_id)
+    return Token(
+        Secret(issued.client_token),
+        issued.lease_duration,
+        issued.renewable,
+        issued.entity_id,
+        policies=frozenset(issued.policies or ()),
+    )
 
 
 def _is_token(text: str) -> bool:

@@ -121,7 +121,8 @@ class Client:
             path: below ``/v1/``, with query.
             token: send the target's token, if it has a login, and the namespace with it. Without it the call carries
                 neither, since the endpoints that need no token exist in the root namespace only. A call that is
-                refused is made once more where that gave another token.
+                refused is made once more where that gave another token; one that was denied to the token lately is
+                not made, and gets the same answer.
             max_bytes: the largest body to accept.
             forward: let a standby pass the call on to the active node.
 
@@ -144,17 +145,23 @@ class Client:
         headers = {} if forward else _ITSELF
         if not token:
             return await self._send(method, path, headers, body, max_bytes)
-        secret = await self.tokens.current()
-        answer = await self._send(method, path, headers | self._credentials(secret), body, max_bytes)
-        if secret is None:
-            return answer
-        plain = path.partition("?")[0]
-        if answer.status not in _REFUSALS:
-            self.tokens.allowed(plain)
-        elif await self.tokens.refused(secret, plain):
-            secret = await self.tokens.current()
-            answer = await self._send(method, path, headers | self._credentials(secret), body, max_bytes)
+        answer, again = await self._send_with_token(method, path, headers, body, max_bytes)
+        if again:
+            answer, _ = await self._send_with_token(method, path, headers, body, max_bytes)
         return answer
+
+    async def _send_with_token(
+        self, method: str, path: str, headers: Mapping[str, str], body: object, max_bytes: int
+    ) -> tuple[Answer, bool]:
+        """Send it with the token of the moment; return the answer, and whether another token may get a better one."""
+        secret, call = await self.tokens.current(), f"{method} {path}"
+        if secret is not None and (denial := self.tokens.denial(call)) is not None:
+            return denial, False
+        answer = await self._send(method, path, {**headers, **self._credentials(secret)}, body, max_bytes)
+        if secret is not None and answer.status in _REFUSALS:
+            return answer, await self.tokens.refused(secret, call, answer)
+        self.tokens.allowed(call)
+        return answer, False
 
     async def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: object = None) -> Answer:
         """Send a request of a login, which only the active node can answer, in the time of a scrape."""

@@ -6,7 +6,7 @@ out by less), and so is one whose token lives for seconds only; one that the nod
 A call that is refused (403) makes the exporter ask once whether its token is still good; only if it is not, it logs in
 again.
 
-Kept between scrapes: the token, what Vault said of it, the paths that it may not read, and the counters.
+Kept between scrapes: the token, what Vault said of it, what Vault denied it lately, and the counters.
 """
 
 import asyncio
@@ -25,8 +25,9 @@ from vault_exporter.config import logins
 from vault_exporter.config.model import Target
 from vault_exporter.config.secret import Secret
 from vault_exporter.metrics import Sample
-from vault_exporter.vault.answer import NoTokenError
+from vault_exporter.vault.answer import Answer, NoTokenError
 from vault_exporter.vault.auth import LoginError, LoginFailure, Send, Shared, Token, Vault
+from vault_exporter.vault.denials import Denials
 
 __all__ = ["Tokens"]
 
@@ -43,7 +44,6 @@ _SHORT_PAUSE: Final = 1.0
 """Seconds; shorter than any interval of scrapes, and enough for the collectors of one to try once."""
 _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 300.0
-_MOST_DENIED: Final = 1024
 _REVOKE_SECONDS: Final = 2.0
 
 _NOBODY_ASKED: Final = frozenset({LoginFailure.NO_CREDENTIALS, LoginFailure.SEALED, LoginFailure.UNAVAILABLE})
@@ -88,7 +88,7 @@ class Tokens:
         self._lookable = False
         self._first_ttl = 0.0
         self._expires: float | None = None
-        self._denied: set[str] = set()
+        self._denials = Denials(clock)
         self._failed: LoginError | None = None
         self._not_before = 0.0
         self._pause = _FIRST_PAUSE
@@ -134,28 +134,32 @@ class Tokens:
                 raise NoTokenError(error.reason, f"login: {error}")
         return self._token.secret
 
-    async def refused(self, used: Secret, path: str) -> bool:
+    def denial(self, call: str) -> Answer | None:
+        """Return what Vault answered lately where it denied the token this call, so as not to ask again so soon."""
+        return self._denials.recent(call)
+
+    async def refused(self, used: Secret, call: str, answer: Answer) -> bool:
         """Be told that Vault refused a call (403); return whether there is another token to try it with, once.
 
         Args:
             used: the token of the call.
-            path: what was called, without query.
+            call: its method and path.
+            answer: the refusal.
         """
         self._notice_changed_files()
         if not self._is(used):
             return True
-        if path in self._denied or not self._valid:
-            return False
-        good = await self._share(self._verify)
+        good = self._denials.surely(call)
+        if not good and self._valid:
+            good = await self._share(self._verify)
         if self._is(used):
-            if good and len(self._denied) < _MOST_DENIED:
-                self._denied.add(path)
+            self._denials.note(call, answer, surely=good)
             return False
         return isinstance(self._auth, logins.Login)
 
-    def allowed(self, path: str) -> None:
+    def allowed(self, call: str) -> None:
         """Be told that a call was not refused."""
-        self._denied.discard(path)
+        self._denials.forget(call)
 
     def samples(self) -> Iterator[Sample]:
         """Yield what is known about the token, and the counters."""
@@ -259,7 +263,7 @@ class Tokens:
                 return True
         elif self._clock() < self._not_before:
             return False
-        self._denied.clear()
+        self._denials.clear()
         if isinstance(self._auth, logins.Login):
             self._log.warning("Vault refuses the token; logging in again")
             if not self._lookable:  # it may be the path after all, so not too often
@@ -307,8 +311,9 @@ class Tokens:
         return found if found.ttl > self._remaining() + _SHORT_PAUSE else None
 
     def _take(self, token: Token, *, valid: bool) -> None:
-        if self._token is None or token.secret != self._token.secret:
-            self._denied.clear()
+        known = self._token
+        if known is None or (known.secret, known.policies, self._valid) != (token.secret, token.policies, valid):
+            self._denials.clear()
         self._token, self._valid = token, valid
         if token.entity_id:
             self._entities.add(token.entity_id)

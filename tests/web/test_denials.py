@@ -1,0 +1,130 @@
+"""What Vault denies is not asked at every scrape, since each question is an entry in its audit log."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.web.conftest import Node, StartExporter, target
+from vault_exporter import catalogue as c
+from vault_exporter.config.logins import Auth, TokenAuth, UserpassAuth
+from vault_exporter.config.secret import Secret
+from vault_exporter.reasons import Reason
+from vault_exporter.vault.client import Client
+
+DENIED = (403, '{"errors":["1 error occurred:\\n\\t* permission denied\\n\\n"]}')
+GIVEN = TokenAuth(token=Secret("hvs.planted"))
+USER = UserpassAuth(username="exporter", password=Secret("planted"))
+LOGIN = "auth/userpass/login/exporter"
+LOOKUP, RENEW = "auth/token/lookup-self", "auth/token/renew-self"
+PATH = "sys/mounts"
+
+
+def issued(token: str, policy: str = "one", lease: float = 3600) -> tuple[int, str]:
+    return 200, (
+        f'{{"auth":{{"client_token":"{token}","lease_duration":{lease},"renewable":true,"policies":["{policy}"]}}}}'
+    )
+
+
+def looked_up(policy: str = "one", ttl: float = 3600) -> tuple[int, str]:
+    return 200, f'{{"data":{{"ttl":{ttl},"renewable":true,"policies":["{policy}"],"identity_policies":null}}}}'
+
+
+class Asker:
+    """A client with a clock that the test turns, of a node that denies it ``sys/mounts``."""
+
+    def __init__(self, node: Node) -> None:
+        self.node, self.now = node, 1_800_000_000.0
+        self.clients: list[Client] = []
+        node.answers |= {PATH: DENIED, LOOKUP: looked_up(), LOGIN: issued("hvs.1"), RENEW: issued("hvs.1")}
+
+    def client(self, auth: Auth) -> Client:
+        self.clients.append(Client(target(self.node, auth=auth), clock=lambda: self.now))
+        return self.clients[-1]
+
+    async def ask(self, client: Client, expected: int = 403) -> int:
+        """Ask, and return how often the node was asked so far."""
+        answer = await client.get(PATH, token=True)
+        assert answer.status == expected
+        if expected == 403:
+            assert answer.failure().reason is Reason.PERMISSION_DENIED
+        return self.node.calls[PATH]
+
+
+@pytest.fixture
+async def asker(node: Node) -> AsyncIterator[Asker]:
+    asker = Asker(node)
+    yield asker
+    for client in asker.clients:
+        await client.close()
+
+
+@pytest.mark.parametrize("auth", [GIVEN, USER], ids=["given", "login"])
+async def test_it_is_asked_once_a_minute_and_refused_meanwhile(asker: Asker, auth: Auth) -> None:
+    client = asker.client(auth)
+    for seconds, asked in ((0, 1), (15, 1), (44.9, 1), (0.2, 2), (15, 2), (45, 3)):
+        asker.now += seconds
+        assert await asker.ask(client) == asked
+    asker.now += 60
+    asker.node.answers[PATH] = (200, '{"data":{}}')
+    assert [await asker.ask(client, 200) for _ in range(3)] == [4, 5, 6]
+    assert asker.node.calls[LOGIN] == (auth is USER)
+
+
+async def test_with_a_token_that_vault_does_not_know(asker: Asker) -> None:
+    asker.node.answers[LOOKUP] = DENIED
+    client = asker.client(GIVEN)
+    assert [await asker.ask(client) for _ in range(3)] == [1, 1, 1]
+    # It was the node's bad day: once the token is known to be good, what it may do is known no more.
+    asker.node.answers |= {LOOKUP: looked_up(), PATH: (200, '{"data":{}}')}
+    asker.now += 300
+    assert await asker.ask(client, 200) == 2
+
+
+async def test_a_refusal_of_another_kind_may_be_gone_by_the_next_scrape(asker: Asker) -> None:
+    asker.node.answers[PATH] = (403, '{"errors":["invalid accessor"]}')
+    client = asker.client(GIVEN)
+    assert [await asker.ask(client) for _ in range(3)] == [1, 2, 3]
+
+
+async def test_another_token_of_the_file_is_tried_at_once(asker: Asker, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("hvs.1")
+    client = asker.client(TokenAuth(token_file=file))
+    assert [await asker.ask(client) for _ in range(2)] == [1, 1]
+    (tmp_path / "new").write_text("hvs.22")
+    (tmp_path / "new").replace(file)
+    assert [await asker.ask(client) for _ in range(2)] == [2, 2]
+    assert asker.node.headers[PATH]["X-Vault-Token"] == "hvs.22"
+
+
+async def test_another_login_is_tried_at_once(asker: Asker) -> None:
+    client = asker.client(USER)
+    assert [await asker.ask(client) for _ in range(2)] == [1, 1]
+    asker.node.answers |= {LOGIN: issued("hvs.2"), PATH: (200, '{"data":{}}')}
+    asker.now += 3601
+    assert await asker.ask(client, 200) == 2
+
+
+@pytest.mark.parametrize(("policy", "asked"), [("one", 1), ("other", 2)])
+async def test_other_policies_are_tried_at_once(asker: Asker, policy: str, asked: int) -> None:
+    asker.node.answers |= {LOOKUP: looked_up(ttl=1.5), RENEW: issued("hvs.planted", policy)}
+    client = asker.client(GIVEN)
+    assert [await asker.ask(client) for _ in range(2)] == [1, 1]
+    async with asyncio.timeout(20):
+        while not any(s.family is c.TOKEN_EXPIRY and s.value > asker.now + 1000 for s in client.tokens.samples()):
+            await client.get("sys/health")  # the token is renewed beside this
+    assert await asker.ask(client) == asked
+
+
+async def test_a_scrape_goes_on_saying_so(node: Node, start_exporter: StartExporter) -> None:
+    node.answers["sys/key-status"] = node.answers["sys/metrics"] = DENIED
+    client = await start_exporter(target(node, auth=GIVEN))
+    for _ in range(3):
+        page = await (await client.get("/probe?target=n1")).text()
+        assert '\nvault_exporter_collector_success{collector="barrier_key"} 0\n' in page
+        assert re.search(r'failure_reason\{collector="barrier_key",reason="permission_denied"\} 1\n', page)
+        assert '\nvault_exporter_telemetry_status{status="permission_denied"} 1\n' in page
+    assert (node.calls["sys/key-status"], node.calls["sys/metrics"]) == (1, 1)
