@@ -34,7 +34,7 @@ def fed(
     lines: Iterable[bytes], settings: PipelineSettings | None = None, observers: Iterable[Observer] = ()
 ) -> Pipeline:
     pipeline = Pipeline(settings or PipelineSettings(), observers)
-    pipeline.feed(LOG, lines)
+    pipeline.feed(LOG, tuple(lines))
     return pipeline
 
 

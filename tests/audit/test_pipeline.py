@@ -1,5 +1,6 @@
 """What the pipeline makes of lines: real ones, and some that show a single thing."""
 
+import json
 import pickle
 from collections import Counter
 from collections.abc import Iterable
@@ -9,8 +10,8 @@ import pytest
 
 from tests.audit.entries import LOG, classified, fed, line, of, recorded, values
 from vault_exporter import catalogue as c
-from vault_exporter.audit.decode import Detail, Entry
-from vault_exporter.audit.latency import Pending
+from vault_exporter.audit.decode import Detail, Entry, is_alphabetical
+from vault_exporter.audit.pending import Pending
 from vault_exporter.audit.pipeline import PipelineSettings
 from vault_exporter.metrics import Sample
 
@@ -58,6 +59,42 @@ def test_a_response_less_its_request_is_the_duration() -> None:
     write = by_class["kv", "write"]
     assert write is not None
     assert (write.counts[0], write.sum) == (1, 0)
+
+
+@pytest.mark.parametrize("observed", [False, True])
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_vaults_order_of_fields_counts_as_openbaos(end: bytes, *, observed: bool) -> None:
+    entries = [json.loads(entry) for entry in recorded()] + [json.loads(entry) for _, _, entry in classified()]
+    compact = json.JSONEncoder(separators=(",", ":")).encode
+    in_order = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+    assert is_alphabetical(in_order(entries[0]).encode())
+    paths, same_paths = Paths(), Paths()
+    openbao = fed((compact(entry).encode() + end for entry in entries), observers=[paths][:observed])
+    vault = fed((in_order(entry).encode() + end for entry in entries), observers=[same_paths][:observed])
+    assert sorted(_counts(vault.samples())) == sorted(_counts(openbao.samples()))
+    assert same_paths.seen == paths.seen
+    assert bool(paths.seen) == observed
+
+
+def test_a_response_whose_request_is_unknown_is_counted_by_what_it_says_itself() -> None:
+    others = {"mount_type": "pki", "mount_point": "pki/", "operation": "update"}
+    pipeline = fed(
+        [
+            line("request"),  # also after one was answered, and where requests have no id to tell them apart
+            line("response"),
+            line("response", id_="unknown", request=others),
+            line("request", id_=""),
+            line("request", id_="", request=others),
+            line("response", id_=""),
+            line("response", id_="", request=others),
+        ]
+    )
+    assert values(pipeline, c.AUDIT_ENTRIES) == {
+        ("request", "read", "kv", "kv/"): 2,
+        ("response", "read", "kv", "kv/"): 2,
+        ("request", "update", "pki", "pki/"): 1,
+        ("response", "update", "pki", "pki/"): 2,
+    }
 
 
 def test_a_response_without_its_request_and_requests_without_responses() -> None:

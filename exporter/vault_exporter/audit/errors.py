@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from vault_exporter.audit.decode import Entry, detail
+from vault_exporter.audit.decode import Answered, Asked, Entry, detail
 
 __all__ = ["ErrorClass", "error_class"]
 
@@ -99,7 +99,7 @@ def error_class(entry: Entry, line: bytes) -> ErrorClass | None:
         line: the line it was decoded from, for what only few entries need.
     """
     error = entry.error
-    if entry.type == "request":
+    if isinstance(entry, Asked):
         return _classify(error[-_TOLD_BY:]) if error and error.rstrip().endswith(_UNANSWERED) else None
     if error:
         kind = _classify(error[:_TOLD_BY])
@@ -119,7 +119,7 @@ def _classify(text: str) -> ErrorClass:
     return next((kind for pattern, kind in _PATTERNS if pattern in text), ErrorClass.OTHER)
 
 
-def _known_token(entry: Entry, line: bytes) -> bool:
+def _known_token(entry: Answered, line: bytes) -> bool:
     """Whether a token was found: Vault then names it, or at least what its policies said."""
     if entry.auth is None or entry.auth.client_token:
         return entry.auth is not None

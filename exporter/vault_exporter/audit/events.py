@@ -10,7 +10,7 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.audit.acts import Act, Look
 from vault_exporter.audit.builtin import BUILT_IN, RAW_VALUES
-from vault_exporter.audit.decode import Entry, NewAuth, detail
+from vault_exporter.audit.decode import Answered, Entry, NewAuth, detail
 from vault_exporter.audit.errors import ErrorClass
 from vault_exporter.audit.rules import CompiledRule, compiled
 from vault_exporter.config import model
@@ -29,8 +29,7 @@ class Events:
     def __init__(self, settings: model.Events) -> None:
         built_in = [rule for rule in BUILT_IN if rule.event not in settings.disable]
         self.rules = compiled([*built_in, *settings.rules])
-        self.watched: dict[bytes, frozenset[int]] = {}
-        """Which rules a list of policies wakes; the pipeline looks it up and :meth:`watch` fills it."""
+        self._watched: dict[bytes, frozenset[int]] = {}
         self.watches_raw_values = RAW_VALUES not in settings.disable
         self._watching = [rule for rule in self.rules if rule.watches_policies]
         self._counts = {rule.rule.event: 0 for rule in self.rules}
@@ -47,13 +46,16 @@ class Events:
         """Tell which rules fit a path, by number."""
         return tuple(rule.number for rule in self.rules if rule.fits(act, mount_type, operation, path))
 
-    def watch(self, policies: msgspec.Raw) -> frozenset[int]:
+    def woken_by(self, policies: msgspec.Raw) -> frozenset[int]:
         """Tell which rules a list of policies wakes, and remember it."""
-        if len(self.watched) >= _MOST_LISTS:
-            self.watched.clear()
-        numbers = frozenset(rule.number for rule in self._watching if rule.has_policies(policies))
-        self.watched[bytes(policies)] = numbers
-        return numbers
+        key = bytes(policies)
+        known = self._watched.get(key)
+        if known is None:
+            if len(self._watched) >= _MOST_LISTS:
+                self._watched.clear()
+            known = frozenset(rule.number for rule in self._watching if rule.has_policies(policies))
+            self._watched[key] = known
+        return known
 
     def finish(self, entry: Entry, kind: ErrorClass | None, look: Look, line: bytes) -> None:
         """Take note of the entry that ends a request.
@@ -64,12 +66,13 @@ class Events:
             look: which rules fit its path.
             line: where it was decoded from.
         """
-        policies = None if entry.auth is None else entry.auth.policies
-        woken = _NO_POLICIES
-        if self._watching and policies:
-            known = self.watched.get(bytes(policies))
-            woken = self.watch(policies) if known is None else known
-        issued = None if entry.response is None else entry.response.auth
+        if isinstance(entry, Answered):
+            auth, response = entry.auth, entry.response
+        else:
+            full = detail(line)
+            auth, response = None if full is None else full.auth, None
+        woken = _NO_POLICIES if auth is None or not auth.policies else self.woken_by(auth.policies)
+        issued = None if response is None else response.auth
         if issued is not None and not issued.client_token:
             issued = None  # a second factor is still to come
         for number in look.rules:

@@ -8,7 +8,7 @@ from typing import Final
 
 from vault_exporter import catalogue as c
 from vault_exporter.audit.acts import Act
-from vault_exporter.audit.decode import Entry, Response
+from vault_exporter.audit.decode import Response
 from vault_exporter.audit.tally import Mount
 from vault_exporter.metrics import Sample
 
@@ -36,11 +36,10 @@ class Outcomes:
         elif act is Act.UNWRAP:
             self._unwrap_failures += 1
 
-    def succeeded(self, act: Act, mount: Mount, entry: Entry) -> None:
+    def succeeded(self, act: Act, mount: Mount, response: Response | None) -> None:
         """Count a response that is no error."""
         if act in self._acts:
             self._acts[act] += 1
-        response = entry.response
         if response is None:
             return
         token = _new_token(response)

@@ -6,7 +6,7 @@ several processes may read several files.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final, Protocol, Self
@@ -17,28 +17,37 @@ from vault_exporter import catalogue as c
 from vault_exporter.audit.acts import Look, act_of
 from vault_exporter.audit.decode import (
     UNREADABLE,
+    Answered,
+    Asked,
+    AskedInDetail,
     Detail,
     Entry,
     Reject,
     Request,
+    Told,
     decode,
     detail,
+    is_alphabetical,
     quick,
+    quick_alphabetical,
     quick_detail,
+    quick_detail_alphabetical,
     resynchronise,
 )
 from vault_exporter.audit.errors import error_class
 from vault_exporter.audit.events import Events
 from vault_exporter.audit.exclude import Excluded
-from vault_exporter.audit.latency import Pending
 from vault_exporter.audit.outcomes import Outcomes
-from vault_exporter.audit.tally import OTHER, Cell, CellKey, Limits, Tally
+from vault_exporter.audit.pending import Pending
+from vault_exporter.audit.tally import OTHER, Cell, CellKey, Key, Limits, Tally
 from vault_exporter.config import model
 from vault_exporter.metrics import Sample
 
 __all__ = ["Observer", "Pipeline", "PipelineSettings"]
 
 _NO_REQUEST: Final = Request()
+_NOT_TOLD: Final = Told()
+_NEVER_ASKED: Final = (None, None)
 _DEVICE_TEST: Final = "sys/audit/test"
 """What Vault writes to try a device that is being enabled."""
 _UNANSWERED: Final = frozenset({_DEVICE_TEST, "sys/seal", "sys/step-down"})
@@ -113,7 +122,7 @@ class Pipeline:
         """Make the log known, so that its counts are there from the start."""
         self._sources.setdefault(log, _Source())
 
-    def feed(self, log: str, lines: Iterable[bytes]) -> None:  # noqa: C901, PLR0912, PLR0915 - a call a line costs more
+    def feed(self, log: str, lines: Sequence[bytes]) -> None:  # noqa: C901, PLR0912, PLR0915 - a call a line costs more
         """Take in lines of a log, with or without their newlines; whatever they hold, this goes on.
 
         Args:
@@ -125,12 +134,11 @@ class Pipeline:
             source = self._sources[log] = _Source()
         # From here to the end of the loop every attribute and call counts: see bench/audit.py.
         observers = self.observers
-        read: Callable[[bytes], Entry] = quick_detail if observers else quick
-        cells = self._tally.cells
+        read = self._reading(lines)
+        cells = self._tally.asked
         pending = source.pending.requests
         answer = pending.pop
         excluded = self._excluded.matches if self._excluded else None
-        watched, watch = self._events.watched, self._events.watch
         watches_raw = self._events.watches_raw_values
         buckets, bucket = c.AUDIT_DURATION.buckets, bisect_left
         entry: Entry | None = None
@@ -142,51 +150,55 @@ class Pipeline:
                 if found is None:
                     continue
                 entry, line = found  # noqa: PLW2901 - without its prefix, or what it was glued to
-            request = entry.request
-            if request is None:
-                request = _NO_REQUEST
             if excluded is not None and excluded(line):
-                answer(request.id, None)  # a login's request does not say yet who asks
+                if entry.request is not None:
+                    answer(entry.request.id, None)  # a login's request does not say yet who asks
                 continue
-            namespace = request.namespace
-            key = (
-                request.mount_point,
-                request.operation,
-                entry.type,
-                request.mount_type,
-                "" if namespace is None else namespace.path,
-            )
-            try:
-                cell = cells[key]
-            except KeyError:
-                cell = self._tally.cell(key, detail(line))
-            cell.entries += 1
-            cell.bytes += len(line)
-            if cell.is_request:
-                pending[request.id] = entry.time
+            if type(entry) is Asked or type(entry) is AskedInDetail:  # isinstance costs more
+                asked = entry.request
+                if asked is None:
+                    asked = _NO_REQUEST
+                key: Key = (asked.mount_point, asked.operation, asked.mount_type)
+                namespace = asked.namespace
+                if namespace is not None and namespace.path:
+                    key = (*key, namespace.path)
+                try:
+                    cell = cells[key]
+                except KeyError:
+                    cell = self._tally.cell("request", key, detail(line))
+                cell.entries += 1
+                cell.bytes += len(line)
+                # What Vault does by itself when it starts has no id: its response says itself what it is of.
+                pending[asked.id] = (entry.time, cell.answered if asked.id else None)
                 if cell.notable or entry.error:
                     self._look_into(entry, cell, line, source)
             else:
-                asked, ended = answer(request.id, None), entry.time
-                if asked is None or ended is None:
+                told = entry.request
+                if told is None:
+                    told = _NOT_TOLD
+                since, known = answer(told.id, _NEVER_ASKED)
+                cell = self._answered(line) if known is None else known
+                cell.entries += 1
+                cell.bytes += len(line)
+                ended = entry.time
+                if since is None or ended is None:
                     source.pending.unmatched += 1
                 else:
-                    seconds = (ended - asked).total_seconds()
+                    seconds = (ended - since).total_seconds()
                     durations = cell.durations
                     if seconds > 0:  # a clock that was set back would make the sum fall
                         durations.sum += seconds
                     place = bucket(buckets, seconds)
                     durations.counts[place] += 1
-                    durations.last[place] = (request.id, seconds, ended)
-                response, auth = entry.response, entry.auth
+                    durations.last[place] = (told.id, seconds, ended)
+                response, auth = entry.response, entry.auth  # type: ignore[union-attr]  # no request
                 if auth is not None:
-                    policies = auth.policies
-                    try:
-                        woken = watched[bytes(policies)]
-                    except KeyError:
-                        woken = watch(policies)
+                    if auth.policies != cell.policies:  # mostly they are those of the last entry that was alike
+                        cell.policies = auth.policies.copy()
+                        cell.woken = self._events.woken_by(auth.policies)
+                    woken = cell.woken
                     if watches_raw and auth.client_token and not "hmac-" <= auth.client_token < "hmac.":
-                        self._events.raw_value(entry.time)
+                        self._events.raw_value(ended)
                 else:
                     woken = None
                 if (
@@ -206,7 +218,7 @@ class Pipeline:
                     self._look_into(entry, cell, line, source)
             if observers:
                 for observer in observers:
-                    observer.observe(entry)  # type: ignore[arg-type]  # quick_detail made it
+                    observer.observe(entry)  # type: ignore[arg-type]  # it was read in detail
         if entry is not None:
             source.last = entry.time or source.last
             source.pending.bound(entry.time, self._settings.max_pending)
@@ -246,11 +258,30 @@ class Pipeline:
         for own, theirs in zip(self.observers, other.observers, strict=True):
             own.merge(theirs)
 
+    def _reading(self, lines: Sequence[bytes]) -> Callable[[bytes], Entry]:
+        """Choose what decodes these lines quickest; it decodes any."""
+        if lines and is_alphabetical(lines[0]):
+            return quick_detail_alphabetical if self.observers else quick_alphabetical
+        return quick_detail if self.observers else quick
+
+    def _answered(self, line: bytes) -> Cell:
+        """Find where a response is counted, by what it says itself, and remember it for the next of such a request."""
+        entry = detail(line)
+        request = _NO_REQUEST if entry is None or entry.request is None else entry.request
+        key: Key = (request.mount_point, request.operation, request.mount_type)
+        if request.namespace is not None and request.namespace.path:
+            key = (*key, request.namespace.path)
+        tally = self._tally
+        cell = tally.answered.get(key) or tally.cell("response", key, entry)
+        if key in tally.answered and (asked := tally.asked.get(key)) is not None:
+            asked.answered = cell
+        return cell
+
     def _look_into(self, entry: Entry, cell: Cell, line: bytes, source: "_Source") -> None:
         """Tell what only few entries say."""
-        request = entry.request or _NO_REQUEST
-        path = request.path
-        if cell.is_request and not entry.error and path not in _UNANSWERED:
+        told = entry.request or _NOT_TOLD
+        path = told.path
+        if isinstance(entry, Asked) and not entry.error and path not in _UNANSWERED:
             return  # a response is to come
         look = cell.looks.get(path)
         if look is None:
@@ -262,12 +293,12 @@ class Pipeline:
             self._outcomes.failed(look.act, cell.mount)
             for observer in self.observers:
                 observer.failed(entry)
-        elif not cell.is_request:
-            self._outcomes.succeeded(look.act, cell.mount, entry)
+        elif isinstance(entry, Answered):
+            self._outcomes.succeeded(look.act, cell.mount, entry.response)
         elif path not in _UNANSWERED or cell.mount.labels[0]:
             return  # a response is to come
-        if cell.is_request:
-            source.pending.requests.pop(request.id, None)
+        if isinstance(entry, Asked):
+            source.pending.requests.pop(told.id, None)
         if path != _DEVICE_TEST:
             self._events.finish(entry, kind, look, line)
 

@@ -48,8 +48,10 @@ _MOUNT_CLASSES: Final = frozenset({"", "secret", "auth"})
 MOST_CELLS: Final = 50_000
 """Beyond as many combinations of operation, mount and namespace, mounts are counted as other, too."""
 
-Key = tuple[str, str, str, str, str]
-"""Mount point, operation, type, mount type, namespace: as an entry has them."""
+Key = tuple[str, ...]
+"""Mount point, operation, mount type, and the namespace unless it is the root: as an entry has them."""
+_OF_ROOT: Final = 3
+"""The length of a key without a namespace."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -98,20 +100,36 @@ class Cell:
     Attributes:
         notable: every entry is looked into, not only those that end in error or give something.
         looks: what is to be looked at, by path; bounded by the pipeline.
+        answered: of a request's cell, where its responses are counted, once that is known.
+        policies: of a response's cell, the policies of the last entry, and ``woken`` the rules that watch for them.
     """
 
-    __slots__ = ("bytes", "durations", "entries", "failures", "is_request", "key", "looks", "mount", "notable")
+    __slots__ = (
+        "answered",
+        "bytes",
+        "durations",
+        "entries",
+        "failures",
+        "key",
+        "looks",
+        "mount",
+        "notable",
+        "policies",
+        "woken",
+    )
 
     def __init__(self, key: CellKey, mount: Mount, durations: Durations) -> None:
         self.key = key
         self.mount = mount
         self.durations = durations
-        self.is_request = key.type == "request"
         self.notable = False
         self.entries = 0
         self.bytes = 0
         self.failures = 0
         self.looks: dict[str, Look] = {}
+        self.answered: Cell | None = None
+        self.policies = msgspec.Raw()
+        self.woken: frozenset[int] = frozenset()
 
     def merge(self, other: "Cell") -> None:
         """Add what another process counted; what mounts and durations hold is merged by itself."""
@@ -137,8 +155,9 @@ class Tally:
             is_notable: tells of which cells every entry is looked into.
         """
         self._is_notable = is_notable
-        self.cells: dict[Key, Cell] = {}
-        """By what an entry says; the pipeline reads it. What is beyond a bound is not kept here."""
+        self.asked: dict[Key, Cell] = {}
+        self.answered: dict[Key, Cell] = {}
+        """Of requests and of responses, by what they say; the pipeline reads it. Without what is beyond a bound."""
         self._limits = limits
         self._folded: dict[CellKey, Cell] = {}
         self._mounts: dict[tuple[str, str], Mount] = {}
@@ -148,14 +167,15 @@ class Tally:
         self._overflow = Counter(dict.fromkeys(("operation", "mount", "mount_type", "namespace"), 0))
         self._mount("", "")
 
-    def cell(self, key: Key, entry: Detail | None) -> Cell:
+    def cell(self, kind: str, key: Key, entry: Detail | None) -> Cell:
         """Find where entries that say this are counted, and count what is beyond a bound.
 
         Args:
+            kind: request or response.
             key: what the entry says.
             entry: the entry in detail, for the class of the mount.
         """
-        point, operation, kind, mount_type, namespace = key
+        point, operation, mount_type, namespace = key if len(key) > _OF_ROOT else (*key, "")
         within = CellKey(
             kind,
             operation if operation in OPERATIONS else self._beyond("operation"),
@@ -167,7 +187,7 @@ class Tally:
         if cell is None:
             cell = self._new(within)
         if cell.key[:4] == (kind, operation, mount_type, point) and cell.key.namespace == namespace:
-            self.cells[key] = cell
+            (self.asked if kind == "request" else self.answered)[key] = cell
         return cell
 
     def merge(self, other: "Tally") -> None:

@@ -38,7 +38,7 @@ class PathObserver:
     def observe(self, entry: Detail) -> None:
         """Count a request."""
         request = entry.request
-        if entry.type != "request" or request is None:
+        if not entry.is_request or request is None:
             return
         key = (request.path, request.operation)
         try:
@@ -100,7 +100,7 @@ class ClientObserver:
 
     def observe(self, entry: Detail) -> None:
         """Count a request."""
-        if entry.type == "request":
+        if entry.is_request:
             auth = entry.auth
             name = auth.display_name if auth is not None else _UNKNOWN
             self._requests[name if name in self._requests else OTHER] += 1

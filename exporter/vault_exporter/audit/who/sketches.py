@@ -109,7 +109,7 @@ class WhoObserver:
     def observe(self, entry: Detail) -> None:  # noqa: C901, PLR0912 - a call for each of the four costs more
         """Take note of a request."""
         request = entry.request
-        if entry.type != "request" or request is None:
+        if not entry.is_request or request is None:
             return
         time = entry.time
         if time is not None and not self._from <= time < self._until and not self._admit(time):
