@@ -5,6 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+# The Debian packages of what real faults are done to.
+LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
+	/usr/lib/postgresql/*/bin/initdb:postgresql
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format bench docs dashboards faults
 
@@ -16,8 +20,7 @@ run: $(VENV)/.run ## Run a local OpenBao, the exporter and Prometheus (ARGS="--d
 	@$(BIN)/vault-exporter demo $(ARGS)
 
 test: $(VENV)/.dev ## Set up and run all tests (ARGS="-k name" chooses)
-	@scripts/debian-packages prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
-		amtool:prometheus-alertmanager /usr/sbin/logrotate:logrotate /usr/lib/postgresql/*/bin/initdb:postgresql
+	@scripts/debian-packages $(LAB) amtool:prometheus-alertmanager /usr/sbin/logrotate:logrotate
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types, the Dockerfile and the shell scripts
@@ -38,6 +41,7 @@ docs: $(VENV)/.dev ## Write docs/metrics.md and docs/collectors.md anew
 	@$(BIN)/vault-exporter collectors --format markdown > docs/collectors.md
 
 faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="storage" tries some)
+	@scripts/debian-packages $(LAB)
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 dashboards: $(VENV)/.dev ## Write the dashboards' JSON anew
