@@ -29,7 +29,10 @@ PAGERDUTY_ROUTES: Final = {
     "alertname=VaultDown severity=critical category=availability": "pagerduty-critical",
     "alertname=VaultSealed severity=critical category=availability": "pagerduty-critical",
     "alertname=VaultAuditBlocked severity=critical category=audit": "pagerduty-critical",
+    "alertname=VaultCanaryFailing severity=critical category=availability": "pagerduty-critical",
     "alertname=VaultHighMemoryUsage severity=warning category=saturation": "pagerduty-warning",
+    "alertname=VaultWatchedTokenExpiring severity=warning category=lifecycle": "pagerduty-warning",
+    "alertname=VaultMountChanged severity=warning category=security": "pagerduty-security",
     "alertname=VaultRootTokenUsed severity=critical category=security": "pagerduty-security",
     "alertname=VaultPolicyChanged severity=warning category=security": "pagerduty-security",
     "alertname=VaultPolicyChanged severity=info category=security": "nowhere",
@@ -41,7 +44,10 @@ PAGERDUTY_ROUTES: Final = {
 }
 SLACK_ROUTES: Final = {
     "alertname=VaultDown severity=critical category=availability": "pagerduty-critical",
+    "alertname=VaultCanaryFailing severity=critical category=availability": "pagerduty-critical",
     "alertname=VaultHighMemoryUsage severity=warning category=saturation": "slack",
+    "alertname=VaultWatchedTokenExpiring severity=warning category=lifecycle": "slack",
+    "alertname=VaultMountChanged severity=warning category=security": "mail-security,nowhere",
     "alertname=VaultRootTokenUsed severity=critical category=security": "mail-security,pagerduty-critical",
     "alertname=VaultPolicyChanged severity=warning category=security": "mail-security,nowhere",
     "alertname=VaultRestarted severity=info category=availability": "nowhere",
@@ -261,7 +267,8 @@ def test_a_node_that_is_down_silences_its_symptoms_only(alertmanager: Alertmanag
         ("VaultStorageUnavailable", True, ["VaultDown", "VaultErrorBudgetBurnFast", "VaultPeerUnhealthy"]),
         ("VaultClusterSealed", False, ["VaultSealed", "VaultErrorBudgetBurnFast"]),
         ("VaultExporterDown", False, ["VaultDown", "VaultCollectorFailing"]),
-        ("VaultNoActiveNode", False, ["VaultErrorBudgetBurnFast", "VaultLeadershipFlapping"]),
+        ("VaultNoActiveNode", False, ["VaultErrorBudgetBurnFast", "VaultLeadershipFlapping", "VaultCanaryFailing"]),
+        ("VaultAuditBlocked", True, ["VaultErrorBudgetBurnFast", "VaultCanaryFailing"]),
     ],
 )
 def test_a_cause_is_one_incident(

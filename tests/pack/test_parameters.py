@@ -10,8 +10,9 @@ import yaml
 
 from tests.pack.promql import nodes
 from vault_exporter.collectors import COLLECTORS
+from vault_exporter.collectors.configured import CONFIGURED
 from vault_exporter.demo.process import program
-from vault_exporter.pack import Form, PackError, apply, load, needs, parameters, render
+from vault_exporter.pack import Form, PackError, apply, load, needs, parameters, render, said
 from vault_exporter.pack.needs import without
 from vault_exporter.pack.parameters import ADDRESSES, JOBS
 from vault_exporter.pack.rules import Rule, alerts
@@ -65,7 +66,7 @@ def test_jobs_and_addresses() -> None:
         text = rule.expr + "".join(rule.annotations.values())
         assert set(re.findall(r'job=~\\?"([^"\\]*)', text)) <= {"openbao.*", "mon", "openbao.*|mon"}, name
         assert rule.annotations["runbook_url"] == f"https://wiki/vault/{name}.md"
-        assert rule.annotations["dashboard_url"].startswith("https://grafana.test/d/vault-overview")
+        assert rule.annotations["dashboard_url"].startswith("https://grafana.test/d/vault-")
 
 
 def test_for_severity_and_enabled() -> None:
@@ -93,12 +94,15 @@ def test_what_is_wrong_is_said(name: str, value: str, message: str) -> None:
 
 
 def test_every_rule_says_what_it_needs() -> None:
-    collectors = {f"collector {collector.name}" for collector in COLLECTORS} | {"collector kv", "collector pki"}
+    collectors = {f"collector {name}" for name in (*(one.name for one in COLLECTORS), *CONFIGURED)}
     for group in GROUPS:
         for rule in group.rules:
             for need in needs(rule, GROUPS):
                 assert need <= collectors | {"telemetry", "audit", "auth", "backup"}, rule.name
     assert needs(ALERTS["VaultDown"], GROUPS) == (frozenset(),)
+    assert said(ALERTS["VaultDown"], GROUPS) == ""
+    assert said(ALERTS["VaultAuditBlocked"], GROUPS) == "telemetry for a part of it"
+    assert said(ALERTS["VaultAuditRawLogging"], GROUPS) == "collector audit_devices or audit"
     assert needs(ALERTS["VaultErrorBudgetBurnFast"], GROUPS) == (frozenset({"audit"}),)
     assert needs(ALERTS["VaultHostMemoryLow"], GROUPS) == (frozenset({"telemetry", "collector host"}),)
 
@@ -164,7 +168,7 @@ def test_what_a_configuration_cannot_feed_is_left_out(tmp_path: Path) -> None:
 
 
 def test_everything_configured_leaves_nothing_out() -> None:
-    everything = {f"collector {name}" for name in (*(one.name for one in COLLECTORS), "kv", "pki")}
+    everything = {f"collector {name}" for name in (*(one.name for one in COLLECTORS), *CONFIGURED)}
     kept, lacking = without(GROUPS, frozenset(everything | {"telemetry", "audit", "auth", "backup"}))
     assert (kept, lacking) == (GROUPS, {})
 

@@ -10,7 +10,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.pack.dashboards import DASHBOARDS, queries
 from tests.pack.promql import KNOWN, RECORDED, RULE_FILES, selectors, unknown
+from vault_exporter.pack import load, said
+from vault_exporter.pack.rules import alerts
 
 ALERTS: Final = Path(__file__).parents[2] / "alerts"
 UNIT_TESTS: Final = sorted((ALERTS / "tests").glob("*.yml"))
@@ -18,6 +21,9 @@ UNIT_TESTS: Final = sorted((ALERTS / "tests").glob("*.yml"))
 Rule = dict[str, Any]
 
 CLUSTER: Final = '{{ or $labels.cluster $externalLabels.cluster "default" }}'
+NODE_OR_CLUSTER: Final = '{{ or $labels.instance $labels.cluster $externalLabels.cluster "default" }}'
+CLUSTER_QUERY: Final = "{{ with $labels.cluster }}?var-cluster={{ . | urlquery }}{{ end }}"
+NARROWED: Final = "?var-instance={{ $labels.instance | urlquery }}"
 JOBS: Final = {'job=~"vault"', 'job=~"vault-exporter"', 'job=~"vault|vault-exporter"'}
 """Nodes; the exporter's own page where it has a job of its own; what either of them shows."""
 TABLES: Final = {"vault_kv_store", "vault_ha_locks"}
@@ -36,6 +42,12 @@ def _rules() -> dict[str, tuple[Path, Rule]]:
 
 
 RULES: Final = _rules()
+GROUPS: Final = load()
+SHOWN: Final = {
+    uid: {str(selector.name) for _, target in queries(dashboard) for selector in selectors(target["expr"])}
+    for uid, dashboard in DASHBOARDS.items()
+}
+"""Each dashboard, and the series that it shows."""
 each_rule = pytest.mark.parametrize(("path", "rule"), RULES.values(), ids=RULES)
 
 
@@ -92,7 +104,14 @@ def test_labels(path: Path, rule: Rule) -> None:
     assert rule["labels"]["category"] == path.stem
     assert rule["labels"]["cluster"] == CLUSTER
     # What is said of a whole cluster has it for its instance: Alertmanager takes a label that is missing for equal.
-    assert rule["labels"].get("instance") == (CLUSTER if _is_of_a_cluster(rule) else None)
+    of_a_cluster = {_is_of_a_cluster(part) for part in re.split(r"\nor\n", rule["expr"])}
+    expected = NODE_OR_CLUSTER if len(of_a_cluster) == 2 else CLUSTER if True in of_a_cluster else None
+    assert rule["labels"].get("instance") == expected
+
+
+def _is_of_a_cluster(expr: str) -> bool:
+    """Whether what it finds has no label `instance` of its own."""
+    return re.match(r"[\s(]*(\w+ by \(cluster[,)]|absent|cluster:|vector)", expr) is not None
 
 
 @each_rule
@@ -100,18 +119,56 @@ def test_annotations(path: Path, rule: Rule) -> None:  # noqa: ARG001 - one deco
     notes = rule["annotations"]
     assert set(notes) == {"summary", "description", "runbook_url", "dashboard_url"}
     assert re.fullmatch(r"[A-Z][^{}]+\.", notes["summary"]), "a sentence, the same for every alert"
-    start = f"Cluster {CLUSTER}" if _is_of_a_cluster(rule) else f"{{{{ $labels.instance }}}} of cluster {CLUSTER}"
-    assert notes["description"].startswith(start)
+    start = {
+        None: "{{ $labels.instance }} of cluster",
+        CLUSTER: "Cluster",
+        NODE_OR_CLUSTER: "{{ with $labels.instance }}{{ . }} of cluster{{ else }}Cluster{{ end }}",
+    }[rule["labels"].get("instance")]
+    assert notes["description"].startswith(f"{start} {CLUSTER}")
     assert notes["runbook_url"] == f"{{{{ $externalURL }}}}/user/vault/runbooks/{rule['alert']}.md"
+
+
+@each_rule
+def test_dashboard_shows_what_it_is_about(path: Path, rule: Rule) -> None:  # noqa: ARG001 - one decorator for all
+    url = rule["annotations"]["dashboard_url"]
     # README.md tells how to change the address in one stroke: it has to be the same everywhere.
-    assert notes["dashboard_url"] == (
-        "http://grafana/d/vault-overview{{ with $labels.cluster }}?var-cluster={{ . | urlquery }}{{ end }}"
-    )
+    found = re.fullmatch(r"http://grafana/d/([\w-]+)(.*)", url)
+    assert found, url
+    uid, query = found.groups()
+    narrowed = query.startswith(NARROWED)
+    assert narrowed == (uid == "vault-node"), "that one is of the node that the alert names"
+    var = "&var" if narrowed else "?var"
+    assert query.removeprefix(NARROWED) == CLUSTER_QUERY.replace("?var", var)
+    assert not (narrowed and "instance" in rule["labels"]), "no node's name is a cluster's"
+    if uid != "vault-overview":
+        assert _named(rule) & SHOWN[uid], f"{uid} shows nothing of what the alert is about"
 
 
-def _is_of_a_cluster(rule: Rule) -> bool:
-    """Whether its alerts have no label `instance` of their own."""
-    return re.match(r"[\s(]*(\w+ by \(cluster\)|cluster:|vector)", rule["expr"]) is not None
+def test_every_dashboard_is_led_to() -> None:
+    urls = "".join(rule["annotations"]["dashboard_url"] for _, rule in RULES.values())
+    assert set(re.findall(r"/d/([\w-]+)", urls)) == set(DASHBOARDS)
+
+
+def _named(rule: Rule) -> set[str]:
+    recorded = {one.record: one.expr for group in GROUPS for one in group.rules if one.record}
+    return {
+        str(selector.name)
+        for expr in (rule["expr"], *(recorded[name] for name in re.findall(r"cluster:[\w:]+", rule["expr"])))
+        for selector in selectors(expr)
+    }
+
+
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
+def test_what_each_needs_stands_before_it(path: Path) -> None:
+    """As a comment: an annotation would go along with every alert."""
+    by_name = alerts(GROUPS)
+    before = ""
+    for line in path.read_text().splitlines():
+        if found := re.match(r"\s*- alert: (\w+)", line):
+            needs = said(by_name[found[1]], GROUPS)
+            comment = re.fullmatch(r"\s*# needs: (.*)", before)
+            assert (comment[1] if comment else "") == needs, found[1]
+        before = line
 
 
 @each_rule

@@ -1,7 +1,7 @@
 """The alert pack, as `vault-exporter rules` prints it: with other thresholds, for what the configuration feeds."""
 
 from vault_exporter.pack.forms import Form, render
-from vault_exporter.pack.needs import fed, needs
+from vault_exporter.pack.needs import fed, needs, said
 from vault_exporter.pack.parameters import Overrides, Parameter, apply, parameters
 from vault_exporter.pack.rules import Group, PackError, Rule, load
 
@@ -18,4 +18,5 @@ __all__ = [
     "needs",
     "parameters",
     "render",
+    "said",
 ]

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from vault_exporter.pack.needs import needs
+from vault_exporter.pack.needs import said
 from vault_exporter.pack.rules import Group, Rule
 
 __all__ = ["Form", "render"]
@@ -51,17 +51,13 @@ def render(groups: Iterable[Group], form: Form, datasource: str = "prometheus") 
 
 def _commented(lines: Iterable[str], groups: tuple[Group, ...]) -> Iterator[str]:
     """Put before each alert what it needs."""
-    said = {rule.alert: _needs(rule, groups) for group in groups for rule in group.rules if rule.alert}
+    needs = {rule.alert: said(rule, groups) for group in groups for rule in group.rules if rule.alert}
     yield "# Printed by vault-exporter rules."
     for line in lines:
         found = re.fullmatch(r"(\s*)- (?:alert|title): (\w+)", line)
-        if found and said.get(found[2]):
-            yield f"{found[1]}# needs: {said[found[2]]}"
+        if found and needs.get(found[2]):
+            yield f"{found[1]}# needs: {needs[found[2]]}"
         yield line
-
-
-def _needs(rule: Rule, groups: tuple[Group, ...]) -> str:
-    return " or ".join(", ".join(sorted(need)) or "nothing" for need in needs(rule, groups)).replace("nothing", "")
 
 
 def _group(group: Group) -> dict[str, Any]:

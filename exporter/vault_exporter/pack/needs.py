@@ -12,7 +12,7 @@ from vault_exporter.collectors import REQUIRED, chosen
 from vault_exporter.config.model import Config, NoAuth
 from vault_exporter.pack.rules import Group, Rule
 
-__all__ = ["fed", "feeds", "needs", "without"]
+__all__ = ["fed", "feeds", "needs", "said", "without"]
 
 AUDIT: Final = "audit"
 LOGIN: Final = "auth"
@@ -40,6 +40,10 @@ _FEEDS: Final = (
     (r"vault_in_flight_.*", "collector in_flight"),
     (r"vault_kv_secret.*", "collector kv"),
     (r"vault_pki_.*", "collector pki"),
+    (r"vault_canary_.*", "collector canary"),
+    (r"vault_approle_.*", "collector approle"),
+    (r"vault_watched_token_.*", "collector watched_tokens"),
+    (r"vault_database_static_role_.*", "collector database"),
     (r"vault_(process|go|runtime|core|barrier|expire|quota)_.*", TELEMETRY),
 )
 """Pattern of a metric's name, and what feeds it; the first that matches. Empty is what is there on every scrape."""
@@ -49,6 +53,13 @@ def needs(rule: Rule, groups: Iterable[Group]) -> tuple[frozenset[str], ...]:
     """Return what a rule needs: one set for each of its alternatives (``or``), of which one is enough."""
     recorded = {one.record: one for group in groups for one in group.rules if one.record}
     return tuple(dict.fromkeys(feeds(part, recorded) for part in re.split(r"\nor\n", rule.expr)))
+
+
+def said(rule: Rule, groups: Iterable[Group]) -> str:
+    """Return what a rule needs in words; empty for one that every scrape feeds."""
+    alternatives = needs(rule, groups)
+    words = " or ".join(", ".join(sorted(need)) for need in alternatives if need)
+    return f"{words} for a part of it" if words and frozenset() in alternatives else words
 
 
 def feeds(expr: str, recorded: Mapping[str, Rule]) -> frozenset[str]:
