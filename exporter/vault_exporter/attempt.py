@@ -33,6 +33,8 @@ class Attempts:
     def __init__(self, target: str) -> None:
         self._log = _log.bind(target=target)
         self._states: dict[str, str | None] = {}
+        self.details: dict[str, str] = {}
+        """What there is to say of each collector that gets nothing, beside the reason; safe to show."""
 
     async def make(
         self, collector: str, work: Awaitable[T], deadline: float, *, needs: str = "", quiet: bool = False
@@ -68,6 +70,7 @@ class Attempts:
 
     def note(self, collector: str, state: str | None, message: str) -> None:
         """Note the present state (None is good)."""
+        self.details[collector] = message
         if state == self._states.get(collector):
             return
         self._states[collector] = state

@@ -6,20 +6,28 @@ secret-id, which to open would take it from the server, and the canary, which wr
 
 import asyncio
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from vault_exporter import catalogue as c
+from vault_exporter.collectors import HEALTH
+from vault_exporter.collectors.telemetry import REMEDIES, Status
 from vault_exporter.config.logins import ApproleAuth, Auth
 from vault_exporter.config.model import Config, NoAuth, Target
 from vault_exporter.metrics import Family
+from vault_exporter.reasons import Reason
 from vault_exporter.rights import OWN, Need, capabilities, lacking, needs
 from vault_exporter.scrape import Scrape, TargetScraper
 from vault_exporter.targets import Targets
+from vault_exporter.vault.answer import NoTokenError
 from vault_exporter.vault.client import VaultError
 
 __all__ = ["Finding", "Seen", "is_wrapped", "look"]
+
+_LOGIN: Final = "token"
+_NEED_REMEDY: Final = frozenset({Status.PERMISSION_DENIED, Status.DISABLED})
+"""Telemetry has not failed then, but is not there either."""
 
 
 class Finding(NamedTuple):
@@ -41,6 +49,11 @@ class Seen(NamedTuple):
     entity_id: str
     display_name: str
     """Whom Vault's audit log names for the exporter's calls."""
+
+    @property
+    def down(self) -> Finding | None:
+        """What is said of the node where it is down."""
+        return next((one for one in self.findings if one.name == HEALTH.name and one.problem), None)
 
     def value(self, family: Family) -> float | None:
         """Return the value of a family without labels; None where the node did not say."""
@@ -69,33 +82,64 @@ def is_wrapped(auth: Auth) -> bool:
 
 async def _look(config: Config, scraper: TargetScraper) -> Seen:
     scrape = await scraper.scrape(scraper.target.timeout)
-    wanted = needs(config, scraper.target) if scraper.client.has_token else ()
-    findings = {need.name: Finding(need.name) for need in wanted} | {one.name: one for one in _findings(scrape)}
-    if wanted and _value(scrape, c.CORE_UNSEALED):
-        findings |= {finding.name: finding for finding in await _rights(scraper, wanted)}
     entity_id, display_name = scraper.client.tokens.identity
-    return Seen(scraper.target, scrape, tuple(findings.values()), entity_id, display_name)
+    return Seen(scraper.target, scrape, await _findings(config, scraper, scrape), entity_id, display_name)
 
 
-def _findings(scrape: Scrape) -> Iterator[Finding]:
-    """Tell what the collectors said of themselves."""
+async def _findings(config: Config, scraper: TargetScraper, scrape: Scrape) -> tuple[Finding, ...]:
+    """Tell how each part fares; what one cause explains (the node is down, the token refused) is said once."""
+    scraped = {finding.name: finding for finding in _scraped(scraper, scrape)}
+    if not _value(scrape, c.UP):
+        return (scraped[HEALTH.name],)
+    if not scraper.client.has_token:
+        return tuple(scraped.values())
+    wanted = needs(config, scraper.target)
+    names = {need.name for need in wanted}
+    without = {name: finding for name, finding in scraped.items() if name not in names}
+    if not _value(scrape, c.CORE_UNSEALED):  # nothing is asked that needs a token
+        return tuple(without.values())
+    try:
+        async with asyncio.timeout(scraper.target.timeout):
+            rights = await _rights(scraper, wanted)
+    except TimeoutError:
+        rights = [Finding(_LOGIN, f"{OWN[-1].path}: timeout")]
+    except NoTokenError as error:
+        return (*without.values(), Finding(_LOGIN, str(error), scraper.client.tokens.remedy))
+    except VaultError as error:
+        denied = error.reason is Reason.PERMISSION_DENIED
+        if denied and _is_refused(scrape):
+            return (*without.values(), Finding(_LOGIN, "Vault refuses the token", scraper.client.tokens.remedy))
+        rights = [Finding(_LOGIN, str(error), f"grant: {OWN[-1]}" if denied else "")]
+    found = {need.name: Finding(need.name) for need in wanted} | scraped | {finding.name: finding for finding in rights}
+    return tuple(found.values())
+
+
+def _scraped(scraper: TargetScraper, scrape: Scrape) -> Iterator[Finding]:
+    """Tell what the collectors and the telemetry said of themselves."""
     reasons = {sample.labels[0]: sample.labels[1] for sample in scrape.samples if sample.family is c.COLLECTOR_FAILURE}
     for sample in scrape.samples:
         if sample.family is c.COLLECTOR_SUCCESS:
             (name,) = sample.labels
-            yield Finding(name, reasons.get(name, ""), "the log says more" if name in reasons else "")
+            yield Finding(name, reasons.get(name, ""), scraper.detail(name) if name in reasons else "")
+    current = next((s.labels[0] for s in scrape.samples if s.family is c.TELEMETRY_STATUS and s.value), "")
+    if current in _NEED_REMEDY:
+        yield Finding("telemetry", current, REMEDIES[Status(current)])
+
+
+def _is_refused(scrape: Scrape) -> bool:
+    """Tell whether nothing speaks for the token, where it may neither be looked up nor ask for its rights."""
+    denied = any(s.family is c.COLLECTOR_FAILURE and s.labels[1] == Reason.PERMISSION_DENIED for s in scrape.samples)
+    return not _value(scrape, c.TOKEN_VALID) and (denied or not _value(scrape, c.ACTIVE))
 
 
 async def _rights(scraper: TargetScraper, wanted: tuple[Need, ...]) -> list[Finding]:
-    """Tell what the token lacks, part by part."""
-    every = (Need("token", OWN), *wanted)
-    try:
-        async with asyncio.timeout(scraper.target.timeout):
-            held = await capabilities(scraper.client, (grant for need in every for grant in need.grants))
-    except TimeoutError:
-        return [Finding("token", "sys/capabilities-self: timeout")]
-    except VaultError as error:
-        return [Finding("token", str(error), f"grant: {OWN[-1]}")]
+    """Tell what the token lacks, part by part.
+
+    Raises:
+        VaultError: Vault does not say.
+    """
+    every = (Need(_LOGIN, OWN), *wanted)
+    held = await capabilities(scraper.client, (grant for need in every for grant in need.grants))
     found = []
     for need in every:
         if missing := lacking(need.grants, held):

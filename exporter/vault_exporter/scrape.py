@@ -71,6 +71,10 @@ class TargetScraper:
         self._attempts = Attempts(target.name)
         self._runner = Runner(self.client, collectors, self._attempts)
 
+    def detail(self, collector: str) -> str:
+        """Return what there is to say of a collector that gets nothing, beside the reason; empty where it works."""
+        return self._attempts.details.get(collector, "")
+
     async def retire(self) -> None:
         """Let the scrape under way end, and close the connections."""
         if self._flight is not None:

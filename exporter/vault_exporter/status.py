@@ -1,12 +1,12 @@
 """The state of targets as a table for people and as JSON for programs."""
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from vault_exporter import catalogue as c
@@ -19,6 +19,11 @@ __all__ = ["Severity", "as_json", "print_table", "worst"]
 _SOON = 14 * 86_400
 """Seconds before its end from which a listener's certificate is a warning."""
 _BAD_STATES = frozenset({"down", "sealed", "uninitialized"})
+_COLUMNS = ("Target", "State", "Version", "Cluster", "Leader", "Certificate", "Token")
+_DISPENSABLE = ("Leader", "Cluster", "Certificate", "Version")
+"""What a narrow terminal does without, first to last; what is wrong of it is said below the table, too."""
+_WIDEST = 1000
+_COLOURS = {"ok": "green", "warning": "yellow", "critical": "red"}
 
 
 class Severity(enum.IntEnum):
@@ -37,7 +42,7 @@ class _Problem(msgspec.Struct, frozen=True):
 
 class _Token(msgspec.Struct, frozen=True):
     method: str
-    valid: bool
+    valid: bool | None
     expires: float | None
 
 
@@ -69,32 +74,52 @@ def as_json(targets: Iterable[Seen], now: float) -> str:
 
 def print_table(targets: Iterable[Seen], console: Console, now: float) -> None:
     """Print a table, and below it what is wrong."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("Target", "State", "Version", "Cluster", "Leader", "Certificate", "Token"):
-        table.add_column(name, overflow="fold")
-    colours = {"ok": "green", "warning": "yellow", "critical": "red"}
-    wrong = []
-    for one in (_status(seen, now) for seen in targets):
-        wrong += [(one.target, problem) for problem in one.problems]
-        table.add_row(
-            one.target,
-            Text(f"{one.state} {one.reason}".strip(), style=colours[one.severity]),
-            one.version,
-            one.cluster or "",
-            {None: "", True: "known", False: "unknown"}[one.leader_known],
-            _until(one.certificate_not_after, now),
-            _token_text(one.token, now),
-        )
-    console.print(table)
-    for target, problem in wrong:
-        remedy = f"; {problem.remedy}" if problem.remedy else ""
-        console.print(f"{target}: {problem.name}: {problem.problem}{remedy}", markup=False, highlight=False)
+    rows = [_status(seen, now) for seen in targets]
+    cells = [_cells(row, now) for row in rows]
+    columns = [name for name in _COLUMNS if any(cell[name] for cell in cells) or name not in _DISPENSABLE]
+    wide = console.options.update(width=_WIDEST)
+    left_out = []
+    for name in _DISPENSABLE:
+        if _table(cells, columns).__rich_measure__(console, wide).maximum <= console.width:
+            break
+        if name in columns:
+            columns.remove(name)
+            left_out.append(name)
+    console.print(_table(cells, columns))
+    for row in rows:
+        for problem in row.problems:
+            remedy = f"; {problem.remedy}" if problem.remedy else ""
+            text = f"{row.target}: {problem.name}: {problem.problem}{remedy}"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if left_out:
+        console.print(f"Left out: {', '.join(left_out)}; a wider terminal and --json have them.", highlight=False)
+
+
+def _table(cells: Iterable[Mapping[str, Text]], columns: Iterable[str]) -> Table:
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=box.SIMPLE_HEAD)
+    for row in cells:
+        table.add_row(*(row[name] for name in columns))
+    return table
+
+
+def _cells(row: _Status, now: float) -> dict[str, Text]:
+    return {
+        "Target": Text(row.target),
+        "State": Text(f"{row.state} {row.reason}".strip(), style=_COLOURS[row.severity]),
+        "Version": Text(row.version),
+        "Cluster": Text(row.cluster or ""),
+        "Leader": Text({None: "", True: "known", False: "unknown"}[row.leader_known]),
+        "Certificate": Text(_until(row.certificate_not_after, now)),
+        "Token": Text(_token_text(row.token, now)),
+    }
 
 
 def _status(seen: Seen, now: float) -> _Status:
     leader = seen.value(c.LEADER_KNOWN)
     expires = seen.value(c.TOKEN_EXPIRY)
-    token = _Token(seen.label(c.AUTH_INFO, "method"), seen.value(c.TOKEN_VALID) == 1, expires)
+    known = state(seen.scrape) not in _BAD_STATES
+    valid = seen.value(c.TOKEN_VALID) == 1 if known else None
+    token = _Token(seen.label(c.AUTH_INFO, "method"), valid, expires if known else None)
     return _Status(
         target=seen.target.name,
         address=seen.target.address,
@@ -105,32 +130,40 @@ def _status(seen: Seen, now: float) -> _Status:
         leader_known=None if leader is None else leader == 1,
         certificate_not_after=seen.value(c.LISTENER_NOT_AFTER),
         token=None if isinstance(seen.target.auth, NoAuth) else token,
-        problems=tuple(_problems(seen)),
+        problems=tuple(_problems(seen, now)),
         severity=_severity(seen, now).name.lower(),
     )
 
 
-def _problems(seen: Seen) -> Iterator[_Problem]:
+def _problems(seen: Seen, now: float) -> Iterator[_Problem]:
     for finding in seen.findings:
         if finding.problem:
             yield _Problem(finding.name, finding.problem, finding.remedy)
+    if seen.value(c.LEADER_KNOWN) == 0:
+        yield _Problem("leader", "the node knows of no leader", "see the logs of the cluster's nodes")
+    if _ends_soon(seen, now):
+        end = _until(seen.value(c.LISTENER_NOT_AFTER), now)
+        yield _Problem("certificate", f"the listener's certificate ends: {end}", "renew it")
 
 
 def _severity(seen: Seen, now: float) -> Severity:
     if state(seen.scrape) in _BAD_STATES or seen.value(c.LEADER_KNOWN) == 0:
         return Severity.CRITICAL
-    end = seen.value(c.LISTENER_NOT_AFTER)
-    ends = end is not None and end - now < _SOON
-    if ends or seen.value(c.TOKEN_VALID) == 0 or any(finding.problem for finding in seen.findings):
+    if _ends_soon(seen, now) or seen.value(c.TOKEN_VALID) == 0 or any(finding.problem for finding in seen.findings):
         return Severity.WARNING
     return Severity.OK
+
+
+def _ends_soon(seen: Seen, now: float) -> bool:
+    end = seen.value(c.LISTENER_NOT_AFTER)
+    return end is not None and end - now < _SOON
 
 
 def _token_text(token: _Token | None, now: float) -> str:
     if token is None:
         return ""
     if not token.valid:
-        return f"{token.method}: not valid"
+        return f"{token.method}: {'unknown' if token.valid is None else 'not valid'}"
     return f"{token.method}, {_until(token.expires, now) or 'for ever'}"
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from vault_exporter import catalogue as c
 from vault_exporter import logs
 from vault_exporter import status as report
 from vault_exporter.cli.options import (
@@ -65,8 +66,12 @@ def check_online(settings: Config) -> None:
     """Look at every target, say what works and what to grant, and exit with 1 if something does not."""
     good = True
     for one in _look(settings):
-        why = next((finding.problem for finding in one.findings if finding.name == "health" and finding.problem), "")
-        typer.echo(f"{one.target.name} ({one.target.address}): {f'down, {why}' if why else 'answers'}")
+        where = f"{one.target.name} ({one.target.address})"
+        if one.down:
+            good = False
+            typer.echo(f"{where}: down, {one.down.problem} ({one.down.remedy})")
+            continue
+        typer.echo(f"{where}: {'sealed' if one.value(c.SEALED) else 'answers'}")
         for finding in one.findings:
             good &= not finding.problem
             remedy = f"\n    {' ' * 18}{finding.remedy}" if finding.remedy else ""

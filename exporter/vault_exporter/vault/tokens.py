@@ -109,6 +109,16 @@ class Tokens:
         """The entity id and the display name that Vault's audit log has for the token; empty where unknown."""
         return (self._token.entity_id, self._token.display_name) if self._token else ("", "")
 
+    @property
+    def remedy(self) -> str:
+        """What to do where Vault refuses the token or the login; empty where the error says that itself."""
+        if self._failed is not None and self._failed.failure not in {LoginFailure.DENIED, LoginFailure.BAD_REPLY}:
+            return ""
+        if isinstance(self._auth, logins.TokenAuth):
+            where = self._auth.token_file or "auth.token"
+            return f"revoked, expired, or not allowed auth/token/lookup-self; put another one into {where}"
+        return "compare the target's auth with Vault: the credentials, the role, the mount, the namespace"
+
     async def current(self) -> Secret | None:
         """Return the token, after a login if there is none; None without a login method, and for a sealed node.
 
@@ -225,12 +235,8 @@ class Tokens:
         elif isinstance(self._auth, logins.TokenAuth):
             self._login_failures[found.failure] += 1
             self._not_before = self._clock() + _LONGEST_PAUSE
-            where = self._auth.token_file or "auth.token"
             if not told:
-                self._log.warning(
-                    "Vault refuses the token",
-                    detail=f"revoked, expired, or not allowed auth/token/lookup-self; put another one into {where}",
-                )
+                self._log.warning("Vault refuses the token", detail=self.remedy)
         return True
 
     async def _look_up(self, token: Token) -> tuple[Token, LoginError | None]:

@@ -1,0 +1,171 @@
+"""What ``status`` and ``check --online`` say of nodes and tokens that are in trouble: each cause once."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.web.conftest import HEALTH, SEAL_STATUS, Node
+from vault_exporter.demo.process import free_port, program
+
+DENIED = (403, '{"errors":["permission denied"]}')
+SEALED = (503, HEALTH.replace('"sealed":false', '"sealed":true'))
+STANDBY = (429, HEALTH.replace('"standby":false', '"standby":true'))
+GIVEN = {"method": "token", "token": "hvs.planted"}
+USER = {"method": "userpass", "username": "exporter", "password": "planted"}
+KEY = "sys/key-status"
+
+Run = Callable[..., Awaitable[tuple[int, str]]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a command for these targets, on a terminal of 80 columns."""
+
+    async def run(command: str, *targets: dict[str, Any]) -> tuple[int, str]:
+        file = tmp_path / "settings.yml"
+        file.write_text(yaml.safe_dump({"targets": targets}))
+        words = [*command.split(), "--config", str(file)]
+        environment = {"COLUMNS": "80", "PATH": "/usr/bin:/bin"}
+        pipe = asyncio.subprocess.PIPE
+        started = await asyncio.create_subprocess_exec(
+            program("vault-exporter"), *words, env=environment, stdout=pipe, stderr=pipe
+        )
+        out, err = await started.communicate()
+        assert err == b""
+        text = out.decode()
+        assert "planted" not in text
+        assert "the log says more" not in text
+        return started.returncode or 0, text
+
+    return run
+
+
+def target(node: Node, auth: dict[str, Any] | None = None, name: str = "n1") -> dict[str, Any]:
+    return {"name": name, "address": node.address, **({"auth": auth} if auth else {})}
+
+
+async def seen(run: Run, *targets: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
+    status, text = await run("status --json", *targets)
+    found: list[dict[str, Any]] = json.loads(text)
+    return status, found
+
+
+def refuse(node: Node) -> None:
+    """Refuse whatever needs a token."""
+    asked = ("sys/host-info", "sys/in-flight-req", KEY, "sys/mounts", "sys/auth", "sys/metrics")
+    node.answers |= dict.fromkeys((*asked, "auth/token/lookup-self", "sys/capabilities-self"), DENIED)
+
+
+@pytest.mark.parametrize("health", [(200, HEALTH), STANDBY], ids=["active", "standby"])
+async def test_a_token_that_is_refused(node: Node, run: Run, health: tuple[int, str]) -> None:
+    refuse(node)
+    node.answers["sys/health"] = health
+    status, text = await run("check --online", target(node, GIVEN))
+    assert status == 1
+    remedy = "revoked, expired, or not allowed auth/token/lookup-self; put another one into auth.token"
+    assert text.splitlines()[2:] == [
+        *(f"  {name:18}  works" for name in ("health", "seal", "leader", "certificate")),
+        f"  {'token':18}  Vault refuses the token",
+        f"  {'':18}  {remedy}",
+    ]
+    status, (one,) = await seen(run, target(node, GIVEN))
+    assert status == 1
+    assert one["token"] == {"method": "token", "valid": False, "expires": None}
+    assert one["problems"] == [{"name": "token", "problem": "Vault refuses the token", "remedy": remedy}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem", "remedy"),
+    [
+        ((400, '{"errors":["invalid"]}'), "HTTP 400: Vault refuses it", "compare the target's auth with Vault: "),
+        ((200, "{}"), "Vault's answer is not understood; is the mount of this method?", "compare the target's auth"),
+        ((500, '{"errors":[]}'), "HTTP 500", ""),
+    ],
+)
+async def test_a_login_that_fails(node: Node, run: Run, answer: tuple[int, str], problem: str, remedy: str) -> None:
+    refuse(node)
+    node.answers["auth/userpass/login/exporter"] = answer
+    status, (one,) = await seen(run, target(node, USER))
+    assert status == 1
+    (said,) = one["problems"]
+    assert (said["name"], said["problem"]) == ("token", f"login: auth/userpass/login/exporter: {problem}")
+    assert said["remedy"].startswith(remedy)
+    assert bool(said["remedy"]) == bool(remedy)
+
+
+async def test_a_token_that_may_not_look_itself_up_is_not_called_refused(node: Node, run: Run) -> None:
+    node.answers |= dict.fromkeys(("auth/token/lookup-self", "sys/capabilities-self"), DENIED)
+    _, text = await run("check --online", target(node, GIVEN))
+    assert 'grant: path "sys/capabilities-self" { capabilities = ["update"] }' in text
+    assert "refuses the token" not in text
+
+
+async def test_a_collector_that_gets_nothing_says_why(node: Node, run: Run) -> None:
+    every = json.dumps({"data": {KEY: ["read"]}})
+    node.answers |= {KEY: (200, '{"data":{}}'), "sys/capabilities-self": (200, every)}
+    rotation = '{"data":{"enabled":true,"interval":0,"max_operations":3865470566}}'
+    node.answers |= {"sys/rotate/config": (200, rotation), "auth/token/lookup-self": (200, '{"data":{}}')}
+    _, text = await run("check --online", target(node, GIVEN))
+    said = f"  {'barrier_key':18}  the token's policies do not allow sys/rotate/config"
+    assert said in text
+    node.answers["sys/capabilities-self"] = (500, '{"errors":[]}')
+    _, text = await run("check --online", target(node, GIVEN))
+    said = f"  {'barrier_key':18}  bad_reply\n  {'':18}  {KEY}: HTTP 200 with an unexpected body\n"
+    assert said in text
+    assert "sys/capabilities-self: HTTP 500\n" in text
+    assert "grant: " not in text  # nothing says that it lacks something
+
+
+async def test_telemetry_that_needs_a_token(node: Node, run: Run) -> None:
+    node.answers["sys/metrics"] = DENIED
+    status, text = await run("check --online", target(node))
+    assert status == 1
+    assert f"  {'telemetry':18}  permission_denied\n  {'':18}  give the target a token" in text
+
+
+async def test_a_node_that_is_down_is_one_line(run: Run) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    down = {"name": "n1", "address": address, "auth": GIVEN}
+    status, text = await run("check --online", down)
+    assert status == 1
+    said = "refused (sys/health: refused (ClientConnectorError))"
+    assert text.splitlines()[1:] == [f"n1 ({address}): down, {said}"]
+    status, (one,) = await seen(run, down)
+    assert status == 2
+    assert one["token"] == {"method": "token", "valid": None, "expires": None}
+    assert [problem["name"] for problem in one["problems"]] == ["health"]
+
+
+async def test_a_sealed_node_says_nothing_of_the_token(node: Node, run: Run) -> None:
+    refuse(node)
+    node.answers |= dict.fromkeys(("sys/leader", "sys/metrics"), (503, '{"errors":["Vault is sealed"]}'))
+    node.answers |= {
+        "sys/health": SEALED,
+        "sys/seal-status": (200, SEAL_STATUS.replace('"sealed":false', '"sealed":true')),
+    }
+    status, text = await run("check --online", target(node, GIVEN))
+    assert status == 0, text
+    assert text.splitlines()[1] == f"n1 ({node.address}): sealed"
+    assert " token " not in text
+    assert "barrier_key" not in text
+    status, (one,) = await seen(run, target(node, GIVEN))
+    assert status == 2
+    assert (one["state"], one["token"]["valid"], one["problems"]) == ("sealed", None, [])
+    assert "token: unknown" in (await run("status", target(node, GIVEN)))[1]
+
+
+async def test_the_table_fits_80_columns(node: Node, run: Run) -> None:
+    node.answers["auth/token/lookup-self"] = (200, '{"data":{"ttl":7200}}')
+    node.answers["sys/capabilities-self"] = (200, '{"data":{"sys/mounts":["root"]}}')
+    names = [f"vault-{number}.prod.eu-west-1.example.com" for number in range(3)]
+    _, text = await run("status", *(target(node, GIVEN, name) for name in names))
+    lines = [
+        line.split() for line in text.splitlines() if "example.com" in line and ": " not in line.split("token,")[0]
+    ]
+    assert lines == [[name, "active", "2.7.2", "token,", "119", "min"] for name in names]
+    assert "Left out: Leader, Cluster; a wider terminal and --json have them.\n" in text
