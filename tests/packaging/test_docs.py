@@ -3,12 +3,17 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
+import trustme
+import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from vault_exporter.catalogue import FAMILIES, NAMES, SERIES
 from vault_exporter.collectors import COLLECTORS
+from vault_exporter.config.load import Flags, load
+from vault_exporter.config.model import Auth
 from vault_exporter.demo.process import program
 from vault_exporter.metrics import EOF, Distribution, Family, Format, Sample, render
 
@@ -48,6 +53,22 @@ def test_catalogue_is_printed_for_people_and_programs() -> None:
         [program("vault-exporter"), "metrics", "--format", "json"], check=True, capture_output=True, timeout=30
     ).stdout.decode()
     assert re.findall(r'"name": "(\w+)"', json) == [family.name for family in FAMILIES]
+
+
+def test_each_login_can_be_pasted(tmp_path: Path) -> None:
+    issued = trustme.CA().issue_cert("exporter.example.com")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "client.key")
+    text = (ROOT / "docs/configuration.md").read_text().partition("\n## Logins\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    block = re.sub("/(run|etc)/vault-exporter", str(tmp_path), block)
+    targets = yaml.safe_load(block)["targets"]
+    for name, one in (("all", targets), *((target["name"], [target]) for target in targets)):
+        file = tmp_path / f"{name}.yml"
+        file.write_text(block if name == "all" else yaml.safe_dump({"targets": one}))
+        assert [target.name for target in load(file, Flags(), {}).targets] == [target["name"] for target in one]
+    methods = {kind.__struct_config__.tag for kind in get_args(Auth)}
+    assert {target["auth"]["method"] for target in targets} == methods - {"none"}
 
 
 def test_no_name_is_declared_twice() -> None:

@@ -11,6 +11,7 @@ from tests.vault.test_logins import failures, samples
 from vault_exporter.config.logins import Auth, TokenAuth, UserpassAuth
 from vault_exporter.config.model import Target
 from vault_exporter.config.secret import Secret
+from vault_exporter.vault.auth import Shared
 from vault_exporter.vault.client import Client, VaultError
 
 USER = UserpassAuth(username="exporter", password=Secret("planted"))
@@ -107,3 +108,19 @@ async def test_a_given_token_with_a_life_below_zero(aiohttp_server: AiohttpServe
     assert error.startswith("login_failed: login: auth/token/lookup-self: Vault's answer is not understood")
     assert set(failures(client)) == {"bad_reply"}
     assert hour.calls[LOOKUP] < 25
+
+
+async def test_the_audit_log_may_say_at_once_who_looks_the_token_up(aiohttp_server: AiohttpServer) -> None:
+    shared, known = Shared(), []
+
+    async def answer(request: web.Request) -> web.Response:
+        known.append((request.path.removeprefix("/v1/"), set(shared.entities)))
+        return web.json_response({"auth": ISSUED | {"entity_id": "e-1"}, "data": {"ttl": 3600}})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    server = await aiohttp_server(app)
+    client = Client(Target(name="n1", address=f"http://127.0.0.1:{server.port}", auth=USER), shared=shared)
+    await client.get("sys/mounts", token=True)
+    await client.close()
+    assert known[:3] == [(LOGIN, set()), (LOOKUP, {"e-1"}), ("sys/mounts", {"e-1"})]

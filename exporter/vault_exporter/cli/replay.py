@@ -21,7 +21,7 @@ from vault_exporter.audit.replay.files import STANDARD_INPUT
 from vault_exporter.audit.replay.run import Progress as Position
 from vault_exporter.audit.replay.run import Replayed, ReplayError
 from vault_exporter.audit.replay.run import replay as run
-from vault_exporter.audit.replay.summary import all_samples, summarize
+from vault_exporter.audit.replay.summary import all_samples, summarize, without_entry
 from vault_exporter.audit.replay.text import print_summary
 from vault_exporter.cli.options import ConfigOption, fail
 from vault_exporter.config.load import ConfigError, load_audit
@@ -31,6 +31,10 @@ from vault_exporter.metrics import Format, render
 __all__ = ["replay"]
 
 _INTERRUPTED: Final = 130
+_OWN: Final = (
+    "audit.exclude.own is not heeded: without logins the exporter does not know who it is in the log; put the "
+    "entity_id that 'check --online' names into audit.exclude.entity_ids"
+)
 
 
 def replay(
@@ -57,21 +61,28 @@ def replay(
     if missing:
         fail("\n".join(f"{name}: there is no such file" for name in missing))
     try:
-        settings = load_audit(config)
-        replayed = _with_progress(files, settings, jobs)
+        replayed = _with_progress(files, _settings(config), jobs)
     except (ConfigError, ReplayError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
+    nothing = without_entry(replayed)
     if as_metrics:
         sys.stdout.buffer.write(render(all_samples(replayed), Format.TEXT))
     elif as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(summarize(replayed, top))) + b"\n")
-    else:
+    elif not nothing:
         print_summary(summarize(replayed, top), Console())
     problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
-    if problems:
-        fail("\n".join(problems))
+    if problems or nothing:
+        fail("\n".join([*problems, *([f"{', '.join(files)}: {nothing}"] if nothing else ())]))
+
+
+def _settings(config: Path | None) -> Audit:
+    settings = load_audit(config)
+    if settings.exclude.own:
+        typer.echo(_OWN, err=True)
+    return settings
 
 
 def _with_progress(files: list[str], settings: Audit, jobs: int) -> Replayed:

@@ -220,7 +220,9 @@ class Tokens:
         self._logins += 1
         self._seen = _identities(self._files)
         try:
-            token, found = await self._look_up(await self._vault.log_in())
+            issued = await self._vault.log_in()
+            self._note_entity(issued)  # before Vault is asked anything with it
+            token, found = await self._look_up(issued)
         except LoginError as error:
             self._note_failure(error)
             return False
@@ -321,11 +323,14 @@ class Tokens:
         if known is None or (known.secret, known.policies, self._valid) != (token.secret, token.policies, valid):
             self._denials.clear()
         self._token, self._valid = token, valid
-        if token.entity_id:
-            self._entities.add(token.entity_id)
+        self._note_entity(token)
         self._expires = self._clock() + token.ttl if token.ttl else None
         if token.ttl:
             self._schedule(token.ttl * _RENEW_AT * (1 - _JITTER * self._random()))
+
+    def _note_entity(self, token: Token) -> None:
+        if token.entity_id:
+            self._entities.add(token.entity_id)
 
     def _drop(self, why: str) -> None:
         if why:

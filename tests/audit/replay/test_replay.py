@@ -119,6 +119,43 @@ def test_an_empty_log(tmp_path: Path, how: list[str]) -> None:
     run(*how, log)
 
 
+@pytest.mark.parametrize("how", [[], ["--json"], ["--metrics"]])
+def test_a_file_that_is_no_audit_log(tmp_path: Path, how: list[str]) -> None:
+    log = tmp_path / "syslog"
+    log.write_bytes(b"Nov 24 12:00:00 host vault: started\n" * 3 + b'{"level":"info"}\n')
+    said = run(*how, log, status=1)
+    assert said.startswith(
+        f"{log}: no line is an entry of an audit log: 3 not_json, 1 not_an_entry; give the JSON lines"
+    )
+    other = tmp_path / "audit.log"
+    other.write_bytes(line())
+    run(*how, log, other)  # where one is a log, the summary says how many lines of the others are not
+
+    monitor, config = tmp_path / "monitor.log", tmp_path / "c.yml"
+    monitor.write_bytes(line(name="monitor") + b"torn\n")
+    config.write_text("audit: {exclude: {display_names: [monitor]}}\n")
+    run(*how, "-c", config, monitor)  # nothing is left, but the file is a log
+
+
+def test_standard_input_that_is_no_audit_log() -> None:
+    done = subprocess.run(
+        [program("vault-exporter"), "replay", "-"], input=b"nothing\n", capture_output=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"-: no line is an entry of an audit log: 1 not_json;")
+
+
+def test_the_exporters_own_entity_is_not_known(tmp_path: Path) -> None:
+    log, config = tmp_path / "audit.log", tmp_path / "c.yml"
+    log.write_bytes(line())
+    config.write_text("audit: {exclude: {own: true}}\n")
+    result = CliRunner().invoke(app, ["replay", "--json", "-c", str(config), str(log)])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["requests"] == 1
+    assert result.stderr.startswith("audit.exclude.own is not heeded: ")
+    assert result.stderr.endswith("into audit.exclude.entity_ids\n")
+
+
 def test_what_is_said_of_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert run(tmp_path / "none", "-", status=1) == f"{tmp_path}/none: there is no such file\n"
     assert run(tmp_path, RECORDED, status=1) == f"{tmp_path}: cannot be read: Is a directory\n"

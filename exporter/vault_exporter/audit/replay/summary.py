@@ -11,7 +11,7 @@ from vault_exporter.audit.replay.run import FileResult, Replayed
 from vault_exporter.audit.who.sketches import Ranked, Top, presentable
 from vault_exporter.metrics import Distribution, Family, Sample
 
-__all__ = ["Event", "Latency", "Mount", "Summary", "all_samples", "summarize"]
+__all__ = ["Event", "Latency", "Mount", "Summary", "all_samples", "summarize", "without_entry"]
 
 
 _SHARES: Final = (0.5, 0.95, 0.99)
@@ -78,6 +78,19 @@ class Summary(msgspec.Struct, frozen=True):
     """Requests without a response; the last ones of a log may have theirs in the next."""
 
 
+def without_entry(replayed: Replayed) -> str:
+    """Say why there is nothing to tell where lines were read, and none of them is an entry; empty otherwise."""
+    samples = _by_family(replayed.pipeline.samples())
+    rejected = _rejected(replayed)
+    if not rejected or _total([*samples[c.AUDIT_ENTRIES], *samples[c.AUDIT_EXCLUDED]]):
+        return ""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in rejected.most_common())
+    return (
+        f"no line is an entry of an audit log: {reasons}; give the JSON lines that a device of Vault wrote, without "
+        "what another program put before them"
+    )
+
+
 def summarize(replayed: Replayed, number: int) -> Summary:
     """Put together what a replay counted.
 
@@ -87,9 +100,6 @@ def summarize(replayed: Replayed, number: int) -> Summary:
     """
     samples = _by_family(replayed.pipeline.samples())
     seen = replayed.seen
-    rejected = Counter[str]()
-    for file in replayed.files:
-        rejected.update({reason.value: count for reason, count in file.rejected.items()})
     failed = seen.failed_paths.top(number)
     return Summary(
         files=replayed.files,
@@ -98,7 +108,7 @@ def summarize(replayed: Replayed, number: int) -> Summary:
         requests=_total(s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "request"),
         responses=_total(s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "response"),
         errors=_ranked(samples[c.AUDIT_ERRORS], 0),
-        rejected=dict(rejected.most_common()),
+        rejected=dict(_rejected(replayed).most_common()),
         who=replayed.who.top(number),
         failed_paths=tuple(Ranked(presentable(item.value), "", *item[1:]) for item in failed),
         operations=_ranked((s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "request"), 1),
@@ -148,6 +158,13 @@ def _latency(sample: Sample) -> Latency:
     mount_type, operation_class = sample.labels
     mean = round(distribution.sum / sample.value, _DIGITS)  # the order in which it was added up must not show
     return Latency(mount_type, operation_class, int(sample.value), mean, p50, p95, p99)
+
+
+def _rejected(replayed: Replayed) -> Counter[str]:
+    rejected = Counter[str]()
+    for file in replayed.files:
+        rejected.update({reason.value: count for reason, count in file.rejected.items()})
+    return rejected
 
 
 def _mounts(samples: dict[Family, list[Sample]]) -> tuple[Mount, ...]:
