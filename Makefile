@@ -10,7 +10,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench docs dashboards faults
+.PHONY: help run test lint format bench docs dashboards faults fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,10 @@ docs: $(VENV)/.dev ## Write docs/metrics.md and docs/collectors.md anew
 faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="storage" tries some)
 	@scripts/debian-packages $(LAB)
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+fuzz: $(VENV)/.dev ## Search for audit lines that are taken wrongly (ARGS="-max_total_time=900" ends after 15 minutes)
+	@$(BIN)/pip install --quiet --group fuzz
+	@$(BIN)/python -m tests.audit.fuzz $(ARGS)
 
 dashboards: $(VENV)/.dev ## Write the dashboards' JSON anew
 	@$(BIN)/python -m dashboards.generate

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.audit import fuzz
 from tests.audit.entries import LOG, fed, line, of, recorded, values
 from vault_exporter import catalogue as c
 from vault_exporter.audit import AuditReader
@@ -65,6 +66,17 @@ def test_a_hostile_line_is_counted_and_the_next_good_one_too(entry: bytes, entri
     assert sum(values(pipeline, c.AUDIT_ENTRIES).values()) == entries + 1
     assert pipeline.rejected(LOG) == Counter([reason] if reason else [])
     assert render(pipeline.samples(), Format.OPENMETRICS)
+
+
+def test_all_decoders_agree_on_the_corpus_and_on_real_lines_cut_anywhere() -> None:
+    for _, entry, _, _ in CORPUS:
+        fuzz.check(entry)
+    for entry in recorded():
+        alphabetical = json.dumps(json.loads(entry), sort_keys=True, separators=(",", ":")).encode() + b"\n"
+        for whole in (entry, alphabetical):
+            for end in (0, 1, 2, 3, 17, 40, len(whole) // 2):
+                fuzz.check(whole[: len(whole) - end])
+                fuzz.check(whole[end:])
 
 
 async def test_the_corpus_and_200_mb_in_one_line_within_bounded_memory(tmp_path: Path) -> None:
