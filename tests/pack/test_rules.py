@@ -26,9 +26,6 @@ CLUSTER_QUERY: Final = "{{ with $labels.cluster }}?var-cluster={{ . | urlquery }
 NARROWED: Final = "?var-instance={{ $labels.instance | urlquery }}"
 JOBS: Final = {'job=~"vault"', 'job=~"vault-exporter"', 'job=~"vault|vault-exporter"'}
 """Nodes; the exporter's own page where it has a job of its own; what either of them shows."""
-TABLES: Final = {"vault_kv_store", "vault_ha_locks"}
-"""Of Vault in PostgreSQL, which runbooks name."""
-SECTIONS: Final = ["Meaning", "Impact", "Diagnosis", "Mitigation", "False positives"]
 
 
 def _rules() -> dict[str, tuple[Path, Rule]]:
@@ -174,25 +171,6 @@ def test_what_each_needs_stands_before_it(path: Path) -> None:
 @each_rule
 def test_name(path: Path, rule: Rule) -> None:  # noqa: ARG001 - one decorator for all
     assert re.fullmatch(r"Vault([A-Z][a-z]+)+", rule["alert"])
-
-
-def test_runbooks_are_one_to_one() -> None:
-    assert {path.stem for path in (ALERTS / "runbooks").iterdir()} == set(RULES)
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_runbook(name: str) -> None:
-    text = (ALERTS / "runbooks" / f"{name}.md").read_text()
-    assert text.startswith(f"# {name}\n")
-    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == SECTIONS
-    bodies = re.split(r"^## .*$", text, flags=re.MULTILINE)[1:]
-    assert all(body.strip() for body in bodies)
-    assert "bao " in text
-    assert "vault " in text
-    named = set(re.findall(r"\b(vault_\w+)\b", text)) - {"vault_exporter", *TABLES}
-    assert named <= set(KNOWN), "metrics that do not exist"
-    # Neither a token nor a key: of OpenBao (s., b.), of Vault (hvs., hvb.), or a share (44 characters of base64).
-    assert not re.search(r"\b(hv[sb]|[sb])\.[A-Za-z0-9]{20,}|[A-Za-z0-9+/]{43}=", text)
 
 
 def test_unit_tests_are_one_to_one() -> None:
