@@ -3,7 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import yaml
@@ -12,7 +12,7 @@ from tests.pack.promql import nodes
 from vault_exporter.collectors import COLLECTORS
 from vault_exporter.collectors.configured import CONFIGURED
 from vault_exporter.demo.process import program
-from vault_exporter.pack import Form, PackError, apply, load, needs, parameters, render, said
+from vault_exporter.pack import PackError, apply, load, needs, parameters, said
 from vault_exporter.pack.needs import without
 from vault_exporter.pack.parameters import ADDRESSES, JOBS
 from vault_exporter.pack.rules import Rule, alerts
@@ -131,22 +131,6 @@ def test_the_operator_takes_them() -> None:
     read = yaml.safe_load(run("--format", "operator").stdout)
     assert (read["apiVersion"], read["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
     assert read["spec"] == yaml.safe_load(run().stdout)
-
-
-def test_grafana_takes_them() -> None:
-    read = yaml.safe_load(render(GROUPS, Form.GRAFANA, "uid-of-it"))
-    rules: list[dict[str, Any]] = [rule for group in read["groups"] for rule in group["rules"]]
-    assert [rule["title"] for rule in rules] == list(ALERTS)
-    assert len({rule["uid"] for rule in rules}) == len(rules)
-    for rule in rules:
-        query, condition = rule["data"]
-        assert (query["datasourceUid"], condition["datasourceUid"]) == ("uid-of-it", "__expr__")
-        assert rule["condition"] == condition["refId"]
-        assert "cluster:" not in query["model"]["expr"]
-        assert list(nodes(query["model"]["expr"]))
-        text = str(rule["labels"]) + str(rule["annotations"])
-        assert "query" not in text.replace("urlquery", "")
-        assert "$external" not in text
 
 
 def test_what_a_configuration_cannot_feed_is_left_out(tmp_path: Path) -> None:

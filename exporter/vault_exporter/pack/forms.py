@@ -86,36 +86,35 @@ def _grafana(groups: tuple[Group, ...], datasource: str) -> Iterator[dict[str, A
 def _grafana_rule(rule: Rule, recorded: Mapping[str, str], datasource: str) -> dict[str, Any]:
     """Turn one alert into Grafana's form: an expression that gives a series for each alert, whatever its value."""
     expr = re.sub(r"\bcluster:[\w:]+", lambda name: f"({recorded[name[0]]})", rule.expr)
-    window = {"from": _LOOK_BACK_SECONDS, "to": 0}
     return {
         "title": rule.alert,
         "uid": re.sub(r"(?<!^)(?=[A-Z])", "-", rule.alert).lower()[:40],
         "condition": "B",
         "data": [
-            {
-                "refId": "A",
-                "datasourceUid": datasource,
-                "relativeTimeRange": window,
-                "model": {"refId": "A", "expr": expr, "instant": True, "range": False},
-            },
-            {
-                "refId": "B",
-                "datasourceUid": "__expr__",
-                "relativeTimeRange": window,
-                "model": {"refId": "B", "type": "math", "expression": "is_number($A) || is_nan($A)"},
-            },
+            _grafana_query("A", "prometheus", datasource, expr=expr, instant=True, range=False),
+            _grafana_query("B", "__expr__", "__expr__", type="math", expression="is_number($A) || is_nan($A)"),
         ],
         # A rule whose comparison holds for nothing gives no data, and that is well.
         "noDataState": "OK",
         "execErrState": "Error",
         "for": rule.for_ or "0s",
-        "labels": {key: _plain(text) for key, text in rule.labels.items()},
+        # Of what Grafana reads from files, labels alone are searched for variables of its environment: $$ is $ there.
+        "labels": {key: _plain(text).replace("$", "$$") for key, text in rule.labels.items()},
         "annotations": {
             **{key: _plain(text) for key, text in rule.annotations.items() if key != "description"},
             # Grafana's templates can neither query nor know Prometheus' external labels.
             "description": f"{{{{ $labels.instance }}}} of cluster {_plain(rule.labels['cluster'])}: "
             f"{rule.annotations['summary']}",
         },
+    }
+
+
+def _grafana_query(ref: str, kind: str, uid: str, **model: object) -> dict[str, Any]:
+    return {
+        "refId": ref,
+        "datasourceUid": uid,
+        "relativeTimeRange": {"from": _LOOK_BACK_SECONDS, "to": 0},
+        "model": {"refId": ref, "datasource": {"type": kind, "uid": uid}, **model},
     }
 
 
