@@ -84,7 +84,14 @@ def test_standby_of_vault_enterprise_with_all_fields() -> None:
         "vault_clock_skew_seconds": 10.0,
         "vault_ha_clock_skew_seconds": -0.25,
         "vault_ha_echo_duration_seconds": 0.012,
+        "vault_license_expiry_timestamp_seconds": 1798761600,
     }
+
+
+@pytest.mark.parametrize("said", ['{"state":"none"}', '{"expiry_time":""}', '{"expiry_time":"soon"}', "null"])
+def test_a_license_without_an_end_costs_nothing_else(said: str) -> None:
+    plain = health_values(200, '{"initialized":true,"sealed":false}')
+    assert health_values(200, f'{{"initialized":true,"sealed":false,"license":{said}}}') == plain
 
 
 @pytest.mark.parametrize(

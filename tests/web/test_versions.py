@@ -111,6 +111,7 @@ STATES: dict[str, tuple[dict[str, float], set[str]]] = {
             "vault_up": 1,
             "vault_health_status_code": 472,
             "vault_replication_dr_secondary": 1,
+            "vault_license_expiry_timestamp_seconds": 1803859200,  # its health says so, without a token
             f"vault_replication_last_remote_wal{SECONDARY}": 810,
             f"vault_replication_primary_connected{SECONDARY}": 1,
             'vault_replication_state{replication="dr",state="stream-wals"}': 1,
@@ -123,6 +124,7 @@ STATES: dict[str, tuple[dict[str, float], set[str]]] = {
             "vault_health_status_code": 473,
             "vault_active": 0,
             "vault_performance_standby": 1,
+            "vault_license_expiry_timestamp_seconds": 1803859200,
             "vault_ha_connection_healthy": 1,
             "vault_host_memory_total_bytes": 8000,
         },

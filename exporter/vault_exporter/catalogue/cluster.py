@@ -184,7 +184,10 @@ REPLICATION_MERKLE_CORRUPTED = _gauge(
     "replication",
 )
 LICENSE_EXPIRY = _gauge(
-    "vault_license_expiry_timestamp_seconds", LICENSE, "When the license expires (Vault Enterprise)."
+    "vault_license_expiry_timestamp_seconds",
+    LICENSE,
+    "When the license expires (Vault Enterprise); without a token, and on other nodes than the active one, the node's "
+    "own, as its sys/health says.",
 )
 LICENSE_TERMINATION = _gauge(
     "vault_license_termination_timestamp_seconds",

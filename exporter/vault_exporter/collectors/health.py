@@ -3,11 +3,13 @@
 https://openbao.org/api-docs/system/health/, https://developer.hashicorp.com/vault/api-docs/system/health
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from vault_exporter import catalogue as c
+from vault_exporter.collectors.go import moment
 from vault_exporter.metrics import Sample
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.client import Answer, Client, VaultError
@@ -15,6 +17,12 @@ from vault_exporter.vault.client import Answer, Client, VaultError
 __all__ = ["Health", "collect", "failure_reasons", "floor", "parse", "samples"]
 
 _ACTIVE_STATUS = 200
+
+
+class License(msgspec.Struct, frozen=True):
+    """What a node of Vault Enterprise says of its license."""
+
+    expiry_time: str = ""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -34,6 +42,7 @@ class Health(msgspec.Struct, frozen=True):
     clock_skew_ms: float | None = None
     removed_from_cluster: bool | None = None
     ha_connection_healthy: bool | None = None
+    license: License | None = None
 
 
 async def collect(client: Client) -> Iterable[Sample]:
@@ -95,6 +104,14 @@ def samples(health: Health, answer: Answer) -> Iterator[Sample]:
         yield c.HA_CLOCK_SKEW(health.clock_skew_ms / 1000)
     if health.echo_duration_ms is not None:
         yield c.HA_ECHO_DURATION(health.echo_duration_ms / 1000)
+    if health.license is not None:
+        yield from _license(health.license)
+
+
+def _license(found: License) -> Iterator[Sample]:
+    with contextlib.suppress(VaultError):  # a time that cannot be read says nothing of the node's health
+        if (expiry := moment(found.expiry_time)) is not None:
+            yield c.LICENSE_EXPIRY(expiry)
 
 
 def failure_reasons(current: Reason | None) -> Iterator[Sample]:

@@ -21,6 +21,7 @@ BACKUP: Final = "backup"
 
 _FEEDS: Final = (
     (r"up|vault_(up|sealed|core_unsealed|active|initialized|info|standby)|vault_up_failure_reason", ""),
+    (r"vault_license_expiry_.*", ""),  # where there is a license
     (r"vault_replication_(dr|performance)_(primary|secondary)", ""),
     (r"vault_exporter_(token|logins|login_failures|auth)_.*", LOGIN),
     (r"vault_exporter_.*", ""),
@@ -34,7 +35,6 @@ _FEEDS: Final = (
     (r"vault_ha_nodes?(_.*)?", "collector ha_nodes"),
     (r"vault_irrevocable_leases", "collector leases"),
     (r"vault_locked_users", "collector locked_users"),
-    (r"vault_license_.*", "collector license"),
     (r"vault_listener_certificate_.*", "collector certificate"),
     (r"vault_host_.*", "collector host"),
     (r"vault_in_flight_.*", "collector in_flight"),
