@@ -167,16 +167,19 @@ def discovery() -> Section:
     """Return what finds targets."""
     found = table(
         "Discovery of targets",
-        "Where targets are looked up: whether the last look-up worked, how long ago one did, and how many it gave.",
+        "Where targets are looked up: whether the last look-up worked, how long ago one did, how many it gave, and how "
+        "many more are left out by max_targets.",
         {
             "kind": Column("Kind"),
             "source": Column("Source"),
             "Value #A": Column("Works", states=[("no", style.BAD), ("yes", style.GOOD)]),
             "Value #B": Column("Targets"),
-            "Value #C": Column("Last success", unit="s"),
+            "Value #C": Column("Left out"),
+            "Value #D": Column("Last success", unit="s"),
         },
         by("kind, source", select(c.DISCOVERY_SUCCESS), "min"),
         by("kind, source", select(c.DISCOVERY_TARGETS), "max"),
+        by("kind, source", select(c.DISCOVERY_EXCESS), "max"),
         f"time() - {by('kind, source', select(c.DISCOVERY_LAST_SUCCESS), 'max')}",
         empty="none set",
     )

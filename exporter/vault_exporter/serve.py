@@ -83,9 +83,12 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
         watching = asyncio.create_task(exporter.connections.watch(runner.server))
         await stop.wait()
         watching.cancel()
-        exporter.ready = False
+        exporter.stopping = True
         _log.info("stopping")
     finally:
+        for task in reloads:
+            task.cancel()
+        await asyncio.gather(*reloads, return_exceptions=True)
         await runner.cleanup()
     _log.info("stopped")
 

@@ -354,6 +354,8 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         (f"discovery {source}", f"discovery: [{{{source}}}]\n", [f"c.yml:1: discovery[0]{error}"])
         for source, error in (
             ("name: v", ": kind is missing; it is one of cluster, dns, file"),
+            ("kind: file, path: /t, max_targets: 0", ".max_targets: must be above 0"),
+            ("kind: file, path: /t, max_targets: all", ".max_targets: must be a whole number, not text"),
             ("kind: consul", ".kind: not known; it is one of cluster, dns, file"),
             ("kind: cluster, address: 'http://v'", ": cluster is missing"),
             *(

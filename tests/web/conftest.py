@@ -5,6 +5,7 @@ import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,30 @@ class Node:
         return web.Response(status=status, text=body, content_type="application/json", headers=headers)
 
 
+def ha_status(*addresses: str) -> tuple[int, str]:
+    nodes = ",".join(f'{{"hostname":"h","api_address":"{address}"}}' for address in addresses)
+    return 200, f'{{"data":{{"nodes":[{nodes}]}}}}'
+
+
+class Waiter:
+    """Time that passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._wakes: asyncio.Queue[None] = asyncio.Queue()
+        self.waiting = asyncio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        self.waiting.set()
+        await self._wakes.get()
+        self.now += seconds
+
+    async def look_again(self) -> None:
+        self.waiting.clear()
+        self._wakes.put_nowait(None)
+        await self.waiting.wait()
+
+
 StartExporter = Callable[..., Awaitable[TestClient[web.Request, web.Application]]]
 
 
@@ -121,7 +146,10 @@ def start_exporter(aiohttp_client: AiohttpClient) -> StartExporter:
             discovery=discovery,
             **sections,
         )
-        return await aiohttp_client(Exporter(config).app)
+        client = await aiohttp_client(Exporter(config).app)
+        while (await client.get("/-/ready")).status == HTTPStatus.SERVICE_UNAVAILABLE:
+            pass  # targets are looked for
+        return client
 
     return start
 

@@ -14,6 +14,10 @@ from vault_exporter.vault.auth import Shared
 AUTH = TokenAuth(token=Secret("hvs.planted"))
 
 
+async def nothing() -> None:
+    """Is told of changes."""
+
+
 @pytest.mark.parametrize(
     ("allow", "expected"),
     [
@@ -45,7 +49,7 @@ async def test_only_allowed_nodes_over_tls(
     source = ClusterDiscovery(
         address=node.address, cluster="prod", auth=AUTH, allow=allow, tls=Tls(ca_cert=tmp_path / "ca.pem")
     )
-    keeper = Keeper([source], Shared(), lambda: None)
+    keeper = Keeper([source], Shared(), nothing)
     try:
         await keeper.start()
         assert [target.name for target in keeper.targets()] == expected

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
-from tests.web.conftest import Node, target
+from tests.web.conftest import Node, Waiter, ha_status, target
 from vault_exporter.config.load import Flags, load
 from vault_exporter.config.model import ClusterDiscovery, Config, FileDiscovery, Secret, Telemetry, TokenAuth
 from vault_exporter.config.problems import ConfigError, Problem
@@ -20,11 +20,6 @@ from vault_exporter.web.app import Exporter
 
 AUTH = TokenAuth(token=Secret("hvs.planted"))
 Client = TestClient[web.Request, web.Application]
-
-
-def ha_status(*addresses: str) -> tuple[int, str]:
-    nodes = ",".join(f'{{"hostname":"h","api_address":"{address}"}}' for address in addresses)
-    return 200, f'{{"data":{{"nodes":[{nodes}]}}}}'
 
 
 async def names(client: Client) -> list[str]:
@@ -49,31 +44,16 @@ async def test_service_discovery(node: Node, aiohttp_client: AiohttpClient) -> N
     ]
 
 
-class Waiter:
-    """Time that passes when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self._wakes: asyncio.Queue[None] = asyncio.Queue()
-        self.waiting = asyncio.Event()
-
-    async def wait(self, seconds: float) -> None:
-        self.waiting.set()
-        await self._wakes.get()
-        self.now += seconds
-
-    async def look_again(self) -> None:
-        self.waiting.clear()
-        self._wakes.put_nowait(None)
-        await self.waiting.wait()
-
-
 async def test_a_cluster_by_one_address(node: Node) -> None:
     time = Waiter()
     seed = node.address.removeprefix("http://")
     source = ClusterDiscovery(address=node.address, cluster="prod", auth=AUTH, keep=60.0)
     changes: list[int] = []
-    keeper = Keeper([source], Shared(), lambda: changes.append(1), wait=time.wait, clock=lambda: time.now)
+
+    async def changed() -> None:
+        changes.append(1)
+
+    keeper = Keeper([source], Shared(), changed, wait=time.wait, clock=lambda: time.now)
 
     async def seen(*addresses: str) -> list[str]:
         node.answers["sys/ha-status"] = ha_status(*addresses)
@@ -107,7 +87,7 @@ async def test_a_cluster_by_one_address(node: Node) -> None:
         values = {
             sample.family.name.removeprefix("vault_exporter_discovery_"): sample.value for sample in keeper.samples()
         }
-        assert values == {"success": 0, "targets": 2, "last_success_timestamp_seconds": 1120}
+        assert values == {"success": 0, "targets": 2, "excess_targets": 0, "last_success_timestamp_seconds": 1120}
         assert {sample.labels for sample in keeper.samples()} == {("cluster", node.address)}
     finally:
         await keeper.close()
@@ -195,7 +175,7 @@ defaults: {namespace: ops, labels: {team: a}}
 discovery:
   - {kind: cluster, address: http://v:8200, cluster: prod}
   - {kind: dns, name: vault-internal, port: 8300, scheme: http, interval: 1m}
-  - {kind: file, path: /t/*.yml, labels: {zone: b}, keep: 5m}
+  - {kind: file, path: /t/*.yml, labels: {zone: b}, keep: 5m, max_targets: 50}
 """
     )
     shared: dict[str, Any] = {"namespace": "ops", "labels": {"team": "a"}}
@@ -203,6 +183,7 @@ discovery:
     assert config.targets == ()
     assert [source.keep for source in config.discovery] == [3600, None, 300]
     assert [source.interval for source in config.discovery] == [30, 60, 30]
+    assert [source.max_targets for source in config.discovery] == [1000, 1000, 50]
     assert config.discovery[0] == ClusterDiscovery(address="http://v:8200", cluster="prod", **shared)
     assert config.discovery[2].labels == {"team": "a", "zone": "b"}
 

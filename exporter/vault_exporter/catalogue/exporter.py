@@ -21,6 +21,13 @@ DISCOVERY_SUCCESS = _gauge(
 DISCOVERY_TARGETS = _gauge(
     "vault_exporter_discovery_targets", EXPORTER, "Targets that the discovery gives.", "kind", "source"
 )
+DISCOVERY_EXCESS = _gauge(
+    "vault_exporter_discovery_excess_targets",
+    EXPORTER,
+    "Targets that are left out, since there are more than the discovery's max_targets.",
+    "kind",
+    "source",
+)
 DISCOVERY_LAST_SUCCESS = _gauge(
     "vault_exporter_discovery_last_success_timestamp_seconds",
     EXPORTER,

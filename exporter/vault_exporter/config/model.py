@@ -130,6 +130,8 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """Seconds between two look-ups."""
     keep: Duration | None = None
     """How long a target that is found no more stays one, in seconds."""
+    max_targets: int = 1000
+    """Further ones are left out; each takes memory, connections and logins."""
 
     @property
     def source(self) -> str:

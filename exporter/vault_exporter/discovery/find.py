@@ -79,6 +79,18 @@ async def find_in_cluster(source: ClusterDiscovery, client: Client) -> Found:
         raise DiscoveryError(
             f'{error}; it takes a token with path "sys/ha-status" {{ capabilities = ["read"] }}'
         ) from None
+    # The answer may name thousands, which is not the event loop's to look through.
+    return await asyncio.to_thread(_allowed, source, nodes)
+
+
+def some(names: Iterable[str]) -> str:
+    """Write the first few names, and that there are more."""
+    first = list(islice(names, _MOST_NAMED + 1))
+    return ", ".join(first[:_MOST_NAMED]) + (" …" if len(first) > _MOST_NAMED else "")
+
+
+def _allowed(source: ClusterDiscovery, nodes: Iterable[_Node]) -> Found:
+    """Part the nodes that may have the credentials from those that may not; raises DiscoveryError, as above."""
     found: dict[str, Target] = {}
     refused: dict[str, None] = {}
     for node in nodes:
@@ -96,12 +108,6 @@ async def find_in_cluster(source: ClusterDiscovery, client: Client) -> Found:
     if not found:
         raise DiscoveryError("sys/ha-status names no node with an API address; set api_addr in the servers")
     return Found(tuple(found.values()), tuple(refused))
-
-
-def some(names: Iterable[str]) -> str:
-    """Write the first few names, and that there are more."""
-    first = list(islice(names, _MOST_NAMED + 1))
-    return ", ".join(first[:_MOST_NAMED]) + (" …" if len(first) > _MOST_NAMED else "")
 
 
 def _may_have_credentials(source: ClusterDiscovery, address: str) -> bool:

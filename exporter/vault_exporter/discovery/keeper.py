@@ -43,7 +43,7 @@ class Keeper:
         self,
         sources: Iterable[Discoveries],
         shared: Shared,
-        changed: Callable[[], None],
+        changed: Callable[[], Awaitable[None]],
         *,
         wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
         clock: Callable[[], float] = time.time,
@@ -53,15 +53,17 @@ class Keeper:
         Args:
             sources: where to look.
             shared: what the logins of all targets share.
-            changed: called after each look-up that gave other targets.
+            changed: called after each look-up that gave other targets; the next one waits for it.
             wait: waits for so many seconds.
             clock: Unix time, in seconds.
         """
+        self.sources = tuple(sources)
+        """Where it looks."""
         self._changed = changed
         self._wait = wait
         self._clock = clock
         self._started = clock()
-        self._sources = tuple(_Source(source, shared, clock) for source in sources)
+        self._sources = tuple(_Source(source, shared, clock) for source in self.sources)
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     @property
@@ -94,6 +96,7 @@ class Keeper:
             labels = (_KINDS[type(source.settings)], source.settings.source)
             yield c.DISCOVERY_SUCCESS(source.trouble == "", *labels)
             yield c.DISCOVERY_TARGETS(len(source.targets), *labels)
+            yield c.DISCOVERY_EXCESS(source.excess, *labels)
             if source.last_success is not None:
                 yield c.DISCOVERY_LAST_SUCCESS(source.last_success, *labels)
 
@@ -101,7 +104,7 @@ class Keeper:
         while True:
             await self._wait(source.settings.interval)
             if await source.look():
-                self._changed()
+                await self._changed()
 
 
 class _Source:
@@ -112,6 +115,8 @@ class _Source:
         self.trouble: str | None = None
         """What is wrong with the last look-up; empty is nothing, None is before the first."""
         self.last_success: float | None = None
+        self.excess = 0
+        """Targets that are left out."""
         self._clock = clock
         self._refused: tuple[str, ...] = ()
         self._seen: dict[str, tuple[Target, float]] = {}
@@ -137,13 +142,25 @@ class _Source:
             self._report(type(error).__name__)
             return False
         now = self.last_success = self._clock()
-        self._seen |= {target.name: (target, now) for target in found.targets}
-        keep = self.settings.keep or 0.0
-        self._seen = {name: (target, seen) for name, (target, seen) in self._seen.items() if now - seen <= keep}
+        self._remember(found.targets, now)
         self.targets = tuple(target for target, _ in self._seen.values())
         self._report("")
         self._report_refused(found.refused)
         return self.targets != before
+
+    def _remember(self, found: Iterable[Target], now: float) -> None:
+        """Merge what was found into what was; where that is too much, drop what was not found, then what is new."""
+        keep = self.settings.keep or 0.0
+        known = self._seen | {target.name: (target, now) for target in found}
+        seen = {name: (target, last) for name, (target, last) in known.items() if now - last <= keep}
+        excess = max(0, len(seen) - self.settings.max_targets)
+        if excess:
+            # The sort is stable, so that those that were targets before the others were known stay targets.
+            latest = sorted(seen, key=lambda name: seen[name][1], reverse=True)
+            for name in latest[self.settings.max_targets :]:
+                del seen[name]
+        self._seen = seen
+        self._report_excess(excess)
 
     async def close(self) -> None:
         if self._client is not None:
@@ -168,6 +185,20 @@ class _Source:
             _log.warning("cannot discover targets", source=self.settings.source, detail=trouble)
         else:
             _log.info("discovered targets", source=self.settings.source, targets=len(self.targets))
+
+    def _report_excess(self, excess: int) -> None:
+        """Log that targets are left out, and when they no longer are, once."""
+        if excess and not self.excess:
+            _log.warning(
+                "left targets out: there are more than max_targets",
+                source=self.settings.source,
+                max_targets=self.settings.max_targets,
+                count=excess,
+                detail="raise max_targets of the discovery if they are all meant, else see what lists them",
+            )
+        elif self.excess and not excess:
+            _log.info("no targets are left out any more", source=self.settings.source)
+        self.excess = excess
 
     def _report_refused(self, refused: tuple[str, ...]) -> None:
         """Log which nodes are refused, once."""

@@ -82,7 +82,7 @@ class Exporter:
             config: what the exporter was told.
             read: reads that anew, for :meth:`reload`; raises ConfigError.
         """
-        self.ready = False
+        self.stopping = False
         self._config = config
         self._read = read
         self._reloading = asyncio.Lock()
@@ -135,16 +135,24 @@ class Exporter:
             return True
 
     async def _live(self, _: web.Application) -> AsyncIterator[None]:
-        await self._targets.apply(self._config)
+        if self._config.discovery:
+            await self._targets.begin(self._config)
+            self._reading.start("targets", self._discover())
+        else:
+            await self._targets.apply(self._config)
         await self._inputs.start()
         self._reading.start("audit logs", self._audit.run())
         self._reading.start("audit inputs", self._inputs.run())
-        self.ready = True
         yield
-        self.ready = False
+        self.stopping = True
         await self._reading.cancel()
         await self._inputs.close()
         await self._targets.close()
+
+    async def _discover(self) -> None:
+        """Look for targets for the first time; those that hang must not keep the rest from being served."""
+        async with self._reloading:
+            await self._targets.apply(self._config)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         """The exporter's own metrics, the audit logs', and the target's where there is exactly one."""
@@ -172,6 +180,8 @@ class Exporter:
     async def _probe(self, request: web.Request) -> web.Response:
         """One configured target, by name."""
         scraper = self._targets.get(request.query.get("target", ""))
+        if scraper is None and not self._targets.settled:
+            return _not_yet()
         if scraper is None:
             # The answer does not repeat what was asked for: that is anyone's text.
             names = ", ".join(scraper.target.name for scraper in self._targets) or "none"
@@ -186,7 +196,7 @@ class Exporter:
     async def _sd(self, request: web.Request) -> web.Response:
         """The targets for Prometheus; an error while they are not all known yet makes it keep those it has."""
         if not self._targets.complete:
-            return web.Response(status=503, text="The targets are not all known yet.\n", headers=_HEADERS)
+            return _not_yet()
         targets = (scraper.target for scraper in self._targets)
         return web.json_response(service_discovery(targets, request.host, request.scheme), headers=_HEADERS)
 
@@ -214,7 +224,7 @@ class Exporter:
         return web.Response(text="vault-exporter is healthy.\n", headers=_HEADERS)
 
     async def _ready(self, _: web.Request) -> web.Response:
-        if self.ready:
+        if self._targets.settled and not self.stopping:
             return web.Response(text="vault-exporter is ready.\n", headers=_HEADERS)
         return web.Response(status=503, text="vault-exporter is starting or stopping.\n", headers=_HEADERS)
 
@@ -234,6 +244,10 @@ class Exporter:
     def _process(self, fmt: Format) -> bytes:
         encode, _ = exposition.choose_encoder(fmt.value)
         return encode(self._own).removesuffix(EOF)
+
+
+def _not_yet() -> web.Response:
+    return web.Response(status=503, text="The targets are not all known yet.\n", headers=_HEADERS)
 
 
 async def _scraped(scraper: TargetScraper, request: web.Request, fmt: Format) -> bytes:
