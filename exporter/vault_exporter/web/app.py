@@ -31,7 +31,7 @@ from vault_exporter.targets import Targets
 from vault_exporter.web import page, who
 from vault_exporter.web.background import Background
 from vault_exporter.web.connections import Connections
-from vault_exporter.web.sd import service_discovery
+from vault_exporter.web.sd import authority, service_discovery
 from vault_exporter.web.security import Guard
 from vault_exporter.web.who import Who
 
@@ -197,8 +197,13 @@ class Exporter:
         """The targets for Prometheus; an error while they are not all known yet makes it keep those it has."""
         if not self._targets.complete:
             return _not_yet()
+        try:
+            exporter = authority(request.headers.getall("Host", ()))
+        except ValueError as error:
+            text = f"The targets would be at what the Host header says, but that is {error}.\n"
+            return web.Response(status=400, text=text, headers=_HEADERS)
         targets = (scraper.target for scraper in self._targets)
-        return web.json_response(service_discovery(targets, request.host, request.scheme), headers=_HEADERS)
+        return web.json_response(service_discovery(targets, exporter, request.scheme), headers=_HEADERS)
 
     async def _reload(self, _: web.Request) -> web.Response:
         if not self._config.reload_over_http:
