@@ -1,9 +1,9 @@
 """What paths of Vault are for: which requests log in, make, renew or revoke a token or lease, or unwrap."""
 
 import enum
-from typing import Final, NamedTuple
+from typing import Final
 
-__all__ = ["Act", "Look", "act_of"]
+__all__ = ["Act", "act_of"]
 
 
 class Act(enum.Enum):
@@ -65,11 +65,3 @@ def act_of(mount_type: str, mount_point: str, operation: str, path: str) -> Act:
     if mount_point.startswith("auth/") and (rest in _LOGINS or rest.startswith("login/")):
         return Act.LOGIN
     return Act.OTHER
-
-
-class Look(NamedTuple):
-    """What is to be looked at in entries of one path."""
-
-    act: Act
-    rules: tuple[int, ...]
-    """Numbers of the event rules that fit the path."""

@@ -1,4 +1,4 @@
-"""What kind of error a request ended with.
+"""What kind of error a request ended with: its response tells, or it does itself where Vault logs nothing more.
 
 Error texts: those of OpenBao 2.7.2, recorded in ``tests/data/audit``, and of ``sdk/logical/errors.go`` in Vault and
 OpenBao.
@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
-from vault_exporter.audit.decode import Answered, Asked, Entry, detail
+from vault_exporter.audit.decode import Answered, detail
 
-__all__ = ["ErrorClass", "error_class"]
+__all__ = ["ErrorClass", "error_class", "refusal"]
 
 
 class ErrorClass(enum.StrEnum):
@@ -87,21 +87,26 @@ _UNANSWERED: Final = ("rate limit quota exceeded", "wrapping token is not valid 
 """Ends of the errors that Vault logs with the request and then answers without logging a response."""
 
 
-def error_class(entry: Entry, line: bytes) -> ErrorClass | None:
-    """Tell the class of error of the request that this entry ends, or None if it does not end one in error.
+def refusal(error: str) -> ErrorClass | None:
+    """Tell the class of error of a request that ends with it, or None if its response is still to come.
 
-    A failed request is told by one entry: its response, or the request itself where Vault refuses it and logs
-    nothing more. A response may also fail without ``error``: then its data is the error, hashed, which is how Vault
-    answers HTTP 400.
+    Args:
+        error: what the entry of the request says.
+    """
+    return _classify(error[-_TOLD_BY:]) if error.rstrip().endswith(_UNANSWERED) else None
+
+
+def error_class(entry: Answered, line: bytes) -> ErrorClass | None:
+    """Tell the class of error of the request that this response ends, or None if it does not end one in error.
+
+    A response may also fail without ``error``: then its data is the error, hashed, which is how Vault answers HTTP
+    400.
 
     Args:
         entry: the entry.
         line: the line it was decoded from, for what only few entries need.
     """
-    error = entry.error
-    if isinstance(entry, Asked):
-        return _classify(error[-_TOLD_BY:]) if error and error.rstrip().endswith(_UNANSWERED) else None
-    if error:
+    if error := entry.error:
         kind = _classify(error[:_TOLD_BY])
         # OpenBao gives a denied and an unknown token the same text, in the form of a list. Only the former has an
         # identity in auth. The bare text comes from a login, which never has one: the user is locked.

@@ -8,17 +8,16 @@ from typing import Final
 import msgspec
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.acts import Act, Look
+from vault_exporter.audit.acts import Act
 from vault_exporter.audit.builtin import BUILT_IN, RAW_VALUES
-from vault_exporter.audit.decode import Answered, Entry, NewAuth, detail
+from vault_exporter.audit.decode import NewAuth, detail
 from vault_exporter.audit.errors import ErrorClass
-from vault_exporter.audit.rules import CompiledRule, compiled
+from vault_exporter.audit.rules import CompiledRule, Look, compiled
 from vault_exporter.config import model
 from vault_exporter.metrics import Sample
 
 __all__ = ["Events"]
 
-_NO_POLICIES: Final[frozenset[int]] = frozenset()
 _MOST_LISTS: Final = 4096
 """Lists of policies that are remembered."""
 
@@ -42,9 +41,9 @@ class Events:
         """Whether every entry of such a mount must be looked into."""
         return any(rule.concerns(mount_type, mount_point, operation) for rule in self.rules)
 
-    def fitting(self, act: Act, mount_type: str, operation: str, path: str) -> tuple[int, ...]:
-        """Tell which rules fit a path, by number."""
-        return tuple(rule.number for rule in self.rules if rule.fits(act, mount_type, operation, path))
+    def look(self, act: Act, mount_type: str, operation: str, path: str) -> Look:
+        """Tell what is to be looked at in entries of a path."""
+        return Look(act, (rule for rule in self.rules if rule.fits(act, mount_type, operation, path)))
 
     def woken_by(self, policies: msgspec.Raw) -> frozenset[int]:
         """Tell which rules a list of policies wakes, and remember it."""
@@ -57,31 +56,38 @@ class Events:
             self._watched[key] = known
         return known
 
-    def finish(self, entry: Entry, kind: ErrorClass | None, look: Look, line: bytes) -> None:
+    def finish(
+        self,
+        look: Look,
+        kind: ErrorClass | None,
+        time: datetime | None,
+        woken: frozenset[int],
+        issued: NewAuth | None,
+        line: bytes,
+    ) -> None:
         """Take note of the entry that ends a request.
 
         Args:
-            entry: a response, or a request that Vault says no more of.
-            kind: the class of its error.
             look: which rules fit its path.
+            kind: the class of its error.
+            time: when it was written.
+            woken: what the policies of who asked wake.
+            issued: the token that it gives.
             line: where it was decoded from.
         """
-        if isinstance(entry, Answered):
-            auth, response = entry.auth, entry.response
-        else:
-            full = detail(line)
-            auth, response = None if full is None else full.auth, None
-        woken = _NO_POLICIES if auth is None or not auth.policies else self.woken_by(auth.policies)
-        issued = None if response is None else response.auth
         if issued is not None and not issued.client_token:
             issued = None  # a second factor is still to come
-        for number in look.rules:
-            rule = self.rules[number]
-            # The conditions that fail most often come first.
-            if (rule.watches_policies and number not in woken) or (rule.is_of_issued and issued is None):
-                continue
-            if rule.accepts(kind) and _rest_holds(rule, issued, line):
-                self._count(rule, entry.time)
+        for rule in look.ended(kind, issued=issued is not None):
+            if _rest_holds(rule, issued, line):
+                self._count(rule, time)
+        if woken:
+            for rule in look.watching:
+                if (
+                    rule.number in woken
+                    and rule.accepts(kind, issued=issued is not None)
+                    and _rest_holds(rule, issued, line)
+                ):
+                    self._count(rule, time)
 
     def raw_value(self, time: datetime | None) -> None:
         """Take note of an entry with a token as it is."""
@@ -98,8 +104,9 @@ class Events:
         """Yield every count, and the time of the last of those that happened."""
         for event, count in self._counts.items():
             yield c.AUDIT_EVENTS(count, event)
-        for event, time in self._last.items():
-            yield c.AUDIT_EVENT_LAST(time.timestamp(), event)
+        for event in self._counts:
+            if (time := self._last.get(event)) is not None:
+                yield c.AUDIT_EVENT_LAST(time.timestamp(), event)
 
     def _count(self, rule: CompiledRule, time: datetime | None) -> None:
         threshold = rule.rule.threshold

@@ -14,7 +14,7 @@ from typing import Final, Protocol, Self
 import msgspec
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.acts import Look, act_of
+from vault_exporter.audit.acts import act_of
 from vault_exporter.audit.decode import (
     UNREADABLE,
     Answered,
@@ -34,11 +34,12 @@ from vault_exporter.audit.decode import (
     quick_detail_alphabetical,
     resynchronise,
 )
-from vault_exporter.audit.errors import error_class
+from vault_exporter.audit.errors import ErrorClass, error_class, refusal
 from vault_exporter.audit.events import Events
 from vault_exporter.audit.exclude import Excluded
 from vault_exporter.audit.outcomes import Outcomes
 from vault_exporter.audit.pending import Pending
+from vault_exporter.audit.rules import Look
 from vault_exporter.audit.tally import OTHER, Cell, CellKey, Key, Limits, Tally
 from vault_exporter.config import model
 from vault_exporter.metrics import Sample
@@ -48,6 +49,7 @@ __all__ = ["Observer", "Pipeline", "PipelineSettings"]
 _NO_REQUEST: Final = Request()
 _NOT_TOLD: Final = Told()
 _NEVER_ASKED: Final = (None, None)
+_NOTHING: Final[frozenset[int]] = frozenset()
 _DEVICE_TEST: Final = "sys/audit/test"
 """What Vault writes to try a device that is being enabled."""
 _UNANSWERED: Final = frozenset({_DEVICE_TEST, "sys/seal", "sys/step-down"})
@@ -171,7 +173,7 @@ class Pipeline:
                 # What Vault does by itself when it starts has no id: its response says itself what it is of.
                 pending[asked.id] = (entry.time, cell.answered if asked.id else None)
                 if cell.notable or entry.error:
-                    self._look_into(entry, cell, line, source)
+                    self._maybe_ended(entry, cell, line, source)
             else:
                 told = entry.request
                 if told is None:
@@ -200,7 +202,7 @@ class Pipeline:
                     if watches_raw and auth.client_token and not "hmac-" <= auth.client_token < "hmac.":
                         self._events.raw_value(ended)
                 else:
-                    woken = None
+                    woken = _NOTHING
                 if (
                     cell.notable
                     or woken
@@ -215,7 +217,7 @@ class Pipeline:
                         )
                     )
                 ):
-                    self._look_into(entry, cell, line, source)
+                    self._ended(entry, cell, line, woken)  # type: ignore[arg-type]  # no request
             if observers:
                 for observer in observers:
                     observer.observe(entry)  # type: ignore[arg-type]  # it was read in detail
@@ -277,36 +279,47 @@ class Pipeline:
             asked.answered = cell
         return cell
 
-    def _look_into(self, entry: Entry, cell: Cell, line: bytes, source: "_Source") -> None:
-        """Tell what only few entries say."""
-        told = entry.request or _NOT_TOLD
-        path = told.path
-        if isinstance(entry, Asked) and not entry.error and path not in _UNANSWERED:
+    def _maybe_ended(self, entry: Asked, cell: Cell, line: bytes, source: "_Source") -> None:
+        """Take in a request of which Vault may say nothing more."""
+        request = entry.request or _NO_REQUEST
+        kind = refusal(entry.error) if entry.error else None
+        if kind is None and (request.path not in _UNANSWERED or cell.mount.labels[0]):
             return  # a response is to come
-        look = cell.looks.get(path)
-        if look is None:
-            look = self._look(cell, path)
-        kind = error_class(entry, line)
+        look = cell.looks.get(request.path) or self._look(cell, request.path)
         if kind is not None:
-            cell.failures += 1
-            cell.mount.errors[kind] += 1
-            self._outcomes.failed(look.act, cell.mount)
-            for observer in self.observers:
-                observer.failed(entry)
-        elif isinstance(entry, Answered):
+            self._failed(entry, cell, look, kind)
+        source.pending.requests.pop(request.id, None)
+        if request.path != _DEVICE_TEST:
+            full = detail(line)
+            auth = None if full is None else full.auth
+            woken = _NOTHING if auth is None else self._events.woken_by(auth.policies)
+            self._events.finish(look, kind, entry.time, woken, None, line)
+
+    def _ended(self, entry: Answered, cell: Cell, line: bytes, woken: frozenset[int]) -> None:
+        """Tell what only few responses say."""
+        path = "" if entry.request is None else entry.request.path
+        look = cell.looks.get(path) or self._look(cell, path)
+        kind = error_class(entry, line)
+        if kind is None:
             self._outcomes.succeeded(look.act, cell.mount, entry.response)
-        elif path not in _UNANSWERED or cell.mount.labels[0]:
-            return  # a response is to come
-        if isinstance(entry, Asked):
-            source.pending.requests.pop(told.id, None)
+        else:
+            self._failed(entry, cell, look, kind)
         if path != _DEVICE_TEST:
-            self._events.finish(entry, kind, look, line)
+            issued = None if entry.response is None else entry.response.auth
+            self._events.finish(look, kind, entry.time, woken, issued, line)
+
+    def _failed(self, entry: Entry, cell: Cell, look: Look, kind: ErrorClass) -> None:
+        cell.failures += 1
+        cell.mount.errors[kind] += 1
+        self._outcomes.failed(look.act, cell.mount)
+        for observer in self.observers:
+            observer.failed(entry)
 
     def _look(self, cell: Cell, path: str) -> Look:
         """Tell what is to be looked at in entries of this path, and remember it: paths come again."""
         key = cell.key
         act = act_of(key.mount_type, key.mount_point, key.operation, path)
-        look = Look(act, self._events.fitting(act, key.mount_type, key.operation, path))
+        look = self._events.look(act, key.mount_type, key.operation, path)
         if len(path) <= _LONGEST_PATH:
             if len(cell.looks) >= _MOST_LOOKS:
                 cell.looks.clear()

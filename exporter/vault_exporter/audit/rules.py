@@ -14,7 +14,7 @@ from vault_exporter.audit.acts import Act
 from vault_exporter.audit.errors import ErrorClass
 from vault_exporter.config.model import EventRule
 
-__all__ = ["OUTCOMES", "CompiledRule", "check_path", "check_policy", "compiled"]
+__all__ = ["OUTCOMES", "CompiledRule", "Look", "check_path", "check_policy", "compiled"]
 
 OUTCOMES: Final = ("success", "failure", "any")
 _WHOLE: Final = "*"
@@ -75,11 +75,39 @@ class CompiledRule:
             return False
         return not self._issued or _has(policies, self._issued)
 
-    def accepts(self, kind: ErrorClass | None) -> bool:
-        """Whether the request ended as the rule wants it."""
+    def accepts(self, kind: ErrorClass | None, *, issued: bool) -> bool:
+        """Whether the request ended as the rule wants it, and gave a token if the rule is about that."""
+        if self.is_of_issued and not issued:
+            return False
         if self.errors:
             return kind in self.errors
         return self.rule.outcome == "any" or (kind is None) == (self.rule.outcome == "success")
+
+
+class Look:
+    """What is to be looked at in entries of one path.
+
+    Attributes:
+        act: what the path is for.
+        watching: the rules that fit the path and are for some policies only.
+    """
+
+    __slots__ = ("_ended", "_others", "act", "watching")
+
+    def __init__(self, act: Act, rules: Iterable[CompiledRule]) -> None:
+        self.act = act
+        rules = tuple(rules)
+        self.watching = tuple(rule for rule in rules if rule.watches_policies)
+        self._others = tuple(rule for rule in rules if not rule.watches_policies)
+        self._ended: dict[tuple[ErrorClass | None, bool], tuple[CompiledRule, ...]] = {}
+
+    def ended(self, kind: ErrorClass | None, *, issued: bool) -> tuple[CompiledRule, ...]:
+        """Return the rules for any policies that fit a request which ended like this, and gave a token or not."""
+        known = self._ended.get((kind, issued))
+        if known is None:
+            known = tuple(rule for rule in self._others if rule.accepts(kind, issued=issued))
+            self._ended[kind, issued] = known
+        return known
 
 
 def compiled(rules: Iterable[EventRule]) -> tuple[CompiledRule, ...]:

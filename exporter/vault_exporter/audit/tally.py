@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.acts import Look
 from vault_exporter.audit.decode import Detail
 from vault_exporter.audit.errors import ErrorClass
 from vault_exporter.audit.latency import Durations, operation_class
+from vault_exporter.audit.rules import Look
 from vault_exporter.metrics import Sample
 
 __all__ = ["MOST_CELLS", "OPERATIONS", "OTHER", "Cell", "CellKey", "Key", "Limits", "Mount", "Tally"]
