@@ -9,7 +9,7 @@ import pytest
 
 from tests.web.conftest import Node, StartExporter, target
 from vault_exporter import catalogue as c
-from vault_exporter.config.logins import Auth, TokenAuth, UserpassAuth
+from vault_exporter.config.logins import Auth, NoAuth, TokenAuth, UserpassAuth
 from vault_exporter.config.secret import Secret
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.client import Client
@@ -61,7 +61,7 @@ async def asker(node: Node) -> AsyncIterator[Asker]:
         await client.close()
 
 
-@pytest.mark.parametrize("auth", [GIVEN, USER], ids=["given", "login"])
+@pytest.mark.parametrize("auth", [GIVEN, USER, NoAuth()], ids=["given", "login", "none"])
 async def test_it_is_asked_once_a_minute_and_refused_meanwhile(asker: Asker, auth: Auth) -> None:
     client = asker.client(auth)
     for seconds, asked in ((0, 1), (15, 1), (44.9, 1), (0.2, 2), (15, 2), (45, 3)):

@@ -155,10 +155,10 @@ class Client:
     ) -> tuple[Answer, bool]:
         """Send it with the token of the moment; return the answer, and whether another token may get a better one."""
         secret, call = await self.tokens.current(), f"{method} {path}"
-        if secret is not None and (denial := self.tokens.denial(call)) is not None:
+        if (denial := self.tokens.denial(call)) is not None:
             return denial, False
         answer = await self._send(method, path, {**headers, **self._credentials(secret)}, body, max_bytes)
-        if secret is not None and answer.status in _REFUSALS:
+        if answer.status in _REFUSALS:
             return answer, await self.tokens.refused(secret, call, answer)
         self.tokens.allowed(call)
         return answer, False

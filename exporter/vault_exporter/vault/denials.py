@@ -46,7 +46,8 @@ class Denials:
         """Remember a refusal; ``surely`` if the token was good, so that only its policies can be the cause."""
         if call in self._denials or len(self._denials) < _MOST:
             seconds = _SECONDS if answer.says(_WORDS) else 0.0
-            self._denials[call] = _Denial(answer, self._clock() + seconds, surely)
+            # Without the body, which may be large and says no more.
+            self._denials[call] = _Denial(answer._replace(body=b""), self._clock() + seconds, surely)
 
     def forget(self, call: str) -> None:
         """Be told that a call was not refused."""

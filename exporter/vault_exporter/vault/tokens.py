@@ -28,26 +28,18 @@ from vault_exporter.metrics import Sample
 from vault_exporter.vault.answer import Answer, NoTokenError
 from vault_exporter.vault.auth import LoginError, LoginFailure, Send, Shared, Token, Vault
 from vault_exporter.vault.denials import Denials
+from vault_exporter.vault.pace import JITTER, Pace
 
 __all__ = ["Tokens"]
 
 _RENEW_AT: Final = 2 / 3
 """Of a token's life."""
-_JITTER: Final = 0.1
-"""How much earlier a renewal may come, so that many exporters do not come at once."""
 _SHORTEST_DELAY: Final = 1.0
 _LONGEST_DELAY: Final = 7 * 86_400.0
 """Seconds between two looks at a token; a loop's timer has a limit."""
 _WORN: Final = 0.9
 """A renewal that gives less than this part of the token's first life says that its end is near: log in next time."""
-_SHORT_PAUSE: Final = 1.0
-"""Seconds; shorter than any interval of scrapes, and enough for the collectors of one to try once."""
-_FIRST_PAUSE: Final = 5.0
-_LONGEST_PAUSE: Final = 300.0
 _REVOKE_SECONDS: Final = 2.0
-
-_NOBODY_ASKED: Final = frozenset({LoginFailure.NO_CREDENTIALS, LoginFailure.SEALED, LoginFailure.UNAVAILABLE})
-"""They say nothing about credentials, so the next scrape may try again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -89,9 +81,7 @@ class Tokens:
         self._first_ttl = 0.0
         self._expires: float | None = None
         self._denials = Denials(clock)
-        self._failed: LoginError | None = None
-        self._not_before = 0.0
-        self._pause = _FIRST_PAUSE
+        self._pace = Pace(clock, random_part)
         self._work: asyncio.Task[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._logins = 0
@@ -112,7 +102,8 @@ class Tokens:
     @property
     def remedy(self) -> str:
         """What to do where Vault refuses the token or the login; empty where the error says that itself."""
-        if self._failed is not None and self._failed.failure not in {LoginFailure.DENIED, LoginFailure.BAD_REPLY}:
+        failed = self._pace.failed
+        if failed is not None and failed.failure is not LoginFailure.DENIED:
             return ""
         if isinstance(self._auth, logins.TokenAuth):
             where = self._auth.token_file or "auth.token"
@@ -132,13 +123,13 @@ class Tokens:
         self._notice_changed_files()
         if self._token is not None and self._expires is not None and self._clock() >= self._expires:
             self._drop("the token has expired")
-        if self._token is not None and not self._valid and self._clock() >= self._not_before:
+        if self._token is not None and not self._valid and self._pace.over:
             await self._share(self._log_in)  # it was refused, but may have been on a bad day of the node's
         if self._token is None:
-            if self._work is not None or self._may_log_in():
+            if self._work is not None or self._pace.free:
                 await self._share(self._log_in)
             if self._token is None:
-                error = self._failed or LoginError(LoginFailure.BAD_REPLY, "the login was given up")
+                error = self._pace.failed or LoginError(LoginFailure.BAD_REPLY, "the login was given up")
                 if error.failure is LoginFailure.SEALED:
                     return None
                 raise NoTokenError(error.reason, f"login: {error}")
@@ -148,14 +139,17 @@ class Tokens:
         """Return what Vault answered lately where it denied the token this call, so as not to ask again so soon."""
         return self._denials.recent(call)
 
-    async def refused(self, used: Secret, call: str, answer: Answer) -> bool:
+    async def refused(self, used: Secret | None, call: str, answer: Answer) -> bool:
         """Be told that Vault refused a call (403); return whether there is another token to try it with, once.
 
         Args:
-            used: the token of the call.
+            used: the token of the call, if it had one.
             call: its method and path.
             answer: the refusal.
         """
+        if used is None:
+            self._denials.note(call, answer, surely=False)
+            return False
         self._notice_changed_files()
         if not self._is(used):
             return True
@@ -224,19 +218,22 @@ class Tokens:
             self._note_entity(issued)  # before Vault is asked anything with it
             token, found = await self._look_up(issued)
         except LoginError as error:
-            self._note_failure(error)
+            self._login_failures[error.failure] += 1
+            if self._pace.note_failure(error):
+                self._log.warning("cannot log in", reason=error.failure.value, detail=str(error))
             return False
         # A login's own answer is proof enough; a token that was given is only as good as what Vault says of it.
         self._lookable = found is None
         told = self._token is not None and not self._valid
         self._take(token, valid=found is None or isinstance(self._auth, logins.Login))
         self._first_ttl = token.ttl
-        self._note_success(token.ttl)
+        if self._pace.note_success(token.ttl):
+            self._log.warning("the token lives too short", seconds=token.ttl, remedy="raise the token_ttl of its role")
         if found is None:
             self._log.info("logged in", expires_in=f"{token.ttl:.0f}s" if token.ttl else "never")
         elif isinstance(self._auth, logins.TokenAuth):
             self._login_failures[found.failure] += 1
-            self._not_before = self._clock() + _LONGEST_PAUSE
+            self._pace.wait()
             if not told:
                 self._log.warning("Vault refuses the token", detail=self.remedy)
         return True
@@ -269,18 +266,18 @@ class Tokens:
                     return False
             else:
                 return True
-        elif self._clock() < self._not_before:
+        elif not self._pace.over:
             return False
         self._denials.clear()
         if isinstance(self._auth, logins.Login):
             self._log.warning("Vault refuses the token; logging in again")
             if not self._lookable:  # it may be the path after all, so not too often
-                self._not_before = self._clock() + _LONGEST_PAUSE
-            if not self._may_log_in() or not await self._log_in():
+                self._pace.wait()
+            if not self._pace.free or not await self._log_in():
                 self._drop("")
         else:
             self._valid = False
-            self._not_before = self._clock() + _LONGEST_PAUSE
+            self._pace.wait()
             self._log.warning(
                 "Vault refuses the token, and there is no way to get another", remedy="write a new one to its file"
             )
@@ -302,7 +299,7 @@ class Tokens:
                 self._take(token, valid=True)
                 return True
         if isinstance(self._auth, logins.Login):
-            if self._may_log_in() and await self._log_in():
+            if self._pace.free and await self._log_in():
                 return True
         elif (found := await self._looked_up_again(token)) is not None:
             self._take(found, valid=True)
@@ -316,7 +313,7 @@ class Tokens:
             found = await self._vault.look_up(token)
         except LoginError:
             return None
-        return found if found.ttl > self._remaining() + _SHORT_PAUSE else None
+        return found if found.ttl > self._remaining() + _SHORTEST_DELAY else None
 
     def _take(self, token: Token, *, valid: bool) -> None:
         known = self._token
@@ -326,7 +323,7 @@ class Tokens:
         self._note_entity(token)
         self._expires = self._clock() + token.ttl if token.ttl else None
         if token.ttl:
-            self._schedule(token.ttl * _RENEW_AT * (1 - _JITTER * self._random()))
+            self._schedule(token.ttl * _RENEW_AT * (1 - JITTER * self._random()))
 
     def _note_entity(self, token: Token) -> None:
         if token.entity_id:
@@ -355,33 +352,6 @@ class Tokens:
     def _remaining(self) -> float:
         return self._expires - self._clock() if self._expires is not None else 0.0
 
-    def _note_failure(self, error: LoginError) -> None:
-        self._login_failures[error.failure] += 1
-        if self._failed is None or self._failed.failure is not error.failure:
-            self._log.warning("cannot log in", reason=error.failure.value, detail=str(error))
-        self._failed = error
-        if error.failure in _NOBODY_ASKED:
-            self._not_before, self._pause = self._clock() + _SHORT_PAUSE, _FIRST_PAUSE
-        else:
-            self._pause_longer()
-
-    def _note_success(self, ttl: float) -> None:
-        """Forget that logins failed, unless the token is gone so soon that every scrape would need another login."""
-        if not ttl or ttl >= _FIRST_PAUSE:
-            self._failed, self._pause = None, _FIRST_PAUSE
-            return
-        if self._failed is None:
-            self._log.warning("the token lives too short", seconds=ttl, remedy="raise the token_ttl of its role")
-        self._failed = LoginError(LoginFailure.BAD_REPLY, f"the last token lived for {ttl:g} s only; raise token_ttl")
-        self._pause_longer()
-
-    def _pause_longer(self) -> None:
-        self._not_before = self._clock() + self._pause * (1 - _JITTER * self._random())
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-
-    def _may_log_in(self) -> bool:
-        return self._failed is None or self._clock() >= self._not_before
-
     def _notice_changed_files(self) -> None:
         """Start over where a credential's file is another one now; a token file's token is replaced."""
         if not self._files or self._work is not None:
@@ -389,7 +359,7 @@ class Tokens:
         seen = _identities(self._files)
         if seen != self._seen:
             self._seen = seen
-            self._not_before, self._pause = 0.0, _FIRST_PAUSE
+            self._pace.reset()
             if isinstance(self._auth, logins.TokenAuth):
                 self._drop("")
 
