@@ -15,6 +15,7 @@ from vault_exporter.collectors import HEALTH
 from vault_exporter.collectors.telemetry import REMEDIES, Status
 from vault_exporter.config.logins import ApproleAuth, Auth
 from vault_exporter.config.model import Config, NoAuth, Target
+from vault_exporter.discovery import State
 from vault_exporter.metrics import Family
 from vault_exporter.reasons import Reason
 from vault_exporter.rights import OWN, Need, capabilities, lacking, needs
@@ -23,7 +24,7 @@ from vault_exporter.targets import Targets
 from vault_exporter.vault.answer import NoTokenError
 from vault_exporter.vault.client import VaultError
 
-__all__ = ["Finding", "Seen", "is_wrapped", "look"]
+__all__ = ["Finding", "Look", "Seen", "is_wrapped", "look"]
 
 _LOGIN: Final = "token"
 _NEED_REMEDY: Final = frozenset({Status.PERMISSION_DENIED, Status.DISABLED})
@@ -65,12 +66,20 @@ class Seen(NamedTuple):
         return next((sample.labels[at] for sample in self.scrape.samples if sample.family is family), "")
 
 
-async def look(config: Config) -> list[Seen]:
-    """Scrape every target once, ask what its token may do, and close everything."""
+class Look(NamedTuple):
+    """What there is to see."""
+
+    targets: list[Seen]
+    discoveries: tuple[State, ...]
+
+
+async def look(config: Config) -> Look:
+    """Look for targets once, scrape each once, ask what its token may do, and close everything."""
     targets = Targets()
     try:
         await targets.apply(_without_effects(config))
-        return list(await asyncio.gather(*(_look(config, scraper) for scraper in targets)))
+        seen = await asyncio.gather(*(_look(config, scraper) for scraper in targets))
+        return Look(list(seen), tuple(targets.discoveries()))
     finally:
         await targets.close()
 

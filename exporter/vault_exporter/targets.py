@@ -12,7 +12,7 @@ from vault_exporter import catalogue as c
 from vault_exporter.collectors import chosen
 from vault_exporter.config.model import Config, Target, Telemetry, Tls
 from vault_exporter.config.watched import Watched
-from vault_exporter.discovery import Keeper
+from vault_exporter.discovery import Keeper, State
 from vault_exporter.metrics import Sample
 from vault_exporter.scrape import TargetScraper
 from vault_exporter.vault.auth import Shared
@@ -105,6 +105,10 @@ class Targets:
 
     def __len__(self) -> int:
         return len(self._scrapers)
+
+    def discoveries(self) -> Iterator[State]:
+        """Tell how each discovery goes."""
+        return self._keeper.states()
 
     def samples(self) -> Iterator[Sample]:
         """Tell how many there are, and how the discovery goes."""

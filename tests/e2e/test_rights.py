@@ -100,7 +100,7 @@ def test_the_policy_is_enough_and_all_of_it_is_needed(lab: Lab) -> None:
     assert len(removed) > 20
     for name, path in removed:
         lab.grant(policy.replace(f'path "{path}"', 'path "nothing"'))
-        (seen,) = asyncio.run(look(config))
+        (seen,) = asyncio.run(look(config)).targets
         parts = set(name.split(", ")) - {"discovery"}
         assert failed(seen) == dict.fromkeys(parts, f"the token's policies do not allow {path}")
         success = (sample for sample in seen.scrape.samples if sample.family is c.COLLECTOR_SUCCESS)

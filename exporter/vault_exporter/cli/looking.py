@@ -20,7 +20,8 @@ from vault_exporter.cli.options import (
 )
 from vault_exporter.config.load import Flags
 from vault_exporter.config.model import Config, Target
-from vault_exporter.online import Seen, is_wrapped, look
+from vault_exporter.discovery import State
+from vault_exporter.online import Look, is_wrapped, look
 from vault_exporter.rights import policy_text, targets_of
 
 __all__ = ["check_online", "policy", "status"]
@@ -28,7 +29,13 @@ __all__ = ["check_online", "policy", "status"]
 
 def policy(
     config: ConfigOption = None,
-    target: Annotated[str | None, typer.Option(metavar="NAME", help="Only what this target needs.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only what this target needs, or what a discovery (its address, name:port or path) finds.",
+        ),
+    ] = None,
 ) -> None:
     """Print the least policy that the exporter's token needs for what is enabled; without a file, for the defaults."""
     if config is None:
@@ -37,8 +44,7 @@ def policy(
         settings = load_config(config, Flags())
     targets = [one for one in targets_of(settings) if target in {None, one.name}]
     if not targets:
-        names = ", ".join(one.name for one in targets_of(settings)) or "none"
-        fail(f"--target: there is no such target; targets: {names}")
+        fail(f"--target: no such target is listed; {_what_there_is(settings)}")
     typer.echo(policy_text(settings, targets), nl=False)
 
 
@@ -53,19 +59,25 @@ def status(
     """Show the state of every target. Exit status: 0 well, 1 a warning, 2 a node is down, sealed or leaderless."""
     file = str(token_file) if token_file else None
     settings = load_config(config, Flags(address=address, token_file=file, namespace=namespace))
-    seen = _look(settings)
+    seen, discoveries = _look(settings)
     now = time.time()
     if json:
         typer.echo(report.as_json(seen, now))
     else:
         report.print_table(seen, Console(), now)
-    raise typer.Exit(report.worst(seen, now))
+    troubled = [state for state in discoveries if state.trouble or state.excess]
+    for state in troubled:
+        typer.echo(_discovery(state), err=True)
+    raise typer.Exit(max(report.worst(seen, now), report.Severity.WARNING if troubled else report.Severity.OK))
 
 
 def check_online(settings: Config) -> None:
     """Look at every target, say what works and what to grant, and exit with 1 if something does not."""
-    good = True
-    for one in _look(settings):
+    seen, discoveries = _look(settings)
+    good = not any(state.trouble or state.excess for state in discoveries)
+    for state in discoveries:
+        typer.echo(_discovery(state))
+    for one in seen:
         where = f"{one.target.name} ({one.target.address})"
         if one.down:
             good = False
@@ -87,6 +99,21 @@ def check_online(settings: Config) -> None:
         raise typer.Exit(1)
 
 
-def _look(settings: Config) -> list[Seen]:
+def _what_there_is(settings: Config) -> str:
+    listed = f"listed: {', '.join(target.name for target in settings.targets) or 'none'}"
+    if not settings.discovery:
+        return listed
+    found = " or ".join(f"--target {source.source}" for source in settings.discovery)
+    return f"{listed}. A target that a discovery finds needs what all that it finds need; for these give {found}"
+
+
+def _discovery(state: State) -> str:
+    if state.trouble:
+        return f"discovery {state.settings}: cannot discover targets: {state.trouble}"
+    more = f", {state.excess} more left out; raise max_targets if all are meant" if state.excess else ""
+    return f"discovery {state.settings}: targets: {state.targets}{more}"
+
+
+def _look(settings: Config) -> Look:
     logs.configure(logs.LogFormat.LOGFMT, logs.LogLevel.ERROR)
     return asyncio.run(look(settings))

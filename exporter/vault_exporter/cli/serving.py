@@ -93,10 +93,11 @@ def check(
         audit_from_start=audit_from_start,
     )
     settings = load_config(config, given)
+    targets = [target.name for target in settings.targets] or ["none listed" if settings.discovery else "none"]
+    discovery = f"discovery: {', '.join(map(str, settings.discovery))}, " if settings.discovery else ""
     audit = (*map(str, settings.audit.logs), *map(inputs.name, settings.audit.inputs))
     typer.echo(
-        f"The configuration is good: listen on {settings.listen}, targets: "
-        f"{', '.join(target.name for target in settings.targets) or 'none'}, "
+        f"The configuration is good: listen on {settings.listen}, targets: {', '.join(targets)}, {discovery}"
         f"audit logs: {', '.join(audit) or 'none'}."
     )
     if online:

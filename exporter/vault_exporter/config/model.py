@@ -133,6 +133,14 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     max_targets: int = 1000
     """Further ones are left out; each takes memory, connections and logins."""
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.source}"
+
+    @property
+    def kind(self) -> str:
+        """``cluster``, ``dns`` or ``file``."""
+        return str(self.__struct_config__.tag)
+
     @property
     def source(self) -> str:
         """Which one it is among those of its kind."""

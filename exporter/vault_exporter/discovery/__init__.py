@@ -5,6 +5,6 @@ targets of one source, and ``keeper`` runs them and remembers.
 """
 
 from vault_exporter.discovery.find import DiscoveryError
-from vault_exporter.discovery.keeper import Keeper
+from vault_exporter.discovery.keeper import Keeper, State
 
-__all__ = ["DiscoveryError", "Keeper"]
+__all__ = ["DiscoveryError", "Keeper", "State"]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import structlog
@@ -23,14 +23,23 @@ from vault_exporter.metrics import Sample
 from vault_exporter.vault.auth import Shared
 from vault_exporter.vault.client import Client
 
-__all__ = ["Keeper"]
+__all__ = ["Keeper", "State"]
 
 _PATIENCE: Final = 300.0
 """Seconds after the start for which a source that never answered makes the whole incomplete."""
 
-_KINDS: Final = {ClusterDiscovery: "cluster", DnsDiscovery: "dns", FileDiscovery: "file"}
-
 _log = structlog.get_logger(__name__)
+
+
+class State(NamedTuple):
+    """How a discovery goes."""
+
+    settings: Discovery
+    trouble: str
+    """What is wrong with the last look-up; empty is nothing."""
+    targets: int
+    excess: int
+    """Targets that are left out."""
 
 
 class Keeper:
@@ -90,10 +99,15 @@ class Keeper:
         for source in self._sources:
             yield from source.targets
 
+    def states(self) -> Iterator[State]:
+        """Tell how each discovery goes, for people."""
+        for source in self._sources:
+            yield State(source.settings, source.trouble or "", len(source.targets), source.excess)
+
     def samples(self) -> Iterator[Sample]:
         """Tell how each look-up goes."""
         for source in self._sources:
-            labels = (_KINDS[type(source.settings)], source.settings.source)
+            labels = (source.settings.kind, source.settings.source)
             yield c.DISCOVERY_SUCCESS(source.trouble == "", *labels)
             yield c.DISCOVERY_TARGETS(len(source.targets), *labels)
             yield c.DISCOVERY_EXCESS(source.excess, *labels)

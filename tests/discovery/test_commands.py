@@ -1,0 +1,74 @@
+"""What the commands say of a configuration whose targets are discovered."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from vault_exporter.demo.process import free_port, program
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [program("vault-exporter"), *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def written(directory: Path, *sources: str) -> Path:
+    file = directory / "c.yml"
+    file.write_text("discovery:\n" + "".join(f"  - {{{source}}}\n" for source in sources))
+    return file
+
+
+def test_check_names_the_discoveries(tmp_path: Path) -> None:
+    file = written(tmp_path, "kind: cluster, address: 'http://v:8200', cluster: prod", "kind: dns, name: v.svc")
+    assert run("check", "--config", file) == (
+        0,
+        (
+            "The configuration is good: listen on :9410, targets: none listed, discovery: cluster http://v:8200, "
+            "dns v.svc:8200, audit logs: none.\n"
+        ),
+        "",
+    )
+
+
+def test_the_policy_for_what_only_a_discovery_finds(tmp_path: Path) -> None:
+    cluster = "kind: cluster, address: 'http://v:8200', cluster: prod, auth: {method: token, token: t}"
+    file = written(tmp_path, cluster, "kind: file, path: /t/*.yml")
+    assert run("policy", "--config", file, "--target", "v1:8200") == (
+        1,
+        "",
+        (
+            "--target: no such target is listed; listed: none. A target that a discovery finds needs what all that it "
+            "finds need; for these give --target http://v:8200 or --target /t/*.yml\n"
+        ),
+    )
+    status, policy, _ = run("policy", "--config", file, "--target", "http://v:8200")
+    assert status == 0
+    assert 'path "sys/ha-status"' in policy
+    file.write_text("targets: [{name: n1, address: 'http://v'}]\n")
+    assert run("policy", "--config", file, "--target", "v") == (
+        1,
+        "",
+        "--target: no such target is listed; listed: n1\n",
+    )
+
+
+def test_a_discovery_that_finds_nothing_is_not_well(tmp_path: Path) -> None:
+    file = written(tmp_path, f"kind: file, path: {tmp_path}/t.json")
+    detail = "there is no such file; it is looked for again"
+    trouble = f"discovery file {tmp_path}/t.json: cannot discover targets: {detail}\n"
+    status, out, _ = run("check", "--online", "--config", file)
+    assert (status, out.partition("\n")[2]) == (1, trouble)
+    status, _, error = run("status", "--config", file)
+    assert (status, error) == (1, trouble)
+
+
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text(json.dumps([{"targets": [f"http://127.0.0.1:{free_port()}" for _ in range(3)]}]))
+    file = written(tmp_path, f"kind: file, path: {tmp_path}/t.json, max_targets: 2")
+    status, out, _ = run("check", "--online", "--config", file)
+    assert status == 1
+    more = "1 more left out; raise max_targets if all are meant"
+    assert f"\ndiscovery file {tmp_path}/t.json: targets: 2, {more}\n" in out
+    assert out.count(": down, ") == 2
