@@ -1,8 +1,9 @@
 """One family of a target's telemetry, with what is kept of it between scrapes."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal
+from weakref import WeakValueDictionary
 
 from vault_exporter.telemetry.continuity import INFINITY, Track
 from vault_exporter.telemetry.grammar import HEAD, split_at_values
@@ -19,6 +20,24 @@ _RENAMED: Final = (b"go_", b"process_", b"promhttp_", b"python_")
 _PREFIX: Final = b"vault_"
 _NO_SHAPE: Final = Shape([], (), (), frozenset())
 _GROWING: Final = frozenset({b"counter", b"summary", b"histogram"})
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class _Title:
+    """What the first two lines of a family's block say, which is the same in the pages of many targets."""
+
+    name: bytes
+    kind: bytes
+    text: bytes
+    """The lines."""
+    renamed: bool
+    head: Head
+    claims: frozenset[bytes]
+    openmetrics_claims: frozenset[bytes]
+
+
+_titles: Final[WeakValueDictionary[bytes, _Title]] = WeakValueDictionary()
+"""Those that some target has at the moment, by their text."""
 
 
 class Family:
@@ -48,20 +67,22 @@ class Family:
         "shape",
         "single",
         "sole",
+        "title",
         "unsure",
         "verdict",
     )
 
-    def __init__(self, name: bytes, kind: bytes, help_text: bytes, head_text: bytes) -> None:
-        self.name = name
-        self.kind = kind
-        self.head_text = head_text
+    def __init__(self, title: _Title) -> None:
+        self.title = title
+        self.name = title.name
+        self.kind = title.kind
+        self.head_text = title.text
         """The block's first two lines."""
-        self.head_length = len(head_text)
-        self.renamed = name.startswith(_RENAMED)
-        self.head = Head(_PREFIX + name if self.renamed else name, kind, help_text)
-        self.claims = claims(self.head.name, kind)
-        self.openmetrics_claims = openmetrics_claims(self.head.name, kind)
+        self.head_length = len(title.text)
+        self.renamed = title.renamed
+        self.head = title.head
+        self.claims = title.claims
+        self.openmetrics_claims = title.openmetrics_claims
         self.verdict: Verdict = ""
         self.live: dict[Identity, Track] = {}
         self.away: dict[Identity, Track] = {}
@@ -176,4 +197,13 @@ def family_of(block: bytes) -> Family | None:
     match = HEAD.match(block)
     if match is None:
         return None
-    return Family(match["name"], match["kind"], match["help"].strip(), match[0])
+    title = _titles.get(match[0])
+    if title is None:
+        title = _titles[match[0]] = _title(match["name"], match["kind"], match["help"].strip(), match[0])
+    return Family(title)
+
+
+def _title(name: bytes, kind: bytes, help_text: bytes, text: bytes) -> _Title:
+    renamed = name.startswith(_RENAMED)
+    head = Head(_PREFIX + name if renamed else name, kind, help_text)
+    return _Title(name, kind, text, renamed, head, claims(head.name, kind), openmetrics_claims(head.name, kind))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from vault_exporter.telemetry.grammar import NUMBER, SUFFIXES, Series, parse_series
 
@@ -24,9 +25,9 @@ class Group(NamedTuple):
     places: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Shape:
-    """A family's series."""
+    """A family's series; the same object for all targets that have the same ones."""
 
     keys: list[bytes]
     """What stands between the values of the block; equal for equal series."""
@@ -37,8 +38,22 @@ class Shape:
     """Label sets whose sum or count is missing: nothing can be said of a restart."""
 
 
+_shapes: Final[WeakValueDictionary[tuple[bytes, bytes, tuple[bytes, ...]], Shape]] = WeakValueDictionary()
+"""Those that some target has at the moment."""
+
+
 def shape_of(name: bytes, kind: bytes, keys: list[bytes]) -> Shape | None:
     """Read what stands between a block's values; None if the block is not regular."""
+    said = (name, kind, tuple(keys))
+    shape = _shapes.get(said)
+    if shape is None:
+        shape = _read(name, kind, keys)
+        if shape is not None:
+            _shapes[said] = shape
+    return shape
+
+
+def _read(name: bytes, kind: bytes, keys: list[bytes]) -> Shape | None:
     if keys[-1] or len(keys) == 1:
         return None
     lines: list[Series] = []
