@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from vault_exporter.config.model import DnsDiscovery, FileDiscovery, Target
-from vault_exporter.discovery.find import DiscoveryError, find_in_dns, find_in_files
+from vault_exporter.discovery.files import Files
+from vault_exporter.discovery.find import DiscoveryError, find_in_dns
 
 
 def found(directory: Path, text: str, name: str = "t.yml") -> list[tuple[str, str, str | None, dict[str, str]]]:
     (directory / name).write_text(text)
-    targets = find_in_files(FileDiscovery(path=directory / "t*", cluster="usual", labels={"team": "ops"}))
+    targets = Files(FileDiscovery(path=directory / "t*", cluster="usual", labels={"team": "ops"})).find()
     return [(target.name, target.address, target.cluster, target.labels) for target in targets]
 
 
@@ -34,6 +35,7 @@ def test_the_format_of_prometheus(tmp_path: Path) -> None:
 def test_empty_files_have_no_targets(tmp_path: Path) -> None:
     assert found(tmp_path, "") == []
     assert found(tmp_path, "[]") == []
+    assert found(tmp_path, "null") == []
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,8 @@ def test_empty_files_have_no_targets(tmp_path: Path) -> None:
     [
         ("- targets: [", ":1: neither YAML nor JSON"),
         ("targets: [v1]", ": not in the format of Prometheus' file_sd_configs: Expected `array`, got `object`"),
+        ('[{"targets": ["v1"], "labels": {"a": 1}}]', "Expected `str`, got `int` - at `$[0].labels[...]`"),
+        ('[{"targets": ["v1"]', ":1: neither YAML nor JSON"),
         ("- labels: {}", "missing required field `targets`"),
         (
             "- targets: ['v1:http']",
@@ -58,7 +62,26 @@ def test_wrong_files(tmp_path: Path, text: str, message: str) -> None:
 
 def test_no_file_is_a_failure(tmp_path: Path) -> None:
     with pytest.raises(DiscoveryError, match="there is no such file"):
-        find_in_files(FileDiscovery(path=tmp_path / "none.yml"))
+        Files(FileDiscovery(path=tmp_path / "none.yml")).find()
+
+
+def test_only_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
+    one, two = tmp_path / "t1.yml", tmp_path / "t2.json"
+    one.write_text("- targets: [v1:8200]")
+    two.write_text('[{"targets": ["v2:8200"]}]')
+    files = Files(FileDiscovery(path=tmp_path / "t*"))
+    first = files.find()
+    two.write_text('[{"targets": ["v3:8200"]}]')
+    second = files.find()
+    assert [target.name for target in second] == ["v1:8200", "v3:8200"]
+    assert second[0] is first[0]
+    one.unlink()
+    two.write_text("[{")
+    with pytest.raises(DiscoveryError, match="neither YAML nor JSON"):
+        files.find()
+    one.write_text("- targets: [v1:8200]")
+    two.unlink()
+    assert files.find() == first[:1]
 
 
 async def test_every_address_of_a_name() -> None:

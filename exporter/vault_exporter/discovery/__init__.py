@@ -1,6 +1,6 @@
 """Targets that are not listed: found in a cluster, in DNS, or in files, and looked up again and again.
 
-A look-up that fails changes nothing: what was found last stays. ``cluster``, ``dns`` and ``file`` each find the
+A look-up that fails changes nothing: what was found last stays. ``find`` (a cluster, DNS) and ``files`` each find the
 targets of one source, and ``keeper`` runs them and remembers.
 """
 

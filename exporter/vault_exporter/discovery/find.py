@@ -1,30 +1,26 @@
-"""One look-up of each kind: the targets that a source has at the moment."""
+"""One look-up in a cluster or in DNS: the targets that a source has at the moment."""
 
 import asyncio
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
-from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
-import yaml
 
 from vault_exporter.config import values
-from vault_exporter.config.model import ClusterDiscovery, DnsDiscovery, FileDiscovery, Target
-from vault_exporter.files import read_small
+from vault_exporter.config.model import ClusterDiscovery, DnsDiscovery, Target
 from vault_exporter.vault.client import Client, VaultError
 from vault_exporter.vault.resolve import look_up
 
-__all__ = ["REFUSED", "DiscoveryError", "Found", "find_in_cluster", "find_in_dns", "find_in_files", "some"]
+__all__ = ["REFUSED", "DiscoveryError", "Found", "find_in_cluster", "find_in_dns", "some"]
 
 REFUSED: Final = "http:// where the address is https://, or not in allow"
 """Which nodes are."""
 
 _OK: Final = 200
 _MOST_NAMED: Final = 3
-_LARGEST_FILE: Final = 4 << 20
 
 
 class DiscoveryError(Exception):
@@ -49,13 +45,6 @@ class _HaStatus(msgspec.Struct, frozen=True):
 
 class _Answer(msgspec.Struct, frozen=True):
     data: _HaStatus
-
-
-class _Group(msgspec.Struct, frozen=True):
-    """A group of a file: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config."""
-
-    targets: tuple[str, ...]
-    labels: dict[str, str] = {}
 
 
 async def find_in_cluster(source: ClusterDiscovery, client: Client) -> Found:
@@ -150,54 +139,3 @@ async def find_in_dns(source: DnsDiscovery) -> tuple[Target, ...]:
     return tuple(
         source.target(f"{host}:{source.port}", f"{source.scheme}://{host}:{source.port}", tls=tls) for host in hosts
     )
-
-
-def find_in_files(source: FileDiscovery) -> tuple[Target, ...]:
-    """Read all files that there are.
-
-    Raises:
-        DiscoveryError: one of them cannot be understood, or there is none.
-    """
-    paths = sorted(source.path.parent.glob(source.path.name))
-    if not paths:
-        raise DiscoveryError("there is no such file; it is looked for again")
-    found: dict[str, Target] = {}
-    for path in paths:
-        for target in _in_file(source, path):
-            if target.name in found:
-                raise DiscoveryError(f"{path}: {target.name} is there twice; names (label instance) must differ")
-            found[target.name] = target
-    return tuple(found.values())
-
-
-def _in_file(source: FileDiscovery, path: Path) -> Iterator[Target]:
-    try:
-        content = read_small(path, _LARGEST_FILE)
-        loaded = yaml.safe_load(content)  # JSON is YAML, too
-        groups = msgspec.convert([] if loaded is None else loaded, tuple[_Group, ...])
-    except OSError as error:
-        raise DiscoveryError(f"{path}: cannot be read: {error.strerror}") from None
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise DiscoveryError(f"{path}{line}: neither YAML nor JSON") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        raise DiscoveryError(f"{path}: neither YAML nor JSON") from None
-    except msgspec.ValidationError as error:
-        raise DiscoveryError(f"{path}: not in the format of Prometheus' file_sd_configs: {error}") from None
-    for number, group in enumerate(groups):
-        for listed in group.targets:
-            try:
-                yield _listed(source, listed, group.labels)
-            except ValueError as error:
-                raise DiscoveryError(f"{path}: [{number}].targets: an address is {error}") from None
-
-
-def _listed(source: FileDiscovery, listed: str, labels: dict[str, str]) -> Target:
-    scheme = values.scheme(labels.get("__scheme__", source.scheme))
-    address = values.url(listed if "://" in listed else f"{scheme}://{listed}")
-    name = values.name(labels.get("instance", urlsplit(address).netloc))
-    more = {
-        key: text for key, text in labels.items() if not key.startswith("__") and key not in {"instance", "cluster"}
-    }
-    changes = {"cluster": labels["cluster"]} if labels.get("cluster") else {}
-    return source.target(name, address, labels=source.labels | more, **changes)

@@ -10,13 +10,13 @@ import structlog
 
 from vault_exporter import catalogue as c
 from vault_exporter.config.model import ClusterDiscovery, Discoveries, Discovery, DnsDiscovery, FileDiscovery, Target
+from vault_exporter.discovery.files import Files
 from vault_exporter.discovery.find import (
     REFUSED,
     DiscoveryError,
     Found,
     find_in_cluster,
     find_in_dns,
-    find_in_files,
     some,
 )
 from vault_exporter.metrics import Sample
@@ -135,6 +135,7 @@ class _Source:
         self._refused: tuple[str, ...] = ()
         self._seen: dict[str, tuple[Target, float]] = {}
         self._client: Client | None = None
+        self._files = Files(settings) if isinstance(settings, FileDiscovery) else None
         if isinstance(settings, ClusterDiscovery):
             name = urlsplit(settings.address).netloc
             seed = settings.target(name, settings.address)
@@ -186,8 +187,8 @@ class _Source:
             return await find_in_cluster(settings, self._client)
         if isinstance(settings, DnsDiscovery):
             return Found(await find_in_dns(settings))
-        if isinstance(settings, FileDiscovery):
-            return Found(await asyncio.to_thread(find_in_files, settings))
+        if self._files is not None:
+            return Found(await asyncio.to_thread(self._files.find))
         raise TypeError(type(settings).__name__)
 
     def _report(self, trouble: str) -> None:
