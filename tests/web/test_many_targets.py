@@ -58,6 +58,37 @@ async def test_what_is_too_much_is_left_out(node: Node, capsys: pytest.CaptureFi
         await keeper.close()
 
 
+async def test_a_mistake_of_ours_does_not_end_the_looking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    time = Waiter()
+    file = tmp_path / "t.json"
+    file.write_text('[{"targets": ["v1"]}]')
+    told: list[int] = []
+
+    async def changed() -> None:
+        told.append(len(told))
+        if len(told) == 1:
+            raise ZeroDivisionError
+
+    def success() -> float:
+        (value,) = (sample.value for sample in keeper.samples() if sample.family.name.endswith("_success"))
+        return value
+
+    keeper = Keeper([FileDiscovery(path=file)], Shared(), changed, wait=time.wait, clock=lambda: time.now)
+    try:
+        await keeper.start()
+        await time.waiting.wait()
+        file.write_text('[{"targets": ["v2"]}]')
+        await time.look_again()
+        assert (told, success()) == ([0], 0)
+        assert "detail=ZeroDivisionError" in capsys.readouterr().out
+        await time.look_again()  # nothing is new, but that was not heard
+        assert (told, success()) == ([0, 1], 1)
+        await time.look_again()
+        assert told == [0, 1]
+    finally:
+        await keeper.close()
+
+
 async def test_as_many_as_an_answer_can_hold(
     node: Node, start_exporter: StartExporter, capsys: pytest.CaptureFixture[str]
 ) -> None:

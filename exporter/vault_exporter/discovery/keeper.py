@@ -115,10 +115,18 @@ class Keeper:
                 yield c.DISCOVERY_LAST_SUCCESS(source.last_success, *labels)
 
     async def _watch(self, source: "_Source") -> None:
+        changed = False
         while True:
             await self._wait(source.settings.interval)
-            if await source.look():
+            changed = await source.look() or changed
+            if not changed:
+                continue
+            try:
                 await self._changed()
+            except Exception as error:  # noqa: BLE001 - our own mistake must not end the looking; it is tried again
+                source.report(type(error).__name__)
+            else:
+                changed = False
 
 
 class _Source:
@@ -151,15 +159,15 @@ class _Source:
         try:
             found = await self._find()
         except DiscoveryError as error:
-            self._report(str(error))
+            self.report(str(error))
             return False
         except Exception as error:  # noqa: BLE001 - our own mistake must not end the looking
-            self._report(type(error).__name__)
+            self.report(type(error).__name__)
             return False
         now = self.last_success = self._clock()
         self._remember(found.targets, now)
         self.targets = tuple(target for target, _ in self._seen.values())
-        self._report("")
+        self.report("")
         self._report_refused(found.refused)
         return self.targets != before
 
@@ -177,6 +185,16 @@ class _Source:
         self._seen = seen
         self._report_excess(excess)
 
+    def report(self, trouble: str) -> None:
+        """Log a change of state, once."""
+        if trouble == self.trouble:
+            return
+        self.trouble = trouble
+        if trouble:
+            _log.warning("cannot discover targets", source=self.settings.source, detail=trouble)
+        else:
+            _log.info("discovered targets", source=self.settings.source, targets=len(self.targets))
+
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
@@ -190,16 +208,6 @@ class _Source:
         if self._files is not None:
             return Found(await asyncio.to_thread(self._files.find))
         raise TypeError(type(settings).__name__)
-
-    def _report(self, trouble: str) -> None:
-        """Log a change of state, once."""
-        if trouble == self.trouble:
-            return
-        self.trouble = trouble
-        if trouble:
-            _log.warning("cannot discover targets", source=self.settings.source, detail=trouble)
-        else:
-            _log.info("discovered targets", source=self.settings.source, targets=len(self.targets))
 
     def _report_excess(self, excess: int) -> None:
         """Log that targets are left out, and when they no longer are, once."""
