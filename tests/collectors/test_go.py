@@ -28,10 +28,15 @@ def test_durations(text: str | float, expected: float) -> None:
     assert seconds(text) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("text", ["", "s", "1x", "1d", "1s ", "one", "1s1"])
+@pytest.mark.parametrize("text", ["", "-", "s", "1x", "1d", "1s ", "one", "1s1", "²", "٣s"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(VaultError):
         seconds(text)
+
+
+def test_a_long_one_does_not_hold_the_others_up() -> None:
+    with pytest.raises(VaultError):
+        seconds("1" * 900_000 + "x")  # with time in the square of its length, this would take hours
 
 
 def test_times() -> None:

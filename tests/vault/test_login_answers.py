@@ -1,5 +1,6 @@
 """What a login answers is not trusted: it never makes the exporter log in at each scrape. Hand-made answers."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -33,7 +34,8 @@ class Hour:
         path = request.path.removeprefix("/v1/")
         self.calls[path] += 1
         found = {LOOKUP: {"data": self._looked_up}, LOGIN: {"auth": self._issued}}
-        return web.json_response(found.get(path, {"data": {}}))
+        text = json.dumps(found.get(path, {"data": {}}), ensure_ascii=False)
+        return web.Response(body=text.encode(errors="surrogateescape"), content_type="application/json")
 
     async def scrape(self, start: AiohttpServer, auth: Auth) -> tuple[Client, set[str]]:
         """Scrape; return the client, and what the scrapes failed with."""
@@ -59,6 +61,21 @@ class Hour:
         return self.calls[LOGIN]
 
 
+class Refusing(Hour):
+    """A node that knows each token that it gives once, when it is looked up first."""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if request.path.endswith(LOGIN):
+            self._issued = ISSUED | {"client_token": f"hvs.{self.logins}"}
+            self.calls["known"] = 1
+        elif not (request.path.endswith(LOOKUP) and self.calls["known"]):
+            self.calls[request.path.removeprefix("/v1/")] += 1
+            return web.json_response({"errors": ["permission denied"]}, status=403)
+        else:
+            self.calls["known"] = 0
+        return await super().answer(request)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -81,6 +98,30 @@ async def test_what_is_no_login(aiohttp_server: AiohttpServer, wrong: dict[str, 
     assert failures(client) == {"bad_reply": hour.logins}
     assert 10 < hour.logins < 25  # the pause grows from 5 seconds to 5 minutes
     assert hour.calls["sys/mounts"] == 0
+
+
+@pytest.mark.parametrize("auth", [USER, TokenAuth(token=Secret("hvs.planted"))], ids=["login", "given"])
+async def test_what_is_no_text(aiohttp_server: AiohttpServer, auth: Auth) -> None:
+    hour = Hour(ISSUED, {"ttl": AN_HOUR, "entity_id": "\udcff"})
+    client, errors = await hour.scrape(aiohttp_server, auth)
+    if auth is USER:  # the login is proof enough of the token
+        assert (hour.logins, errors) == (1, set())
+    else:
+        (error,) = errors
+        assert error.startswith("login_failed: login: auth/token/lookup-self: Vault's answer is not understood")
+        assert set(failures(client)) == {"bad_reply"}
+        assert hour.calls[LOOKUP] < 25
+
+
+async def test_tokens_that_are_given_and_not_taken(
+    aiohttp_server: AiohttpServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hour = Refusing(ISSUED, {"ttl": AN_HOUR})
+    client, errors = await hour.scrape(aiohttp_server, USER)
+    assert "login_failed: login: Vault does not take the token that it gave just now" in errors
+    assert 10 < hour.logins == samples(client)["logins_total"] < 25
+    assert hour.calls["sys/mounts"] <= 2 * hour.logins
+    assert "hvs." not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("lease", [0.001, 1, 4.9])

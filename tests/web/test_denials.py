@@ -9,9 +9,11 @@ import pytest
 
 from tests.web.conftest import Node, StartExporter, target
 from vault_exporter import catalogue as c
+from vault_exporter.collectors.telemetry import Status, fetch
 from vault_exporter.config.logins import Auth, NoAuth, TokenAuth, UserpassAuth
 from vault_exporter.config.secret import Secret
 from vault_exporter.reasons import Reason
+from vault_exporter.vault.answer import NoTokenError, VaultError
 from vault_exporter.vault.client import Client
 
 DENIED = (403, '{"errors":["1 error occurred:\\n\\t* permission denied\\n\\n"]}')
@@ -117,6 +119,48 @@ async def test_other_policies_are_tried_at_once(asker: Asker, policy: str, asked
         while not any(s.family is c.TOKEN_EXPIRY and s.value > asker.now + 1000 for s in client.tokens.samples()):
             await client.get("sys/health")  # the token is renewed beside this
     assert await asker.ask(client) == asked
+
+
+async def test_names_that_are_others_each_time_leave_room(asker: Asker) -> None:
+    client = asker.client(GIVEN)
+    for number in range(2000):
+        asker.node.answers[f"sys/namespaces/{number}/seal-status"] = DENIED
+        await client.get(f"sys/namespaces/{number}/seal-status", token=True)
+        asker.now += 1
+    assert [await asker.ask(client) for _ in range(2)] == [1, 1]
+
+
+async def test_a_clock_that_is_set_back_does_not_make_it_last(asker: Asker) -> None:
+    client = asker.client(GIVEN)
+    assert await asker.ask(client) == 1
+    asker.now -= 86_400
+    assert [await asker.ask(client) for _ in range(2)] == [2, 2]
+
+
+async def test_a_clock_that_is_set_back_does_not_hold_up_a_login(asker: Asker) -> None:
+    asker.node.answers[LOGIN] = (400, '{"errors":["invalid username or password"]}')
+    client = asker.client(USER)
+    for expected in (1, 1):
+        with pytest.raises(VaultError):
+            await client.get(PATH, token=True)
+        assert asker.node.calls[LOGIN] == expected
+    asker.node.answers |= {LOGIN: issued("hvs.1"), PATH: (200, '{"data":{}}')}
+    asker.now -= 86_400
+    assert await asker.ask(client, 200) == 1
+
+
+@pytest.mark.parametrize("refusal", [DENIED, (400, '{"errors":["missing client token"]}')], ids=["403", "400"])
+async def test_telemetry_that_wants_a_token_while_there_is_none(asker: Asker, refusal: tuple[int, str]) -> None:
+    asker.node.answers |= {LOGIN: (400, '{"errors":["invalid username or password"]}'), "sys/metrics": refusal}
+    client = asker.client(USER)
+    for seconds, asked in ((0, 1), (15, 1), (44.9, 1), (0.2, 2)):
+        asker.now += seconds
+        with pytest.raises(NoTokenError):
+            await fetch(client)
+        assert asker.node.calls["sys/metrics"] == asked
+    asker.node.answers |= {LOGIN: issued("hvs.1"), "sys/metrics": (200, "")}
+    asker.now += 30
+    assert (await fetch(client)).status is Status.OK
 
 
 async def test_a_scrape_goes_on_saying_so(node: Node, start_exporter: StartExporter) -> None:

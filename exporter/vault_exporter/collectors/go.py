@@ -10,7 +10,9 @@ from vault_exporter.vault.client import VaultError
 __all__ = ["moment", "seconds", "timestamp"]
 
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+_LONGEST: Final = 64
+"""Characters of a duration; on long ones the expression takes a time that grows with the square."""
 _ZERO_TIME_YEAR: Final = 1  # of Go's zero time, which Vault sends for "never"
 
 
@@ -23,7 +25,9 @@ def seconds(text: float | str) -> float:
     if not isinstance(text, str):
         return float(text)
     digits = text.removeprefix("-")
-    if digits.isdigit():
+    if len(text) > _LONGEST:
+        raise VaultError(Reason.BAD_REPLY, "a duration is too long")
+    if digits.isascii() and digits.isdigit():
         return float(text)
     parts = _PART.findall(digits)
     if not parts or "".join(number + unit for number, unit in parts) != digits:

@@ -34,7 +34,7 @@ class Health(msgspec.Struct, frozen=True):
     performance_standby: bool | None = None
     replication_performance_mode: str | None = None
     replication_dr_mode: str | None = None
-    server_time_utc: int | None = None
+    server_time_utc: float | None = None
     version: str | None = None
     cluster_name: str | None = None
     cluster_id: str | None = None
@@ -67,7 +67,7 @@ def parse(answer: Answer) -> Health:
         VaultError: with the reason of the status, if the body is not a health report.
     """
     try:
-        return answer.json(Health)
+        return answer.report(Health)
     except VaultError as error:
         raise answer.failure() from error
 

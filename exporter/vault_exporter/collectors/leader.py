@@ -43,7 +43,7 @@ async def collect(client: Client) -> Iterable[Sample]:
         return ()
     if answer.status != _OK:
         raise answer.failure()
-    return tuple(samples(answer.json(Leader)))
+    return tuple(samples(answer.report(Leader)))
 
 
 def floor(reason: Reason) -> Iterator[Sample]:

@@ -34,7 +34,7 @@ async def collect(client: Client) -> Iterable[Sample]:
     answer = await client.get("sys/seal-status")
     if answer.status != _OK:
         raise answer.failure()
-    return tuple(samples(answer.json(SealStatus)))
+    return tuple(samples(answer.report(SealStatus)))
 
 
 def samples(status: SealStatus) -> Iterator[Sample]:

@@ -89,7 +89,7 @@ async def _get(client: Client) -> Answer:
     except NoTokenError as error:
         if error.reason in _NO_ANSWER:
             raise
-        answer = await client.get(path, max_bytes=limit)
+        answer = await client.get_openly(path, max_bytes=limit)
         if answer.status != _OK:
             raise
         return answer

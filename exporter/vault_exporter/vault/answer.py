@@ -1,14 +1,19 @@
 """What a node answers, and the error where it gives no usable answer."""
 
+import contextlib
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from vault_exporter.reasons import Reason
 
-__all__ = ["Answer", "NoTokenError", "VaultError"]
+__all__ = ["UNREADABLE", "Answer", "NoTokenError", "VaultError"]
 
+S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
+
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for what is not JSON of the shape that is wanted."""
 
 _STATUS_REASONS: Final = {
     401: Reason.PERMISSION_DENIED,
@@ -53,8 +58,27 @@ class Answer(NamedTuple):
         """
         try:
             return msgspec.json.decode(self.body, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise VaultError(Reason.BAD_REPLY, f"{self.path}: HTTP {self.status} with an unexpected body") from error
+        except UNREADABLE as error:
+            raise self._unexpected() from error
+
+    def report(self, kind: type[S]) -> S:
+        """Decode the body, an object; a field of another type is as if it was not there, if it need not be there.
+
+        Raises:
+            VaultError: ``bad_reply``; the body is no object, or lacks what must be there.
+        """
+        said = self.json(dict[str, msgspec.Raw])
+        found = {}
+        for field in msgspec.structs.fields(kind):
+            if field.encode_name in said:
+                with contextlib.suppress(*UNREADABLE):
+                    found[field.name] = msgspec.json.decode(said[field.encode_name], type=field.type)
+            if field.required and field.name not in found:
+                raise self._unexpected()
+        return kind(**found)
+
+    def _unexpected(self) -> VaultError:
+        return VaultError(Reason.BAD_REPLY, f"{self.path}: HTTP {self.status} with an unexpected body")
 
     def says(self, text: str) -> bool:
         """Return whether one of Vault's error messages (``{"errors": [...]}``) contains the text."""

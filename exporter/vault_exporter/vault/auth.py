@@ -20,7 +20,7 @@ from vault_exporter.config.model import Target
 from vault_exporter.config.secret import Secret
 from vault_exporter.files import read_small
 from vault_exporter.reasons import Reason
-from vault_exporter.vault.answer import Answer, VaultError
+from vault_exporter.vault.answer import UNREADABLE, Answer, VaultError
 
 __all__ = ["LoginError", "LoginFailure", "Send", "Shared", "Token", "Vault"]
 
@@ -272,7 +272,7 @@ class _Reply(NamedTuple):
     def read_data(self, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(self.body.data, type=kind)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             raise _bad_reply(self.path) from None
 
 

@@ -131,6 +131,20 @@ class Client:
         """
         return await self.send("GET", path, token=token, max_bytes=max_bytes, forward=forward)
 
+    async def get_openly(self, path: str, *, max_bytes: int) -> Answer:
+        """Read a path without a token while there is none; what was refused lately is not asked, as in :meth:`get`.
+
+        Raises:
+            VaultError: as :meth:`get`.
+        """
+        call = f"GET {path}"
+        if (denial := self.tokens.denial(call)) is not None:
+            return denial
+        answer = await self.get(path, max_bytes=max_bytes)
+        if 400 <= answer.status < 500:  # noqa: PLR2004 - HTTP's class of refusals
+            await self.tokens.refused(None, call, answer)
+        return answer
+
     async def send(
         self,
         method: str,

@@ -10,7 +10,7 @@ __all__ = ["Denials"]
 _SECONDS: Final = 60.0
 """How long an answer stands in for the next."""
 _MOST: Final = 1024
-_WORDS: Final = "permission denied"
+_WORDS: Final = ("permission denied", "missing client token")
 """What Vault says where a policy lacks something; other refusals may have a cause that is gone by the next scrape."""
 
 
@@ -35,7 +35,7 @@ class Denials:
     def recent(self, call: str) -> Answer | None:
         """Return the answer that still holds, if there is one."""
         denial = self._denials.get(call)
-        return denial.answer if denial is not None and self._clock() < denial.until else None
+        return denial.answer if denial is not None and self._holds(denial) else None
 
     def surely(self, call: str) -> bool:
         """Tell whether the call was denied before, while the token was known to be good."""
@@ -44,10 +44,15 @@ class Denials:
 
     def note(self, call: str, answer: Answer, *, surely: bool) -> None:
         """Remember a refusal; ``surely`` if the token was good, so that only its policies can be the cause."""
-        if call in self._denials or len(self._denials) < _MOST:
-            seconds = _SECONDS if answer.says(_WORDS) else 0.0
-            # Without the body, which may be large and says no more.
-            self._denials[call] = _Denial(answer._replace(body=b""), self._clock() + seconds, surely)
+        self._denials.pop(call, None)
+        if len(self._denials) >= _MOST:
+            oldest = next(iter(self._denials))
+            if self._holds(self._denials[oldest]):
+                return
+            del self._denials[oldest]
+        seconds = _SECONDS if any(map(answer.says, _WORDS)) else 0.0
+        # Without the body, which may be large and says no more.
+        self._denials[call] = _Denial(answer._replace(body=b""), self._clock() + seconds, surely)
 
     def forget(self, call: str) -> None:
         """Be told that a call was not refused."""
@@ -56,3 +61,7 @@ class Denials:
     def clear(self) -> None:
         """Start over: for another token, or one that may do other things."""
         self._denials.clear()
+
+    def _holds(self, denial: _Denial) -> bool:
+        now = self._clock()
+        return now < denial.until <= now + _SECONDS  # later it is only where the clock was set back

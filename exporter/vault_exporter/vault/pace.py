@@ -13,6 +13,8 @@ _SHORT_PAUSE: Final = 1.0
 """Seconds; shorter than any interval of scrapes, and enough for the collectors of one to try once."""
 _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 300.0
+_CALM: Final = 2 * _LONGEST_PAUSE
+"""Seconds without a refusal after which the next one is the first again."""
 
 _NOBODY_ASKED: Final = frozenset({LoginFailure.NO_CREDENTIALS, LoginFailure.SEALED, LoginFailure.UNAVAILABLE})
 """They say nothing about credentials, so the next scrape may try again."""
@@ -34,11 +36,14 @@ class Pace:
         self._random = random_part
         self._not_before = 0.0
         self._pause = _FIRST_PAUSE
+        self._refused_at = -_CALM
+        self._pause_after_refusal = _FIRST_PAUSE
 
     @property
     def over(self) -> bool:
         """Whether the pause is over."""
-        return self._clock() >= self._not_before
+        now = self._clock()
+        return not now < self._not_before <= now + _LONGEST_PAUSE  # later it is only where the clock was set back
 
     @property
     def free(self) -> bool:
@@ -71,11 +76,36 @@ class Pace:
         """
         if not ttl or ttl >= _FIRST_PAUSE:
             self.failed, self._pause = None, _FIRST_PAUSE
+            self._distrust()
             return False
         news = self.failed is None
         self.failed = LoginError(LoginFailure.BAD_REPLY, f"the last token lived for {ttl:g} s only; raise token_ttl")
         self._pause_longer()
         return news
+
+    def note_refusal(self) -> bool:
+        """Be told that the token of a good login is refused; return whether to log in again at once.
+
+        A node that gives tokens and does not take them is not asked for one at each scrape.
+        """
+        if not self._is_distrusted:
+            self._pause_after_refusal = _FIRST_PAUSE
+        self._refused_at = self._clock()
+        if not self.over:
+            self.failed = LoginError(LoginFailure.DENIED, "Vault does not take the token that it gave just now")
+            return False
+        return True
+
+    @property
+    def _is_distrusted(self) -> bool:
+        return 0 <= self._clock() - self._refused_at < _CALM
+
+    def _distrust(self) -> None:
+        """Have the token of this login be the last for a while, if those before it were refused."""
+        if self._is_distrusted:
+            pause = self._pause_after_refusal
+            self._not_before = max(self._not_before, self._clock() + pause * (1 - JITTER * self._random()))
+            self._pause_after_refusal = min(pause * 2, _LONGEST_PAUSE)
 
     def _pause_longer(self) -> None:
         self._not_before = self._clock() + self._pause * (1 - JITTER * self._random())

@@ -270,11 +270,7 @@ class Tokens:
             return False
         self._denials.clear()
         if isinstance(self._auth, logins.Login):
-            self._log.warning("Vault refuses the token; logging in again")
-            if not self._lookable:  # it may be the path after all, so not too often
-                self._pace.wait()
-            if not self._pace.free or not await self._log_in():
-                self._drop("")
+            await self._replace_refused()
         else:
             self._valid = False
             self._pace.wait()
@@ -282,6 +278,17 @@ class Tokens:
                 "Vault refuses the token, and there is no way to get another", remedy="write a new one to its file"
             )
         return False
+
+    async def _replace_refused(self) -> None:
+        """Log in again, since the token is refused, or drop it and leave that for later."""
+        if not self._lookable:  # it may be the path after all, so not too often
+            self._pace.wait()
+        elif not self._pace.note_refusal():
+            self._drop("")
+            return
+        self._log.warning("Vault refuses the token; logging in again")
+        if not self._pace.free or not await self._log_in():
+            self._drop("")
 
     async def _renew(self) -> bool:
         """Renew the token before it expires, or log in again where that gives more."""
@@ -333,6 +340,7 @@ class Tokens:
         if why:
             self._log.info(why)
         self._token, self._valid, self._expires = None, False, None
+        self._denials.clear()
         if self._timer is not None:
             self._timer.cancel()
 
