@@ -38,6 +38,12 @@ def test_empty_files_have_no_targets(tmp_path: Path) -> None:
     assert found(tmp_path, "null") == []
 
 
+BOMB = "- &a0 {targets: [v1]}\n" + "".join(
+    f"- &a{number} {{<<: [*a{number - 1}, *a{number - 1}]}}\n" for number in range(1, 60)
+)
+"""Merged, each is twice the last."""
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -50,6 +56,14 @@ def test_empty_files_have_no_targets(tmp_path: Path) -> None:
             "- targets: ['v1:http']",
             "[0].targets: an address is not a URL: bad host or port; write it like https://vault.example.com:8200",
         ),
+        ('[{"targets": ["v1"], "labels": {"a b": "1"}}]', ": [0].labels: a name is not of letters, digits and _"),
+        ("- targets: [v1]\n  labels: {'': x}", ": [0].labels: a name is not of letters, digits and _"),
+        ('- targets: [v1]\n  labels: {cluster: "\\ud800"}', ":2: neither YAML nor JSON"),
+        ('- targets: [v1]\n  labels: {cluster: "\\e[31m"}', ".labels: cluster has characters that cannot be printed"),
+        ("- targets: [v1]\n  labels: {a: 2026-99-99}", ": neither YAML nor JSON"),
+        ("- targets: [v1]\n  labels: {a: !!timestamp x}", ": neither YAML nor JSON"),
+        ("- " * 100_000, ":1: neither YAML nor JSON"),
+        (BOMB, ": has an alias (*name); write out what it stands for"),
         ("- targets: [v1, v1]", ": v1 is there twice; names (label instance) must differ"),
     ],
 )

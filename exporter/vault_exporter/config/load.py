@@ -26,7 +26,6 @@ T = TypeVar("T")
 _LONGEST_TIMEOUT: Final = 120.0
 _STDIN: Final = "-"
 """The name of standard input on the command line."""
-_LABEL: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 _OWN_LABELS: Final = ("instance", "cluster", "job")
 """They have keys of their own, or are Prometheus' own."""
 
@@ -278,7 +277,7 @@ def _target(target: model.Target | model.Discovery) -> Checks:
     if isinstance(target.auth, logins.CertAuth) and target.tls.client_cert is None:
         yield "auth", "method cert identifies with tls.client_cert; give that and tls.client_key"
     for label in target.labels:
-        if not _LABEL.fullmatch(label) or label in _OWN_LABELS:
+        if not values.is_label(label) or label in _OWN_LABELS:
             yield "labels", f"{label} cannot be given; use letters, digits and _, and none of {', '.join(_OWN_LABELS)}"
 
 

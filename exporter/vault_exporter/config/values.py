@@ -14,6 +14,7 @@ __all__ = [
     "count",
     "duration",
     "engine",
+    "is_label",
     "listen",
     "mount",
     "name",
@@ -44,6 +45,7 @@ _BYTES: Final = {
 _NAME: Final = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,252}")
 _HOST: Final = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """A name whose last part begins with a letter, so no address."""
+_LABEL: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 _MOUNT: Final = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _KINDS: Final = {
     bool: "true or false",
@@ -139,6 +141,11 @@ def allowed_host(value: object) -> str:
         raise ValueError(
             "neither a host nor a network; write it like vault.example.com, *.vault.example.com or 10.0.0.0/8"
         ) from None
+
+
+def is_label(name: str) -> bool:
+    """Tell whether a label of Prometheus may have the name, and is not for its own use."""
+    return _LABEL.fullmatch(name) is not None
 
 
 def secret(value: object) -> Secret:

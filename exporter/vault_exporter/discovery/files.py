@@ -13,10 +13,16 @@ from vault_exporter.config import values
 from vault_exporter.config.model import FileDiscovery, Target
 from vault_exporter.discovery.find import DiscoveryError
 from vault_exporter.files import read_small
+from vault_exporter.vault.answer import UNREADABLE
 
 __all__ = ["Files"]
 
 _LARGEST_FILE: Final = 4 << 20
+_OF_TARGET: Final = frozenset({"instance", "cluster"})
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Six times as fast as the other, and so is the exporter when it is told to stop while it reads."""
+_MISFITS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What PyYAML raises for a value that does not fit its tag, like a date of the 99th month."""
 
 
 class _Group(msgspec.Struct, frozen=True):
@@ -69,15 +75,18 @@ class Files:
 
 def _read(source: FileDiscovery, path: Path, content: bytes) -> Iterator[Target]:
     try:
-        groups = _groups(content)
+        groups = _groups(path, content)
     except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        last = content.count(b"\n") + 1
+        line = f":{min(error.problem_mark.line + 1, last)}" if error.problem_mark else ""
         raise DiscoveryError(f"{path}{line}: neither YAML nor JSON") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        raise DiscoveryError(f"{path}: neither YAML nor JSON") from None
     except msgspec.ValidationError as error:
         raise DiscoveryError(f"{path}: not in the format of Prometheus' file_sd_configs: {error}") from None
+    except (yaml.YAMLError, RecursionError, *_MISFITS):
+        raise DiscoveryError(f"{path}: neither YAML nor JSON") from None
     for number, group in enumerate(groups):
+        if problem := _wrong(group.labels):
+            raise DiscoveryError(f"{path}: [{number}].labels: {problem}")
         for listed in group.targets:
             try:
                 yield _listed(source, listed, group.labels)
@@ -85,14 +94,17 @@ def _read(source: FileDiscovery, path: Path, content: bytes) -> Iterator[Target]
                 raise DiscoveryError(f"{path}: [{number}].targets: an address is {error}") from None
 
 
-def _groups(content: bytes) -> tuple[_Group, ...]:
+def _groups(path: Path, content: bytes) -> tuple[_Group, ...]:
     try:
         # Hundreds of times as fast as YAML.
         return msgspec.json.decode(content, type=tuple[_Group, ...] | None) or ()
     except msgspec.ValidationError:
         raise
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        loaded = yaml.safe_load(content)
+    except UNREADABLE:
+        # Aliases and merges can make a small file into an endless one.
+        if b"*" in content and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, _LOADER)):
+            raise DiscoveryError(f"{path}: has an alias (*name); write out what it stands for") from None
+        loaded = yaml.load(content, _LOADER)  # noqa: S506 - a safe one
     return msgspec.convert([] if loaded is None else loaded, tuple[_Group, ...])
 
 
@@ -100,8 +112,19 @@ def _listed(source: FileDiscovery, listed: str, labels: dict[str, str]) -> Targe
     scheme = values.scheme(labels.get("__scheme__", source.scheme))
     address = values.url(listed if "://" in listed else f"{scheme}://{listed}")
     name = values.name(labels.get("instance", urlsplit(address).netloc))
-    more = {
-        key: text for key, text in labels.items() if not key.startswith("__") and key not in {"instance", "cluster"}
-    }
     changes = {"cluster": labels["cluster"]} if labels.get("cluster") else {}
-    return source.target(name, address, labels=source.labels | more, **changes)
+    return source.target(name, address, labels=source.labels | _given(labels), **changes)
+
+
+def _wrong(labels: dict[str, str]) -> str:
+    """Say what is wrong with labels; one that Prometheus does not take would cost it all targets of ``/sd``."""
+    if not all(map(values.is_label, _given(labels))):
+        return "a name is not of letters, digits and _"
+    if not labels.get("cluster", "").isprintable():
+        return "cluster has characters that cannot be printed"
+    return ""
+
+
+def _given(labels: dict[str, str]) -> dict[str, str]:
+    """Return the labels that are neither for Prometheus' own use nor of the target."""
+    return {key: text for key, text in labels.items() if not key.startswith("__") and key not in _OF_TARGET}

@@ -1,5 +1,6 @@
 """The TLS settings of a target as a context, for the configuration's checks and for the client."""
 
+import contextlib
 import ssl
 from pathlib import Path
 from typing import Final
@@ -42,8 +43,9 @@ def shared_context(tls: Tls) -> ssl.SSLContext:
 def stamps(tls: Tls) -> Stamps:
     """Tell the files of the settings from others of the same name."""
     files = [path for path in (tls.ca_cert, tls.client_cert, tls.client_key) if path]
-    if tls.ca_path and tls.ca_path.is_dir():
-        files += sorted(tls.ca_path.iterdir())
+    if tls.ca_path and is_directory(tls.ca_path):
+        with contextlib.suppress(OSError):  # whoever makes the context says so
+            files += sorted(tls.ca_path.iterdir())
     return tuple(map(_stamp, files))
 
 
