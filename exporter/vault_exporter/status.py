@@ -14,7 +14,7 @@ from vault_exporter.config.model import NoAuth
 from vault_exporter.online import Seen
 from vault_exporter.web.page import state
 
-__all__ = ["Severity", "as_json", "print_table", "worst"]
+__all__ = ["Severity", "as_json", "print_table", "printable", "worst"]
 
 _SOON = 14 * 86_400
 """Seconds before its end from which a listener's certificate is a warning."""
@@ -72,6 +72,11 @@ def as_json(targets: Iterable[Seen], now: float) -> str:
     return msgspec.json.format(msgspec.json.encode([_status(seen, now) for seen in targets]), indent=2).decode()
 
 
+def printable(text: str) -> str:
+    """Return what a node said without what would steer the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def print_table(targets: Iterable[Seen], console: Console, now: float) -> None:
     """Print a table, and below it what is wrong."""
     rows = [_status(seen, now) for seen in targets]
@@ -89,7 +94,7 @@ def print_table(targets: Iterable[Seen], console: Console, now: float) -> None:
     for row in rows:
         for problem in row.problems:
             remedy = f"; {problem.remedy}" if problem.remedy else ""
-            text = f"{row.target}: {problem.name}: {problem.problem}{remedy}"
+            text = printable(f"{row.target}: {problem.name}: {problem.problem}{remedy}")
             console.print(text, markup=False, highlight=False, soft_wrap=True)
     if left_out:
         console.print(f"Left out: {', '.join(left_out)}; a wider terminal and --json have them.", highlight=False)
@@ -106,8 +111,8 @@ def _cells(row: _Status, now: float) -> dict[str, Text]:
     return {
         "Target": Text(row.target),
         "State": Text(f"{row.state} {row.reason}".strip(), style=_COLOURS[row.severity]),
-        "Version": Text(row.version),
-        "Cluster": Text(row.cluster or ""),
+        "Version": Text(printable(row.version)),
+        "Cluster": Text(printable(row.cluster or "")),
         "Leader": Text({None: "", True: "known", False: "unknown"}[row.leader_known]),
         "Certificate": Text(_until(row.certificate_not_after, now)),
         "Token": Text(_token_text(row.token, now)),

@@ -169,3 +169,19 @@ async def test_the_table_fits_80_columns(node: Node, run: Run) -> None:
     ]
     assert lines == [[name, "active", "2.7.2", "token,", "119", "min"] for name in names]
     assert "Left out: Leader, Cluster; a wider terminal and --json have them.\n" in text
+
+
+async def test_what_a_node_says_does_not_steer_the_terminal(node: Node, run: Run) -> None:
+    node.answers |= {
+        "sys/health": (200, HEALTH.replace("2.7.2", r"2\u001b[2J7\u202e").replace("its-cluster", r"its\u0007\u0000")),
+        "auth/token/lookup-self": (200, r'{"data":{"display_name":"its\u001b]0;name","entity_id":"\u0090e"}}'),
+        "sys/capabilities-self": (200, '{"data":{}}'),
+    }
+    for command, expected in (
+        ("status", "2?[2J7?"),
+        ("status", "its??"),
+        ("check --online", "id ?e, display_name its?]0;"),
+    ):
+        _, text = await run(command, target(node, GIVEN))
+        assert expected in text
+        assert all(line.isprintable() for line in text.split("\n"))

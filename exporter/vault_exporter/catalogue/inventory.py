@@ -25,7 +25,8 @@ MOUNTS = _gauge(
     "vault_mounts",
     MOUNTS_LIST,
     "Secrets engines that are mounted, by type, running version of the plugin, and what the node says of its "
-    "deprecation (supported, deprecated, pending-removal, removed, unknown, or nothing).",
+    "deprecation (supported, deprecated, pending-removal, removed, unknown, or nothing); with more than 1000 such, the "
+    "rest together as other.",
     "type",
     "version",
     "deprecation_status",
@@ -70,7 +71,7 @@ IRREVOCABLE_LEASES = _gauge(
 MOUNT_IRREVOCABLE_LEASES = _gauge(
     "vault_mount_irrevocable_leases",
     LEASES_COUNT,
-    "The same by the mount's accessor; only of mounts that have some.",
+    "The same by the mount's accessor; only of mounts that have some. The 1000 with most, the rest together as other.",
     "mount_accessor",
 )
 SERVICE_TOKENS = _gauge("vault_service_tokens", TOKEN_COUNTERS, "Service tokens that are valid.")
@@ -94,7 +95,8 @@ LOCKED_USERS = _gauge("vault_locked_users", LOCKED_USERS_LIST, "Users locked out
 MOUNT_LOCKED_USERS = _gauge(
     "vault_mount_locked_users",
     LOCKED_USERS_LIST,
-    "The same by the auth method's accessor; only of methods that have some.",
+    "The same by the auth method's accessor; only of methods that have some. The 1000 with most, the rest together as "
+    "other.",
     "mount_accessor",
 )
 

@@ -89,9 +89,10 @@ def check_online(settings: Config) -> None:
             remedy = f"\n    {' ' * 18}{finding.remedy}" if finding.remedy else ""
             typer.echo(f"  {finding.name:18}  {finding.problem or 'works'}{remedy}")
         if one.entity_id or one.display_name:
+            entity_id, display_name = map(report.printable, (one.entity_id, one.display_name))
             typer.echo(
-                f"  In Vault's audit log the exporter is entity_id {one.entity_id or '(none)'}, display_name "
-                f"{one.display_name or '(none)'}; audit.exclude leaves it out."
+                f"  In Vault's audit log the exporter is entity_id {entity_id or '(none)'}, display_name "
+                f"{display_name or '(none)'}; audit.exclude leaves it out."
             )
     if any(is_wrapped(one.auth) for one in (*settings.targets, *settings.discovery)):
         typer.echo("Wrapped secret-ids were left alone, and no login tried with them: they can be opened only once.")

@@ -11,6 +11,7 @@ import msgspec
 
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import ask
+from vault_exporter.collectors.bounded import most_frequent
 from vault_exporter.collectors.collector import Grant
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
@@ -39,9 +40,9 @@ async def collect(client: Client) -> Iterable[Sample]:
 def samples(devices: Iterable[Device]) -> Iterator[Sample]:
     """Count the devices, and those that write what they should hash."""
     devices = tuple(devices)
-    types = Counter(device.type for device in devices)
-    for kind in sorted({*_TYPES, *types}):
-        yield c.AUDIT_DEVICES(types[kind], kind)
+    types = dict.fromkeys(((kind,) for kind in _TYPES), 0) | Counter((device.type,) for device in devices)
+    for labels, number in most_frequent(types):
+        yield c.AUDIT_DEVICES(number, *labels)
     yield c.AUDIT_DEVICES_LOG_RAW(sum(_is_raw(device) for device in devices))
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import ask
+from vault_exporter.collectors.bounded import MOST_NODES
 from vault_exporter.collectors.collector import Grant
 from vault_exporter.collectors.go import timestamp
 from vault_exporter.metrics import Sample
@@ -48,7 +49,7 @@ async def collect(client: Client) -> Iterable[Sample]:
 def samples(status: Status) -> Iterator[Sample]:
     """Turn what is said of the nodes into samples; the active one has no heartbeat to itself."""
     yield c.HA_NODES(len(status.nodes))
-    for node in status.nodes:
+    for node in status.nodes[:MOST_NODES]:
         labels = (node.hostname, node.api_address)
         yield c.HA_NODE_INFO(1, *labels, node.version)
         yield c.HA_NODE_ACTIVE(node.active_node, *labels)

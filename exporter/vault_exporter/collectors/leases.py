@@ -10,6 +10,7 @@ import msgspec
 
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import LARGE_ANSWER_BYTES, ask
+from vault_exporter.collectors.bounded import most_frequent
 from vault_exporter.collectors.collector import Grant
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
@@ -35,5 +36,5 @@ async def collect(client: Client) -> Iterable[Sample]:
 def samples(count: Count) -> Iterator[Sample]:
     """Turn the numbers into samples."""
     yield c.IRREVOCABLE_LEASES(count.lease_count)
-    for accessor, number in sorted(count.counts.items()):
-        yield c.MOUNT_IRREVOCABLE_LEASES(number, accessor)
+    for labels, number in most_frequent({(accessor,): number for accessor, number in count.counts.items()}):
+        yield c.MOUNT_IRREVOCABLE_LEASES(number, *labels)

@@ -11,6 +11,7 @@ import msgspec
 
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import LARGE_ANSWER_BYTES, ask
+from vault_exporter.collectors.bounded import most_frequent
 from vault_exporter.collectors.collector import Grant
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
@@ -49,9 +50,9 @@ async def collect(client: Client) -> Iterable[Sample]:
 def samples(locked: Locked) -> Iterator[Sample]:
     """Turn the numbers into samples."""
     yield c.LOCKED_USERS(locked.total)
-    mounts: Counter[str] = Counter()
+    mounts: Counter[tuple[str, ...]] = Counter()
     for namespace in locked.by_namespace or ():
         for mount in namespace.mount_accessors or ():
-            mounts[mount.mount_accessor] += mount.counts
-    for accessor, number in sorted(mounts.items()):
-        yield c.MOUNT_LOCKED_USERS(number, accessor)
+            mounts[mount.mount_accessor,] += mount.counts
+    for labels, number in most_frequent(mounts):
+        yield c.MOUNT_LOCKED_USERS(number, *labels)

@@ -11,6 +11,7 @@ import msgspec
 
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import LARGE_ANSWER_BYTES, ask
+from vault_exporter.collectors.bounded import most_frequent
 from vault_exporter.collectors.collector import Grant
 from vault_exporter.metrics import Family, Sample
 from vault_exporter.vault.client import Client
@@ -64,9 +65,9 @@ def samples(mounts: Iterable[Mount]) -> Iterator[Sample]:
     """Count secrets engines."""
     mounts = tuple(mounts)
     yield from _counted(mounts, c.MOUNTS, c.MOUNTS_DEPRECATED)
-    versions = Counter((mount.options or {}).get("version", "1") for mount in mounts if mount.type in _KV)
-    for version, number in sorted(versions.items()):
-        yield c.KV_MOUNTS(number, version)
+    versions = Counter(((mount.options or {}).get("version", "1"),) for mount in mounts if mount.type in _KV)
+    for labels, number in most_frequent(versions):
+        yield c.KV_MOUNTS(number, *labels)
 
 
 def auth_samples(mounts: Iterable[Mount]) -> Iterator[Sample]:
@@ -76,6 +77,6 @@ def auth_samples(mounts: Iterable[Mount]) -> Iterator[Sample]:
 
 def _counted(mounts: tuple[Mount, ...], family: Family, deprecated: Family) -> Iterator[Sample]:
     kinds = Counter((mount.type, mount.version, mount.deprecation_status) for mount in mounts)
-    for kind, number in sorted(kinds.items()):
+    for kind, number in most_frequent(kinds):
         yield family(number, *kind)
     yield deprecated(sum(mount.deprecation_status in _GOING for mount in mounts))

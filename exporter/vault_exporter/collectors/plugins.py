@@ -11,6 +11,7 @@ import msgspec
 
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import LARGE_ANSWER_BYTES, ask
+from vault_exporter.collectors.bounded import most_frequent
 from vault_exporter.collectors.collector import Grant
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
@@ -45,5 +46,5 @@ def samples(catalogue: Catalogue) -> Iterator[Sample]:
     kinds = Counter(
         (plugin.type, str(plugin.builtin).lower(), plugin.deprecation_status) for plugin in catalogue.detailed or ()
     )
-    for kind, number in sorted(kinds.items()):
+    for kind, number in most_frequent(kinds):
         yield c.PLUGINS(number, *kind)

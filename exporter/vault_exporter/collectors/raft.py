@@ -11,6 +11,7 @@ import msgspec
 
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import ask
+from vault_exporter.collectors.bounded import MOST_NODES
 from vault_exporter.collectors.collector import Grant
 from vault_exporter.collectors.go import seconds, timestamp
 from vault_exporter.metrics import Sample
@@ -88,7 +89,7 @@ def samples(configuration: Configuration) -> Iterator[Sample]:
     servers = configuration.config.servers
     yield c.RAFT_SERVERS(len(servers))
     yield c.RAFT_VOTERS(sum(server.voter for server in servers))
-    for server in servers:
+    for server in servers[:MOST_NODES]:
         yield c.RAFT_SERVER_VOTER(server.voter, server.node_id)
         yield c.RAFT_SERVER_LEADER(server.leader, server.node_id)
 
@@ -99,7 +100,7 @@ def autopilot_samples(state: Autopilot) -> Iterator[Sample]:
     yield c.AUTOPILOT_FAILURE_TOLERANCE(state.failure_tolerance)
     if state.optimistic_failure_tolerance is not None:
         yield c.AUTOPILOT_OPTIMISTIC_FAILURE_TOLERANCE(state.optimistic_failure_tolerance)
-    for node_id, server in sorted(state.servers.items()):
+    for node_id, server in sorted(state.servers.items())[:MOST_NODES]:
         yield c.AUTOPILOT_SERVER_HEALTHY(server.healthy, node_id)
         yield c.AUTOPILOT_SERVER_INFO(1, node_id, server.status, server.version)
         if server.last_contact:
