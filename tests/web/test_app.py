@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
+from pytest_aiohttp.plugin import AiohttpClient
 
 from tests.web.conftest import TELEMETRY, Node, StartExporter, target
-from vault_exporter.config.model import Audit, Secret, Target, Telemetry, TokenAuth
+from vault_exporter.config.model import Audit, Config, Secret, Target, Telemetry, TokenAuth
 from vault_exporter.reasons import Reason
+from vault_exporter.web.app import Exporter
 
 PATHS = {"sys/health", "sys/seal-status", "sys/leader", "sys/metrics"}
 PLANTED = "hvs.planted"
@@ -264,6 +266,24 @@ async def test_health_and_readiness_call_nobody(node: Node, start_exporter: Star
     assert await get(client, "/-/healthy") == "vault-exporter is healthy.\n"
     assert await get(client, "/-/ready") == "vault-exporter is ready.\n"
     assert not node.calls
+
+
+async def test_it_is_not_healthy_once_it_no_longer_reads(aiohttp_client: AiohttpClient) -> None:
+    exporter = Exporter(Config())
+    client = await aiohttp_client(exporter.app)
+    assert await get(client, "/-/healthy") == "vault-exporter is healthy.\n"
+    noticed = asyncio.Event()
+
+    async def breaks() -> None:
+        asyncio.get_running_loop().call_soon(noticed.set)
+        raise ValueError(PLANTED)
+
+    exporter.reading.start("audit logs", breaks())
+    await noticed.wait()
+    answer = await client.get("/-/healthy")
+    text = "No longer reading: audit logs. Restart; the log says what went wrong.\n"
+    assert (answer.status, await answer.text()) == (500, text)
+    assert await get(client, "/-/ready") == "vault-exporter is ready.\n"
 
 
 async def test_status_page(node: Node, start_exporter: StartExporter) -> None:

@@ -73,6 +73,13 @@ class Exporter:
     """The running exporter: its targets, its audit reader, and its web application.
 
     ``app`` starts and ends everything with itself, inside the event loop that serves it.
+
+    Attributes:
+        app: the web application.
+        stopping: whether it was told to stop.
+        guard: who may ask.
+        connections: those that are open.
+        reading: the tasks beside it, which read logs and inputs; it is not healthy without one of them.
     """
 
     def __init__(self, config: Config, read: Callable[[], Config] | None = None) -> None:
@@ -99,7 +106,7 @@ class Exporter:
         endpoint = self._inputs.endpoint
         self.guard = Guard(config.web_config_file, open_paths=frozenset({http.PATH} if endpoint else ()))
         self.connections = Connections()
-        self._reading = Background()
+        self.reading = Background()
         self.app = web.Application(middlewares=[self.connections.middleware, self.guard.middleware])
         self.app.cleanup_ctx.append(self._live)
         self.app.router.add_get("/", self._landing)
@@ -137,15 +144,15 @@ class Exporter:
     async def _live(self, _: web.Application) -> AsyncIterator[None]:
         if self._config.discovery:
             await self._targets.begin(self._config)
-            self._reading.start("targets", self._discover())
+            self.reading.start("targets", self._discover())
         else:
             await self._targets.apply(self._config)
         await self._inputs.start()
-        self._reading.start("audit logs", self._audit.run())
-        self._reading.start("audit inputs", self._inputs.run())
+        self.reading.start("audit logs", self._audit.run())
+        self.reading.start("audit inputs", self._inputs.run())
         yield
         self.stopping = True
-        await self._reading.cancel()
+        await self.reading.cancel()
         await self._inputs.close()
         await self._targets.close()
 
@@ -223,8 +230,8 @@ class Exporter:
         )
 
     async def _healthy(self, _: web.Request) -> web.Response:
-        if self._reading.failed:
-            text = f"No longer reading: {', '.join(self._reading.failed)}. Restart; the log says what went wrong.\n"
+        if self.reading.failed:
+            text = f"No longer reading: {', '.join(self.reading.failed)}. Restart; the log says what went wrong.\n"
             return web.Response(status=500, text=text, headers=_HEADERS)
         return web.Response(text="vault-exporter is healthy.\n", headers=_HEADERS)
 
