@@ -12,6 +12,7 @@ from aiohttp import web
 
 from vault_exporter import __version__
 from vault_exporter.audit.inputs.reading import InputError
+from vault_exporter.audit.lock import hold
 from vault_exporter.config.model import Config
 from vault_exporter.web.app import Exporter
 
@@ -40,11 +41,13 @@ def run(config: Config, read: Callable[[], Config]) -> None:
 
     Raises:
         ListenError: the address cannot be bound.
+        LockedError: another exporter uses the checkpoint.
     """
     # What was imported stays for good. A full collection that looked at it would hold the event loop twice as long.
     gc.collect()
     gc.freeze()
-    _runner()(serve(config, read))
+    with hold(config.audit.checkpoint):
+        _runner()(serve(config, read))
 
 
 async def serve(config: Config, read: Callable[[], Config]) -> None:

@@ -163,9 +163,19 @@ def test_bao_comes_before_vault_and_a_flag_before_both(files: Path) -> None:
 
 def test_a_file_without_targets_leaves_them_to_the_environment(tmp_path: Path) -> None:
     path = written(tmp_path, "defaults: {timeout: 2s}\naudit: {logs: [/a.log]}\n")
-    config = load(path, Flags(audit_logs=("/b.log",), audit_from_start=True), {"VAULT_ADDR": "http://v"})
+    flags = Flags(audit_logs=("/b.log",), audit_from_start=True, audit_checkpoint=f"{tmp_path}/place")
+    config = load(path, flags, {"VAULT_ADDR": "http://v"})
     assert config.targets == (Target("v", "http://v", timeout=2.0),)
-    assert config.audit == Audit(logs=(Path("/a.log"), Path("/b.log")), from_start=True)
+    logs = (Path("/a.log"), Path("/b.log"))
+    assert config.audit == Audit(logs=logs, from_start=True, checkpoint=tmp_path / "place")
+
+
+def test_the_flag_for_the_checkpoint_comes_before_the_file_and_errors_name_it(tmp_path: Path) -> None:
+    path = written(tmp_path, f"audit: {{logs: [/a.log], checkpoint: {tmp_path}/one}}\n")
+    flags = Flags(address="http://v", audit_checkpoint=f"{tmp_path}/two")
+    assert load(path, flags, {}).audit.checkpoint == tmp_path / "two"
+    with pytest.raises(ConfigError, match=r"^--audit-checkpoint: there is no directory /nowhere$"):
+        load(path, Flags(address="http://v", audit_checkpoint="/nowhere/place"), {})
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from vault_exporter.config.model import Config
 __all__ = [
     "AddressOption",
     "AuditLogOption",
+    "CheckpointOption",
     "ConfigOption",
     "FromStartOption",
     "ListenOption",
@@ -62,6 +63,12 @@ AuditLogOption = Annotated[
 FromStartOption = Annotated[
     bool, typer.Option("--audit-from-start", help="Count what the audit logs already hold, too.")
 ]
+CheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--audit-checkpoint", metavar="FILE", help="File that says where to go on with the audit logs after a restart."
+    ),
+]
 
 
 def flags(
@@ -73,6 +80,7 @@ def flags(
     *,
     web_config_file: Path | None,
     audit_from_start: bool,
+    audit_checkpoint: Path | None = None,
 ) -> Flags:
     """Gather what was typed."""
     return Flags(
@@ -83,6 +91,7 @@ def flags(
         namespace=namespace,
         audit_logs=tuple(map(str, audit_log or ())),
         audit_from_start=audit_from_start,
+        audit_checkpoint=str(audit_checkpoint) if audit_checkpoint else None,
     )
 
 
@@ -94,7 +103,7 @@ def load_config(config: Path | None, given: Flags) -> Config:
         fail(str(error))
 
 
-def fail(message: str) -> Never:
+def fail(message: str, status: int = _FAILED) -> Never:
     """Say what is wrong on standard error, and exit with a status that is not zero."""
     sys.stderr.write(f"{message}\n")
-    raise typer.Exit(_FAILED)
+    raise typer.Exit(status)

@@ -10,10 +10,12 @@ import typer
 
 from vault_exporter import logs
 from vault_exporter import serve as server
+from vault_exporter.audit.lock import LockedError
 from vault_exporter.cli.looking import check_online
 from vault_exporter.cli.options import (
     AddressOption,
     AuditLogOption,
+    CheckpointOption,
     ConfigOption,
     FromStartOption,
     ListenOption,
@@ -33,6 +35,8 @@ __all__ = ["check", "healthcheck", "serve"]
 
 _ALIVE: Final = frozenset({200, 401, 403, 429})
 _HEALTH_SECONDS: Final = 3.0
+_IN_USE: Final = 2
+"""Exit status where another exporter uses the checkpoint: starting again does not help."""
 _HUNG_UP: Final = frozenset({errno.ECONNRESET, errno.EPIPE})
 """Answers of a living exporter: healthy, or asking who we are first."""
 
@@ -47,6 +51,7 @@ def serve(
     *,
     web_config_file: WebConfigOption = None,
     audit_from_start: FromStartOption = False,
+    audit_checkpoint: CheckpointOption = None,
     log_format: Annotated[logs.LogFormat, typer.Option(help="How log lines look.")] = logs.LogFormat.LOGFMT,
     log_level: Annotated[logs.LogLevel, typer.Option(help="Least important messages to log.")] = logs.LogLevel.INFO,
 ) -> None:
@@ -59,6 +64,7 @@ def serve(
         audit_log,
         web_config_file=web_config_file,
         audit_from_start=audit_from_start,
+        audit_checkpoint=audit_checkpoint,
     )
     settings = load_config(config, given)
     logs.configure(log_format, log_level)
@@ -66,6 +72,8 @@ def serve(
         server.run(settings, lambda: load(config, given, os.environ))
     except (server.ListenError, ConfigError) as error:
         fail(str(error))
+    except LockedError as error:
+        fail(str(error), _IN_USE)
 
 
 def check(
@@ -78,6 +86,7 @@ def check(
     *,
     web_config_file: WebConfigOption = None,
     audit_from_start: FromStartOption = False,
+    audit_checkpoint: CheckpointOption = None,
     online: Annotated[
         bool, typer.Option("--online", help="Also connect to the targets, log in, and ask what the token may do.")
     ] = False,
@@ -91,6 +100,7 @@ def check(
         audit_log,
         web_config_file=web_config_file,
         audit_from_start=audit_from_start,
+        audit_checkpoint=audit_checkpoint,
     )
     settings = load_config(config, given)
     targets = [target.name for target in settings.targets] or ["none listed" if settings.discovery else "none"]

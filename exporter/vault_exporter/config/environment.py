@@ -37,6 +37,7 @@ class Flags(msgspec.Struct, frozen=True):
     namespace: str | None = None
     audit_logs: tuple[str, ...] = ()
     audit_from_start: bool = False
+    audit_checkpoint: str | None = None
 
 
 def target_node(flags: Flags, environ: Mapping[str, str]) -> Node | None:

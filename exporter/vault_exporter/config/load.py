@@ -183,6 +183,8 @@ class _Loader:
         added = {}
         if self._flags.audit_from_start:
             added["from_start"] = Node(value=True, place="--audit-from-start")
+        if self._flags.audit_checkpoint is not None:
+            added["checkpoint"] = Node(self._flags.audit_checkpoint, "--audit-checkpoint")
         audit = keys.get("audit", Node({}, "--audit-log"))
         inner = audit.value if isinstance(audit.value, dict) else {}
         logs = inner.get("logs", Node([], "--audit-log"))
