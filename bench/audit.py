@@ -34,7 +34,9 @@ from typing import Literal
 import msgspec
 
 from vault_exporter.audit.decode import Auth, Request, Response
+from vault_exporter.audit.files import Bounds
 from vault_exporter.audit.follow import Follower
+from vault_exporter.audit.known import Known
 from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
 from vault_exporter.demo.process import Service, free_port, program, wait_until
 
@@ -169,7 +171,7 @@ def decode(log: Path) -> None:
 
 def pipeline(log: Path) -> None:
     whole = Pipeline(PipelineSettings())
-    follower = Follower(log, from_start=True, max_line_bytes=16 << 20)
+    follower = Follower(log, Known(Bounds(16 << 20)))
     while (lines := follower.poll()) is not None:
         whole.feed("audit.log", lines)
     follower.close()

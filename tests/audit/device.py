@@ -65,3 +65,9 @@ def drain(follower: Follower) -> list[str]:
     while (lines := follower.poll()) is not None:
         found += [line.decode().removesuffix("\n") for line in lines]
     return found
+
+
+def open_files(directory: Path) -> int:
+    """How many descriptors of this process are of files in the directory."""
+    targets = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return sum(target.is_relative_to(directory) for target in targets)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.audit.device import Clock, Device, drain
+from tests.audit.device import Clock, Device, drain, open_files
 from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.follow import CHUNK_BYTES, CHUNK_LINES, LINGER_SECONDS, Follower
+from vault_exporter.audit.files import CHUNK_BYTES, CHUNK_LINES, Bounds
+from vault_exporter.audit.follow import LINGER_SECONDS, Follower
+from vault_exporter.audit.known import Known
 
 MAX_LINE = 1 << 20
 
@@ -32,15 +34,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def follower(device: Device, clock: Clock) -> Iterator[Follower]:
-    follower = Follower(device.path, from_start=False, max_line_bytes=MAX_LINE, clock=clock)
+    follower = Follower(device.path, Known(Bounds(MAX_LINE), clock=clock), from_start=False)
     yield follower
     follower.close()
-
-
-def open_files(path: Path) -> int:
-    """How many descriptors of this process are of files in the log's directory."""
-    targets = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    return sum(target.is_relative_to(path.parent) for target in targets)
 
 
 def test_lines_are_handed_out_once_and_in_order(device: Device, follower: Follower) -> None:
@@ -50,7 +46,7 @@ def test_lines_are_handed_out_once_and_in_order(device: Device, follower: Follow
     assert drain(follower) == []
     device.write("3")
     assert drain(follower) == ["3"]
-    assert (follower.read_bytes, follower.lag_bytes, follower.trouble) == (6, 0, None)
+    assert (follower.counts.read_bytes, follower.lag_bytes, follower.trouble) == (6, 0, None)
 
 
 def test_a_step_hands_out_so_many_lines_however_short_they_are(device: Device, follower: Follower) -> None:
@@ -64,21 +60,21 @@ def test_a_step_hands_out_so_many_lines_however_short_they_are(device: Device, f
     assert len(follower.poll() or ()) == CHUNK_LINES
     os.truncate(device.path, 0)
     assert drain(follower) == []
-    assert (follower.truncations, follower.lost_bytes) == (1, 2 * CHUNK_LINES)
+    assert (follower.counts.truncations, follower.counts.lost_bytes) == (1, 2 * CHUNK_LINES)
 
 
 def test_starts_at_the_end_of_what_is_there(device: Device) -> None:
     device.write("before")
-    follower = Follower(device.path, from_start=False, max_line_bytes=MAX_LINE)
+    follower = Follower(device.path, Known(Bounds(MAX_LINE)), from_start=False)
     device.write("after")
     assert drain(follower) == ["after"]
-    assert follower.read_bytes == len("after\n")
+    assert follower.counts.read_bytes == len("after\n")
     follower.close()
 
 
 def test_starts_at_the_beginning_if_told_to(device: Device) -> None:
     device.write("before")
-    follower = Follower(device.path, from_start=True, max_line_bytes=MAX_LINE)
+    follower = Follower(device.path, Known(Bounds(MAX_LINE)), from_start=True)
     device.write("after")
     assert drain(follower) == ["before", "after"]
     follower.close()
@@ -87,7 +83,7 @@ def test_starts_at_the_beginning_if_told_to(device: Device) -> None:
 def test_a_line_that_is_half_written_at_the_start_counts_when_it_is_complete(device: Device) -> None:
     device.write("before" * 2000)
     device.write_bytes(b"half" * 3000)
-    follower = Follower(device.path, from_start=False, max_line_bytes=MAX_LINE)
+    follower = Follower(device.path, Known(Bounds(MAX_LINE)), from_start=False)
     assert drain(follower) == []
     device.write("whole", "next")
     assert drain(follower) == ["half" * 3000 + "whole", "next"]
@@ -96,7 +92,7 @@ def test_a_line_that_is_half_written_at_the_start_counts_when_it_is_complete(dev
 
 def test_a_half_written_line_at_the_start_that_is_too_long_is_skipped(device: Device) -> None:
     device.write_bytes(b"half" * 3000)
-    follower = Follower(device.path, from_start=False, max_line_bytes=1000)
+    follower = Follower(device.path, Known(Bounds(1000)), from_start=False)
     device.write("whole", "next")
     assert drain(follower) == ["next"]
     follower.close()
@@ -104,7 +100,7 @@ def test_a_half_written_line_at_the_start_that_is_too_long_is_skipped(device: De
 
 def test_rotated_files_that_were_there_before_are_history(device: Device) -> None:
     device.path.with_name("audit.log.1").write_text("old\n")
-    follower = Follower(device.path, from_start=True, max_line_bytes=MAX_LINE)
+    follower = Follower(device.path, Known(Bounds(MAX_LINE)), from_start=True)
     device.write("1")
     device.rotate("audit.log.2")
     device.reopen()
@@ -116,19 +112,19 @@ def test_rotated_files_that_were_there_before_are_history(device: Device) -> Non
 def test_a_part_of_a_line_waits_for_the_rest(device: Device, follower: Follower) -> None:
     device.write_bytes(b"one\ntw")
     assert drain(follower) == ["one"]
-    assert (follower.read_bytes, follower.lag_bytes) == (4, 2)
+    assert (follower.counts.read_bytes, follower.lag_bytes) == (4, 2)
     device.write_bytes(b"o")
     assert drain(follower) == []
     device.write_bytes(b"\nthree\n")
     assert drain(follower) == ["two", "three"]
-    assert (follower.read_bytes, follower.lag_bytes) == (14, 0)
+    assert (follower.counts.read_bytes, follower.lag_bytes) == (14, 0)
 
 
 def test_lines_longer_than_a_chunk(device: Device, follower: Follower) -> None:
     lines = ["a" * (3 * CHUNK_BYTES), "b", "c" * (CHUNK_BYTES - 1), "d" * CHUNK_BYTES, "e"]
     device.write(*lines)
     assert drain(follower) == lines
-    assert not follower.rejected
+    assert not follower.counts.rejected
 
 
 def test_a_poll_reads_one_chunk(device: Device, follower: Follower) -> None:
@@ -150,7 +146,7 @@ def test_rename_and_reopen(device: Device, follower: Follower, end: str) -> None
     device.write("3")
     device.write_bytes(f"4{end}".encode())
     assert drain(follower) == (["2", "3", "4"] if end else ["2", "3"])
-    assert (follower.rotations, follower.truncations, follower.rejected.total()) == (1, 0, 0)
+    assert (follower.counts.rotations, follower.counts.truncations, follower.counts.rejected.total()) == (1, 0, 0)
 
 
 def test_the_renamed_file_is_read_for_as_long_as_it_is_written_to(
@@ -167,16 +163,16 @@ def test_the_renamed_file_is_read_for_as_long_as_it_is_written_to(
     device.reopen()
     device.write("first")
     assert drain(follower) == ["last", "first"]
-    assert open_files(device.path) == 3  # the device's, and both of the follower
+    assert open_files(device.path.parent) == 3  # the device's, and both of the follower
     clock.now += LINGER_SECONDS - 1
     assert drain(follower) == []
-    assert open_files(device.path) == 3
+    assert open_files(device.path.parent) == 3
     clock.now += 1
     assert drain(follower) == []
-    assert open_files(device.path) == 2
+    assert open_files(device.path.parent) == 2
     device.write("second")
     assert drain(follower) == ["second"]
-    assert follower.rotations == 1
+    assert follower.counts.rotations == 1
 
 
 def test_without_a_new_file_the_renamed_one_is_read_on(device: Device, follower: Follower) -> None:
@@ -185,7 +181,7 @@ def test_without_a_new_file_the_renamed_one_is_read_on(device: Device, follower:
     assert drain(follower) == ["1"]
     device.write("2")
     assert drain(follower) == ["2"]
-    assert (follower.trouble, follower.rotations) == (None, 0)
+    assert (follower.trouble, follower.counts.rotations) == (None, 0)
 
 
 def test_rotated_twice_while_the_reader_lags(device: Device, follower: Follower) -> None:
@@ -197,7 +193,7 @@ def test_rotated_twice_while_the_reader_lags(device: Device, follower: Follower)
         device.reopen()
         device.write(line)
         seen += follower.poll() or ()
-    assert follower.rotations == 2
+    assert follower.counts.rotations == 2
     assert len(seen) < len(backlog)  # it does lag
     assert [line.decode().strip() for line in seen] + drain(follower) == [*backlog, "b", "c"]
 
@@ -213,7 +209,7 @@ def test_rotated_twice_between_two_looks(device: Device, follower: Follower) -> 
     device.reopen()
     device.write("4")
     assert drain(follower) == ["2", "3", "4"]
-    assert follower.rotations == 2
+    assert follower.counts.rotations == 2
 
 
 def test_rotated_three_times_with_dates_between_two_looks(device: Device, follower: Follower) -> None:
@@ -223,7 +219,7 @@ def test_rotated_three_times_with_dates_between_two_looks(device: Device, follow
         device.reopen()
     device.write("3")
     assert sorted(drain(follower)) == ["0", "1", "2", "3"]
-    assert follower.rotations == 3
+    assert follower.counts.rotations == 3
 
 
 def test_copies_excerpts_and_compressed_files_beside_the_log_are_not_read(device: Device, follower: Follower) -> None:
@@ -239,7 +235,7 @@ def test_copies_excerpts_and_compressed_files_beside_the_log_are_not_read(device
     device.reopen()
     device.write("4")
     assert drain(follower) == ["4"]
-    assert follower.rotations == 1
+    assert follower.counts.rotations == 1
 
 
 def test_truncated_in_place(device: Device, follower: Follower) -> None:
@@ -249,7 +245,7 @@ def test_truncated_in_place(device: Device, follower: Follower) -> None:
     assert drain(follower) == []
     device.write("4")
     assert drain(follower) == ["4"]
-    assert (follower.truncations, follower.rotations, follower.lag_bytes) == (1, 0, 0)
+    assert (follower.counts.truncations, follower.counts.rotations, follower.lag_bytes) == (1, 0, 0)
     # The copy is not a rotated file that was missed.
     device.rotate("audit.log.2")
     device.reopen()
@@ -265,7 +261,7 @@ def test_truncated_in_place_and_grown_back(device: Device, follower: Follower, m
     lines = [f"new {number}" for number in range(1000 + more)]
     device.write(*lines)
     assert drain(follower) == lines
-    assert follower.truncations == 1
+    assert follower.counts.truncations == 1
 
 
 def test_truncated_while_lagging(device: Device, follower: Follower) -> None:
@@ -274,7 +270,7 @@ def test_truncated_while_lagging(device: Device, follower: Follower) -> None:
     os.truncate(device.path, 0)
     device.write("1")
     assert drain(follower) == ["1"]
-    assert (follower.truncations, dict(follower.rejected)) == (1, {Reject.INCOMPLETE: 1})
+    assert (follower.counts.truncations, dict(follower.counts.rejected)) == (1, {Reject.INCOMPLETE: 1})
 
 
 def test_a_part_of_a_line_in_a_truncated_file_is_rejected(device: Device, follower: Follower) -> None:
@@ -283,8 +279,8 @@ def test_a_part_of_a_line_in_a_truncated_file_is_rejected(device: Device, follow
     os.truncate(device.path, 0)
     device.write("three")
     assert drain(follower) == ["three"]
-    assert dict(follower.rejected) == {Reject.INCOMPLETE: 1}
-    assert follower.read_bytes == len("one\ntwothree\n")
+    assert dict(follower.counts.rejected) == {Reject.INCOMPLETE: 1}
+    assert follower.counts.read_bytes == len("one\ntwothree\n")
 
 
 def test_a_part_of_a_line_in_a_rotated_file_is_rejected_when_it_is_closed(
@@ -295,12 +291,12 @@ def test_a_part_of_a_line_in_a_rotated_file_is_rejected_when_it_is_closed(
     device.reopen()
     device.write("three")
     assert drain(follower) == ["one", "three"]
-    assert not follower.rejected
+    assert not follower.counts.rejected
     assert drain(follower) == []
     clock.now += LINGER_SECONDS
     assert drain(follower) == []
-    assert dict(follower.rejected) == {Reject.INCOMPLETE: 1}
-    assert (follower.read_bytes, follower.lag_bytes) == (len("one\ntwothree\n"), 0)
+    assert dict(follower.counts.rejected) == {Reject.INCOMPLETE: 1}
+    assert (follower.counts.read_bytes, follower.lag_bytes) == (len("one\ntwothree\n"), 0)
 
 
 def test_deleted_and_made_again(device: Device, follower: Follower, clock: Clock) -> None:
@@ -314,7 +310,7 @@ def test_deleted_and_made_again(device: Device, follower: Follower, clock: Clock
         assert drain(follower) == [f"{number} gone", f"{number} again"]
         clock.now += LINGER_SECONDS
         assert drain(follower) == []
-    assert (follower.rotations, follower.truncations) == (20, 0)
+    assert (follower.counts.rotations, follower.counts.truncations) == (20, 0)
 
 
 def test_the_inode_of_a_closed_file_used_again(device: Device, follower: Follower, clock: Clock) -> None:
@@ -337,7 +333,7 @@ def test_the_inode_of_a_closed_file_used_again(device: Device, follower: Followe
 
 
 def test_a_log_that_appears_later_is_read_from_its_beginning(log: Path) -> None:
-    follower = Follower(log, from_start=False, max_line_bytes=MAX_LINE)
+    follower = Follower(log, Known(Bounds(MAX_LINE)), from_start=False)
     assert drain(follower) == []
     assert isinstance(follower.trouble, FileNotFoundError)
     with Device(log) as device:
@@ -352,7 +348,7 @@ def test_a_log_that_appears_later_is_read_from_its_beginning(log: Path) -> None:
 
 def test_a_log_in_a_directory_that_appears_later(tmp_path: Path) -> None:
     log = tmp_path / "later" / "audit.log"
-    follower = Follower(log, from_start=False, max_line_bytes=MAX_LINE)
+    follower = Follower(log, Known(Bounds(MAX_LINE)), from_start=False)
     assert drain(follower) == []
     log.parent.mkdir()
     log.write_text("1\n")
@@ -376,7 +372,7 @@ def test_unreadable_for_a_while_at_the_start(device: Device) -> None:
     denied = Denied()
     denied.inodes.add(device.path.stat().st_ino)
     device.write("before")
-    follower = Follower(device.path, from_start=False, max_line_bytes=MAX_LINE, opener=denied)
+    follower = Follower(device.path, Known(Bounds(MAX_LINE), opener=denied), from_start=False)
     device.write("meanwhile")
     assert drain(follower) == []
     assert isinstance(follower.trouble, PermissionError)
@@ -391,7 +387,7 @@ def test_unreadable_and_rotated_at_the_start(device: Device) -> None:
     denied = Denied()
     denied.inodes.add(device.path.stat().st_ino)
     device.write("before")
-    follower = Follower(device.path, from_start=False, max_line_bytes=MAX_LINE, opener=denied)
+    follower = Follower(device.path, Known(Bounds(MAX_LINE), opener=denied), from_start=False)
     device.write("meanwhile")
     assert drain(follower) == []
     device.rotate()
@@ -404,7 +400,7 @@ def test_unreadable_and_rotated_at_the_start(device: Device) -> None:
 
 def test_unreadable_after_a_rotation(device: Device, clock: Clock) -> None:
     denied = Denied()
-    follower = Follower(device.path, from_start=False, max_line_bytes=MAX_LINE, opener=denied, clock=clock)
+    follower = Follower(device.path, Known(Bounds(MAX_LINE), clock=clock, opener=denied), from_start=False)
     device.write("1")
     device.rotate()
     device.reopen()
@@ -417,13 +413,13 @@ def test_unreadable_after_a_rotation(device: Device, clock: Clock) -> None:
     denied.inodes.clear()
     assert drain(follower) == ["2"]
     now: OSError | None = follower.trouble
-    assert (now, follower.rotations) == (None, 1)
+    assert (now, follower.counts.rotations) == (None, 1)
     follower.close()
 
 
 def test_a_directory_in_the_place_of_the_log(log: Path) -> None:
     log.mkdir()
-    follower = Follower(log, from_start=False, max_line_bytes=MAX_LINE)
+    follower = Follower(log, Known(Bounds(MAX_LINE)), from_start=False)
     assert drain(follower) == []
     assert isinstance(follower.trouble, IsADirectoryError)
     log.rmdir()
@@ -435,7 +431,7 @@ def test_a_directory_in_the_place_of_the_log(log: Path) -> None:
 
 def test_a_pipe_in_the_place_of_the_log_does_not_block(log: Path) -> None:
     os.mkfifo(log)
-    follower = Follower(log, from_start=False, max_line_bytes=MAX_LINE)
+    follower = Follower(log, Known(Bounds(MAX_LINE)), from_start=False)
     assert drain(follower) == []
     assert follower.trouble is not None
     assert follower.trouble.errno == errno.EINVAL
@@ -443,7 +439,7 @@ def test_a_pipe_in_the_place_of_the_log_does_not_block(log: Path) -> None:
 
 def test_a_path_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    follower = Follower(tmp_path / "file" / "audit.log", from_start=False, max_line_bytes=MAX_LINE)
+    follower = Follower(tmp_path / "file" / "audit.log", Known(Bounds(MAX_LINE)), from_start=False)
     assert drain(follower) == []
     assert isinstance(follower.trouble, NotADirectoryError)
 
@@ -453,37 +449,37 @@ def test_a_symlink_that_is_pointed_elsewhere(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     first.write_text("before\n")
     link.symlink_to(first)
-    follower = Follower(link, from_start=False, max_line_bytes=MAX_LINE)
+    follower = Follower(link, Known(Bounds(MAX_LINE)), from_start=False)
     first.write_text("before\n1\n")
     second.write_text("2\n")
     link.unlink()
     link.symlink_to(second)
     assert drain(follower) == ["1", "2"]
-    assert follower.rotations == 1
+    assert follower.counts.rotations == 1
     follower.close()
 
 
 def test_a_line_that_is_too_long_is_skipped(device: Device, follower: Follower) -> None:
     device.write("1", "x" * (MAX_LINE + 1), "2", "y" * MAX_LINE, "3")
     assert drain(follower) == ["1", "2", "y" * MAX_LINE, "3"]
-    assert dict(follower.rejected) == {Reject.TOO_LONG: 1}
-    assert follower.read_bytes == 2 * MAX_LINE + 9
+    assert dict(follower.counts.rejected) == {Reject.TOO_LONG: 1}
+    assert follower.counts.read_bytes == 2 * MAX_LINE + 9
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 100])
 def test_the_limit_of_a_line_is_exact(log: Path, limit: int) -> None:
     log.write_text("".join(f"{'x' * length}\n" for length in (0, 1, limit, limit + 1, limit - 1, 5 * limit + 2, 1)))
-    follower = Follower(log, from_start=True, max_line_bytes=limit)
+    follower = Follower(log, Known(Bounds(limit)), from_start=True)
     assert [len(line) for line in drain(follower)] == [0, 1, limit, limit - 1, 1]
-    assert dict(follower.rejected) == {Reject.TOO_LONG: 2}
-    assert (follower.read_bytes, follower.lag_bytes) == (log.stat().st_size, 0)
+    assert dict(follower.counts.rejected) == {Reject.TOO_LONG: 2}
+    assert (follower.counts.read_bytes, follower.lag_bytes) == (log.stat().st_size, 0)
     follower.close()
 
 
 def test_a_line_without_an_end_is_bounded_in_memory(device: Device) -> None:
     import tracemalloc  # noqa: PLC0415 - slows everything else down once it is on
 
-    follower = Follower(device.path, from_start=False, max_line_bytes=1 << 20)
+    follower = Follower(device.path, Known(Bounds(1 << 20)), from_start=False)
     tracemalloc.start()
     try:
         for _ in range(200):
@@ -495,8 +491,8 @@ def test_a_line_without_an_end_is_bounded_in_memory(device: Device) -> None:
     assert peak < 6 << 20
     device.write("", "next")
     assert drain(follower) == ["next"]
-    assert dict(follower.rejected) == {Reject.TOO_LONG: 1}
-    assert follower.read_bytes == (200 << 20) + 6
+    assert dict(follower.counts.rejected) == {Reject.TOO_LONG: 1}
+    assert follower.counts.read_bytes == (200 << 20) + 6
     follower.close()
 
 
@@ -507,7 +503,7 @@ def test_a_failing_read_is_trouble_and_is_tried_again(device: Device, follower: 
     def opener(path: Path) -> int:
         return os.open(tmp_path if broken else path, os.O_RDONLY)
 
-    other = Follower(device.path, from_start=True, max_line_bytes=MAX_LINE, opener=opener)
+    other = Follower(device.path, Known(Bounds(MAX_LINE), opener=opener), from_start=True)
     device.write("1")
     assert drain(other) == []
     assert isinstance(other.trouble, IsADirectoryError)

@@ -12,17 +12,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.audit.device import Clock, Device
-from vault_exporter.audit.checkpoint import LogMark
+from tests.audit.device import Clock, Device, open_files
+from tests.audit.model import MEMORY, run
+from vault_exporter.audit.checkpoint import FileMark, LogMark
+from vault_exporter.audit.files import Bounds
 from vault_exporter.audit.follow import LINGER_SECONDS, Follower
+from vault_exporter.audit.known import Known
+from vault_exporter.audit.resume import resume
 
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 - each history has a directory of its own in it
-SEQUENCES: Final = 5000
-STEPS: Final = 14
+SEQUENCES: Final = 2500
 
 
 class Histories(RuleBasedStateMachine):
@@ -49,7 +50,7 @@ class Histories(RuleBasedStateMachine):
     @initialize(from_start=st.booleans())
     def start(self, *, from_start: bool) -> None:
         self.follower = self.reader(None, from_start=from_start)
-        self.place = self.follower.mark()
+        self.place = self.noted()
 
     @rule(lines=st.integers(1, 3), size=st.sampled_from([1, 40, 300]))
     def write(self, lines: int, size: int) -> None:
@@ -96,7 +97,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def scrape(self) -> None:
         self.scraped = self.read.copy()
-        self.place = self.follower.mark()
+        self.place = self.noted()
 
     @rule()
     def crash(self) -> None:
@@ -104,7 +105,7 @@ class Histories(RuleBasedStateMachine):
         self.shown += self.scraped
         self.read, self.scraped = Counter(), Counter()
         self.follower = self.reader(self.place, from_start=False)
-        self.place = self.follower.mark()
+        self.place = self.noted()
 
     @rule()
     def delete_what_is_read(self) -> None:
@@ -153,6 +154,7 @@ class Histories(RuleBasedStateMachine):
         finally:
             if hasattr(self, "follower"):
                 self.follower.close()
+            assert open_files(self.directory) == 1  # the device's
             self.device.__exit__()
             shutil.rmtree(self.directory)
 
@@ -172,15 +174,17 @@ class Histories(RuleBasedStateMachine):
             if old.exists():
                 old.rename(self.directory / f"audit.log.{number + 1}")
 
-    def reader(self, place: LogMark | None, *, from_start: bool) -> Follower:
+    def noted(self) -> tuple[LogMark, tuple[FileMark, ...]]:
+        return self.follower.mark(), self.known.let_go
+
+    def reader(self, place: tuple[LogMark, tuple[FileMark, ...]] | None, *, from_start: bool) -> Follower:
+        mark, let_go = place or (None, ())
+        bounds = Bounds(100_000, chunk_bytes=256)
+        self.known = Known(bounds, let_go=let_go, clock=self.clock, now=lambda: self.time)
+        if mark is None:
+            return Follower(self.path, self.known, from_start=from_start)
         return Follower(
-            self.path,
-            from_start=from_start,
-            max_line_bytes=100_000,
-            chunk_bytes=256,
-            resume=place,
-            clock=self.clock,
-            now=lambda: self.time,
+            self.path, self.known, files=resume(self.known, {self.path: mark})[self.path], looked=mark.looked
         )
 
     def finish_line(self) -> None:
@@ -205,21 +209,6 @@ class Histories(RuleBasedStateMachine):
 
 class Truncating(Histories):
     truncates = True
-
-
-def run(machine: type[Histories], examples: int) -> None:
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            derandomize=True,  # a history that fails does so again; other ones are for whoever changes the reader
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
 
 
 def test_nothing_is_lost_and_nothing_counts_twice() -> None:

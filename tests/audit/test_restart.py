@@ -1,51 +1,18 @@
 """The whole reader over restarts: what scrapes have seen, summed as Prometheus does it, is what was written."""
 
 import asyncio
-import errno
 import os
-import stat
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.audit.device import Device
+from tests.audit.device import Clock, Device
 from tests.audit.entries import line
+from tests.audit.reading import Prometheus, entries, scrape, value
 from vault_exporter import catalogue as c
 from vault_exporter.audit import AuditReader
-from vault_exporter.audit.checkpoint import Checkpoint, CheckpointError, CheckpointFile, LogMark
 from vault_exporter.config.model import Audit
-from vault_exporter.metrics import Family, Sample
-
-MARK = (
-    '{"logs":{"%s":{"looked":0,"files":[{"device":1,"inode":1,"position":4,"head_bytes":4,"head":"",'
-    '"marker_bytes":4,"marker":""}]}},"version":1}'
-)
-DAMAGED = [
-    MARK.replace(f'"{key}":4', f'"{key}":{value}').encode()
-    for key, value in [
-        ("position", -1),
-        ("position", 2**64 - 1),
-        ("head_bytes", 2**62),
-        ("marker_bytes", 2**62),
-        ("marker_bytes", -1),
-    ]
-]
-
-
-class Prometheus:
-    """Sums increases: a counter that falls has restarted, and one that is new begins where it is first seen."""
-
-    def __init__(self) -> None:
-        self.last: dict[tuple[str, tuple[str, ...]], float] = {}
-        self.increase: defaultdict[str, float] = defaultdict(float)
-
-    def take(self, samples: tuple[Sample, ...]) -> None:
-        for family, labels, value, _ in samples:
-            before = self.last.get((family.name, labels), value)
-            self.increase[family.name] += value if value < before else value - before
-            self.last[family.name, labels] = value
 
 
 @pytest.fixture
@@ -57,26 +24,6 @@ def device(tmp_path: Path) -> Iterator[Device]:
 @pytest.fixture
 def settings(device: Device) -> Audit:
     return Audit(logs=(device.path,), checkpoint=device.path.with_name("checkpoint.json"))
-
-
-def entries(device: Device, *ids: str, operation: str = "read") -> None:
-    for id_ in ids:
-        for kind in ("request", "response"):
-            device.write_bytes(line(kind, id_=id_, request={"operation": operation}))
-
-
-async def scrape(reader: AuditReader, prometheus: Prometheus | None, *, completely: bool = True) -> None:
-    for log in reader.logs:
-        while log.step():
-            pass
-    page = await reader.scrape()
-    if prometheus is not None and completely:
-        prometheus.take(page.samples)
-    reader.received(page, completely=completely)
-
-
-def value(reader: AuditReader, family: Family) -> float:
-    return sum(sample.value for sample in reader.samples() if sample.family is family)
 
 
 async def test_no_line_is_lost_or_counted_twice_over_kills(device: Device, settings: Audit) -> None:
@@ -128,54 +75,6 @@ async def test_a_look_changes_nothing(device: Device, settings: Audit) -> None:
     assert not settings.checkpoint.exists()
 
 
-async def test_the_checkpoint_holds_digests_only(device: Device, settings: Audit) -> None:
-    device.write_bytes(line("request", auth={"client_token": "hvs.planted", "display_name": "planted"}))
-    reader = AuditReader(settings)
-    entries(device, "planted-id")
-    await scrape(reader, None)
-    await scrape(reader, None)
-    assert settings.checkpoint is not None
-    content = settings.checkpoint.read_text()
-    assert "planted" not in content
-    assert '"position":' in content
-    assert stat.S_IMODE(settings.checkpoint.stat().st_mode) == 0o600
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b'{"logs":{},"version":2}', b'{"logs":[]}', b"\xff\xfe", *DAMAGED])
-async def test_a_damaged_checkpoint_is_reported_and_replaced(device: Device, settings: Audit, content: bytes) -> None:
-    assert settings.checkpoint is not None
-    settings.checkpoint.write_bytes(content)
-    entries(device, "before")
-    reader = AuditReader(settings)
-    entries(device, "after")
-    await scrape(reader, None)
-    assert value(reader, c.AUDIT_ENTRIES) == 2
-    assert value(reader, c.AUDIT_CHECKPOINT_ERRORS) == 1
-    assert CheckpointFile(settings.checkpoint).load() is not None
-
-
-async def test_a_checkpoint_that_cannot_be_written_stops_nothing(device: Device, settings: Audit) -> None:
-    """The exporter's files are on a device that is full."""
-    assert settings.checkpoint is not None
-    settings.checkpoint.with_name(f".{settings.checkpoint.name}.new").symlink_to("/dev/full")
-    reader = AuditReader(settings)
-    for number in range(3):
-        entries(device, f"{number}")
-        await scrape(reader, None)
-    assert value(reader, c.AUDIT_ENTRIES) == 6
-    assert value(reader, c.AUDIT_CHECKPOINT_ERRORS) >= 1
-
-
-def test_what_is_wrong_with_a_checkpoint_is_said(tmp_path: Path) -> None:
-    file = CheckpointFile(tmp_path / "missing" / "checkpoint.json")
-    assert file.load() is None
-    with pytest.raises(CheckpointError, match=f"cannot be written: {os.strerror(errno.ENOENT)}; make its directory"):
-        file.prepare(Checkpoint({}))
-    directory = CheckpointFile(tmp_path)
-    with pytest.raises(CheckpointError, match=f"cannot be read: {os.strerror(errno.EISDIR)}"):
-        directory.load()
-
-
 async def test_a_file_that_is_gone_after_a_restart_is_a_gap(device: Device, settings: Audit) -> None:
     reader = AuditReader(settings)
     entries(device, "a")
@@ -190,26 +89,45 @@ async def test_a_file_that_is_gone_after_a_restart_is_a_gap(device: Device, sett
     assert value(again, c.AUDIT_ENTRIES) == 4
 
 
-async def test_a_pattern_is_one_log(tmp_path: Path) -> None:
-    (tmp_path / "a.log").write_bytes(line("request"))
-    (tmp_path / "b.log").write_bytes(line("request"))
-    (tmp_path / "b.log.1").write_bytes(line("request"))
-    (tmp_path / "c.log.gz").write_bytes(line("request"))
-    now = 0.0
-    reader = AuditReader(Audit(logs=(tmp_path / "*.log*",), from_start=True), clock=lambda: now)
-    await scrape(reader, None)
-    assert value(reader, c.AUDIT_ENTRIES) == 2
-    (tmp_path / "d.log").write_bytes(line("request"))
-    (tmp_path / "a.log").unlink()
-    now = 100.0
-    await scrape(reader, None)
-    now = 200.0
-    await scrape(reader, None)
-    assert value(reader, c.AUDIT_ENTRIES) == 3
-    assert value(reader, c.AUDIT_READ_BYTES) == 3 * len(line("request"))
-    assert [sample.labels for sample in reader.samples() if sample.family is c.AUDIT_READABLE] == [
-        (str(tmp_path / "*.log*"),)
-    ]
+async def test_a_truncation_that_was_not_noticed_before_the_kill(device: Device, settings: Audit) -> None:
+    """What the scrape noted is of what was read, and not of what the file holds by then: so the copy is known."""
+    reader, prometheus = AuditReader(settings), Prometheus()
+    entries(device, "a", "b")
+    for log in reader.logs:
+        log.step()
+    device.copy_and_truncate()
+    for _ in range(2):
+        page = await reader.scrape()
+        prometheus.take(page.samples)
+        reader.received(page, completely=True)
+    entries(device, "c")
+    again = AuditReader(settings)
+    for _ in range(2):
+        await scrape(again, prometheus)
+    assert prometheus.increase[c.AUDIT_ENTRIES.name] == 6
+    assert value(again, c.AUDIT_GAPS) == 0
+
+
+async def test_a_rotated_file_that_is_put_back_counts_once(device: Device, settings: Audit) -> None:
+    clock, prometheus = Clock(), Prometheus()
+    reader = AuditReader(settings, clock=clock)
+    entries(device, "a")
+    rotated = device.rotate()
+    device.reopen()
+    entries(device, "b")
+    for _ in range(3):  # by then it is closed
+        clock.now += 10
+        await scrape(reader, prometheus)
+    device.rotate("audit.log.2")
+    rotated.rename(device.path)
+    device.reopen()
+    entries(device, "c")
+    await scrape(reader, prometheus)
+    again = AuditReader(settings)
+    entries(device, "d")
+    for _ in range(2):
+        await scrape(again, prometheus)
+    assert prometheus.increase[c.AUDIT_ENTRIES.name] == 8
 
 
 async def test_a_file_name_that_is_not_utf_8_is_noted_like_another(tmp_path: Path) -> None:
@@ -228,17 +146,6 @@ async def test_a_file_name_that_is_not_utf_8_is_noted_like_another(tmp_path: Pat
         await scrape(reader, prometheus)
     assert prometheus.increase[c.AUDIT_ENTRIES.name] == 12
     assert value(reader, c.AUDIT_CHECKPOINT_ERRORS) == 0
-
-
-def test_what_could_not_be_prepared_is_not_published(tmp_path: Path) -> None:
-    file = CheckpointFile(tmp_path / "checkpoint.json")
-    file.prepare(Checkpoint({}))
-    file.publish(1.0)
-    with pytest.raises(UnicodeEncodeError):
-        file.prepare(Checkpoint({"\udcff": LogMark(0, ())}))
-    file.publish(2.0)
-    assert file.written == 1.0
-    assert file.load() == Checkpoint({})
 
 
 async def test_a_directory_that_is_closed_for_a_while_ends_nothing(tmp_path: Path) -> None:
@@ -281,23 +188,3 @@ async def test_run_reads_what_comes(device: Device, settings: Audit) -> None:
     with pytest.raises(asyncio.CancelledError):
         await reader.run()
     assert value(reader, c.AUDIT_ENTRIES) == 2
-
-
-async def test_what_the_disk_is_slow_to_note_is_not_shown_yet(device: Device, settings: Audit) -> None:
-    """A pipe nobody reads from is a disk that does not answer."""
-    reader, prometheus = AuditReader(settings), Prometheus()
-    entries(device, "a")
-    await scrape(reader, prometheus)
-    await scrape(reader, prometheus)
-    assert settings.checkpoint is not None
-    fresh = settings.checkpoint.with_name(f".{settings.checkpoint.name}.new")
-    os.mkfifo(fresh)
-    entries(device, "b")
-    await scrape(reader, prometheus)
-    assert prometheus.increase[c.AUDIT_ENTRIES.name] == 2
-    os.close(os.open(fresh, os.O_RDONLY | os.O_NONBLOCK))  # the disk answers, with an error
-    fresh.unlink(missing_ok=True)
-    again = AuditReader(settings)
-    for _ in range(2):
-        await scrape(again, prometheus)
-    assert prometheus.increase[c.AUDIT_ENTRIES.name] == 4

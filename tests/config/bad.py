@@ -420,6 +420,11 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "audit: {logs: [/a.log], checkpoint: /a.log}\n",
         ["c.yml:1: audit.checkpoint: is an audit log; name a file of its own"],
     ),
+    (
+        "checkpoint matches a pattern of logs",
+        "audit: {logs: ['/*'], checkpoint: /place}\n",
+        ["c.yml:1: audit.checkpoint: matches /*, so it would be read as an audit log; name a file elsewhere"],
+    ),
     ("audit log twice", "audit: {logs: [/a.log, /a.log]}\n", ["c.yml:1: audit.logs: /a.log is listed twice"]),
     *(
         (

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -23,8 +24,11 @@ __all__ = [
     "CheckpointError",
     "CheckpointFile",
     "FileMark",
+    "GroupMark",
+    "LogMark",
     "digest",
     "key_of",
+    "paths_of",
 ]
 
 _VERSION: Final = 1
@@ -69,10 +73,23 @@ class LogMark(msgspec.Struct, frozen=True):
     """The files that the log consists of, the oldest first."""
 
 
+class GroupMark(msgspec.Struct, frozen=True):
+    """What is configured as one log: a path, or a pattern and all that matches it."""
+
+    since: _Place
+    """Since when it is followed, in nanoseconds since the epoch."""
+    paths: tuple[str, ...]
+    """The logs of it, by :func:`key_of` their paths; what matches and is not among them has come since."""
+    let_go: tuple[FileMark, ...]
+    """Files that are not open any more, and may be found again under another name."""
+
+
 class Checkpoint(msgspec.Struct, frozen=True):
     """The places in all logs, by :func:`key_of` the path, at one moment."""
 
     logs: dict[str, LogMark]
+    groups: dict[str, GroupMark] = {}
+    """By :func:`key_of` the path or pattern that is configured."""
     version: int = _VERSION
 
 
@@ -92,8 +109,15 @@ class CheckpointFile:
         written: when it was last written, in seconds since the epoch, or None.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sync: Callable[[int], None] = os.fsync) -> None:
+        """Nothing is read or written yet.
+
+        Args:
+            path: the file.
+            sync: brings what was written to a descriptor down to the disk.
+        """
         self.path = path
+        self._sync = sync
         self.failures: Counter[Failure] = Counter()
         self.written: float | None = None
         self._fresh = path.with_name(f".{path.name}.new")
@@ -133,12 +157,15 @@ class CheckpointFile:
         self._prepared = False
         content = msgspec.json.encode(checkpoint)  # before anything is touched
         try:
-            descriptor = os.open(self._fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            # What another put there, such as a link to a file of ours, is removed and never written to.
+            self._fresh.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(self._fresh, flags, 0o600)
             try:
                 left = memoryview(content)
                 while left:
                     left = left[os.write(descriptor, left) :]
-                os.fsync(descriptor)
+                self._sync(descriptor)
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -181,6 +208,17 @@ def key_of(path: Path) -> str:
     except UnicodeEncodeError:
         return f"\0{os.fsencode(path).hex()}"
     return name
+
+
+def paths_of(keys: Iterable[str]) -> list[Path]:
+    """Return the paths that keys of :func:`key_of` stand for; what is no such key is left out."""
+    paths = []
+    for key in keys:
+        with contextlib.suppress(ValueError):
+            name = os.fsdecode(bytes.fromhex(key[1:])) if key.startswith("\0") else key
+            if name and "\0" not in name:
+                paths.append(Path(name))
+    return paths
 
 
 def digest(data: bytes) -> str:

@@ -4,9 +4,7 @@ import errno
 import os
 import re
 import time
-import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,40 +13,26 @@ import msgspec
 import structlog
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.checkpoint import Checkpoint, LogMark, key_of
+from vault_exporter.audit.checkpoint import Checkpoint, GroupMark, LogMark, key_of, paths_of
 from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.follow import Follower, is_rotated
+from vault_exporter.audit.files import Bounds
+from vault_exporter.audit.follow import Follower
+from vault_exporter.audit.known import LOOK_SECONDS, Known
+from vault_exporter.audit.matching import is_pattern, matching, vanished
 from vault_exporter.audit.pipeline import Pipeline
+from vault_exporter.audit.resume import resume
+from vault_exporter.audit.trouble import Trouble
 from vault_exporter.metrics import Sample
 
-__all__ = ["AuditLog", "LogSettings", "is_pattern"]
+__all__ = ["AuditLog", "LogSettings"]
 
-_LOOK_SECONDS: Final = 2.0
-"""How often to look for files that match a pattern."""
 _GONE_SECONDS: Final = 60.0
 """How long a file that matched a pattern and is gone must be quiet, before it is let go of."""
-_COUNTED: Final = {
-    "read_bytes": c.AUDIT_READ_BYTES,
-    "rotations": c.AUDIT_ROTATIONS,
-    "truncations": c.AUDIT_TRUNCATIONS,
-    "gaps": c.AUDIT_GAPS,
-    "lost_bytes": c.AUDIT_LOST_BYTES,
-    "skipped_bytes": c.AUDIT_SKIPPED_BYTES,
-}
-"""What followers count, by attribute."""
-_COMPRESSED: Final = frozenset({".gz", ".zst", ".xz", ".bz2", ".lz4", ".zip"})
+_TORN_SECONDS: Final = 3600.0
+"""The same where its last line has no end: it is being written, or was torn for ever."""
+_MOST_GONE: Final = 128
+"""Logs that matched a pattern and are gone; beyond, the oldest are forgotten."""
 _TIME: Final = re.compile(rb'"time":"([0-9T:.+Z-]{20,40})"')
-
-_REMEDIES: Final = {
-    errno.ENOENT: "wait for Vault to create it, or correct audit.logs; it will be read from its beginning",
-    errno.EACCES: "run the exporter as Vault's user or in its group, or set mode on Vault's audit device (0640)",
-    errno.EPERM: "run the exporter as Vault's user or in its group, or set mode on Vault's audit device (0640)",
-    errno.EISDIR: "name the log file itself in audit.logs, not its directory",
-    errno.EINVAL: "name a regular file in audit.logs; pipes and devices cannot be followed",
-    errno.EMFILE: "raise the limit of open files of the exporter",
-    errno.ENFILE: "raise the limit of open files of this machine",
-}
-_OTHER_REMEDY: Final = "check the file system that holds it"
 
 _log = structlog.get_logger(__name__)
 
@@ -59,11 +43,6 @@ class LogSettings(NamedTuple):
     max_line_bytes: int
     max_files: int
     """Files that one pattern may match; further ones are not read, and that is logged."""
-
-
-def is_pattern(path: Path) -> bool:
-    """Whether a path is a pattern for many."""
-    return any(sign in str(path) for sign in "*?[")
 
 
 class AuditLog:
@@ -78,6 +57,7 @@ class AuditLog:
         from_start: bool,
         earlier: Checkpoint | None,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], int] = time.time_ns,
     ) -> None:
         """Open what there is now.
 
@@ -88,30 +68,38 @@ class AuditLog:
             from_start: without a place to go on from, read what is there, too.
             earlier: where an earlier process left off.
             clock: seconds that never go back.
+            now: nanoseconds since the epoch, as files have them.
         """
         self._path = path
         self._name = str(path)
         self._pipeline = pipeline
-        self._settings = settings
+        self._max_files = settings.max_files
         self._clock = clock
-        self._earlier = earlier
-        self._state: str | None = None
-        self._followers: dict[Path, Follower] = {}
-        self._is_pattern = is_pattern(path)
-        self._looked = clock()
-        self._too_many = False
-        self._busy: dict[Path, float] = {}
-        self._let_go: Counter[str] = Counter()
-        self._rejected: Counter[Reject] = Counter()
         self._from_start = from_start
+        self._earlier = {} if earlier is None else earlier.logs
+        self._group = None if earlier is None else earlier.groups.get(key_of(path))
+        self._known = Known(
+            Bounds(settings.max_line_bytes),
+            let_go=self._group.let_go if self._group else (),
+            matching=lambda: matching(path, ()),
+            clock=clock,
+            now=now,
+        )
+        self._followers: dict[Path, Follower] = {}
+        self._gone: dict[Path, LogMark] = {}
+        self._busy: dict[Path, float] = {}
+        self._is_pattern = is_pattern(path)
+        self._too_many = False
+        self._trouble = Trouble(self._name)
         self._unlisted: Exception | None = None
+        self._looked = clock()
         pipeline.open(self._name)
         self._try_to_look()
-        self._report(self._trouble())
+        self._trouble.report(self._what_is_wrong())
 
     def step(self) -> bool:
         """Read one chunk of each file; tell whether there was one."""
-        if self._is_pattern and self._clock() - self._looked >= _LOOK_SECONDS:
+        if (self._is_pattern or not self._followers) and self._clock() - self._looked >= LOOK_SECONDS:
             self._try_to_look()
         busy = False
         for path, follower in self._followers.items():
@@ -120,35 +108,46 @@ class AuditLog:
                 if lines:
                     self._pipeline.feed(self._name, lines)
             except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
-                self._report(error)
+                self._trouble.report(error)
                 return False
             if lines is not None:
                 busy = True
                 self._busy[path] = self._clock()
-        self._report(self._trouble())
+        self._trouble.report(self._what_is_wrong())
         return busy
 
     def marks(self) -> Iterator[tuple[str, LogMark]]:
         """Yield how far each file was read."""
+        for path, mark in self._gone.items():
+            yield key_of(path), mark
         for path, follower in self._followers.items():
             yield key_of(path), follower.mark()
 
+    def group(self) -> tuple[str, GroupMark] | None:
+        """Return what the files are together; None while one could not look yet which there are."""
+        if self._group is None:
+            return None
+        paths = tuple(map(key_of, (*self._gone, *self._followers)))
+        return key_of(self._path), GroupMark(self._group.since, paths, self._known.let_go)
+
     def samples(self) -> Iterator[Sample]:
         """Yield what is said of reading this log."""
-        name, followers = self._name, self._followers.values()
-        yield c.AUDIT_READABLE(self._state == "", name)
+        name, counts = self._name, self._known.counts
+        yield c.AUDIT_READABLE(self._trouble.is_over, name)
         last = self._pipeline.last_entry(name)
         if last is not None:
             yield c.AUDIT_LAST_ENTRY(last, name)
         oldest = self._oldest_unread(last)
         if oldest is not None:
             yield c.AUDIT_OLDEST_UNREAD(oldest, name)
-        yield c.AUDIT_LAG(sum(follower.lag_bytes for follower in followers), name)
-        for attribute, family in _COUNTED.items():
-            yield family(self._let_go[attribute] + sum(getattr(one, attribute) for one in followers), name)
-        rejected = self._rejected + self._pipeline.rejected(name)
-        for follower in followers:
-            rejected.update(follower.rejected)
+        yield c.AUDIT_LAG(sum(follower.lag_bytes for follower in self._followers.values()), name)
+        yield c.AUDIT_READ_BYTES(counts.read_bytes, name)
+        yield c.AUDIT_ROTATIONS(counts.rotations, name)
+        yield c.AUDIT_TRUNCATIONS(counts.truncations, name)
+        yield c.AUDIT_GAPS(counts.gaps, name)
+        yield c.AUDIT_LOST_BYTES(counts.lost_bytes, name)
+        yield c.AUDIT_SKIPPED_BYTES(counts.skipped_bytes, name)
+        rejected = counts.rejected + self._pipeline.rejected(name)
         for reason in Reject:
             yield c.AUDIT_REJECTED(rejected[reason], name, reason.value)
 
@@ -169,36 +168,60 @@ class AuditLog:
 
     def _look(self) -> None:
         """Look for files that are new, and for those that are gone."""
-        now = self._looked
-        gone = [path for path in self._followers if not path.exists() and now - self._busy[path] >= _GONE_SECONDS]
-        for path in gone:
-            follower = self._followers.pop(path)
-            follower.close()
-            self._rejected.update(follower.rejected)
-            for attribute in _COUNTED:
-                self._let_go[attribute] += getattr(follower, attribute)
-        for path in self._matching():
-            self._follow(path, from_start=self._from_start)
-        self._from_start = True  # what matches later is new
+        since = self._group.since if self._group else self._known.now()
+        gone = self._let_go()  # what came and was rotated away unseen after them is found now
+        noted = paths_of(self._group.paths) if self._group and not self._followers else []
+        logs = {*self._followers, *self._gone, *noted}
+        fresh = self._fresh(logs)
+        sought = (*noted, *gone, *fresh, *vanished(self._path, logs))
+        marks = {path: mark for path in sought if (mark := self._mark(path))}
+        for path, files in resume(self._known, marks).items():
+            if files or path in fresh:
+                self._gone.pop(path, None)
+                self._follow(path, Follower(path, self._known, files=files, looked=marks[path].looked))
+            else:
+                self._miss(path, marks[path])
+        for path in fresh:
+            if path not in marks:
+                self._follow(path, Follower(path, self._known, from_start=self._from_start))
+        self._earlier, self._group = {}, GroupMark(since, (), ())
 
-    def _follow(self, path: Path, *, from_start: bool) -> None:
+    def _mark(self, path: Path) -> LogMark | None:
+        """Where to go on with a log; None if nothing is known of it, and not because it is new."""
+        if (mark := self._earlier.get(key_of(path)) or self._gone.get(path)) is not None:
+            return mark
+        return LogMark(self._group.since, ()) if self._group else None
+
+    def _follow(self, path: Path, follower: Follower) -> None:
         self._busy[path] = self._clock()
-        self._followers[path] = Follower(
-            path,
-            from_start=from_start,
-            max_line_bytes=self._settings.max_line_bytes,
-            resume=None if self._earlier is None else self._earlier.logs.get(key_of(path)),
-            clock=self._clock,
-        )
+        self._followers[path] = follower
 
-    def _matching(self) -> list[Path]:
-        if not self._is_pattern:
-            return [self._path]
-        root = Path(self._path.anchor or ".")
-        pattern = str(self._path.relative_to(root) if self._path.anchor else self._path)
-        found = sorted(path for path in root.glob(pattern) if path.suffix not in _COMPRESSED and not is_rotated(path))
-        fresh = [path for path in found if path not in self._followers]
-        room = self._settings.max_files - len(self._followers)
+    def _let_go(self) -> list[Path]:
+        """Let go of logs that are gone, and return them."""
+        gone = [path for path, follower in self._followers.items() if self._is_gone(path, follower)]
+        for path in gone:
+            del self._busy[path]
+            follower = self._followers.pop(path)
+            self._miss(path, follower.mark())
+            follower.finish()
+        return gone
+
+    def _is_gone(self, path: Path, follower: Follower) -> bool:
+        quiet = self._looked - self._busy[path]
+        if not self._is_pattern or quiet < _GONE_SECONDS or path.exists():
+            return False
+        return follower.lag_bytes == 0 or quiet >= _TORN_SECONDS
+
+    def _miss(self, path: Path, mark: LogMark) -> None:
+        """Remember a log that is gone: what it was rotated to is no log by itself, and it may come again."""
+        self._gone[path] = LogMark(mark.looked, ())
+        while len(self._gone) > _MOST_GONE:
+            del self._gone[next(iter(self._gone))]
+
+    def _fresh(self, logs: Collection[Path]) -> list[Path]:
+        """The files that match and are not followed, as many as there is room for."""
+        fresh = [path for path in matching(self._path, logs) if path not in self._followers]
+        room = self._max_files - len(self._followers)
         if len(fresh) > room and not self._too_many:
             self._too_many = True
             remedy = "raise audit.max_files, or make the pattern narrower"
@@ -216,27 +239,12 @@ class AuditLog:
                 oldest = min((time for time in (oldest, stated) if time is not None), default=None)
         return oldest
 
-    def _trouble(self) -> Exception | None:
+    def _what_is_wrong(self) -> Exception | None:
         if self._unlisted is not None:
             return self._unlisted
         if not self._followers:
             return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return next((follower.trouble for follower in self._followers.values() if follower.trouble), None)
-
-    def _report(self, trouble: Exception | None) -> None:
-        """Log a change of state, once."""
-        state = "" if trouble is None else _what(trouble)
-        if state == self._state:
-            return
-        self._state = state
-        if trouble is None:
-            _log.info("following the audit log", log=self._name)
-        elif isinstance(trouble, OSError):
-            remedy = _REMEDIES.get(trouble.errno or 0, _OTHER_REMEDY)
-            _log.warning("cannot read the audit log", log=self._name, error=state, remedy=remedy)
-        else:
-            remedy = "report this as a defect of vault-exporter"
-            _log.error("cannot process the audit log", log=self._name, error=state, remedy=remedy)
 
 
 def _seconds(text: str) -> float | None:
@@ -244,11 +252,3 @@ def _seconds(text: str) -> float | None:
         return msgspec.convert(text, datetime).timestamp()
     except (msgspec.ValidationError, ValueError, OverflowError):
         return None
-
-
-def _what(trouble: Exception) -> str:
-    """The error without its own text, which may quote what the log says."""
-    if isinstance(trouble, OSError):
-        return os.strerror(trouble.errno) if trouble.errno else type(trouble).__name__
-    where = traceback.extract_tb(trouble.__traceback__)[-1]
-    return f"{type(trouble).__name__} at {Path(where.filename).name}:{where.lineno}"

@@ -7,6 +7,7 @@ the interpreter, and would make every counter shared.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
@@ -21,6 +22,7 @@ from vault_exporter.audit.shown import Page, Shown
 from vault_exporter.audit.who.observers import make_observers
 from vault_exporter.config.model import Audit
 from vault_exporter.metrics import Sample
+from vault_exporter.threads import in_thread
 
 __all__ = ["AuditReader", "Scraped"]
 
@@ -54,6 +56,7 @@ class AuditReader:
         *,
         wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
+        sync: Callable[[int], None] = os.fsync,
     ) -> None:
         """Open the logs that are there; what they get from now on counts.
 
@@ -61,10 +64,11 @@ class AuditReader:
             settings: which logs, and the bounds.
             wait: waits for so many seconds; 0 lets others run.
             clock: seconds that never go back.
+            sync: brings the checkpoint's descriptor down to the disk.
         """
         self._wait = wait
         self.pipeline = Pipeline(PipelineSettings.of(settings), make_observers(settings))
-        self._file = CheckpointFile(settings.checkpoint) if settings.checkpoint else None
+        self._file = CheckpointFile(settings.checkpoint, sync) if settings.checkpoint else None
         self._trouble: str | None = None
         self._writing: asyncio.Task[None] | None = None
         self._writes: Scraped | None = None
@@ -146,7 +150,7 @@ class AuditReader:
     async def _prepare(self, file: CheckpointFile, page: Scraped) -> None:
         trouble = None
         try:
-            await asyncio.to_thread(file.prepare, page.place)
+            await asyncio.wrap_future(in_thread(lambda: file.prepare(page.place), "checkpoint"))
         except CheckpointError as error:
             trouble = str(error)
         except Exception as error:  # noqa: BLE001 - a defect in noting the place must not stop scrapes
@@ -164,7 +168,8 @@ class AuditReader:
             return None
 
     def _place(self) -> Checkpoint:
-        return Checkpoint({path: mark for log in self.logs for path, mark in log.marks()})
+        groups = filter(None, (log.group() for log in self.logs))
+        return Checkpoint({path: mark for log in self.logs for path, mark in log.marks()}, dict(groups))
 
     def _report(self, trouble: str | None) -> None:
         """Log a change, once."""

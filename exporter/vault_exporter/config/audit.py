@@ -7,6 +7,7 @@ from typing import Final
 
 from vault_exporter.audit.builtin import BUILT_IN, RAW_VALUES
 from vault_exporter.audit.errors import ErrorClass
+from vault_exporter.audit.matching import is_pattern
 from vault_exporter.audit.rules import OUTCOMES, check_path, check_policy
 from vault_exporter.audit.tally import OPERATIONS, OTHER
 from vault_exporter.audit.who.paths import TemplateError
@@ -47,6 +48,8 @@ def check_audit(audit: Audit) -> _Checks:
             yield "checkpoint", "is a directory; name a file in it"
         elif audit.checkpoint in seen:
             yield "checkpoint", "is an audit log; name a file of its own"
+        elif pattern := next((log for log in seen if is_pattern(log) and audit.checkpoint.match(str(log))), None):
+            yield "checkpoint", f"matches {pattern}, so it would be read as an audit log; name a file elsewhere"
 
 
 def _check_who(audit: Audit) -> _Checks:

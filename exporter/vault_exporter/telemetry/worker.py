@@ -6,12 +6,12 @@ thread spends: it leaves the interpreter to the event loop every few millisecond
 
 import asyncio
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final
 
 from vault_exporter.telemetry.page import Page
 from vault_exporter.telemetry.repair import Telemetry
+from vault_exporter.threads import in_thread
 
 __all__ = ["Worker"]
 
@@ -37,23 +37,8 @@ class Worker:
         if len(page) <= _SMALL_BYTES:
             return self._telemetry.repair(page)
         over = threading.Event()
-        self._last = _in_thread(lambda: self._telemetry.repair(page, over.is_set))
+        self._last = in_thread(lambda: self._telemetry.repair(page, over.is_set), "telemetry")
         try:
             return await asyncio.wrap_future(self._last)
         finally:
             over.set()
-
-
-def _in_thread(work: Callable[[], Page]) -> Future[Page]:
-    future: Future[Page] = Future()
-    future.set_running_or_notify_cancel()  # from here on it cannot be cancelled
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
-            future.set_exception(error)
-
-    # A thread of its own, and no pool's: the exporter's end does not wait for it.
-    threading.Thread(target=run, name="telemetry", daemon=True).start()
-    return future

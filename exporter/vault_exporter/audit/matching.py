@@ -1,0 +1,57 @@
+"""Which files a configured path or pattern stands for."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from vault_exporter.audit.rotated import rotated_from
+
+__all__ = ["is_pattern", "matching", "vanished"]
+
+_COMPRESSED: Final = frozenset({".gz", ".zst", ".xz", ".bz2", ".lz4", ".zip"})
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether a path is a pattern for many."""
+    return any(sign in str(path) for sign in "*?[")
+
+
+def matching(path: Path, logs: Collection[Path]) -> list[Path]:
+    """Return the logs that a path or a pattern stands for, by name.
+
+    What one of them was rotated to is a part of that log, and none by itself.
+
+    Args:
+        path: a path is itself, whether there is a file or not.
+        logs: those that are known already, and need not be there just now.
+
+    Raises:
+        OSError: a directory cannot be listed.
+    """
+    if not is_pattern(path):
+        return [path]
+    return sorted(one for one in _glob(path) if not _is_rotated(one, logs))
+
+
+def vanished(path: Path, logs: Collection[Path]) -> list[Path]:
+    """Return the logs of a pattern, by name, that came and went unseen: only what they were rotated to is there.
+
+    Raises:
+        OSError: a directory cannot be listed.
+    """
+    if not is_pattern(path):
+        return []
+    rotated = _glob(path.with_name(f"{path.name}[.-][0-9]*")) - _glob(path)
+    found = {log for one in rotated if (log := rotated_from(one)) and log not in logs}
+    return sorted(log for log in found if not log.exists())
+
+
+def _glob(path: Path) -> set[Path]:
+    root = Path(path.anchor or ".")
+    pattern = str(path.relative_to(root) if path.anchor else path)
+    return {one for one in root.glob(pattern) if one.suffix not in _COMPRESSED}
+
+
+def _is_rotated(path: Path, logs: Collection[Path]) -> bool:
+    log = rotated_from(path)
+    return log is not None and (log in logs or log.exists())

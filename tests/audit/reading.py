@@ -1,0 +1,42 @@
+"""A reader as the exporter runs it, and a Prometheus that scrapes it."""
+
+from collections import defaultdict
+
+from tests.audit.device import Device
+from tests.audit.entries import line
+from vault_exporter.audit import AuditReader
+from vault_exporter.metrics import Family, Sample
+
+
+class Prometheus:
+    """Sums increases: a counter that falls has restarted, and one that is new begins where it is first seen."""
+
+    def __init__(self) -> None:
+        self.last: dict[tuple[str, tuple[str, ...]], float] = {}
+        self.increase: defaultdict[str, float] = defaultdict(float)
+
+    def take(self, samples: tuple[Sample, ...]) -> None:
+        for family, labels, value, _ in samples:
+            before = self.last.get((family.name, labels), value)
+            self.increase[family.name] += value if value < before else value - before
+            self.last[family.name, labels] = value
+
+
+def entries(device: Device, *ids: str, operation: str = "read") -> None:
+    for id_ in ids:
+        for kind in ("request", "response"):
+            device.write_bytes(line(kind, id_=id_, request={"operation": operation}))
+
+
+async def scrape(reader: AuditReader, prometheus: Prometheus | None, *, completely: bool = True) -> None:
+    for log in reader.logs:
+        while log.step():
+            pass
+    page = await reader.scrape()
+    if prometheus is not None and completely:
+        prometheus.take(page.samples)
+    reader.received(page, completely=completely)
+
+
+def value(reader: AuditReader, family: Family) -> float:
+    return sum(sample.value for sample in reader.samples() if sample.family is family)
