@@ -133,7 +133,8 @@ class Patterns(RuleBasedStateMachine):
         if there := sorted(self.away.iterdir()):
             path = data.draw(st.sampled_from(there))
             name = path.name.partition("-")[2]
-            free = not (self.directory / name).exists() and data.draw(st.booleans())
+            # What comes back beside the pattern is looked at when that log is rotated next.
+            free = name.endswith(".log") and not (self.directory / name).exists() and data.draw(st.booleans())
             if free:
                 self.log.step()  # else nobody could tell that another file was there meanwhile
             path.rename(self.directory / (name if free else f"d-{next(self.numbers):06}.log"))

@@ -188,6 +188,18 @@ async def test_two_logs_that_change_names(logs: Logs, *, down: bool) -> None:
     assert await logs.counted() == logs.written
 
 
+async def test_a_log_that_was_there_under_another_name_is_no_trouble(logs: Logs) -> None:
+    device = logs.device("a.log")
+    await logs.start()
+    for names in (("a.log", "b.log"), ("b.log", "a.log")):
+        (logs.directory / names[0]).rename(logs.directory / names[1])
+        logs.write(device, names[0])
+        logs.clock.now += 2
+        await logs.scrape()
+        assert logs.value(c.AUDIT_READABLE) == 1
+    assert await logs.counted() == logs.written
+
+
 @pytest.mark.parametrize("down", ["", "away", "back", "away and back"])
 async def test_a_log_that_is_moved_away_and_back(logs: Logs, down: str) -> None:
     logs.write(device := logs.device("a.log"))
@@ -251,21 +263,22 @@ async def test_a_copy_is_no_log_however_slowly_it_is_made(logs: Logs) -> None:
     assert await logs.counted() == logs.written
 
 
-async def test_a_log_and_its_copies_that_came_while_the_exporter_was_down(logs: Logs) -> None:
-    """The log itself is the longest; what it gets later is read of one of them."""
+@pytest.mark.parametrize("whole", [False, True])
+async def test_a_log_and_its_copies_that_came_while_the_exporter_was_down(logs: Logs, *, whole: bool) -> None:
+    """What it gets later is read of one of them."""
     await logs.start()
     logs.write(device := logs.device("b.log"), *map(str, range(20)))
-    copies = [logs.directory / name for name in ("a.log", "c.log")]
-    copies[0].write_bytes(device.path.read_bytes()[:3000])
-    copies[1].write_bytes(device.path.read_bytes())
+    content = device.path.read_bytes()
+    early, late = (logs.directory / name for name in ("a.log", "c.log"))
+    early.write_bytes(content if whole else content[:3000])
     await logs.start()
-    copies[0].write_bytes(device.path.read_bytes())
+    early.write_bytes(content)
     logs.write(device, "20")
-    copies[1].write_bytes(device.path.read_bytes())
+    late.write_bytes(device.path.read_bytes())
     assert await logs.counted() == logs.written
 
 
-async def test_a_log_that_came_and_went_while_another_was_away(logs: Logs) -> None:
+async def test_a_log_that_came_and_went_before_a_known_one_got_its_name(logs: Logs) -> None:
     device, other = logs.device("a.log"), logs.device("b.log")
     await logs.start()
     logs.write(other, "0")
@@ -273,7 +286,8 @@ async def test_a_log_that_came_and_went_while_another_was_away(logs: Logs) -> No
     device.reopen()
     logs.write(device, "1")
     device.rotate("a.log.1")
-    other.path.rename(device.path)  # which is known, so nothing new is there
+    other.path.rename(device.path)
+    other.reopen()
     assert await logs.counted() == logs.written
 
 

@@ -2,7 +2,8 @@
 
 A file is known by device and inode while it is open, since then no other can have them, and by what was read of it
 afterwards: its beginning and the bytes before the place where reading stopped. So one that is renamed, moved away and
-back, or copied is read once, under whatever name it is found.
+back, or copied is read once, under whatever name it is found. Only a copy of less than 1 KiB cannot be told from a new
+file, once the file that it is a part of is not open any more.
 """
 
 import collections

@@ -78,6 +78,7 @@ class AuditLog:
         self._from_start = from_start
         self._earlier = {} if earlier is None else earlier.logs
         self._group = None if earlier is None else earlier.groups.get(key_of(path))
+        self._noted = paths_of(self._group.paths) if self._group else []
         self._known = Known(
             Bounds(settings.max_line_bytes),
             let_go=self._group.let_go if self._group else (),
@@ -101,19 +102,19 @@ class AuditLog:
         """Read one chunk of each file; tell whether there was one."""
         if (self._is_pattern or not self._followers) and self._clock() - self._looked >= LOOK_SECONDS:
             self._try_to_look()
-        busy = False
+        busy, trouble = False, None
         for path, follower in self._followers.items():
             try:
                 lines = follower.poll()
                 if lines:
                     self._pipeline.feed(self._name, lines)
             except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
-                self._trouble.report(error)
-                return False
+                trouble = error
+                continue
             if lines is not None:
                 busy = True
                 self._busy[path] = self._clock()
-        self._trouble.report(self._what_is_wrong())
+        self._trouble.report(trouble or self._what_is_wrong())
         return busy
 
     def marks(self) -> Iterator[tuple[str, LogMark]]:
@@ -170,10 +171,9 @@ class AuditLog:
         """Look for files that are new, and for those that are gone."""
         since = self._group.since if self._group else self._known.now()
         gone = self._let_go()  # what came and was rotated away unseen after them is found now
-        noted = paths_of(self._group.paths) if self._group and not self._followers else []
-        logs = {*self._followers, *self._gone, *noted}
+        logs = {*self._followers, *self._gone, *self._noted}
         fresh = self._fresh(logs)
-        sought = (*noted, *gone, *fresh, *vanished(self._path, logs))
+        sought = (*self._noted, *gone, *fresh, *vanished(self._path, logs))
         marks = {path: mark for path in sought if (mark := self._mark(path))}
         for path, files in resume(self._known, marks).items():
             if files or path in fresh:
@@ -184,7 +184,8 @@ class AuditLog:
         for path in fresh:
             if path not in marks:
                 self._follow(path, Follower(path, self._known, from_start=self._from_start))
-        self._earlier, self._group = {}, GroupMark(since, (), ())
+        self._earlier, self._noted = {}, []
+        self._group = GroupMark(since, (), ())
 
     def _mark(self, path: Path) -> LogMark | None:
         """Where to go on with a log; None if nothing is known of it, and not because it is new."""
@@ -244,7 +245,10 @@ class AuditLog:
             return self._unlisted
         if not self._followers:
             return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        return next((follower.trouble for follower in self._followers.values() if follower.trouble), None)
+        troubles = [follower.trouble for follower in self._followers.values() if follower.trouble]
+        if self._is_pattern:  # of which a log may go, or be there under another name
+            troubles = [one for one in troubles if not isinstance(one, FileNotFoundError)]
+        return next(iter(troubles), None)
 
 
 def _seconds(text: str) -> float | None:

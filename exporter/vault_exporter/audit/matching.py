@@ -39,7 +39,7 @@ def vanished(path: Path, logs: Collection[Path]) -> list[Path]:
     Raises:
         OSError: a directory cannot be listed.
     """
-    if not is_pattern(path):
+    if not is_pattern(path) or path.name == "**":
         return []
     rotated = _glob(path.with_name(f"{path.name}[.-][0-9]*")) - _glob(path)
     found = {log for one in rotated if (log := rotated_from(one)) and log not in logs}
