@@ -33,7 +33,7 @@ from typing import Literal
 
 import msgspec
 
-from vault_exporter.audit.decode import Auth, Request, Response
+from vault_exporter.audit.entry import Auth, Request, Response
 from vault_exporter.audit.files import Bounds
 from vault_exporter.audit.follow import Follower
 from vault_exporter.audit.known import Known

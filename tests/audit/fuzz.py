@@ -13,7 +13,9 @@ import msgspec
 from tests.audit.entries import LOG, classified, recorded
 from vault_exporter import catalogue as c
 from vault_exporter.audit import decode
-from vault_exporter.audit.decode import UNREADABLE, Detail, Entry, Reject
+from vault_exporter.audit import entry as structs
+from vault_exporter.audit.decode import UNREADABLE, Reject
+from vault_exporter.audit.entry import Detail, Entry
 from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
 
 __all__ = ["check"]
@@ -22,8 +24,8 @@ _SETTINGS = PipelineSettings()
 _WORDS = {
     field.encode_name
     for struct in (
-        *(decode.AskedInDetail, decode.AnsweredInDetail, decode.DetailRequest, decode.DetailAuth),
-        *(decode.Namespace, decode.NewAuth, decode.Response),
+        *(structs.AskedInDetail, structs.AnsweredInDetail, structs.DetailRequest, structs.DetailAuth),
+        *(structs.Namespace, structs.NewAuth, structs.Response),
     )
     for field in msgspec.structs.fields(struct)
 }

@@ -10,7 +10,8 @@ import pytest
 
 from tests.audit.entries import LOG, classified, fed, line, of, recorded, values
 from vault_exporter import catalogue as c
-from vault_exporter.audit.decode import Detail, Entry, is_alphabetical
+from vault_exporter.audit.decode import is_alphabetical
+from vault_exporter.audit.entry import Detail, Entry
 from vault_exporter.audit.pending import Pending
 from vault_exporter.audit.pipeline import PipelineSettings
 from vault_exporter.metrics import Sample

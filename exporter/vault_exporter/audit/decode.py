@@ -1,40 +1,37 @@
-"""One line of an audit log, as an entry of the few fields that are used.
+"""From one line of an audit log to its entry.
 
-Vault writes the fields in alphabetical order and OpenBao in the order of its structs, every field may be absent, and
-a device may put a prefix before the JSON. The schema: https://developer.hashicorp.com/vault/docs/audit/schema and
-https://openbao.org/docs/audit/.
-
-There are two depths. :data:`Entry` has what every entry is counted by and is decoded for each line, so each of its
-fields is paid for hundreds of thousands of times a second. :data:`Detail` has the rest and is decoded for the few
-lines that need it, or for all where an observer looks at every entry. Searching a line for a text costs more than
-decoding a field of it. For the same reason requests and responses are two classes: a response belongs to a request
-that said already what it is of.
+Vault writes the fields in alphabetical order and OpenBao in the order of its structs, and a device may put a prefix
+before the JSON. Searching a line for a text costs more than decoding a field of it.
 """
 
 import enum
-from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
+from typing import Any, Final, Literal
 
 import msgspec
 
+from vault_exporter.audit.entry import (
+    Answered,
+    AnsweredInDetail,
+    Asked,
+    AskedInDetail,
+    Detail,
+    DetailAuth,
+    DetailRequest,
+    Entry,
+    ErrorBody,
+    Label,
+    Lease,
+    Namespace,
+    NewAuth,
+    Response,
+    Short,
+    WrapInfo,
+)
+
 __all__ = [
     "UNREADABLE",
-    "Answered",
-    "AnsweredInDetail",
-    "Asked",
-    "AskedInDetail",
-    "Auth",
-    "Detail",
-    "DetailAuth",
-    "DetailRequest",
-    "Entry",
-    "Namespace",
-    "NewAuth",
     "Reject",
-    "Request",
-    "Response",
-    "Told",
     "decode",
     "detail",
     "is_alphabetical",
@@ -59,139 +56,6 @@ class Reject(enum.StrEnum):
     """The file or the connection ended, for good, before the line did."""
     NOT_SYSLOG = "not_syslog"
     """No message of RFC 3164 or RFC 5424, from an input for these."""
-
-
-_Short = Annotated[str, msgspec.Meta(max_length=64)]
-_Label = Annotated[str, msgspec.Meta(max_length=256)]
-_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class Namespace(msgspec.Struct, frozen=True, gc=False):
-    """Where the mount is; the root namespace has no path."""
-
-    path: _Label = ""
-
-
-class Told(msgspec.Struct, frozen=True, gc=False):
-    """Which request a response belongs to; an empty string is a field that the entry does not have."""
-
-    id: _Short = ""
-    path: str = ""
-
-
-class Request(Told, frozen=True, gc=False):
-    """What was asked."""
-
-    operation: _Short = ""
-    mount_point: _Label = ""
-    mount_type: _Label = ""
-    namespace: Namespace | None = None
-
-
-class Auth(msgspec.Struct, frozen=True, gc=False):
-    """Who asked. The token is hashed, unless the device writes it as it is."""
-
-    client_token: str = ""
-    policies: msgspec.Raw = msgspec.Raw()
-    """The JSON list: the same few lists come again and again, so what they mean is looked up by their bytes."""
-
-
-class NewAuth(msgspec.Struct, frozen=True, gc=False):
-    """The token that a login, a token's creation or its renewal gave."""
-
-    client_token: str = ""
-    """Hashed, unless the device writes it as it is; empty where a second factor is still to come."""
-    token_type: str = ""
-    policies: msgspec.Raw = msgspec.Raw()
-    token_ttl: float = 0
-    """Seconds; 0 is a token that does not expire."""
-
-
-class Lease(msgspec.Struct, frozen=True, gc=False):
-    """What a secret is leased as."""
-
-    lease_id: str = ""
-
-
-class WrapInfo(msgspec.Struct, frozen=True, gc=False):
-    """That the response is wrapped."""
-
-    wrapped_accessor: str = ""
-    """Of the token that is in the wrapped response, if one is."""
-
-
-class ErrorBody(msgspec.Struct, frozen=True, gc=False):
-    """The data of a response, as far as it may be an error; the error's text is hashed."""
-
-    error: str | None = None
-
-
-class Response(msgspec.Struct, frozen=True, gc=False):
-    """What was answered."""
-
-    auth: NewAuth | None = None
-    secret: Lease | None = None
-    wrap_info: WrapInfo | None = None
-    data: ErrorBody | None = None
-
-
-class Asked(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="request"):
-    """The entry of a request, as far as every one is looked at."""
-
-    is_request: ClassVar[bool] = True
-
-    time: _Moment | None = None
-    """To the microsecond; None where the entry states none."""
-    request: Request | None = None
-    error: str = ""
-
-
-class Answered(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="response"):
-    """The entry of a response, as far as every one is looked at."""
-
-    is_request: ClassVar[bool] = False
-
-    time: _Moment | None = None
-    """To the microsecond; None where the entry states none."""
-    auth: Auth | None = None
-    request: Told | None = None
-    response: Response | None = None
-    error: str = ""
-
-
-class DetailRequest(Request, frozen=True, gc=False):
-    """What was asked, and from where."""
-
-    mount_class: str = ""
-    client_id: str = ""
-    remote_address: str = ""
-
-
-class DetailAuth(Auth, frozen=True, gc=False):
-    """Who asked, by name."""
-
-    display_name: str = ""
-    entity_id: str = ""
-    token_type: str = ""
-    policy_results: msgspec.Raw = msgspec.Raw()
-
-
-class AskedInDetail(Asked, frozen=True, gc=False, tag_field="type", tag="request"):
-    """The entry of a request with all fields that are ever looked at."""
-
-    request: DetailRequest | None = None
-    auth: DetailAuth | None = None
-
-
-class AnsweredInDetail(Answered, frozen=True, gc=False, tag_field="type", tag="response"):
-    """The entry of a response with all fields that are ever looked at."""
-
-    request: DetailRequest | None = None
-    auth: DetailAuth | None = None
-
-
-Entry: TypeAlias = Asked | Answered
-Detail: TypeAlias = AskedInDetail | AnsweredInDetail
 
 
 class _Lenient(msgspec.Struct, frozen=True, gc=False):
@@ -371,5 +235,5 @@ _INNER: Final = {
     (Response, "wrap_info"): WrapInfo,
     (Response, "data"): ErrorBody,
 }
-_LIMITS: Final = {_Short: 64, _Label: 256}
+_LIMITS: Final = {Short: 64, Label: 256}
 """What is kept of a text that is too long for its field."""

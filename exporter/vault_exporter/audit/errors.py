@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from vault_exporter.audit.decode import Answered, detail
+from vault_exporter.audit.decode import detail
+from vault_exporter.audit.entry import Answered
 
 __all__ = ["ErrorClass", "error_class", "refusal"]
 

@@ -10,7 +10,8 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.audit.acts import Act
 from vault_exporter.audit.builtin import BUILT_IN, RAW_VALUES
-from vault_exporter.audit.decode import NewAuth, detail
+from vault_exporter.audit.decode import detail
+from vault_exporter.audit.entry import NewAuth
 from vault_exporter.audit.errors import ErrorClass
 from vault_exporter.audit.rules import CompiledRule, Look, compiled
 from vault_exporter.config import model

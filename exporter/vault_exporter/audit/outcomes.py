@@ -8,7 +8,7 @@ from typing import Final
 
 from vault_exporter import catalogue as c
 from vault_exporter.audit.acts import Act
-from vault_exporter.audit.decode import Response
+from vault_exporter.audit.entry import Response
 from vault_exporter.audit.tally import Mount
 from vault_exporter.metrics import Sample
 

@@ -17,14 +17,7 @@ from vault_exporter import catalogue as c
 from vault_exporter.audit.acts import act_of
 from vault_exporter.audit.decode import (
     UNREADABLE,
-    Answered,
-    Asked,
-    AskedInDetail,
-    Detail,
-    Entry,
     Reject,
-    Request,
-    Told,
     decode,
     detail,
     is_alphabetical,
@@ -34,6 +27,7 @@ from vault_exporter.audit.decode import (
     quick_detail_alphabetical,
     resynchronise,
 )
+from vault_exporter.audit.entry import Answered, Asked, AskedInDetail, Detail, Entry, Request, Told
 from vault_exporter.audit.errors import ErrorClass, error_class, refusal
 from vault_exporter.audit.events import Events
 from vault_exporter.audit.exclude import Excluded

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.decode import Detail
+from vault_exporter.audit.entry import Detail
 from vault_exporter.audit.errors import ErrorClass
 from vault_exporter.audit.latency import Durations, operation_class
 from vault_exporter.audit.rules import Look

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, Self
 
-from vault_exporter.audit.decode import Detail, Entry
+from vault_exporter.audit.entry import Detail, Entry
 from vault_exporter.audit.who.frequent import Frequent
 from vault_exporter.metrics import Sample
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Self
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.decode import Detail, Entry
+from vault_exporter.audit.entry import Detail, Entry
 from vault_exporter.audit.tally import OPERATIONS, OTHER
 from vault_exporter.audit.who.paths import Match, PathTemplates
 from vault_exporter.metrics import Sample

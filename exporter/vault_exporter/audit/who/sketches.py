@@ -13,7 +13,7 @@ from typing import Final, Self
 import msgspec
 
 from vault_exporter import catalogue as c
-from vault_exporter.audit.decode import Detail
+from vault_exporter.audit.entry import Detail
 from vault_exporter.audit.who.distinct import Distinct
 from vault_exporter.audit.who.frequent import Frequent
 from vault_exporter.audit.who.windows import SLOTS, Window
