@@ -80,6 +80,7 @@ def test_for_severity_and_enabled() -> None:
     [
         ("memory_limit", "1", "memory_limit: unknown parameter; did you mean memory_limit_bytes? Known are: job, exp"),
         ("VaultDonw.for", "1m", "VaultDonw.for: unknown parameter; did you mean VaultDown.for? Known are: job"),
+        ("VaultDown", "5m", "VaultDown: unknown parameter; did you mean VaultDown.for? Known are: job"),
         ("VaultDown.color", "red", "of each alert ALERT.for, ALERT.severity, ALERT.enabled"),
         ("memory_limit_bytes", "1GiB", "memory_limit_bytes: '1GiB' is not a number"),
         ("VaultDown.for", "soon", "VaultDown.for: 'soon' is not a duration such as 5m"),
@@ -125,6 +126,25 @@ def test_prometheus_takes_them(tmp_path: Path) -> None:
     assert by_name["VaultHighMemoryUsage"]["expr"] == 'last_over_time(vault_runtime_alloc_bytes{job=~"bao"}[2m]) > 5'
     assert "VaultSealed" not in by_name
     assert "  # needs: collector host, telemetry\n  - alert: VaultHostMemoryLow" in printed.stdout
+
+
+def test_what_is_set_of_an_alert_may_stand_below_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "overrides.yml"
+    file.write_text("VaultDown: {for: 5m, severity: warning}\nVaultSealed:\n  enabled: false\n")
+    changes = ("VaultDown.for=5m", "VaultDown.severity=warning", "VaultSealed.enabled=false")
+    printed = run("--overrides", file)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert printed.stdout == run(*(word for change in changes for word in ("--set", change))).stdout
+    for wrong, name in (("VaultDown:", "VaultDown"), ("VaultDown: {for: }", "VaultDown.for"), ("job: [a, b]", "job")):
+        file.write_text(wrong)
+        assert f"{file}: {name}: one value is expected" in run("--overrides", file).stderr
+
+
+def test_an_expression_is_printed_as_it_was_written() -> None:
+    printed = run().stdout
+    for rule in (rule for group in GROUPS for rule in group.rules):
+        if "\n" in rule.expr.strip():
+            assert "".join(f"      {line}\n" if line else "\n" for line in rule.expr.strip().split("\n")) in printed
 
 
 def test_the_operator_takes_them() -> None:

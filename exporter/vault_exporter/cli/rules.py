@@ -1,6 +1,7 @@
 """The command that prints the alert rules."""
 
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -75,7 +76,19 @@ def _of_file(path: Path | None) -> dict[str, str]:
         raise PackError(f"{path}: not YAML: {error}") from None
     if not isinstance(read, dict):
         raise PackError(f"{path}: not a mapping of parameters to values")
-    return {str(name): str(value).lower() if isinstance(value, bool) else str(value) for name, value in read.items()}
+    return dict(_flat(path, read))
+
+
+def _flat(path: Path, read: Mapping[object, object], above: str = "") -> Iterator[tuple[str, str]]:
+    """Give the values by the names that ``--set`` has for them; what is set of an alert may stand below its name."""
+    for key, value in read.items():
+        name = f"{above}{key}"
+        if isinstance(value, dict) and not above:
+            yield from _flat(path, value, f"{name}.")
+        elif value is None or isinstance(value, (dict, list)):
+            raise PackError(f"{path}: {name}: one value is expected, as in memory_limit_bytes: 4294967296")
+        else:
+            yield name, str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _print_parameters() -> None:

@@ -45,8 +45,19 @@ def render(groups: Iterable[Group], form: Form, datasource: str = "prometheus") 
             }
         case Form.GRAFANA:
             document = {"apiVersion": 1, "groups": list(_grafana(groups, datasource))}
-    text = yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=True)
+    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
     return "\n".join(_commented(text.splitlines(), groups)) + "\n"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines, as expressions are, as such."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def _commented(lines: Iterable[str], groups: tuple[Group, ...]) -> Iterator[str]:

@@ -89,7 +89,8 @@ def _checked(
             if key == "enabled" and value not in {"true", "false"}:
                 raise PackError(f"{name}: {value!r} is not one of true, false")
         else:
-            close = difflib.get_close_matches(name, [*plain, *(f"{one}.{key}" for one in known)], n=1)
+            every = [*plain, *(f"{one}.{end}" for one in known for end in _OF_AN_ALERT)]
+            close = difflib.get_close_matches(name, every, n=1)
             raise PackError(
                 f"{name}: unknown parameter{f'; did you mean {close[0]}?' if close else '.'} Known are: "
                 f"{', '.join(plain)}, and of each alert ALERT.{', ALERT.'.join(_OF_AN_ALERT)}"
