@@ -54,8 +54,12 @@ BOMB = "- &a0 {targets: [v1]}\n" + "".join(
         ("- labels: {}", "missing required field `targets`"),
         (
             "- targets: ['v1:http']",
-            "[0].targets: an address is not a URL: bad host or port; write it like https://vault.example.com:8200",
+            "[0].targets[0]: not a URL: bad host or port; write it like https://vault.example.com:8200",
         ),
+        ("- targets: [v1, v2/v1]", ": [0].targets[1]: ends in /v1; leave that out"),
+        ("- targets: [v1]\n  label: {cluster: prod}", "Object contains unknown field `label`"),
+        ("- targets: [v1]\n  labels: {__scheme__: ftp}", ": [0].labels: __scheme__ is not known; it is http or https"),
+        ("- targets: [v1]\n  labels: {instance: a b}", ": [0].labels: instance is not a name; use letters, digits"),
         ('[{"targets": ["v1"], "labels": {"a b": "1"}}]', ": [0].labels: a name is not of letters, digits and _"),
         ("- targets: [v1]\n  labels: {'': x}", ": [0].labels: a name is not of letters, digits and _"),
         ('- targets: [v1]\n  labels: {cluster: "\\ud800"}', ":2: neither YAML nor JSON"),

@@ -21,11 +21,13 @@ _LARGEST_FILE: Final = 4 << 20
 _OF_TARGET: Final = frozenset({"instance", "cluster"})
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Six times as fast as the other, and so is the exporter when it is told to stop while it reads."""
+_READERS: Final = {"__scheme__": values.scheme, "instance": values.name}
+"""Of the labels that have a meaning here."""
 _MISFITS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What PyYAML raises for a value that does not fit its tag, like a date of the 99th month."""
 
 
-class _Group(msgspec.Struct, frozen=True):
+class _Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A group of a file: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config."""
 
     targets: tuple[str, ...]
@@ -87,11 +89,11 @@ def _read(source: FileDiscovery, path: Path, content: bytes) -> Iterator[Target]
     for number, group in enumerate(groups):
         if problem := _wrong(group.labels):
             raise DiscoveryError(f"{path}: [{number}].labels: {problem}")
-        for listed in group.targets:
+        for place, listed in enumerate(group.targets):
             try:
                 yield _listed(source, listed, group.labels)
             except ValueError as error:
-                raise DiscoveryError(f"{path}: [{number}].targets: an address is {error}") from None
+                raise DiscoveryError(f"{path}: [{number}].targets[{place}]: {error}") from None
 
 
 def _groups(path: Path, content: bytes) -> tuple[_Group, ...]:
@@ -122,6 +124,13 @@ def _wrong(labels: dict[str, str]) -> str:
         return "a name is not of letters, digits and _"
     if not labels.get("cluster", "").isprintable():
         return "cluster has characters that cannot be printed"
+    for name, read in _READERS.items():
+        try:
+            read(labels[name])
+        except KeyError:
+            continue
+        except ValueError as error:
+            return f"{name} is {error}"
     return ""
 
 
