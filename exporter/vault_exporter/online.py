@@ -119,7 +119,8 @@ async def _findings(config: Config, scraper: TargetScraper, scrape: Scrape) -> t
         if denied and _is_refused(scrape):
             return (*without.values(), Finding(_LOGIN, "Vault refuses the token", scraper.client.tokens.remedy))
         rights = [Finding(_LOGIN, str(error), f"grant: {OWN[-1]}" if denied else "")]
-    found = {need.name: Finding(need.name) for need in wanted} | scraped | {finding.name: finding for finding in rights}
+    every = without | {need.name: Finding(need.name) for need in wanted}
+    found = every | scraped | {finding.name: finding for finding in rights}
     return tuple(found.values())
 
 

@@ -542,7 +542,11 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             ("who: {window: 0s}", "who.window: must be longer than 0s"),
         )
     ),
-    ("audit logs as text", "audit: {logs: /a.log}\n", ["c.yml:1: audit.logs: must be a list, not text"]),
+    (
+        "audit logs as text",
+        "audit: {logs: /a.log}\n",
+        ["c.yml:1: audit.logs: must be a list, not text; put it in brackets, like [a, b]"],
+    ),
     (
         "key given twice",
         "listen: ':1'\nlisten: ':2'\n" + TARGET,
@@ -590,7 +594,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             f"c.yml:3: targets[0].address: {NOT_AN_ADDRESS}",
             f"c.yml:4: targets[1].timeout: {NOT_A_DURATION}",
             "c.yml:4: targets[1].name: another target has this name (c.yml:3: targets[0].name); names must differ",
-            "c.yml:5: audit.logs: must be a list, not true or false",
+            "c.yml:5: audit.logs: must be a list, not true or false; put it in brackets, like [a, b]",
         ],
     ),
 ]

@@ -86,7 +86,8 @@ def test_runs_from_an_empty_environment(environment: Path, tmp_path: Path) -> No
         [command, "healthcheck", "--listen", f":{port}"], check=False, capture_output=True, text=True, timeout=30
     )
     assert refused.returncode == 1
-    assert refused.stderr == f"vault-exporter does not answer on :{port}: Connection refused\n"
+    remedy = "give the --config or --listen that it runs with"
+    assert refused.stderr == f"vault-exporter does not answer on :{port}: Connection refused; {remedy}\n"
 
 
 def _get(port: int, path: str) -> str:

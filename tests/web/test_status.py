@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 
-from tests.web.conftest import HEALTH, SEAL_STATUS, Node
+from tests.web.conftest import HEALTH, SEAL_STATUS, Node, StartNode
 from vault_exporter.demo.process import free_port, program
 
 DENIED = (403, '{"errors":["permission denied"]}')
@@ -139,6 +141,63 @@ async def test_a_node_that_is_down_is_one_line(run: Run) -> None:
     assert status == 2
     assert one["token"] == {"method": "token", "valid": None, "expires": None}
     assert [problem["name"] for problem in one["problems"]] == ["health"]
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+async def tls_node(start_node: StartNode, authority: trustme.CA) -> Node:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return await start_node(tls=context)
+
+
+async def test_why_there_is_no_tls(node: Node, tls_node: Node, authority: trustme.CA, run: Run, tmp_path: Path) -> None:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    trusted = {"ca_cert": "ca.pem"}
+    for one, said in (
+        (target(tls_node), "unable to get local issuer certificate; see tls.ca_cert and tls.server_name"),
+        (
+            target(tls_node) | {"tls": trusted | {"server_name": "vault"}},
+            "Hostname mismatch, certificate is not valid for 'vault'; see tls.ca_cert and tls.server_name",
+        ),
+        (
+            {"name": "n1", "address": node.address.replace("http:", "https:")},
+            "wrong version number; is it http:// in its address?",
+        ),
+    ):
+        status, text = await run("check --online", one)
+        assert status == 1
+        assert text.endswith(f": down, tls (sys/health: tls ({said}))\n")
+    assert (await run("check --online", target(tls_node) | {"tls": trusted}))[1].count(": answers\n") == 1
+
+
+async def test_a_listener_that_expects_tls(node: Node, run: Run) -> None:
+    # As net/http of Go answers, and so Vault.
+    node.answers["sys/health"] = (400, "Client sent an HTTP request to an HTTPS server.\n")
+    _, text = await run("check --online", target(node))
+    said = "sys/health: HTTP 400: it expects TLS; write https:// in its address"
+    assert text.endswith(f": down, http_4xx ({said})\n")
+
+
+async def test_whom_the_audit_log_names(node: Node, run: Run) -> None:
+    names = '{"data":{"entity_id":"%s","display_name":"token","ttl":0,"renewable":false}}'
+    for entity, said in (
+        ("", "entity_id (none), display_name token; others may have that name, too, so let it log in, with AppRole"),
+        ("e-1", "entity_id e-1, display_name token; audit.exclude.own or audit.exclude.entity_ids leaves that out."),
+    ):
+        node.answers["auth/token/lookup-self"] = (200, names % entity)
+        _, text = await run("check --online", target(node, GIVEN))
+        assert f"\n  In Vault's audit log the exporter is {said}" in text
+
+
+async def test_what_needs_no_token_is_said_first(node: Node, run: Run) -> None:
+    node.answers["auth/token/lookup-self"] = (200, '{"data":{}}')
+    _, text = await run("check --online", target(node, GIVEN))
+    assert [line.split()[0] for line in text.splitlines()[2:6]] == ["health", "seal", "leader", "certificate"]
 
 
 async def test_a_sealed_node_says_nothing_of_the_token(node: Node, run: Run) -> None:

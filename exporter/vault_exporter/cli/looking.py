@@ -21,7 +21,7 @@ from vault_exporter.cli.options import (
 from vault_exporter.config.load import Flags
 from vault_exporter.config.model import Config, Target
 from vault_exporter.discovery import State
-from vault_exporter.online import Look, is_wrapped, look
+from vault_exporter.online import Look, Seen, is_wrapped, look
 from vault_exporter.rights import policy_text, targets_of
 
 __all__ = ["check_online", "policy", "status"]
@@ -89,15 +89,25 @@ def check_online(settings: Config) -> None:
             remedy = f"\n    {' ' * 18}{finding.remedy}" if finding.remedy else ""
             typer.echo(f"  {finding.name:18}  {finding.problem or 'works'}{remedy}")
         if one.entity_id or one.display_name:
-            entity_id, display_name = map(report.printable, (one.entity_id, one.display_name))
-            typer.echo(
-                f"  In Vault's audit log the exporter is entity_id {entity_id or '(none)'}, display_name "
-                f"{display_name or '(none)'}; audit.exclude leaves it out."
-            )
+            typer.echo(f"  {_in_the_audit_log(one)}")
     if any(is_wrapped(one.auth) for one in (*settings.targets, *settings.discovery)):
         typer.echo("Wrapped secret-ids were left alone, and no login tried with them: they can be opened only once.")
     if not good:
         raise typer.Exit(1)
+
+
+def _in_the_audit_log(seen: Seen) -> str:
+    """Say whom Vault's audit log names for the exporter, and how its own entries can be left out."""
+    entity_id, display_name = map(report.printable, (seen.entity_id, seen.display_name))
+    remedy = (
+        "audit.exclude.own or audit.exclude.entity_ids leaves that out"
+        if entity_id
+        else "others may have that name, too, so let it log in, with AppRole for instance, to leave out what it asks"
+    )
+    return (
+        f"In Vault's audit log the exporter is entity_id {entity_id or '(none)'}, display_name "
+        f"{display_name or '(none)'}; {remedy}."
+    )
 
 
 def _what_there_is(settings: Config) -> str:

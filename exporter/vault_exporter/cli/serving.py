@@ -133,7 +133,7 @@ def healthcheck(
         if web.tls_server_config is not None and web.knows_clients and hung_up:
             return
         what = "not in time" if isinstance(error, TimeoutError) else os.strerror(number) if number else "not with HTTP"
-        fail(f"vault-exporter does not answer on {where}: {what}")
+        fail(f"vault-exporter does not answer on {where}: {what}; give the --config or --listen that it runs with")
     if status not in _ALIVE:
         fail(f"vault-exporter answers HTTP {status} on {where}")
 

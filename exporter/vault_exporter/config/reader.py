@@ -66,7 +66,8 @@ class Reader:
 
     def _list(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
         if not isinstance(node.value, list):
-            return self._bad(node.place, str(values.wrong_type("a list", node.value)))
+            remedy = "" if isinstance(node.value, dict) else "; put it in brackets, like [a, b]"
+            return self._bad(node.place, f"{values.wrong_type('a list', node.value)}{remedy}")
         items = [self.read(kind, item) for item in node.value]
         return BAD if BAD in items else tuple(items)
 

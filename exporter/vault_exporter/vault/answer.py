@@ -15,6 +15,9 @@ T = TypeVar("T")
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for what is not JSON of the shape that is wanted."""
 
+_EXPECTS_TLS: Final = b"Client sent an HTTP request to an HTTPS server."
+"""What Go's server answers to a request without TLS where it expects it."""
+
 _STATUS_REASONS: Final = {
     401: Reason.PERMISSION_DENIED,
     403: Reason.PERMISSION_DENIED,
@@ -98,4 +101,5 @@ class Answer(NamedTuple):
             if self.status >= 300  # noqa: PLR2004
             else Reason.BAD_REPLY
         )
-        return VaultError(reason, f"{self.path}: HTTP {self.status}")
+        remedy = ": it expects TLS; write https:// in its address" if self.body.strip() == _EXPECTS_TLS else ""
+        return VaultError(reason, f"{self.path}: HTTP {self.status}{remedy}")

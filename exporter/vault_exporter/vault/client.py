@@ -59,6 +59,9 @@ _REFUSALS: Final = frozenset({401, 403})
 
 _TLS_ERRORS: Final = (ssl.SSLError, ssl.CertificateError, aiohttp.ClientSSLError)
 
+_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+"""What OpenSSL says, by its version, where the other side answers without TLS."""
+
 _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Reason], ...]] = (
     ((aiohttp.ClientConnectorDNSError,), Reason.DNS),
     ((WireError, http_exceptions.ContentEncodingError), Reason.BAD_REPLY),
@@ -220,7 +223,7 @@ class Client:
         reason = _reason(error)
         if reason is Reason.TLS:
             self._peer.forget()
-        return VaultError(reason, f"{path}: {reason} ({type(error).__name__})")
+        return VaultError(reason, f"{path}: {reason} ({_tls_problem(error) or type(error).__name__})")
 
     def _credentials(self, secret: Secret | None) -> dict[str, str]:
         if secret is None:
@@ -256,6 +259,19 @@ def _reason(error: BaseException) -> Reason:
         if any(isinstance(cause, kinds) for cause in chain):
             return reason
     return Reason.OTHER
+
+
+def _tls_problem(error: BaseException) -> str:
+    """Say in OpenSSL's words, which have nothing of the node's in them, why there is no TLS; empty where it did not."""
+    for cause in _causes(error):
+        if isinstance(cause, aiohttp.ClientError):  # some are an ssl.SSLError, too, without what that says
+            continue
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"{cause.verify_message.rstrip('.')}; see tls.ca_cert and tls.server_name"
+        if isinstance(cause, ssl.SSLError) and cause.reason:
+            remedy = "; is it http:// in its address?" if cause.reason in _NO_TLS else ""
+            return f"{cause.reason.lower().replace('_', ' ')}{remedy}"
+    return ""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
