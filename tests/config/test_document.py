@@ -67,7 +67,7 @@ def test_the_example_is_good(tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(certificate)
     path = tmp_path / "c.yml"
     path.write_text(
-        example.replace("/run/vault-exporter/token", str(token)).replace("/etc/vault/ca.pem", str(certificate))
+        example.replace("/etc/vault-exporter/token", str(token)).replace("/etc/vault/ca.pem", str(certificate))
     )
     config = load(path, Flags(), {})
     assert [target.name for target in config.targets] == ["vault-1", "vault-2"]

@@ -71,6 +71,23 @@ def test_each_login_can_be_pasted(tmp_path: Path) -> None:
     assert {target["auth"]["method"] for target in targets} == methods - {"none"}
 
 
+def test_the_logrotate_file_can_be_pasted(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```\n(# /etc/logrotate.d/.*?)```", (ROOT / "docs/configuration.md").read_text(), re.DOTALL)
+    log = tmp_path / "audit.log"
+    block = block.replace("/vault/audit/audit.log", str(log)).replace("systemctl reload openbao", f"echo new > {log}")
+    # logrotate refuses directories that others may write to.
+    tmp_path.chmod(0o755)
+    (tmp_path / "conf").write_text(block)
+    log.write_text("first\n")
+    for _ in range(2):
+        command = ["/usr/sbin/logrotate", "--force", f"--state={tmp_path}/state", f"{tmp_path}/conf"]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=30)
+        assert (done.returncode, done.stderr) == (0, b"")
+    # What was written last is never compressed.
+    assert log.read_text() == (tmp_path / "audit.log.1").read_text() == "new\n"
+    assert (tmp_path / "audit.log.2.gz").exists()
+
+
 def test_no_name_is_declared_twice() -> None:
     assert len(NAMES) == len(FAMILIES)
 

@@ -186,7 +186,7 @@ async def test_a_listener_that_expects_tls(node: Node, run: Run) -> None:
 async def test_whom_the_audit_log_names(node: Node, run: Run) -> None:
     names = '{"data":{"entity_id":"%s","display_name":"token","ttl":0,"renewable":false}}'
     for entity, said in (
-        ("", "entity_id (none), display_name token; others may have that name, too, so let it log in, with AppRole"),
+        ("", "entity_id (none), display_name token; audit.exclude.display_names leaves out all of that name;"),
         ("e-1", "entity_id e-1, display_name token; audit.exclude.own or audit.exclude.entity_ids leaves that out."),
     ):
         node.answers["auth/token/lookup-self"] = (200, names % entity)

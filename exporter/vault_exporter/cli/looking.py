@@ -102,7 +102,8 @@ def _in_the_audit_log(seen: Seen) -> str:
     remedy = (
         "audit.exclude.own or audit.exclude.entity_ids leaves that out"
         if entity_id
-        else "others may have that name, too, so let it log in, with AppRole for instance, to leave out what it asks"
+        else "audit.exclude.display_names leaves out all of that name; where the exporter logs in, with AppRole for "
+        "instance, audit.exclude.own leaves out it alone"
     )
     return (
         f"In Vault's audit log the exporter is entity_id {entity_id or '(none)'}, display_name "
