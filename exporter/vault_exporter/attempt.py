@@ -59,8 +59,6 @@ class Attempts:
             reason, message = error.reason, str(error)
             if reason is Reason.PERMISSION_DENIED and needs:
                 message = f"{message}; the collector needs a token with the policy: {needs}"
-        except OverflowError:
-            reason, message = Reason.BAD_REPLY, "a number in the answer is out of range"
         except Exception as error:  # noqa: BLE001 - our own mistake, too, costs one collector and not the page
             reason, message = Reason.OTHER, type(error).__name__
             self._log.exception("collector broke", collector=collector)

@@ -109,6 +109,8 @@ async def _read(collector: Collector, client: Client) -> _Reading:
         if collector.asked is Asked.UNSEALED and error.reason is Reason.REDIRECT:
             return ()  # a standby of Vault that cannot answer for itself
         raise
+    except OverflowError:
+        raise VaultError(Reason.BAD_REPLY, "a number in the answer is out of range") from None
 
 
 def _is_asked(asked: Asked, health: _Reading) -> bool:

@@ -107,20 +107,22 @@ async def test_a_caller_with_more_time_is_not_held_to_anothers(node: Node, start
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "collector"),
+    ("collector", "body", "family"),
     [
-        ("sys/seal-status", f'{{"sealed":false,"t":{10**400}}}', "seal"),
-        ("sys/leader", f'{{"ha_enabled":true,"raft_committed_index":{10**400}}}', "leader"),
-        ("sys/health", f'{{"initialized":true,"server_time_utc":{10**400}}}', "health"),
+        ("seal-status", f'{{"sealed":false,"t":{10**400}}}', "vault_seal_threshold"),
+        ("leader", f'{{"ha_enabled":true,"raft_committed_index":{10**400}}}', "vault_leader_raft_committed_index"),
+        ("health", f'{{"initialized":true,"server_time_utc":{10**400}}}', "vault_clock_skew_seconds"),
     ],
 )
-async def test_a_number_out_of_range_costs_its_collector(
-    node: Node, start_exporter: StartExporter, path: str, body: str, collector: str
+async def test_a_number_out_of_range_costs_its_own_metric(
+    node: Node, start_exporter: StartExporter, collector: str, body: str, family: str
 ) -> None:
-    node.answers[path] = (200, body)
+    node.answers[f"sys/{collector}"] = (200, body)
+    collector = collector.removesuffix("-status")
     page = await get(await start_exporter(target(node)), "/metrics")
-    assert f'\nvault_exporter_collector_failure_reason{{collector="{collector}",reason="bad_reply"}} 1\n' in page
-    assert "\nvault_exporter_build_info{" in page
+    assert f'\nvault_exporter_collector_success{{collector="{collector}"}} 1\n' in page
+    assert "\nvault_up 1\n" in page
+    assert f"\n{family} " not in page
 
 
 async def test_without_a_token_four_paths_are_called(node: Node, start_exporter: StartExporter) -> None:

@@ -11,6 +11,10 @@ AUTH = TokenAuth(token=Secret("hvs.planted"))
 OF_THE_NODE = {"sys/health", "sys/seal-status", "sys/leader", "sys/metrics"}
 KEY_STATUS = '{"data":{"term":3,"install_time":"2026-11-24T11:31:12.5Z","encryptions":7}}'
 ROTATION = '{"data":{"enabled":true,"interval":0,"max_operations":3865470566}}'
+IN_FLIGHT = (
+    '{"a":{"start_time":"2026-11-24T11:31:12Z","request_path":"/v1/sys/in-flight-req"},'
+    '"b":{"start_time":"2026-11-24T11:30:00Z"}}'
+)
 MOUNTS = '{"data":{"secret/":{"type":"kv","options":{"version":"2"}}}}'
 
 
@@ -175,3 +179,21 @@ async def test_collectors_are_switched_by_name(node: Node, start_exporter: Start
     assert success(page, "mounts") == (None, "")
     assert 'snapshot_timestamp_seconds{collector="barrier_key"}' in page
     assert "sys/mounts" not in node.calls
+
+
+@pytest.mark.parametrize(
+    ("path", "collector", "body"),
+    [
+        ("sys/key-status", "barrier_key", KEY_STATUS.replace("3,", f"{10**400},")),
+        ("sys/key-status", "barrier_key", KEY_STATUS.replace("2026-11-24T11:31:12.5Z", "0001-01-01T00:00:00")),
+        ("sys/in-flight-req", "in_flight", IN_FLIGHT.replace("12Z", "12")),
+        ("sys/host-info", "host", f'{{"data":{{"memory":{{"total":{10**400},"available":1,"used":1}}}}}}'),
+    ],
+)
+async def test_a_number_or_a_time_that_is_none_is_a_bad_reply(
+    node: Node, start_exporter: StartExporter, capsys: pytest.CaptureFixture[str], path: str, collector: str, body: str
+) -> None:
+    node.answers[path] = (200, body)
+    page = await scraped(start_exporter, target(node, auth=AUTH))
+    assert success(page, collector) == (0, "bad_reply")
+    assert "Traceback" not in capsys.readouterr().out

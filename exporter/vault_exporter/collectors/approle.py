@@ -5,7 +5,6 @@ https://openbao.org/api-docs/auth/approle/
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from functools import partial
 
 import msgspec
@@ -13,7 +12,7 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import ask_keys, data
 from vault_exporter.collectors.collector import Collector, Grant
-from vault_exporter.collectors.go import timestamp
+from vault_exporter.collectors.go import Time, timestamp
 from vault_exporter.config.watched import AppRole
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
@@ -22,7 +21,7 @@ __all__ = ["collector"]
 
 
 class _SecretId(msgspec.Struct, frozen=True):
-    expiration_time: datetime | None = None
+    expiration_time: Time | None = None
 
 
 def collector(watched: Sequence[AppRole]) -> Collector:

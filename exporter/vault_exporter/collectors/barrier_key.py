@@ -5,7 +5,6 @@ https://openbao.org/api-docs/system/key-status/, https://openbao.org/api-docs/sy
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -13,7 +12,7 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import ask
 from vault_exporter.collectors.collector import Grant
-from vault_exporter.collectors.go import seconds
+from vault_exporter.collectors.go import Time, seconds
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
 
@@ -26,7 +25,7 @@ class KeyStatus(msgspec.Struct, frozen=True):
     """What ``sys/key-status`` says; ``encryptions`` since Vault 1.10."""
 
     term: int
-    install_time: datetime
+    install_time: Time
     encryptions: int | None = None
 
 

@@ -5,7 +5,6 @@ https://openbao.org/api-docs/secret/databases/#read-static-role
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from functools import partial
 
 import msgspec
@@ -13,7 +12,7 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import ask
 from vault_exporter.collectors.collector import Collector, Grant
-from vault_exporter.collectors.go import seconds, timestamp
+from vault_exporter.collectors.go import Time, seconds, timestamp
 from vault_exporter.config.watched import Database
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
@@ -23,7 +22,7 @@ __all__ = ["collector"]
 
 class _StaticRole(msgspec.Struct, frozen=True):
     rotation_period: float | str = 0
-    last_vault_rotation: datetime | None = None
+    last_vault_rotation: Time | None = None
 
 
 def collector(watched: Sequence[Database]) -> Collector:

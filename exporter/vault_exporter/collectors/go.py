@@ -2,12 +2,17 @@
 
 import re
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.client import VaultError
 
-__all__ = ["moment", "seconds", "timestamp"]
+__all__ = ["Time", "moment", "seconds", "timestamp"]
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time in an answer; Go writes the zone."""
 
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
@@ -43,8 +48,8 @@ def moment(text: str) -> float | None:
         VaultError: ``bad_reply``; it is neither.
     """
     try:
-        return timestamp(datetime.fromisoformat(text)) if text else None
-    except ValueError:
+        return timestamp(msgspec.convert(text, Time)) if text else None
+    except msgspec.ValidationError:
         raise VaultError(Reason.BAD_REPLY, "a time is not written as Go writes them") from None
 
 

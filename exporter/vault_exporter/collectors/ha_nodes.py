@@ -4,7 +4,6 @@ https://openbao.org/api-docs/system/ha-status/
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -13,7 +12,7 @@ from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import ask
 from vault_exporter.collectors.bounded import MOST_NODES
 from vault_exporter.collectors.collector import Grant
-from vault_exporter.collectors.go import timestamp
+from vault_exporter.collectors.go import Time, timestamp
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
 
@@ -28,7 +27,7 @@ class Node(msgspec.Struct, frozen=True):
     hostname: str
     api_address: str
     active_node: bool
-    last_echo: datetime | None = None
+    last_echo: Time | None = None
     version: str = ""
     echo_duration_ms: float | None = None
     clock_skew_ms: float | None = None

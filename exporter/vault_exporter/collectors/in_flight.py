@@ -4,7 +4,7 @@ https://openbao.org/api-docs/system/in-flight-req/
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import LARGE_ANSWER_BYTES, has_no_such_thing
 from vault_exporter.collectors.collector import Grant
+from vault_exporter.collectors.go import Time
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
 
@@ -27,7 +28,7 @@ _OK: Final = 200
 class Request(msgspec.Struct, frozen=True):
     """What is said of one request."""
 
-    start_time: datetime
+    start_time: Time
     request_path: str = ""
 
 

@@ -7,7 +7,6 @@ import asyncio
 import fnmatch
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -17,7 +16,7 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import Keys, ask, ask_list
 from vault_exporter.collectors.collector import Collector, Grant
-from vault_exporter.collectors.go import moment
+from vault_exporter.collectors.go import Time, moment
 from vault_exporter.config.watched import Kv
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
@@ -30,7 +29,7 @@ _WILD: Final = frozenset("*?[")
 class Version(msgspec.Struct, frozen=True):
     """What is said of one version."""
 
-    created_time: datetime
+    created_time: Time
     deletion_time: str = ""
     destroyed: bool = False
 
@@ -39,7 +38,7 @@ class Metadata(msgspec.Struct, frozen=True):
     """What is said of one secret."""
 
     current_version: int
-    updated_time: datetime
+    updated_time: Time
     versions: dict[str, Version] = {}
 
 

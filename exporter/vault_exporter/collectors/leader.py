@@ -8,11 +8,11 @@ https://openbao.org/api-docs/system/leader/
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
 import msgspec
 
 from vault_exporter import catalogue as c
+from vault_exporter.collectors.go import Time
 from vault_exporter.collectors.health import failure_reasons
 from vault_exporter.metrics import Sample
 from vault_exporter.reasons import Reason
@@ -30,10 +30,10 @@ class Leader(msgspec.Struct, frozen=True):
 
     ha_enabled: bool
     is_self: bool = False
-    active_time: datetime | None = None
+    active_time: Time | None = None
     leader_address: str = ""
-    raft_committed_index: int | None = None
-    raft_applied_index: int | None = None
+    raft_committed_index: float | None = None
+    raft_applied_index: float | None = None
 
 
 async def collect(client: Client) -> Iterable[Sample]:

@@ -4,7 +4,6 @@ https://developer.hashicorp.com/vault/api-docs/system/license
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import ask
 from vault_exporter.collectors.collector import Grant
+from vault_exporter.collectors.go import Time
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
 
@@ -23,8 +23,8 @@ GRANTS: Final = (Grant("sys/license/status"),)
 class License(msgspec.Struct, frozen=True):
     """One license; it ends to be valid first, and to work later."""
 
-    expiration_time: datetime
-    termination_time: datetime | None = None
+    expiration_time: Time
+    termination_time: Time | None = None
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -4,7 +4,6 @@ https://openbao.org/api-docs/system/storage/raft/, https://openbao.org/api-docs/
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -13,7 +12,7 @@ from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import ask
 from vault_exporter.collectors.bounded import MOST_NODES
 from vault_exporter.collectors.collector import Grant
-from vault_exporter.collectors.go import seconds, timestamp
+from vault_exporter.collectors.go import Time, seconds, timestamp
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
 
@@ -60,7 +59,7 @@ class Judged(msgspec.Struct, frozen=True):
     version: str = ""
     last_contact: str = ""
     last_index: int | None = None
-    stable_since: datetime | None = None
+    stable_since: Time | None = None
 
 
 class Autopilot(msgspec.Struct, frozen=True):

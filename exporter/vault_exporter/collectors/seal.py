@@ -22,9 +22,9 @@ class SealStatus(msgspec.Struct, frozen=True):
     sealed: bool
     type: str | None = None
     storage_type: str | None = None
-    t: int | None = None
-    n: int | None = None
-    progress: int | None = None
+    t: float | None = None
+    n: float | None = None
+    progress: float | None = None
     migration: bool | None = None
     recovery_seal: bool | None = None
 

@@ -4,7 +4,6 @@ https://openbao.org/api-docs/system/version-history/
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import ask_list
 from vault_exporter.collectors.collector import Grant
+from vault_exporter.collectors.go import Time
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
 
@@ -26,7 +26,7 @@ _MOST: Final = 20
 class Version(msgspec.Struct, frozen=True):
     """When a version was first run."""
 
-    timestamp_installed: datetime
+    timestamp_installed: Time
 
 
 class History(msgspec.Struct, frozen=True):

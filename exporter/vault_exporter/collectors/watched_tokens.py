@@ -5,7 +5,6 @@ https://openbao.org/api-docs/auth/token/#lookup-a-token-accessor
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -14,7 +13,7 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.collectors.ask import data
 from vault_exporter.collectors.collector import Collector, Grant
-from vault_exporter.collectors.go import timestamp
+from vault_exporter.collectors.go import Time, timestamp
 from vault_exporter.config.watched import WatchedToken
 from vault_exporter.metrics import Sample
 from vault_exporter.vault.client import Client
@@ -25,7 +24,7 @@ _PATH: Final = "auth/token/lookup-accessor"
 
 
 class _Token(msgspec.Struct, frozen=True):
-    expire_time: datetime | None = None
+    expire_time: Time | None = None
 
 
 def collector(watched: Sequence[WatchedToken]) -> Collector:
