@@ -293,6 +293,31 @@ def test_check_says_what_is_good(tmp_path: Path) -> None:
     )
 
 
+def test_whether_an_audit_log_can_be_read_is_said_where_it_is_asked_for(tmp_path: Path) -> None:
+    shut, missing, pattern = tmp_path / "shut.log", tmp_path / "missing.log", tmp_path / "o*.log"
+    (tmp_path / "open.log").touch()
+    shut.touch(mode=0)
+    # The superuser may read everything, but not without these two.
+    rights = "-dac_override,-dac_read_search"
+    limited = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"] if os.geteuid() == 0 else []
+    logs = [word for log in (shut, missing, pattern) for word in ("--audit-log", log)]
+    command = [*limited, program("vault-exporter"), "check", *logs]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    good = f"The configuration is good: listen on :9410, targets: none, audit logs: {shut}, {missing}, {pattern}.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, good, "")
+    done = subprocess.run([*command, "--online"], capture_output=True, text=True, check=False, timeout=30)
+    remedy = "serve must run as a user that may, such as Vault's, and waits for it"
+    assert (done.returncode, done.stdout.removeprefix(good), done.stderr) == (
+        1,
+        (
+            f"audit log {shut}: cannot be read: Permission denied; {remedy}\n"
+            f"audit log {missing}: cannot be read: No such file or directory; {remedy}\n"
+            f"audit log {tmp_path}/open.log: can be read\n"
+        ),
+        "",
+    )
+
+
 @pytest.mark.parametrize("command", ["check", "serve"])
 def test_a_bad_configuration_ends_the_command_with_every_error(tmp_path: Path, command: str) -> None:
     path = written(tmp_path, "targets:\n  - {name: a, address: 'http://u:planted@a'}\n  - {name: b}\n")

@@ -1,7 +1,10 @@
 """The commands that use a configuration once: what its targets are like, and what its token must be allowed."""
 
 import asyncio
+import os
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +13,7 @@ from rich.console import Console
 from vault_exporter import catalogue as c
 from vault_exporter import logs
 from vault_exporter import status as report
+from vault_exporter.audit.matching import matching
 from vault_exporter.cli.options import (
     AddressOption,
     ConfigOption,
@@ -72,7 +76,7 @@ def status(
 
 
 def check_online(settings: Config) -> None:
-    """Look at every target, say what works and what to grant, and exit with 1 if something does not."""
+    """Look at every target and log, say what works and what to grant, and exit with 1 if something does not."""
     seen, discoveries = _look(settings)
     good = not any(state.trouble or state.excess for state in discoveries)
     for state in discoveries:
@@ -90,10 +94,33 @@ def check_online(settings: Config) -> None:
             typer.echo(f"  {finding.name:18}  {finding.problem or 'works'}{remedy}")
         if one.entity_id or one.display_name:
             typer.echo(f"  {_in_the_audit_log(one)}")
+    for log, trouble in _audit_logs(settings):
+        good &= not trouble
+        remedy = "; serve must run as a user that may, such as Vault's, and waits for it"
+        typer.echo(f"audit log {log}: {f'cannot be read: {trouble}{remedy}' if trouble else 'can be read'}")
     if any(is_wrapped(one.auth) for one in (*settings.targets, *settings.discovery)):
         typer.echo("Wrapped secret-ids were left alone, and no login tried with them: they can be opened only once.")
     if not good:
         raise typer.Exit(1)
+
+
+def _audit_logs(settings: Config) -> Iterator[tuple[Path, str]]:
+    """Give each log that there is, and why one cannot be read; empty if it can."""
+    for listed in settings.audit.logs:
+        try:
+            found = matching(listed, ())
+        except OSError as error:
+            yield listed, str(error.strerror)
+        else:
+            yield from ((log, _trouble(log)) for log in found)
+
+
+def _trouble(log: Path) -> str:
+    try:
+        os.close(os.open(log, os.O_RDONLY | os.O_NONBLOCK))  # a pipe would wait for its writer
+    except OSError as error:
+        return str(error.strerror)
+    return ""
 
 
 def _in_the_audit_log(seen: Seen) -> str:

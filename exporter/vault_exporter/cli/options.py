@@ -58,7 +58,11 @@ TokenFileOption = Annotated[
 NamespaceOption = Annotated[str | None, typer.Option(metavar="NAME", help="Namespace of that token.")]
 AuditLogOption = Annotated[
     list[Path] | None,
-    typer.Option(metavar="FILE", help="Audit log to follow, - for standard input; may be given several times."),
+    typer.Option(
+        metavar="FILE",
+        readable=False,  # it may become so later, as one of the file may
+        help="Audit log to follow, - for standard input; may be given several times.",
+    ),
 ]
 FromStartOption = Annotated[
     bool, typer.Option("--audit-from-start", help="Count what the audit logs already hold, too.")
