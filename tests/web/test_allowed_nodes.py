@@ -43,6 +43,8 @@ async def test_only_allowed_nodes_over_tls(
         "https://evil.test:8200",
         "https://10.1.2.3:8200",
         "http://n1.example.com:80",
+        "https://<b>n2:8200",
+        f"https://{'n' * 300}:8200",
     )
     listed = ",".join(f'{{"api_address":"{address}"}}' for address in nodes)
     node.answers["sys/ha-status"] = (200, f'{{"data":{{"nodes":[{listed}]}}}}')

@@ -85,9 +85,9 @@ def _allowed(source: ClusterDiscovery, nodes: Iterable[_Node]) -> Found:
     for node in nodes:
         try:
             address = values.url(node.api_address)
+            name = values.name(urlsplit(address).netloc)
         except ValueError:
             continue  # a node without api_addr cannot be reached by anybody
-        name = urlsplit(address).netloc
         if _may_have_credentials(source, address):
             found[name] = source.target(name, address)
         else:
