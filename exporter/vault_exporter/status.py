@@ -80,6 +80,9 @@ def printable(text: str) -> str:
 def print_table(targets: Iterable[Seen], console: Console, now: float) -> None:
     """Print a table, and below it what is wrong."""
     rows = [_status(seen, now) for seen in targets]
+    if not rows:
+        console.print("There is no target.")
+        return
     cells = [_cells(row, now) for row in rows]
     columns = [name for name in _COLUMNS if any(cell[name] for cell in cells) or name not in _DISPENSABLE]
     wide = console.options.update(width=_WIDEST)
