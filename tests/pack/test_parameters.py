@@ -140,6 +140,16 @@ def test_what_is_set_of_an_alert_may_stand_below_its_name(tmp_path: Path) -> Non
         assert f"{file}: {name}: one value is expected" in run("--overrides", file).stderr
 
 
+def test_the_overrides_of_the_readme_can_be_pasted(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "alerts" / "README.md").read_text()
+    (block,) = re.findall(r"```yaml\n(# mine.yml\n.*?)```", text, re.DOTALL)
+    (tmp_path / "mine.yml").write_text(block)
+    printed = run("--overrides", tmp_path / "mine.yml")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert "> 4294967296\n" in printed.stdout
+    assert "alert: VaultGcPressure\n" not in printed.stdout
+
+
 def test_an_expression_is_printed_as_it_was_written() -> None:
     printed = run().stdout
     for rule in (rule for group in GROUPS for rule in group.rules):
