@@ -10,6 +10,7 @@ from cryptography import x509
 
 from tests.web.conftest import Node, StartExporter, StartNode, target
 from vault_exporter.config.model import Tls
+from vault_exporter.vault.client import Client
 
 NOT_AFTER = "\nvault_listener_certificate_not_after_timestamp_seconds {:d}\n"
 NOT_BEFORE = "\nvault_listener_certificate_not_before_timestamp_seconds {:d}\n"
@@ -73,6 +74,30 @@ async def test_targets_that_share_their_tls_settings_have_each_its_own(
         for name, end in ends.items():
             page = await (await client.get(f"/probe?target={name}")).text()
             assert NOT_AFTER.format(int(end.timestamp())) in page
+
+
+async def test_a_certificate_that_is_renewed_while_a_connection_lasts(start_node: StartNode, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = listener(authority.issue_cert("127.0.0.1", not_after=NOW + timedelta(days=1)))
+    node = await start_node(tls=context)
+    now = 0.0
+    client = Client(target(node, tls=Tls(ca_cert=tmp_path / "ca.pem")), clock=lambda: now)
+
+    async def end() -> datetime:
+        await client.get("sys/health")
+        certificate = await client.certificate()
+        assert certificate
+        return x509.load_der_x509_certificate(certificate).not_valid_after_utc
+
+    try:
+        assert await end() == NOW + timedelta(days=1)
+        authority.issue_cert("127.0.0.1", not_after=NOW + timedelta(days=90)).configure_cert(context)
+        assert await end() == NOW + timedelta(days=1)
+        now += 61
+        assert await end() == NOW + timedelta(days=90)
+    finally:
+        await client.close()
 
 
 async def test_without_tls_there_is_none_and_nothing_has_failed(node: Node, start_exporter: StartExporter) -> None:

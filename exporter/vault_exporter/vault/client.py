@@ -90,7 +90,7 @@ class Client:
         self.tokens = Tokens(self._exchange, target, shared or Shared(), clock=clock)
         secure = target.address.startswith("https:")
         self._server_hostname = target.tls.server_name if secure else None
-        self._peer = Peer(target)
+        self._peer = Peer(target, clock)
         self._session = aiohttp.ClientSession(
             connector=Connector(
                 max_bytes=target.max_response_bytes,

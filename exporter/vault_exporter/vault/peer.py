@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,27 +12,31 @@ from vault_exporter.config.model import Target
 __all__ = ["Peer"]
 
 _TLS_PORT: Final = 443
+_KEPT_SECONDS: Final = 60.0
 
 
 class Peer:
     """Remembers the certificate of the last connection that was made.
 
     Where a handshake fails, perhaps because of the certificate, the certificate is looked at in a connection of its
-    own, through which nothing is sent.
+    own, through which nothing is sent. So it is where the last connection is more than a minute old: scraped often
+    enough, one lasts for months, and the node has shown another certificate to everyone else since.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, clock: Callable[[], float]) -> None:
         parts = urlsplit(target.address)
         self._host, self._port = parts.hostname or "", parts.port or _TLS_PORT
         self._name = target.tls.server_name or self._host
         self._is_tls = parts.scheme == "https"
+        self._clock = clock
         self._seen: bytes | None = None
+        self._at = 0.0
 
     def connected(self, transport: asyncio.BaseTransport) -> None:
         """Take note of a connection to the node; its TLS context may be that of other nodes, too."""
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         if tls is not None:
-            self._seen = tls.getpeercert(binary_form=True)
+            self._note(tls)
 
     def forget(self) -> None:
         """Forget the certificate: a handshake failed, so it may be another by now."""
@@ -48,7 +53,14 @@ class Peer:
             return None
         if self._seen is None:
             await self._look()
+        elif abs(self._clock() - self._at) > _KEPT_SECONDS:
+            self._at = self._clock()
+            with contextlib.suppress(OSError):  # the connection that there is works
+                await self._look()
         return self._seen
+
+    def _note(self, tls: ssl.SSLObject) -> None:
+        self._seen, self._at = tls.getpeercert(binary_form=True), self._clock()
 
     async def _look(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -56,8 +68,7 @@ class Peer:
         context.verify_mode = ssl.CERT_NONE  # only looked at: nothing is sent
         _, writer = await asyncio.open_connection(self._host, self._port, ssl=context, server_hostname=self._name)
         try:
-            tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
-            self._seen = tls.getpeercert(binary_form=True)
+            self._note(writer.get_extra_info("ssl_object"))
         finally:
             writer.close()
             with contextlib.suppress(OSError):
