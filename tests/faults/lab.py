@@ -12,26 +12,18 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import yaml
-
-from tests.faults import scaled
+from tests.faults import scaled, settings
 from tests.lab import api
 from tests.lab.alertmanager import Alertmanager
 from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.pagerduty import Recorder, recording
-from vault_exporter.collectors import COLLECTORS, policy, telemetry
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.process import free_port, wait_until
 from vault_exporter.demo.prometheus import Prometheus
 
-CLUSTER: Final = "prod"
 GROUP_WAIT: Final = 6
 """Seconds: causes and symptoms come within it, as they do within the 30 s of the configuration."""
-BACKUP: Final = "nightly.snap"
-"""In ``backups`` of the lab's directory."""
 MEMORY_LIMIT: Final = "1073741824"
-_ADMIN: Final = 'path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "sudo"] }'
-_APP: Final = 'path "app/*" { capabilities = ["create", "read", "update", "delete", "list"] }'
 
 
 @dataclass
@@ -44,8 +36,8 @@ class Lab:
     alertmanager: Alertmanager
     start_exporter: Callable[[], Exporter]
     exporter: Exporter
-    admin: str
-    app: str
+    certificates: settings.Certificates
+    made: settings.Made
     prometheus: Prometheus
     """With our rules, scraping the exporter."""
     plain: Prometheus
@@ -69,7 +61,7 @@ class Lab:
 
     def call(self, method: str, path: str, /, **data: Any) -> api.Reply:
         """Ask the active node as an administrator who has no root token."""
-        return api.call(self.leader.address, method, path, self.admin, **data)
+        return api.call(self.leader.address, method, path, self.made.admin, **data)
 
     def write_rules(self) -> None:
         """Write the rules with the thresholds as they are now, and have both Prometheus read them."""
@@ -116,9 +108,9 @@ class _Load:
             number += 1
             try:
                 if number % 2:
-                    status = api.call(address, "PUT", f"app/{number % 9}", self._lab.app, value="x").status
+                    status = api.call(address, "PUT", f"app/{number % 9}", self._lab.made.app, value="x").status
                 else:
-                    status = api.call(address, "GET", f"app/{(number - 1) % 9}", self._lab.app).status
+                    status = api.call(address, "GET", f"app/{(number - 1) % 9}", self._lab.made.app).status
                 lost = status >= 400
             except OSError:
                 lost = True
@@ -129,14 +121,14 @@ class _Load:
 
 
 @contextlib.contextmanager
-def running(directory: Path, pace: scaled.Pace = scaled.Pace()) -> Iterator[Lab]:  # noqa: B008 - frozen
+def running(directory: Path, pace: scaled.Pace = scaled.PATIENT) -> Iterator[Lab]:
     """Start everything, with ordinary load."""
     with contextlib.ExitStack() as stack:
-        cluster = stack.enter_context(postgres_cluster(audited=True))
+        certificates = settings.Certificates(directory)
+        cluster = stack.enter_context(postgres_cluster(audited=True, certificate=certificates.files))
         recorder = stack.enter_context(recording())
-        admin, app, own = _tokens(cluster)
-        port = free_port()
-        config = _exporter_config(directory, cluster, port, own)
+        made, port = settings.fill(cluster), free_port()
+        config = settings.exporter(directory, cluster, port, certificates, made)
 
         def start_exporter() -> Exporter:
             return stack.enter_context(Exporter(["--config", config], port=port, log=directory / "exporter.log"))
@@ -149,7 +141,7 @@ def running(directory: Path, pace: scaled.Pace = scaled.Pace()) -> Iterator[Lab]
         prometheus = stack.enter_context(
             Prometheus(
                 _made(directory / "ours"),
-                _jobs(cluster, exporter),
+                settings.jobs([node.name for node in cluster.nodes], exporter.address),
                 port=free_port(),
                 interval=2,
                 rules=rules,
@@ -173,7 +165,17 @@ def running(directory: Path, pace: scaled.Pace = scaled.Pace()) -> Iterator[Lab]
             )
         )
         lab = Lab(
-            directory, cluster, recorder, alertmanager, start_exporter, exporter, admin, app, prometheus, plain, pace
+            directory=directory,
+            cluster=cluster,
+            recorder=recorder,
+            alertmanager=alertmanager,
+            start_exporter=start_exporter,
+            exporter=exporter,
+            certificates=certificates,
+            made=made,
+            prometheus=prometheus,
+            plain=plain,
+            pace=pace,
         )
         stack.enter_context(_Load(lab))
         wait_until(
@@ -188,76 +190,6 @@ def running(directory: Path, pace: scaled.Pace = scaled.Pace()) -> Iterator[Lab]
 def _made(directory: Path) -> Path:
     directory.mkdir()
     return directory
-
-
-def _tokens(cluster: Cluster) -> tuple[str, str, str]:
-    """Set the cluster up; return the tokens of an administrator, an application, and the exporter."""
-    address, root = cluster.leader.address, cluster.root_token
-
-    def ask(method: str, path: str, **data: Any) -> Any:
-        reply = api.call(address, method, path, root, **data)
-        assert reply.status < 300, reply
-        return reply.body
-
-    ask("POST", "sys/mounts/app", type="kv")
-    ask("POST", "sys/auth/userpass", type="userpass")
-    ask("PUT", "auth/userpass/users/someone", password="right-one", token_policies=["app"])
-    grants = [telemetry.GRANT, *(grant for one in COLLECTORS for grant in one.grants)]
-    for name, text in {"admin": _ADMIN, "app": _APP, "exporter": "\n".join(map(str, policy(grants)))}.items():
-        ask("PUT", f"sys/policies/acl/{name}", policy=text)
-    made = [
-        ask("POST", "auth/token/create", policies=[name], period="24h", no_parent=True)["auth"]["client_token"]
-        for name in ("admin", "app", "exporter")
-    ]
-    return made[0], made[1], made[2]
-
-
-def _exporter_config(directory: Path, cluster: Cluster, port: int, token: str) -> Path:
-    (directory / "token").write_text(token)
-    path = directory / "vault-exporter.yml"
-    backups = _made(directory / "backups")
-    (backups / BACKUP).write_text("a backup")
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "listen": f"127.0.0.1:{port}",
-                "defaults": {
-                    "cluster": CLUSTER,
-                    "timeout": "4s",
-                    "auth": {"method": "token", "token_file": str(directory / "token")},
-                    "collectors": {
-                        "enable": ["audit_devices"],
-                        "intervals": {"barrier_key": "2s", "audit_devices": "2s", "leases": "2s"},
-                    },
-                },
-                "targets": [{"name": node.name, "address": node.address} for node in cluster.nodes],
-                "backup": [{"name": "nightly", "files": str(backups / "*.snap"), "max_age": "1h"}],
-                "audit": {"logs": [str(node.audit_log) for node in cluster.nodes]},
-            }
-        )
-    )
-    return path
-
-
-def _jobs(cluster: Cluster, exporter: Exporter) -> list[dict[str, Any]]:
-    host = urlsplit(exporter.address).netloc
-    labels = {"cluster": CLUSTER}
-    return [
-        {
-            "job_name": "vault",
-            "metrics_path": "/probe",
-            "static_configs": [{"targets": [node.name for node in cluster.nodes], "labels": labels}],
-            "relabel_configs": [
-                {"source_labels": ["__address__"], "target_label": "__param_target"},
-                {"source_labels": ["__address__"], "target_label": "instance"},
-                {"target_label": "__address__", "replacement": host},
-            ],
-        },
-        {
-            "job_name": "vault-exporter",
-            "static_configs": [{"targets": [host], "labels": {**labels, "instance": "exporter"}}],
-        },
-    ]
 
 
 def monotonic() -> float:

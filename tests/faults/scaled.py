@@ -22,21 +22,36 @@ groups:
 class Pace(NamedTuple):
     """How durations are scaled."""
 
-    speed: float = 20.0
+    speed: float = 40.0
     """What they are divided by: the one parameter."""
-    shortest: int = 25
-    """Seconds that none is shorter than: when the active node is killed, leadership takes up to 16 s to move, since its
-    lock in PostgreSQL must run out first, and a minute in the rules waits that out."""
+    shortest: int = 8
+    """Seconds that no ``for`` is shorter than: a few scrapes."""
+    window: int = 15
+    """Seconds that no window is shorter than. What happens once is seen in it for so long, and Alertmanager never tells
+    of an alert that is over by the end of its wait for the group, 6 s here."""
 
-    def seconds(self, duration: str) -> int:
-        """How long a duration of the rules takes here."""
+    def waits(self, duration: str) -> int:
+        """How long a ``for`` of the rules is here."""
+        return max(self.shortest, self._scaled(duration))
+
+    def looks_back(self, duration: str) -> int:
+        """How long a window or offset of the rules is here."""
+        return max(self.window, self._scaled(duration))
+
+    def _scaled(self, duration: str) -> int:
         parts = re.findall(r"(\d+)([smhd])", duration)
-        return max(self.shortest, round(sum(int(number) * _UNITS[unit] for number, unit in parts) / self.speed))
+        return round(sum(int(number) * _UNITS[unit] for number, unit in parts) / self.speed)
+
+
+PATIENT: Final = Pace(shortest=25, window=25)
+"""When the active node is killed, leadership takes up to 16 s to move, since its lock in PostgreSQL must run out first,
+and a minute in the rules waits that out."""
 
 
 def scale(text: str, pace: Pace) -> str:
     """Scale what rules wait for: ``for``, windows and offsets."""
-    return re.sub(r"(for: |\[|offset )((?:\d+[smhd])+)", lambda found: f"{found[1]}{pace.seconds(found[2])}s", text)
+    text = re.sub(r"(for: )((?:\d+[smhd])+)", lambda found: f"{found[1]}{pace.waits(found[2])}s", text)
+    return re.sub(r"(\[|offset )((?:\d+[smhd])+)", lambda found: f"{found[1]}{pace.looks_back(found[2])}s", text)
 
 
 def ours(folder: Path, pace: Pace, literals: Mapping[str, str]) -> tuple[Path, ...]:

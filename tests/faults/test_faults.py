@@ -12,6 +12,7 @@ from tests.faults import trial
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.lab import Lab, running
 from tests.faults.scaled import Pace, scale
+from vault_exporter.resources import alert_rules
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("root token used", "one standby killed")
@@ -20,7 +21,7 @@ QUICK = ("root token used", "one standby killed")
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     # Leadership does not move here, so nothing has to wait for it.
-    with running(tmp_path_factory.mktemp("faults"), Pace(shortest=8)) as lab:
+    with running(tmp_path_factory.mktemp("faults"), Pace()) as lab:
         yield lab
 
 
@@ -47,7 +48,7 @@ def _is_good_to_read_at_night(event: trial.Json, lab: Lab) -> None:
     assert re.fullmatch(r"http://grafana/d/vault-[a-z]+\?var-cluster=prod", event["links"][1]["href"])
     assert re.fullmatch(r"[0-9a-f]{64}", event["dedup_key"])
     text = json.dumps(event)
-    for secret in (lab.admin, lab.app, lab.cluster.root_token, *lab.cluster.keys):
+    for secret in (lab.made.admin, lab.made.app, lab.cluster.root_token, *lab.cluster.keys):
         assert secret not in text
     # Neither a path, nor who it was, nor from where.
     assert not re.search(r"sys/|auth/|app/|display_name|accessor|userpass|127\.0\.0\.1:\d+/v1", text)
@@ -62,8 +63,15 @@ def test_the_target_sees_to_its_programs() -> None:
 
 
 def test_durations_are_scaled() -> None:
-    text = "for: 1m\nexpr: rate(x[30m]) > 5 and y offset 2h\n"
-    assert scale(text, Pace(20, 8)) == "for: 8s\nexpr: rate(x[90s]) > 5 and y offset 360s\n"
+    text = "for: 1m\nexpr: rate(x[30m]) > 5 and y offset 2h and z[1m]\n"
+    assert scale(text, Pace(20, 8, 15)) == "for: 8s\nexpr: rate(x[90s]) > 5 and y offset 360s and z[15s]\n"
+
+
+@pytest.mark.parametrize("literal", sorted({literal for fault in FAULTS for literal in fault.literals}))
+def test_a_threshold_is_changed_whole(literal: str) -> None:
+    text = "".join(path.read_text() for path in alert_rules())
+    assert literal in text
+    assert not re.search(rf"{re.escape(literal)}[\d.]", text), "another threshold begins like it"
 
 
 def test_every_fault_says_who_is_told() -> None:

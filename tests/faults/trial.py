@@ -52,10 +52,11 @@ def run(lab: Lab, fault: Fault) -> Outcome:
     """Wait until all is quiet, do it, see who is told, undo it, and wait until it is over."""
     wait_until(lambda: quiet(lab), timeout=2 * PATIENCE, what=f"quiet before: {fault.name}", interval=1)
     outcome = Outcome(fault.name, fault.pages, plain=dict.fromkeys(_firing(lab.plain), 0.0))
-    settle = lab.pace.shortest + GROUP_WAIT
+    settle = fault.pace.shortest + GROUP_WAIT
     """Seconds to go on looking for what must not come: the shortest wait of a rule, and Alertmanager's."""
     before = len(lab.recorder.posts)
-    if fault.literals:
+    if fault.literals or fault.pace != lab.pace:
+        lab.pace = fault.pace
         lab.literals.update(fault.literals)
         lab.write_rules()
     started = monotonic()

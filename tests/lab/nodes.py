@@ -14,6 +14,7 @@ from vault_exporter.demo.process import Service, free_port, wait_until
 
 AUDIT_LOG: Final = "audit/audit.log"
 """Of the nodes that are audited, which must agree on the path: each has a working directory of its own."""
+_METRICS_FOR_ALL: Final = {"unauthenticated_metrics_access": True}
 
 
 class Node:
@@ -28,13 +29,17 @@ class Node:
         certificate: tuple[Path, Path] | None = None,
         **telemetry: object,
     ) -> None:
-        """Prepare it; with the files of a certificate and its key, it also listens with TLS at ``tls_address``."""
+        """Prepare it; with the files of a certificate and its key, it also listens with TLS at ``tls_address``.
+
+        It reads those files again when it gets SIGHUP, and ``telemetry`` when it starts.
+        """
         directory.mkdir()
         self.name = name
         self.directory = directory
         self.address = f"http://127.0.0.1:{free_port()}"
         self.tls_address = f"https://127.0.0.1:{free_port()}" if certificate else ""
         self.server: Server | None = None
+        self.telemetry = {"prometheus_retention_time": "24h", "disable_hostname": True, **telemetry}
         own, cluster = self.address.removeprefix("http://"), f"127.0.0.1:{free_port()}"
         self._config: dict[str, Any] = {
             "storage": storage,
@@ -44,18 +49,23 @@ class Node:
                         "address": own,
                         "cluster_address": cluster,
                         "tls_disable": True,
-                        "telemetry": {"unauthenticated_metrics_access": True},
+                        "telemetry": _METRICS_FOR_ALL,
                     }
                 }
             ],
-            "telemetry": {"prometheus_retention_time": "24h", "disable_hostname": True, **telemetry},
+            "telemetry": self.telemetry,
             "api_addr": self.address,
             "cluster_addr": f"https://{cluster}",
             **(settings or {}),
         }
         if certificate:
             cert, key = map(str, certificate)
-            tls = {"address": self.tls_address.removeprefix("https://"), "tls_cert_file": cert, "tls_key_file": key}
+            tls = {
+                "address": self.tls_address.removeprefix("https://"),
+                "tls_cert_file": cert,
+                "tls_key_file": key,
+                "telemetry": _METRICS_FOR_ALL,
+            }
             self._config["listener"].append({"tcp": tls})
 
     @property
@@ -159,11 +169,12 @@ class Postgres:
 class Cluster:
     """Three nodes on PostgreSQL, initialized and unsealed."""
 
-    def __init__(self, directory: Path, *, audited: bool = False) -> None:
+    def __init__(self, directory: Path, *, audited: bool = False, certificate: tuple[Path, Path] | None = None) -> None:
         # PostgreSQL's user must be able to reach its files.
         directory.chmod(0o755)
         self._directory = directory
         self._settings = {"audit": audit_file(AUDIT_LOG)} if audited else None
+        self._certificate = certificate
         self.postgres = Postgres(directory / "postgres")
         self.nodes: list[Node] = []
         self.root_token = ""
@@ -173,7 +184,8 @@ class Cluster:
         self.postgres.start().create_tables()
         storage = {"postgresql": {"connection_url": self.postgres.url, "ha_enabled": "true", "max_parallel": "16"}}
         for number in (1, 2, 3):
-            self.nodes.append(Node(self._directory / f"n{number}", f"n{number}", storage, self._settings))
+            directory, name = self._directory / f"n{number}", f"n{number}"
+            self.nodes.append(Node(directory, name, storage, self._settings, self._certificate))
             self.nodes[-1].start()
         self.root_token, keys = initialize(self.nodes[0].address, shares=3, threshold=2)
         self.keys = keys[:2]
@@ -197,10 +209,10 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def postgres_cluster(*, audited: bool = False) -> Iterator[Cluster]:
+def postgres_cluster(*, audited: bool = False, certificate: tuple[Path, Path] | None = None) -> Iterator[Cluster]:
     """Three nodes on PostgreSQL, in a directory that its user can reach: those of pytest are root's alone."""
     with tempfile.TemporaryDirectory(prefix="vault-exporter-cluster-") as directory:
-        cluster = Cluster(Path(directory), audited=audited)
+        cluster = Cluster(Path(directory), audited=audited, certificate=certificate)
         try:
             yield cluster.start()
         finally:

@@ -114,6 +114,8 @@ class Prometheus:
                 f"--storage.tsdb.path={directory / 'data'}",
                 f"--web.listen-address=127.0.0.1:{port}",
                 f"--web.user-assets={assets.parent}",
+                # What is sent while it reads its configuration anew gets lost, and is sent again so much later.
+                "--rules.alert.resend-delay=5s",
                 "--log.level=warn",
             ],
             log=directory / "prometheus.log",
