@@ -291,6 +291,22 @@ async def test_a_log_that_came_and_went_before_a_known_one_got_its_name(logs: Lo
     assert await logs.counted() == logs.written
 
 
+async def test_a_log_of_which_a_part_was_read_in_a_copy(logs: Logs) -> None:
+    await logs.start()
+    copy = logs.directory / "b-copy.log"
+    logs.write(device := logs.device("b.log"), *map(str, range(20)))
+    copy.write_bytes(device.path.read_bytes())
+    device.path.rename(logs.directory / "away")
+    await logs.settle()
+    (logs.directory / "away").rename(device.path)
+    logs.write(device, "20")
+    await logs.settle()
+    device.rotate("away")
+    await logs.settle()
+    (logs.directory / "away").rename(logs.directory / "c.log")
+    assert await logs.counted() == logs.written
+
+
 @pytest.mark.parametrize("read", [False, True])
 @pytest.mark.parametrize("down", [False, True])
 async def test_a_copy_within_the_pattern_and_then_truncated(logs: Logs, *, read: bool, down: bool) -> None:

@@ -135,15 +135,14 @@ class Known:
         # Its size comes first: the other one grows meanwhile, and the copy of a large log takes seconds.
         head, size = file.head(), file.size()
         alike = [one for one in self._followed.values() if one.begins_like(head)]
-        if alike:
-            end = max(one.size() for one in alike)
-            if size <= end or not all(one.is_intact() for one in alike):
-                return self._leave(file)  # was one truncated, its follower will look for copies
+        end = max((one.size() for one in alike), default=0)
+        if alike and (size <= end or not all(one.is_intact() for one in alike)):
+            return self._leave(file)  # was one truncated, its follower will look for copies
+        last = max((mark for mark in self._let_go if file.holds(mark)), key=lambda mark: mark.position, default=None)
+        if last is not None and last.position >= end:
+            file.resume(last)
+        elif alike:
             file.skip_to(end)
-            return True
-        held = [mark for mark in self._let_go if file.holds(mark)]
-        if held:
-            file.resume(max(held, key=lambda mark: mark.position))
         elif any(size < mark.position and file.begins_as(mark) for mark in self._let_go):
             return self._leave(file)
         return True
