@@ -123,7 +123,7 @@ class Histories(RuleBasedStateMachine):
     def truncate(self, *, copy: bool) -> None:
         if not self.path.exists():
             return
-        self.lost = True
+        self.lost |= not copy
         self.finish_line()
         if copy:
             self.shift()

@@ -156,7 +156,7 @@ class Patterns(RuleBasedStateMachine):
         path = self.devices[which].path
         if not path.exists():
             return
-        self.lost = True
+        self.lost |= not copied
         self.finish_line(which)
         if copied:
             self.copied(path, which, within=copied == "within")
@@ -168,7 +168,6 @@ class Patterns(RuleBasedStateMachine):
     def copy(self, which: int, *, within: bool) -> None:
         path = self.devices[which].path
         if path.exists():
-            self.lost = True
             self.copied(path, which, within=within)
 
     @rule()

@@ -75,6 +75,7 @@ class LogFile:
         position: up to where it was read.
         marker: the last bytes before the position.
         beginning: how the file began when it was read, up to the position.
+        unread: how it began when last looked at, while nothing of it was read.
         partial: what was read of a line that has no end yet.
         skipping: the position is within a line that is too long.
         seen: how long it was when last looked at.
@@ -87,10 +88,13 @@ class LogFile:
         self._max_line_bytes = bounds.max_line_bytes
         self._chunk_bytes = min(bounds)
         self._counts = counts
-        self.identity = identity_of(os.fstat(descriptor))
+        status = os.fstat(descriptor)
+        self._modified = status.st_mtime_ns
+        self.identity = identity_of(status)
         self.position = 0
         self.marker = b""
         self.beginning = b""
+        self.unread = b""
         self.partial = bytearray()
         self.skipping = False
         self.seen = 0
@@ -105,7 +109,7 @@ class LogFile:
         """
         marker = self.marker
         chunk = self.pread(len(marker) + self._chunk_bytes, self.position - len(marker))
-        if not chunk.startswith(marker):
+        if not chunk.startswith(marker or self.unread[: self._chunk_bytes]):
             raise TruncatedError
         if len(chunk) == len(marker):
             return None
@@ -115,6 +119,7 @@ class LogFile:
         lines = list(itertools.islice(buffer, CHUNK_LINES))
         more = buffer.tell() < len(chunk) or len(chunk) - len(marker) == self._chunk_bytes
         chunk = chunk[: buffer.tell()]  # further lines are for the next step
+        self.unread = b""
         if self.position == len(self.beginning) < MARKER_BYTES:
             self.beginning += chunk[len(marker) :][: MARKER_BYTES - self.position]
         self.position += len(chunk) - len(marker)
@@ -163,7 +168,7 @@ class LogFile:
     def seek(self, position: int) -> None:
         """Go to a place that is the beginning of a line."""
         size = min(position, MARKER_BYTES)
-        self.skipping = False
+        self.skipping, self.unread = False, b""
         self.position = position
         self.marker = self.pread(size, position - size)
         self.beginning = self.head()[:position]
@@ -196,7 +201,14 @@ class LogFile:
             self.seen = os.fstat(self._descriptor).st_size
         except OSError:
             return 0
+        if self.seen and not self.position and not self.unread:
+            self.unread = self.head()
         return self.seen
+
+    def was_touched(self) -> bool:
+        """Whether it was written to, or truncated, since it was opened or asked last."""
+        before, self._modified = self._modified, self.modified()
+        return before != self._modified
 
     def lag_bytes(self) -> int:
         """What is not handed out yet."""
@@ -210,8 +222,12 @@ class LogFile:
             return b""
 
     def is_intact(self) -> bool:
-        """Whether it still holds what was read of it last, so that it was not truncated since."""
-        return self.has(self.marker, self.position - len(self.marker))
+        """Whether it still holds what is known of it, so that it was not truncated since."""
+        return self.has(*self.last_known())
+
+    def last_known(self) -> tuple[bytes, int]:
+        """What is known of it to be there, and where: what was read last, or how it began if nothing was."""
+        return (self.marker, self.position - len(self.marker)) if self.marker else (self.unread, 0)
 
     def has(self, content: bytes, position: int) -> bool:
         """Whether it holds this at that place, and can be read there."""
@@ -222,7 +238,7 @@ class LogFile:
 
     def begins_like(self, head: bytes) -> bool:
         """Whether it begins, or began when it was read, like another file."""
-        return begin_alike(head, self.beginning) or begin_alike(head, self.head())
+        return begin_alike(head, self.beginning or self.unread) or begin_alike(head, self.head())
 
     def modified(self) -> int:
         """When it was last written to, in nanoseconds since the epoch."""

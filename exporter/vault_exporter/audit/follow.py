@@ -13,7 +13,6 @@ log that were not there before.
 Everything here is bytes and file descriptors; waiting, decoding and counting are elsewhere.
 """
 
-import collections
 import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -62,7 +61,7 @@ class Follower:
         self.trouble: OSError | None = None
         self.counts = known.counts
         self._known = known
-        self._files = collections.deque(files)
+        self._files = list(files)
         self._started = bool(self._files)
         self._looked = known.now() if looked is None else looked
         self._siblings = self._look_around()
@@ -110,6 +109,9 @@ class Follower:
             superseded = any(self._files[newer].size() for newer in range(position + 1, len(self._files)))
             lines = None
             try:
+                # What came before may have been copied, and truncated, unseen.
+                if file.position == 0 and file.was_touched() and self._look_for_copies(file):
+                    return []
                 lines = file.read()
             except TruncatedError:
                 self._restart(file)
@@ -143,7 +145,9 @@ class Follower:
             if not self._known.has(identity):
                 require_regular(status)
                 self._take_up(self._known.open(self.path))
-            elif identity != self._at:  # a file that is known is there again: others may have been there meanwhile
+            elif identity != self._at or identity in self._known.renewed:
+                # A file that is known is there again: others may have been there meanwhile, or copies of it made.
+                self._known.renewed.discard(identity)
                 self._take_up_missed()
             self._at = identity
             self._looked = now  # only now: while there is no file at the path, rotated ones may have come unseen
@@ -166,19 +170,22 @@ class Follower:
                 self._add(*self._missed(opened, fresh), fresh)
                 opened.pop_all()
 
-    def _take_up_missed(self) -> None:
+    def _take_up_missed(self, before: LogFile | None = None) -> bool:
         with contextlib.ExitStack() as opened:
-            if missed := self._missed(opened):
-                self._add(*missed)
+            missed = self._missed(opened)
+            if missed:
+                self._add(*missed, before=before)
                 opened.pop_all()
+            return bool(missed)
 
-    def _add(self, *files: LogFile) -> None:
+    def _add(self, *files: LogFile, before: LogFile | None = None) -> None:
         for file in files:
             self._skip_old(file)
         self._known.follow(*files)
         self.counts.rotations += len(files) - (not self._started)
         self._started = True
-        self._files.extend(files)
+        place = len(self._files) if before is None else self._files.index(before)
+        self._files = [*self._files[:place], *files, *self._files[place:]]
         self._siblings = self._look_around()
 
     def _skip_old(self, file: LogFile) -> None:
@@ -211,17 +218,22 @@ class Follower:
             self._known.follow(copy)
             self._files.insert(self._files.index(file), copy)
         file.seek(0)
-        self._siblings = self._look_around()  # the copy made just before is no rotated file
+        self._look_for_copies(file)  # it may have been copied and truncated several times
+        self._siblings = self._look_around()  # the copies are no rotated files
+
+    def _look_for_copies(self, file: LogFile) -> bool:
+        self._known.renewed.add(file.identity)  # its copies may be beside another log, which has its path
+        return self._take_up_missed(before=file)
 
     def _find_copy(self, truncated: LogFile) -> LogFile | None:
         """Find the file that holds what was read of a truncated one, and most of what was not."""
-        marker, start = truncated.marker, truncated.position - len(truncated.marker)
-        if not marker:
+        content, start = truncated.last_known()
+        if not content:
             return None
         found: LogFile | None = None
         for file in self._known.open_copies(self.path):
             longer = file.size() > (truncated.position if found is None else found.seen)
-            if longer and not self._known.follows(file.identity) and file.has(marker, start):
+            if longer and not self._known.follows(file.identity) and file.has(content, start):
                 if found is not None:
                     found.close()
                 found = file
@@ -252,7 +264,7 @@ class Follower:
                 missed.append(file)
         # The largest first: of a file and its copy, that has more.
         for file in sorted(missed, key=LogFile.size, reverse=True):
-            if _is_known(file, heads) or not self._known.place(file):
+            if _is_known(file, heads) or not self._known.place(file) or 0 < file.position == file.size():
                 missed.remove(file)
                 file.close()
             else:

@@ -34,6 +34,7 @@ class Known:
         counts: what was read of all.
         clock: seconds that never go back.
         now: nanoseconds since the epoch, to compare with the times of files.
+        renewed: followed files that were truncated, until the log that has them now has looked for copies.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Known:
         self._followed: dict[Identity, LogFile] = {}
         self._let_go = collections.deque(let_go, MOST_LET_GO)
         self._copies: dict[Identity, float] = {}
+        self.renewed: set[Identity] = set()
 
     @property
     def let_go(self) -> tuple[FileMark, ...]:
@@ -112,6 +114,7 @@ class Known:
         with contextlib.suppress(OSError):
             self.remember(file)
         del self._followed[file.identity]
+        self.renewed.discard(file.identity)
         file.close()
 
     def remember(self, file: LogFile) -> None:
