@@ -264,6 +264,49 @@ def test_truncated_in_place_and_grown_back(device: Device, follower: Follower, m
     assert follower.counts.truncations == 1
 
 
+@pytest.mark.parametrize("read_before", [False, True])
+def test_copied_and_truncated_several_times_between_two_looks(
+    device: Device, follower: Follower, *, read_before: bool
+) -> None:
+    if read_before:
+        device.write("0")
+        assert drain(follower) == ["0"]
+    for number in range(1, 4):
+        if (last := device.path.with_name("audit.log.1")).exists():
+            last.rename(device.path.with_name(f"audit.log.{9 - number}"))
+        device.write(f"{number}")
+        device.copy_and_truncate()
+        device.touch(number * 1_000_000_000)  # all this is faster than the clock of files
+    device.write("4")
+    assert sorted(drain(follower)) == ["1", "2", "3", "4"]
+    assert (follower.counts.lost_bytes, follower.lag_bytes) == (0, 0)
+
+
+def test_copied_and_truncated_while_another_is_still_read(device: Device, follower: Follower) -> None:
+    backlog = [f"a{number:06}" for number in range(100_000)]
+    device.write(*backlog)
+    assert follower.poll() is not None
+    device.rotate("audit.log.2")
+    device.reopen()
+    device.write("b")
+    seen = [*(follower.poll() or ()), *(follower.poll() or ())]
+    device.copy_and_truncate()
+    device.write("c")
+    rest = drain(follower)
+    assert len(seen) + len(rest) < len(backlog)
+    assert rest[-2:] == ["b", "c"]
+    assert (follower.counts.truncations, follower.counts.lost_bytes) == (1, 0)
+
+
+def test_an_empty_log_that_is_touched_was_not_truncated(device: Device, follower: Follower) -> None:
+    device.touch(1_000_000_000)
+    assert drain(follower) == []
+    device.write("1")
+    device.touch(2_000_000_000)
+    assert drain(follower) == ["1"]
+    assert (follower.counts.truncations, follower.counts.rotations) == (0, 0)
+
+
 def test_truncated_while_lagging(device: Device, follower: Follower) -> None:
     device.write(*["x" * 399] * 10_000)
     assert follower.poll() is not None
