@@ -113,6 +113,8 @@ class Patterns(RuleBasedStateMachine):
     @rule()
     def swap(self) -> None:
         first, second = (device.path for device in self.devices)
+        if self.truncates:  # a copy beside a log that had the name for a moment only is nobody's
+            self.read_some()
         if first.exists() and second.exists():
             for which in (0, 1):
                 self.finish_line(which)

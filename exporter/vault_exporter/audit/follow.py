@@ -275,7 +275,8 @@ class Follower:
         """Remember the rotated files that are there, so that those which come can be told from them."""
         heads: dict[Identity, bytes] = {}
         for file in self._known.open_around(self.path):
-            heads[file.identity] = file.head()
+            if not self._known.has(file.identity):  # a copy may be needed yet, should the other file be truncated
+                heads[file.identity] = file.head()
             file.close()
         return heads
 
