@@ -169,6 +169,9 @@ class Follower:
             if self._known.place(fresh):
                 self._add(*self._missed(opened, fresh), fresh)
                 opened.pop_all()
+                return
+        if fresh.identity != self._at:  # a copy, and the log may have been others before
+            self._take_up_missed()
 
     def _take_up_missed(self, before: LogFile | None = None) -> bool:
         with contextlib.ExitStack() as opened:
