@@ -44,6 +44,7 @@ class Lines(Pipeline):
 
 class Patterns(RuleBasedStateMachine):
     truncates = False
+    """Whether histories lose what the reader does not find: a truncated file's, and a copy's that is no log's."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,8 +114,6 @@ class Patterns(RuleBasedStateMachine):
     @rule()
     def swap(self) -> None:
         first, second = (device.path for device in self.devices)
-        if self.truncates:  # a copy beside a log that had the name for a moment only is nobody's
-            self.read_some()
         if first.exists() and second.exists():
             for which in (0, 1):
                 self.finish_line(which)
@@ -158,7 +157,7 @@ class Patterns(RuleBasedStateMachine):
         path = self.devices[which].path
         if not path.exists():
             return
-        self.lost |= not copied
+        self.lost = True
         self.finish_line(which)
         if copied:
             self.copied(path, which, within=copied == "within")
@@ -170,6 +169,7 @@ class Patterns(RuleBasedStateMachine):
     def copy(self, which: int, *, within: bool) -> None:
         path = self.devices[which].path
         if path.exists():
+            self.lost = True
             self.copied(path, which, within=within)
 
     @rule()
