@@ -1,5 +1,36 @@
-"""Run the command line with ``python -m vault_exporter``."""
+"""Where the command starts: it takes the signals before it loads the rest, which takes most of a second."""
 
-from vault_exporter.cli import main
+import os
+import signal
+import sys
+from types import FrameType
 
-main()
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line.
+
+    Until ``serve`` has its event loop there is nothing to stop in good order, and a signal to stop ends it at once, as
+    well as later. It has not read its configuration yet, either, so that one to read it anew asks for nothing.
+    Other commands are ended by their signals as any program is; before they have begun, without a traceback.
+    """
+    serving = sys.argv[1:2] == ["serve"]
+    stopping = (signal.SIGINT, signal.SIGTERM)
+
+    def leave(number: int, _: FrameType | None) -> None:
+        os._exit(0 if serving else 128 + number)
+
+    previous = [signal.signal(number, leave) for number in stopping]
+    if serving:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    from vault_exporter.cli import main as run  # noqa: PLC0415 - see above
+
+    if not serving:
+        for number, handler in zip(stopping, previous, strict=True):
+            signal.signal(number, handler)
+    run()
+
+
+if __name__ == "__main__":
+    main()
