@@ -103,3 +103,22 @@ async def test_there_are_no_more_than_the_bound(served: Served) -> None:
     served.release.set()
     writer.write(REQUEST + b"\r\n")
     assert (await others[-1][0].readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_at_the_end_a_request_is_answered_or_dropped(served: Served) -> None:
+    ((kept, writer),) = await served.open()
+    writer.write(REQUEST + b"\r\n")
+    await served.asked.wait()
+    asyncio.get_running_loop().call_soon(served.release.set)
+    await served.connections.drain(60)
+    assert (await kept.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+
+    served.release.clear()
+    served.asked.clear()
+    ((dropped, writer),) = await served.open()
+    writer.write(REQUEST + b"\r\n")
+    await served.asked.wait()
+    await served.connections.drain(0)
+    with contextlib.suppress(ConnectionResetError):
+        assert await dropped.read() == b""
+    await served.connections.drain(60)  # none is left

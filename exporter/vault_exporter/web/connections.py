@@ -7,7 +7,7 @@ any number of them.
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -47,12 +47,16 @@ class Connections:
         self.closed = 0
         self._clock = clock
         self._states: dict[object, _State] = {}
+        self._handling: set[asyncio.Task[Any]] = set()
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Note that a connection has a request under way."""
         state = self._state(request.protocol)
         state.requests += 1
+        if (task := asyncio.current_task()) is not None:
+            self._handling.add(task)  # aiohttp makes one for each request
+            task.add_done_callback(self._handling.discard)
         try:
             return await handler(request)
         finally:
@@ -75,6 +79,13 @@ class Connections:
         for number, (since, one) in enumerate(silent):
             if number < too_many or now - since >= SILENT_SECONDS:
                 self._close(one)
+
+    async def drain(self, seconds: float) -> None:
+        """Let the requests under way end within so many seconds, and cancel those that do not."""
+        if self._handling:
+            _, late = await asyncio.wait(self._handling, timeout=seconds)
+            for task in late:
+                task.cancel()
 
     def samples(self) -> Iterator[Sample]:
         """Yield how many were closed."""
