@@ -13,7 +13,7 @@ from vault_exporter.audit.files import CHUNK_BYTES, CHUNK_LINES, Bounds
 from vault_exporter.audit.follow import LINGER_SECONDS, Follower
 from vault_exporter.audit.known import Known
 
-MAX_LINE = 1 << 20
+MAX_LINE = 4 * CHUNK_BYTES
 
 
 @pytest.fixture
@@ -128,11 +128,11 @@ def test_lines_longer_than_a_chunk(device: Device, follower: Follower) -> None:
 
 
 def test_a_poll_reads_one_chunk(device: Device, follower: Follower) -> None:
-    device.write(*["x" * 399] * 10_000)
+    device.write(*["x" * 799] * 10_000)
     lines = follower.poll()
     assert lines is not None
     assert 0 < sum(map(len, lines)) <= CHUNK_BYTES
-    assert follower.lag_bytes == 10_000 * 400 - CHUNK_BYTES + CHUNK_BYTES % 400
+    assert follower.lag_bytes == 10_000 * 800 - CHUNK_BYTES + CHUNK_BYTES % 800
     assert len(drain(follower)) == 10_000 - len(lines)
 
 
@@ -308,7 +308,7 @@ def test_an_empty_log_that_is_touched_was_not_truncated(device: Device, follower
 
 
 def test_truncated_while_lagging(device: Device, follower: Follower) -> None:
-    device.write(*["x" * 399] * 10_000)
+    device.write(*["x" * 799] * 10_000)
     assert follower.poll() is not None
     os.truncate(device.path, 0)
     device.write("1")

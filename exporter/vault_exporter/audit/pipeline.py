@@ -164,8 +164,9 @@ class Pipeline:
                     cell = self._tally.cell("request", key, detail(line))
                 cell.entries += 1
                 cell.bytes += len(line)
+                id_ = asked.id
                 # What Vault does by itself when it starts has no id: its response says itself what it is of.
-                pending[asked.id] = (entry.time, cell.answered if asked.id else None)
+                pending[id_] = (entry.time, cell.answered if id_ else None)
                 if cell.notable or entry.error:
                     self._maybe_ended(entry, cell, line, source)
             else:
@@ -193,7 +194,8 @@ class Pipeline:
                         cell.policies = auth.policies.copy()
                         cell.woken = self._events.woken_by(auth.policies)
                     woken = cell.woken
-                    if watches_raw and auth.client_token and not "hmac-" <= auth.client_token < "hmac.":
+                    token = auth.client_token
+                    if not "hmac-" <= token < "hmac." and token and watches_raw:
                         self._events.raw_value(ended)
                 else:
                     woken = _NOTHING
