@@ -59,6 +59,8 @@ class Node:
             "sys/metrics": (200, TELEMETRY),
         }
     )
+    first: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    """Answers that come before those, once each."""
     calls: Counter[str] = field(default_factory=Counter)
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     open: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,7 +76,8 @@ class Node:
         if self.calls.keys() >= self.answers.keys():
             self.asked.set()
         await self.open.wait()
-        status, body = self.answers.get(path, (404, '{"errors":[]}'))
+        before = self.first.get(path)
+        status, body = before.pop(0) if before else self.answers.get(path, (404, '{"errors":[]}'))
         headers = {"Location": "http://127.0.0.1:1/"} if 300 <= status < 400 else {}
         return web.Response(status=status, text=body, content_type="application/json", headers=headers)
 

@@ -17,6 +17,8 @@ from vault_exporter.vault.answer import NoTokenError, VaultError
 from vault_exporter.vault.client import Client
 
 DENIED = (403, '{"errors":["1 error occurred:\\n\\t* permission denied\\n\\n"]}')
+UNKNOWN = (400, '{"errors":["cannot forward local-only request"]}')
+"""Of a standby of OpenBao 2.7 on raft, to a token that it does not know."""
 GIVEN = TokenAuth(token=Secret("hvs.planted"))
 USER = UserpassAuth(username="exporter", password=Secret("planted"))
 LOGIN = "auth/userpass/login/exporter"
@@ -161,6 +163,32 @@ async def test_telemetry_that_wants_a_token_while_there_is_none(asker: Asker, re
     asker.node.answers |= {LOGIN: issued("hvs.1"), "sys/metrics": (200, "")}
     asker.now += 30
     assert (await fetch(client)).status is Status.OK
+
+
+async def test_a_standby_learns_of_a_login_a_moment_later(node: Node, start_exporter: StartExporter) -> None:
+    node.answers |= {LOGIN: issued("hvs.1"), LOOKUP: looked_up(), "sys/host-info": (200, '{"data":{}}')}
+    node.first = {"sys/metrics": [UNKNOWN] * 2, "sys/host-info": [UNKNOWN] * 3}
+    client = await start_exporter(target(node, auth=USER))
+    page = await (await client.get("/probe?target=n1")).text()
+    assert '\nvault_exporter_telemetry_status{status="ok"} 1\n' in page
+    assert (node.calls["sys/metrics"], node.calls["sys/host-info"], node.calls[LOGIN]) == (3, 4, 1)
+
+
+async def test_a_standby_does_not_know_a_token_that_is_revoked(asker: Asker) -> None:
+    asker.node.answers[PATH] = (200, '{"data":{}}')
+    client = asker.client(USER)
+    assert await asker.ask(client, 200) == 1
+    asker.now += 60
+    asker.node.answers[LOGIN] = issued("hvs.2")  # which it knows
+    asker.node.first = {PATH: [UNKNOWN], LOOKUP: [DENIED]}
+    assert await asker.ask(client, 200) == 3
+    assert asker.node.calls[LOGIN] == 2
+    # The token is good, so that there is nothing to do but wait.
+    asker.now += 60
+    asker.node.answers[PATH] = UNKNOWN
+    assert [await asker.ask(client, 400) for _ in range(2)] == [4, 5]
+    assert asker.node.calls[LOGIN] == 2
+    assert asker.node.calls[LOOKUP] == 4
 
 
 async def test_a_scrape_goes_on_saying_so(node: Node, start_exporter: StartExporter) -> None:

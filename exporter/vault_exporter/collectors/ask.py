@@ -30,7 +30,7 @@ _NO_SUCH_THING: Final = (
     "unsupported path",
     "unsupported operation",
     "not supported",
-    "local-only",  # "cannot forward local-only request", of a standby that is still starting
+    "local-only",  # "cannot forward local-only request", of a standby that is starting, or lags
     "unavailable in namespaces",
     "only available in root namespace",
     "namespace is not sealable",  # so it has no keys of its own

@@ -19,7 +19,7 @@ GRANT: Final = Grant("sys/metrics")
 _OK = 200
 _BAD_REQUEST = 400
 _NONE_AT_ALL: Final = ("local-only", "secondary", "unavailable in namespaces")
-"""Of a standby that is still starting, of a DR secondary, and to a token of a namespace."""
+"""Of a standby that is still starting or does not know the token, of a DR secondary, and to one of a namespace."""
 _DISABLED = b"prometheus is not enabled"
 _SHORT = 256
 _NO_ANSWER = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.DNS, Reason.TLS, Reason.TIMEOUT, Reason.RESET})
@@ -47,7 +47,8 @@ REMEDIES = {
         "it off here with telemetry.enabled: false"
     ),
     Status.UNAVAILABLE: (
-        "the node gives no telemetry in its present state, or none to a token of a namespace; with "
+        "the node gives no telemetry in its present state, or none to this token: one of a namespace, or one that a "
+        "standby does not know, since it is revoked or the standby lags far behind; with "
         "'telemetry { unauthenticated_metrics_access = true }' in its listener it does so sealed and on standby too"
     ),
 }

@@ -56,6 +56,14 @@ _OS_REASONS: Final = {
 }
 
 _REFUSALS: Final = frozenset({401, 403})
+_BAD_REQUEST: Final = 400
+_NOT_KNOWN_HERE: Final = "cannot forward local-only request"
+"""What a standby of OpenBao says, in place of a refusal, of a token that is not in its own copy of the storage.
+
+So it is for some hundredths of a second after a login, which the active node does, and for good if it is revoked.
+"""
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds between questions with such a token, as long as it is new."""
 
 _TLS_ERRORS: Final = (ssl.SSLError, ssl.CertificateError, aiohttp.ClientSSLError)
 
@@ -174,8 +182,14 @@ class Client:
         secret, call = await self.tokens.current(), f"{method} {path}"
         if (denial := self.tokens.denial(call)) is not None:
             return denial, False
-        answer = await self._send(method, path, {**headers, **self._credentials(secret)}, body, max_bytes)
-        if answer.status in _REFUSALS:
+        headers = {**headers, **self._credentials(secret)}
+        answer = await self._send(method, path, headers, body, max_bytes)
+        for pause in _PAUSES:
+            if not (_is_not_known_here(answer) and self.tokens.new):
+                break
+            await asyncio.sleep(pause)
+            answer = await self._send(method, path, headers, body, max_bytes)
+        if answer.status in _REFUSALS or _is_not_known_here(answer):
             return answer, await self.tokens.refused(secret, call, answer)
         self.tokens.allowed(call)
         return answer, False
@@ -230,6 +244,10 @@ class Client:
             return {}
         namespace = {"X-Vault-Namespace": self.target.namespace} if self.target.namespace else {}
         return {"X-Vault-Token": secret.reveal(), **namespace}
+
+
+def _is_not_known_here(answer: Answer) -> bool:
+    return answer.status == _BAD_REQUEST and answer.says(_NOT_KNOWN_HERE)
 
 
 async def _read(response: aiohttp.ClientResponse, path: str, max_bytes: int) -> bytes:

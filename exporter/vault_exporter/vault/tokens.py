@@ -3,7 +3,7 @@
 One login is shared by all calls that need it, and goes on when the scrape that began it is over. How often Vault is
 asked is bounded: a refused login is tried again after a pause that grows from seconds to minutes (people get locked
 out by less), and so is one whose token lives for seconds only; one that the node could not answer at the next scrape.
-A call that is refused (403) makes the exporter ask once whether its token is still good; only if it is not, it logs in
+A call that is refused makes the exporter ask once whether its token is still good; only if it is not, it logs in
 again.
 
 Kept between scrapes: the token, what Vault said of it, what Vault denied it lately, and the counters.
@@ -40,6 +40,8 @@ _LONGEST_DELAY: Final = 7 * 86_400.0
 _WORN: Final = 0.9
 """A renewal that gives less than this part of the token's first life says that its end is near: log in next time."""
 _REVOKE_SECONDS: Final = 2.0
+_NEW_SECONDS: Final = 10.0
+"""How long after a login a standby may not know its token."""
 
 _log = structlog.get_logger(__name__)
 
@@ -79,6 +81,7 @@ class Tokens:
         self._valid = False
         self._lookable = False
         self._first_ttl = 0.0
+        self._got = 0.0
         self._expires: float | None = None
         self._denials = Denials(clock)
         self._pace = Pace(clock, random_part)
@@ -93,6 +96,11 @@ class Tokens:
     def configured(self) -> bool:
         """Whether there is a login method."""
         return not isinstance(self._auth, logins.NoAuth)
+
+    @property
+    def new(self) -> bool:
+        """Whether the token was got only now, so that other nodes than the active one may not know it yet."""
+        return 0 <= self._clock() - self._got < _NEW_SECONDS
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -140,7 +148,7 @@ class Tokens:
         return self._denials.recent(call)
 
     async def refused(self, used: Secret | None, call: str, answer: Answer) -> bool:
-        """Be told that Vault refused a call (403); return whether there is another token to try it with, once.
+        """Be told that Vault refused a call, or its token; return whether there is another token to try it with, once.
 
         Args:
             used: the token of the call, if it had one.
@@ -226,7 +234,7 @@ class Tokens:
         self._lookable = found is None
         told = self._token is not None and not self._valid
         self._take(token, valid=found is None or isinstance(self._auth, logins.Login))
-        self._first_ttl = token.ttl
+        self._first_ttl, self._got = token.ttl, self._clock()
         if self._pace.note_success(token.ttl):
             self._log.warning("the token lives too short", seconds=token.ttl, remedy="raise the token_ttl of its role")
         if found is None:
