@@ -22,6 +22,7 @@ from vault_exporter.rights import OWN, Need, capabilities, lacking, needs
 from vault_exporter.scrape import Scrape, TargetScraper
 from vault_exporter.targets import Targets
 from vault_exporter.vault.answer import NoTokenError
+from vault_exporter.vault.auth import Shared
 from vault_exporter.vault.client import VaultError
 
 __all__ = ["Finding", "Look", "Seen", "is_wrapped", "look"]
@@ -75,7 +76,7 @@ class Look(NamedTuple):
 
 async def look(config: Config) -> Look:
     """Look for targets once, scrape each once, ask what its token may do, and close everything."""
-    targets = Targets()
+    targets = Targets(Shared(once=True))
     try:
         await targets.apply(_without_effects(config))
         seen = await asyncio.gather(*(_look(config, scraper) for scraper in targets))
@@ -116,8 +117,6 @@ async def _findings(config: Config, scraper: TargetScraper, scrape: Scrape) -> t
         return (*without.values(), Finding(_LOGIN, str(error), scraper.client.tokens.remedy))
     except VaultError as error:
         denied = error.reason is Reason.PERMISSION_DENIED
-        if denied and _is_refused(scrape):
-            return (*without.values(), Finding(_LOGIN, "Vault refuses the token", scraper.client.tokens.remedy))
         rights = [Finding(_LOGIN, str(error), f"grant: {OWN[-1]}" if denied else "")]
     every = without | {need.name: Finding(need.name) for need in wanted}
     found = every | scraped | {finding.name: finding for finding in rights}
@@ -134,12 +133,6 @@ def _scraped(scraper: TargetScraper, scrape: Scrape) -> Iterator[Finding]:
     current = next((s.labels[0] for s in scrape.samples if s.family is c.TELEMETRY_STATUS and s.value), "")
     if current in _NEED_REMEDY:
         yield Finding("telemetry", current, REMEDIES[Status(current)])
-
-
-def _is_refused(scrape: Scrape) -> bool:
-    """Tell whether nothing speaks for the token, where it may neither be looked up nor ask for its rights."""
-    denied = any(s.family is c.COLLECTOR_FAILURE and s.labels[1] == Reason.PERMISSION_DENIED for s in scrape.samples)
-    return not _value(scrape, c.TOKEN_VALID) and (denied or not _value(scrape, c.ACTIVE))
 
 
 async def _rights(scraper: TargetScraper, wanted: tuple[Need, ...]) -> list[Finding]:

@@ -36,9 +36,9 @@ class Targets:
         settled: whether a configuration was applied, so that what is discovered is among them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shared: Shared | None = None) -> None:
         self.settled = False
-        self._shared = Shared()
+        self._shared = shared or Shared()
         self._config = Config()
         self._keeper = Keeper((), self._shared, self._reconcile)
         self._files: tuple[Stamps, ...] = ()

@@ -15,6 +15,9 @@ from tests.web.conftest import HEALTH, SEAL_STATUS, Node, StartNode
 from vault_exporter.demo.process import free_port, program
 
 DENIED = (403, '{"errors":["permission denied"]}')
+"""Of a token that is not known."""
+NOT_ALLOWED = (403, '{"errors":["1 error occurred:\\n\\t* permission denied\\n\\n"]}')
+"""Of one that is."""
 SEALED = (503, HEALTH.replace('"sealed":false', '"sealed":true'))
 STANDBY = (429, HEALTH.replace('"standby":false', '"standby":true'))
 GIVEN = {"method": "token", "token": "hvs.planted"}
@@ -79,6 +82,10 @@ async def test_a_token_that_is_refused(node: Node, run: Run, health: tuple[int, 
     assert status == 1
     assert one["token"] == {"method": "token", "valid": False, "expires": None}
     assert one["problems"] == [{"name": "token", "problem": "Vault refuses the token", "remedy": remedy}]
+    # Each call is an entry in the audit log. Telemetry is asked for without the token, since the listener may allow it.
+    assert node.calls["auth/token/lookup-self"] == 2
+    asked = {path for path, headers in node.headers.items() if "X-Vault-Token" in headers}
+    assert asked == {"auth/token/lookup-self"}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +108,7 @@ async def test_a_login_that_fails(node: Node, run: Run, answer: tuple[int, str],
 
 
 async def test_a_token_that_may_not_look_itself_up_is_not_called_refused(node: Node, run: Run) -> None:
-    node.answers |= dict.fromkeys(("auth/token/lookup-self", "sys/capabilities-self"), DENIED)
+    node.answers |= dict.fromkeys(("auth/token/lookup-self", "sys/capabilities-self"), NOT_ALLOWED)
     _, text = await run("check --online", target(node, GIVEN))
     assert 'grant: path "sys/capabilities-self" { capabilities = ["update"] }' in text
     assert "refuses the token" not in text

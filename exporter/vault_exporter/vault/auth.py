@@ -29,6 +29,8 @@ T = TypeVar("T")
 _OK: Final = range(200, 300)
 _UNAVAILABLE: Final = 500
 _RATE_LIMITED: Final = 429
+_BY_POLICY: Final = "1 error occurred:\n\t* permission denied"
+"""What Vault says where it knows the token and its policies lack something; of one that it does not, it says less."""
 _LARGEST_CREDENTIAL: Final = 64 << 10
 
 
@@ -63,11 +65,15 @@ class LoginFailure(enum.StrEnum):
 class LoginError(Exception):
     """There is no token. ``str()`` is safe to log, and says what to do."""
 
-    def __init__(self, failure: LoginFailure, message: str, reason: Reason = Reason.LOGIN_FAILED) -> None:
+    def __init__(
+        self, failure: LoginFailure, message: str, reason: Reason = Reason.LOGIN_FAILED, *, by_policy: bool = False
+    ) -> None:
         super().__init__(message)
         self.failure = failure
         self.reason = reason
         """What the collectors that need the token say."""
+        self.by_policy = by_policy
+        """Whether the token is good, and only may not do this."""
 
 
 class Token(NamedTuple):
@@ -90,7 +96,9 @@ class Shared:
     and the ids of the entities that the exporter was logged in as, by which Vault's audit log knows it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, once: bool = False) -> None:
+        """Know nothing yet; ``once`` is for a single look, which sends nothing with a token that Vault refuses."""
+        self.once = once
         self.entities: set[str] = set()
         self._secrets: dict[Secret, Secret] = {}
         self._locks: dict[Secret, asyncio.Lock] = {}
@@ -320,7 +328,7 @@ def _failure(answer: Answer) -> LoginError:
         return LoginError(LoginFailure.SEALED, f"{error}: the node is sealed", error.reason)
     if answer.status >= _UNAVAILABLE or answer.status == _RATE_LIMITED:
         return LoginError(LoginFailure.UNAVAILABLE, str(error), error.reason)
-    return LoginError(LoginFailure.DENIED, f"{error}: Vault refuses it")
+    return LoginError(LoginFailure.DENIED, f"{error}: Vault refuses it", by_policy=answer.says(_BY_POLICY))
 
 
 def _bad_reply(path: str) -> LoginError:

@@ -25,6 +25,7 @@ from vault_exporter.config import logins
 from vault_exporter.config.model import Target
 from vault_exporter.config.secret import Secret
 from vault_exporter.metrics import Sample
+from vault_exporter.reasons import Reason
 from vault_exporter.vault.answer import Answer, NoTokenError
 from vault_exporter.vault.auth import LoginError, LoginFailure, Send, Shared, Token, Vault
 from vault_exporter.vault.denials import Denials
@@ -71,6 +72,7 @@ class Tokens:
         """
         self._vault = Vault(send, target, shared)
         self._entities = shared.entities
+        self._once = shared.once
         self._auth = target.auth
         self._files = logins.credential_files(target.auth)
         self._clock = clock
@@ -80,6 +82,7 @@ class Tokens:
         self._seen: tuple[_Identity, ...] = ()
         self._valid = False
         self._lookable = False
+        self._unknown = False
         self._first_ttl = 0.0
         self._got = 0.0
         self._expires: float | None = None
@@ -124,7 +127,8 @@ class Tokens:
         A sealed node answers every call with that fact, token or not.
 
         Raises:
-            NoTokenError: the login failed, now or so recently that it is not tried again yet.
+            NoTokenError: the login failed, now or so recently that it is not tried again yet; or this is a single look,
+                and Vault refuses the token that was given.
         """
         if isinstance(self._auth, logins.NoAuth):
             return None
@@ -141,6 +145,8 @@ class Tokens:
                 if error.failure is LoginFailure.SEALED:
                     return None
                 raise NoTokenError(error.reason, f"login: {error}")
+        if self._once and self._unknown:
+            raise NoTokenError(Reason.PERMISSION_DENIED, "Vault refuses the token")
         return self._token.secret
 
     def denial(self, call: str) -> Answer | None:
@@ -232,6 +238,7 @@ class Tokens:
             return False
         # A login's own answer is proof enough; a token that was given is only as good as what Vault says of it.
         self._lookable = found is None
+        self._unknown = isinstance(self._auth, logins.TokenAuth) and found is not None and not found.by_policy
         told = self._token is not None and not self._valid
         self._take(token, valid=found is None or isinstance(self._auth, logins.Login))
         self._first_ttl, self._got = token.ttl, self._clock()
