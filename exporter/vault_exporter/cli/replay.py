@@ -54,6 +54,7 @@ def replay(
     """Read audit logs that lie there, and say who did what, what failed, how long it took, and what happened.
 
     Of the configuration only audit is heeded: its rules for events, exclusions, templates of paths, and limits.
+    A file that cannot be read to its end is named; the others are summed up all the same, and the exit status is 1.
     """
     if as_json and as_metrics:
         fail("give either --json or --metrics")
@@ -67,13 +68,13 @@ def replay(
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
     nothing = without_entry(replayed)
+    problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
     if as_metrics:
         sys.stdout.buffer.write(render(all_samples(replayed), Format.TEXT))
     elif as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(summarize(replayed, top))) + b"\n")
-    elif not nothing:
+    elif not nothing and (not problems or any(file.read_bytes for file in replayed.files)):
         print_summary(summarize(replayed, top), Console())
-    problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
     if problems or nothing:
         fail("\n".join([*problems, *([f"{', '.join(files)}: {nothing}"] if nothing else ())]))
 

@@ -88,6 +88,29 @@ def test_rules_and_exclusions_of_the_configuration_hold(tmp_path: Path) -> None:
     assert run("-c", config, log, status=1).startswith("c.yml:1: audit.exclud: unknown key; did you mean exclude?")
 
 
+def test_templates_of_paths(tmp_path: Path) -> None:
+    log, config = tmp_path / "audit.log", tmp_path / "c.yml"
+    log.write_bytes(
+        line("secret/data/a")
+        + line("secret/data/b") * 2
+        + line("secret/data/b", error="permission denied", kind="response")
+        + line("secret/data/c") * 4
+        + line("other/data/a")
+    )
+    config.write_text("audit: {paths: ['secret/data/{app}'], max_path_values: 2}\n")
+    template = "secret/data/{app}"
+    expected = [
+        {"template": template, "path": "other", "requests": 4, "errors": 0},
+        {"template": template, "path": "secret/data/b", "requests": 2, "errors": 1},
+        {"template": template, "path": "secret/data/a", "requests": 1, "errors": 0},
+    ]
+    assert summary("-c", config, log)["templates"] == expected
+    assert summary("-c", config, "--top", "1", log)["templates"] == expected[:1]
+    assert "Paths of audit.paths" in run("-c", config, log)
+    assert summary(log)["templates"] == []
+    assert "audit.paths" not in run(log)
+
+
 def test_for_people(tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
     log.write_bytes(line("secret/[red]a[/red]") + line(r"secret/\u001b[2J\u202eb") + b"torn\n")
@@ -158,5 +181,14 @@ def test_the_exporters_own_entity_is_not_known(tmp_path: Path) -> None:
 
 def test_what_is_said_of_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert run(tmp_path / "none", "-", status=1) == f"{tmp_path}/none: there is no such file\n"
-    assert run(tmp_path, RECORDED, status=1) == f"{tmp_path}: cannot be read: Is a directory\n"
+    unreadable = f"{tmp_path}: cannot be read: Is a directory\n"
+    assert run(tmp_path, RECORDED, status=1) == unreadable
+    alone = CliRunner().invoke(app, ["replay", str(tmp_path)])
+    assert (alone.exit_code, alone.stdout, alone.stderr) == (1, "", unreadable)
+    # It costs itself only.
+    others = CliRunner().invoke(app, ["replay", "--json", str(tmp_path), str(RECORDED)])
+    assert (others.exit_code, others.stderr) == (1, unreadable)
+    said = json.loads(others.stdout)
+    assert {**said, "files": 0} == {**summary(RECORDED), "files": 0}
+    assert [file["problem"] for file in said["files"]] == ["cannot be read: Is a directory", ""]
     assert run("--json", "--metrics", RECORDED, status=1) == "give either --json or --metrics\n"

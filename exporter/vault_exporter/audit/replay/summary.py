@@ -11,7 +11,7 @@ from vault_exporter.audit.replay.run import FileResult, Replayed
 from vault_exporter.audit.who.sketches import Ranked, Top, presentable
 from vault_exporter.metrics import Distribution, Family, Sample
 
-__all__ = ["Event", "Latency", "Mount", "Summary", "all_samples", "summarize", "without_entry"]
+__all__ = ["Event", "Latency", "Mount", "Summary", "Templated", "all_samples", "summarize", "without_entry"]
 
 
 _SHARES: Final = (0.5, 0.95, 0.99)
@@ -23,6 +23,16 @@ class Mount(msgspec.Struct, frozen=True):
 
     mount_point: str
     mount_type: str
+    requests: int
+    errors: int
+
+
+class Templated(msgspec.Struct, frozen=True):
+    """A path that a template of ``audit.paths`` made, and what was asked of it."""
+
+    template: str
+    path: str
+    """``other`` is what is beyond ``max_path_values``."""
     requests: int
     errors: int
 
@@ -66,6 +76,7 @@ class Summary(msgspec.Struct, frozen=True):
     operations: dict[str, int]
     """Requests by operation, most first."""
     mounts: tuple[Mount, ...]
+    templates: tuple[Templated, ...]
     latency: tuple[Latency, ...]
     events: tuple[Event, ...]
     logins: int
@@ -113,6 +124,7 @@ def summarize(replayed: Replayed, number: int) -> Summary:
         failed_paths=tuple(Ranked(presentable(item.value), "", *item[1:]) for item in failed),
         operations=_ranked((s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "request"), 1),
         mounts=_mounts(samples)[:number],
+        templates=_templates(samples)[:number],
         latency=_latencies(samples[c.AUDIT_DURATION]),
         events=_events(samples),
         logins=_total(samples[c.AUDIT_LOGINS]),
@@ -176,6 +188,15 @@ def _mounts(samples: dict[Family, list[Sample]]) -> tuple[Mount, ...]:
         errors[sample.labels[1:]] += int(sample.value)
     ranked = sorted(requests, key=lambda mount: (-requests[mount], mount))
     return tuple(Mount(point, kind, requests[kind, point], errors[kind, point]) for kind, point in ranked)
+
+
+def _templates(samples: dict[Family, list[Sample]]) -> tuple[Templated, ...]:
+    requests = Counter[tuple[str, ...]]()
+    for sample in samples[c.AUDIT_PATH_REQUESTS]:
+        requests[sample.labels[:2]] += int(sample.value)
+    errors = {sample.labels: int(sample.value) for sample in samples[c.AUDIT_PATH_ERRORS]}
+    ranked = sorted(requests.keys() | errors, key=lambda labels: (-requests[labels], labels))
+    return tuple(Templated(one[0], one[1], requests[one], errors.get(one, 0)) for one in ranked)
 
 
 def _events(samples: dict[Family, list[Sample]]) -> tuple[Event, ...]:

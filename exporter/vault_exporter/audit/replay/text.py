@@ -46,6 +46,9 @@ def _parts(summary: Summary) -> Iterable[RenderableType]:
     if summary.mounts:
         rows = ((m.mount_point or "(none)", m.mount_type, f"{m.requests:,}", f"{m.errors:,}") for m in summary.mounts)
         yield _table("Mounts", ("Mount", "Type", "Requests", "Errors"), rows, texts=2)
+    if summary.templates:
+        rows = ((one.template, one.path, f"{one.requests:,}", f"{one.errors:,}") for one in summary.templates)
+        yield _table("Paths of audit.paths", ("Template", "Path", "Requests", "Errors"), rows, texts=2)
     if summary.errors:
         yield _pairs("Errors", summary.errors.items())
     if summary.latency:
