@@ -30,7 +30,7 @@ async def test_what_is_too_much_is_left_out(node: Node, capsys: pytest.CaptureFi
     async def changed() -> None:
         """Is told of changes."""
 
-    keeper = Keeper([source], Shared(), changed, wait=time.wait, clock=lambda: time.now)
+    keeper = Keeper([source], Shared(), changed, wait=time.wait, clock=lambda: time.now, elapsed=lambda: time.now)
 
     async def seen(*numbers: int) -> tuple[list[str], float]:
         node.answers["sys/ha-status"] = ha_status(*(f"http://n{number}:1" for number in numbers))
@@ -73,7 +73,9 @@ async def test_a_mistake_of_ours_does_not_end_the_looking(tmp_path: Path, capsys
         (value,) = (sample.value for sample in keeper.samples() if sample.family.name.endswith("_success"))
         return value
 
-    keeper = Keeper([FileDiscovery(path=file)], Shared(), changed, wait=time.wait, clock=lambda: time.now)
+    keeper = Keeper(
+        [FileDiscovery(path=file)], Shared(), changed, wait=time.wait, clock=lambda: time.now, elapsed=lambda: time.now
+    )
     try:
         await keeper.start()
         await time.waiting.wait()

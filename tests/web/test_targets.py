@@ -53,7 +53,7 @@ async def test_a_cluster_by_one_address(node: Node) -> None:
     async def changed() -> None:
         changes.append(1)
 
-    keeper = Keeper([source], Shared(), changed, wait=time.wait, clock=lambda: time.now)
+    keeper = Keeper([source], Shared(), changed, wait=time.wait, clock=lambda: time.now, elapsed=lambda: time.now)
 
     async def seen(*addresses: str) -> list[str]:
         node.answers["sys/ha-status"] = ha_status(*addresses)
@@ -100,6 +100,37 @@ async def test_prometheus_is_not_told_half_of_it(node: Node, aiohttp_client: Aio
     assert "vault_up 1" in await (await client.get("/probe?target=n1")).text()
     # Where targets are discovered, what is on /metrics does not change with their number.
     assert "vault_up" not in await (await client.get("/metrics")).text()
+
+
+async def test_a_clock_that_is_set_holds_nothing_up(tmp_path: Path) -> None:
+    time = Waiter()
+    wall = [1_800_000_000.0]
+
+    async def changed() -> None:
+        pass
+
+    there = FileDiscovery(path=tmp_path / "t.yml", keep=60.0)
+    sources = [there, FileDiscovery(path=tmp_path / "none.yml")]
+    there.path.write_text("- targets: [v1:8200]")
+    keeper = Keeper(sources[:1], Shared(), changed, wait=time.wait, clock=lambda: wall[0], elapsed=lambda: time.now)
+    silent = Keeper(sources[1:], Shared(), changed, wait=time.wait, clock=lambda: wall[0], elapsed=lambda: time.now)
+    try:
+        await silent.start()
+        assert not silent.complete
+        wall[0] -= 86_400
+        time.now += 301
+        assert silent.complete
+        await silent.close()
+
+        await keeper.start()
+        await time.waiting.wait()
+        there.path.write_text("- targets: [v2:8200]")
+        wall[0] += 86_400
+        await time.look_again()
+        assert [target.name for target in keeper.targets()] == ["v1:8200", "v2:8200"]
+    finally:
+        await keeper.close()
+        await silent.close()
 
 
 class Settings:

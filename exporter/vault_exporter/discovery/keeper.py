@@ -56,6 +56,7 @@ class Keeper:
         *,
         wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
         clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         """Look nothing up yet.
 
@@ -64,22 +65,23 @@ class Keeper:
             shared: what the logins of all targets share.
             changed: called after each look-up that gave other targets; the next one waits for it.
             wait: waits for so many seconds.
-            clock: Unix time, in seconds.
+            clock: Unix time, in seconds, which is only told.
+            elapsed: seconds since whenever, by a clock that nobody sets.
         """
         self.sources = tuple(sources)
         """Where it looks."""
         self._changed = changed
         self._wait = wait
-        self._clock = clock
-        self._started = clock()
-        self._sources = tuple(_Source(source, shared, clock) for source in self.sources)
+        self._elapsed = elapsed
+        self._started = elapsed()
+        self._sources = tuple(_Source(source, shared, clock, elapsed) for source in self.sources)
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     @property
     def complete(self) -> bool:
         """Whether every source was heard once, or has been silent for so long that the others need not wait."""
         return all(source.last_success is not None for source in self._sources) or (
-            self._clock() - self._started > _PATIENCE
+            self._elapsed() - self._started > _PATIENCE
         )
 
     async def start(self) -> None:
@@ -132,7 +134,9 @@ class Keeper:
 class _Source:
     """One source."""
 
-    def __init__(self, settings: Discoveries, shared: Shared, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: Discoveries, shared: Shared, clock: Callable[[], float], elapsed: Callable[[], float]
+    ) -> None:
         self.settings: Discovery = settings
         self.trouble: str | None = None
         """What is wrong with the last look-up; empty is nothing, None is before the first."""
@@ -140,6 +144,7 @@ class _Source:
         self.excess = 0
         """Targets that are left out."""
         self._clock = clock
+        self._elapsed = elapsed
         self._refused: tuple[str, ...] = ()
         self._seen: dict[str, tuple[Target, float]] = {}
         self._client: Client | None = None
@@ -164,8 +169,8 @@ class _Source:
         except Exception as error:  # noqa: BLE001 - our own mistake must not end the looking
             self.report(type(error).__name__)
             return False
-        now = self.last_success = self._clock()
-        self._remember(found.targets, now)
+        self.last_success = self._clock()
+        self._remember(found.targets, self._elapsed())
         self.targets = tuple(target for target, _ in self._seen.values())
         self.report("")
         self._report_refused(found.refused)
