@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,3 +166,39 @@ async def test_the_audit_log_may_say_at_once_who_looks_the_token_up(aiohttp_serv
     await client.get("sys/mounts", token=True)
     await client.close()
     assert known[:3] == [(LOGIN, set()), (LOOKUP, {"e-1"}), ("sys/mounts", {"e-1"})]
+
+
+def test_who_the_exporter_was_is_remembered_within_bounds() -> None:
+    shared = Shared()
+    entities = shared.entities
+    for number in range(10_000):
+        shared.note_entity("kept")
+        shared.note_entity(f"e-{number}")
+    shared.note_entity("")
+    shared.note_entity("e" * 1_000_000)
+    assert len(entities) == 4096
+    assert {"kept", "e-9999"} <= entities
+    assert "e-0" not in entities
+    assert "" not in entities
+
+
+async def test_a_wrong_password_that_is_written_again_and_again(aiohttp_server: AiohttpServer, tmp_path: Path) -> None:
+    file, other = tmp_path / "password", tmp_path / "new"
+    tries = []
+
+    async def answer(request: web.Request) -> web.Response:
+        tries.append((await request.json())["password"])
+        return web.json_response({"errors": ["invalid username or password"]}, status=400)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    server = await aiohttp_server(app)
+    auth = UserpassAuth(username="exporter", password_file=file)
+    client = Client(Target(name="n1", address=f"http://127.0.0.1:{server.port}", auth=auth), clock=lambda: 1e9)
+    for password in ("wrong", "wrong", "wrong", "other", "other"):
+        other.write_text(password)
+        other.replace(file)
+        with pytest.raises(VaultError):
+            await client.get("sys/mounts", token=True)
+    await client.close()
+    assert tries == ["wrong", "other"]

@@ -9,6 +9,7 @@ https://python-hvac.org/en/stable/advanced_usage.html#custom-requests-http-adapt
 import asyncio
 import enum
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from vault_exporter.config.secret import Secret
 from vault_exporter.files import read_small
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.answer import UNREADABLE, Answer, VaultError
+from vault_exporter.vault.credentials import LARGEST_CREDENTIAL
 
 __all__ = ["LoginError", "LoginFailure", "Send", "Shared", "Token", "Vault"]
 
@@ -31,7 +33,9 @@ _UNAVAILABLE: Final = 500
 _RATE_LIMITED: Final = 429
 _BY_POLICY: Final = "1 error occurred:\n\t* permission denied"
 """What Vault says where it knows the token and its policies lack something; of one that it does not, it says less."""
-_LARGEST_CREDENTIAL: Final = 64 << 10
+_MOST_ENTITIES: Final = 4096
+_LONGEST_ENTITY: Final = 256
+"""Characters; Vault's ids have 36, with their namespace 43."""
 
 
 class Send(Protocol):
@@ -99,9 +103,22 @@ class Shared:
     def __init__(self, *, once: bool = False) -> None:
         """Know nothing yet; ``once`` is for a single look, which sends nothing with a token that Vault refuses."""
         self.once = once
-        self.entities: set[str] = set()
+        self._entities: dict[str, None] = {}
         self._secrets: dict[Secret, Secret] = {}
         self._locks: dict[Secret, asyncio.Lock] = {}
+
+    @property
+    def entities(self) -> AbstractSet[str]:
+        """The entities, those that are noted later among them; if there are too many, the last ones."""
+        return self._entities.keys()
+
+    def note_entity(self, entity_id: str) -> None:
+        """Be told whom a token is of; empty is nobody."""
+        if entity_id and len(entity_id) <= _LONGEST_ENTITY:
+            self._entities.pop(entity_id, None)
+            self._entities[entity_id] = None
+            if len(self._entities) > _MOST_ENTITIES:
+                del self._entities[next(iter(self._entities))]
 
     async def unwrapped(self, wrapping: Secret, unwrap: Callable[[Secret], Awaitable[Secret]]) -> Secret:
         """Return what was wrapped, opening it if that was not done yet."""
@@ -370,7 +387,7 @@ def _credential(value: Secret | None, file: Path | None, what: str, *, spaces: b
     if file is None:
         raise LoginError(LoginFailure.NO_CREDENTIALS, f"there is no {what}")
     try:
-        text = read_small(file, _LARGEST_CREDENTIAL).decode()
+        text = read_small(file, LARGEST_CREDENTIAL).decode()
     except OSError as error:
         raise LoginError(
             LoginFailure.NO_CREDENTIALS, f"{what}: {file} cannot be read: {error.strerror}; it is tried again"

@@ -15,7 +15,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -28,6 +27,7 @@ from vault_exporter.metrics import Sample
 from vault_exporter.reasons import Reason
 from vault_exporter.vault.answer import Answer, NoTokenError
 from vault_exporter.vault.auth import LoginError, LoginFailure, Send, Shared, Token, Vault
+from vault_exporter.vault.credentials import CredentialFiles
 from vault_exporter.vault.denials import Denials
 from vault_exporter.vault.pace import JITTER, Pace
 
@@ -45,8 +45,6 @@ _NEW_SECONDS: Final = 10.0
 """How long after a login a standby may not know its token."""
 
 _log = structlog.get_logger(__name__)
-
-_Identity = tuple[int, int, int] | None
 
 
 class Tokens:
@@ -71,15 +69,13 @@ class Tokens:
             random_part: from 0 to 1, for jitter.
         """
         self._vault = Vault(send, target, shared)
-        self._entities = shared.entities
-        self._once = shared.once
+        self._shared = shared
         self._auth = target.auth
-        self._files = logins.credential_files(target.auth)
+        self._files = CredentialFiles(logins.credential_files(target.auth))
         self._clock = clock
         self._random = random_part
         self._log = _log.bind(target=target.name, method=target.auth.__struct_config__.tag)
         self._token: Token | None = None
-        self._seen: tuple[_Identity, ...] = ()
         self._valid = False
         self._lookable = False
         self._unknown = False
@@ -145,7 +141,7 @@ class Tokens:
                 if error.failure is LoginFailure.SEALED:
                     return None
                 raise NoTokenError(error.reason, f"login: {error}")
-        if self._once and self._unknown:
+        if self._shared.once and self._unknown:
             raise NoTokenError(Reason.PERMISSION_DENIED, "Vault refuses the token")
         return self._token.secret
 
@@ -226,10 +222,10 @@ class Tokens:
     async def _log_in(self) -> bool:
         """Get a token and learn about it; tell whether there is one. A token that is still good is kept meanwhile."""
         self._logins += 1
-        self._seen = _identities(self._files)
+        self._files.note()
         try:
             issued = await self._vault.log_in()
-            self._note_entity(issued)  # before Vault is asked anything with it
+            self._shared.note_entity(issued.entity_id)  # before Vault is asked anything with it
             token, found = await self._look_up(issued)
         except LoginError as error:
             self._login_failures[error.failure] += 1
@@ -342,14 +338,10 @@ class Tokens:
         if known is None or (known.secret, known.policies, self._valid) != (token.secret, token.policies, valid):
             self._denials.clear()
         self._token, self._valid = token, valid
-        self._note_entity(token)
+        self._shared.note_entity(token.entity_id)
         self._expires = self._clock() + token.ttl if token.ttl else None
         if token.ttl:
             self._schedule(token.ttl * _RENEW_AT * (1 - JITTER * self._random()))
-
-    def _note_entity(self, token: Token) -> None:
-        if token.entity_id:
-            self._entities.add(token.entity_id)
 
     def _drop(self, why: str) -> None:
         if why:
@@ -376,24 +368,8 @@ class Tokens:
         return self._expires - self._clock() if self._expires is not None else 0.0
 
     def _notice_changed_files(self) -> None:
-        """Start over where a credential's file is another one now; a token file's token is replaced."""
-        if not self._files or self._work is not None:
-            return
-        seen = _identities(self._files)
-        if seen != self._seen:
-            self._seen = seen
+        """Start over where something else is in a credential's file now; a token file's token is replaced."""
+        if self._work is None and self._files.changed():
             self._pace.reset()
             if isinstance(self._auth, logins.TokenAuth):
                 self._drop("")
-
-
-def _identities(files: tuple[Path, ...]) -> tuple[_Identity, ...]:
-    return tuple(map(_file_identity, files))
-
-
-def _file_identity(file: Path) -> _Identity:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return (status.st_ino, status.st_mtime_ns, status.st_size)
