@@ -61,6 +61,8 @@ class FileMark(msgspec.Struct, frozen=True):
     """Digest of so many bytes before the position."""
     skipping: bool = False
     """The position is within a line that is too long."""
+    ended: bool = False
+    """All of it was read, and a newer file was in use, so that nothing came into it any more."""
 
 
 class LogMark(msgspec.Struct, frozen=True):

@@ -244,16 +244,20 @@ class LogFile:
         """When it was last written to, in nanoseconds since the epoch."""
         return os.fstat(self._descriptor).st_mtime_ns
 
-    def mark(self) -> FileMark:
+    def mark(self, *, ended: bool = False) -> FileMark:
         """Where the reader is, at the beginning of the line that has no end yet.
 
         It is of what was read, and not of what the file holds now: it may have been truncated since.
+
+        Args:
+            ended: all of it was read, and nothing more comes.
         """
         partial = len(self.partial)
         position = self.position - partial
         head = self.beginning[: min(position, HEAD_BYTES)]
         marker = self.marker[: max(0, len(self.marker) - partial)]
-        return FileMark(*self.identity, position, len(head), digest(head), len(marker), digest(marker), self.skipping)
+        digests = len(head), digest(head), len(marker), digest(marker)
+        return FileMark(*self.identity, position, *digests, self.skipping, ended)
 
     def holds(self, mark: FileMark) -> bool:
         """Whether this is the file of the mark, perhaps grown, or a copy of it."""

@@ -84,7 +84,13 @@ class Follower:
 
     def mark(self) -> LogMark:
         """Where the reader is, for a later one to go on from."""
-        return LogMark(self._looked, tuple(file.mark() for file in self._files))
+        marks, in_use = [], False
+        for file in reversed(self._files):
+            # The newer one was asked first: what came into this one until that was in use is seen here.
+            ended = in_use and file.size() == file.position and not file.partial
+            in_use = in_use or file.size() > 0
+            marks.append(file.mark(ended=ended))
+        return LogMark(self._looked, tuple(reversed(marks)))
 
     def next_line(self) -> bytes:
         """The beginning of the oldest line that was not handed out; empty if there is none."""

@@ -126,7 +126,6 @@ class Known:
 
     def miss(self, mark: FileMark) -> None:
         """Take note that a file that should be there is not; it may come back."""
-        self.counts.gaps += 1
         self._let_go.append(mark)
 
     def place(self, file: LogFile) -> bool:

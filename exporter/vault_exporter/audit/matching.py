@@ -2,13 +2,10 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
 
-from vault_exporter.audit.rotated import rotated_from
+from vault_exporter.audit.rotated import COMPRESSED, rotated_from
 
 __all__ = ["is_pattern", "matching", "vanished"]
-
-_COMPRESSED: Final = frozenset({".gz", ".zst", ".xz", ".bz2", ".lz4", ".zip"})
 
 
 def is_pattern(path: Path) -> bool:
@@ -49,7 +46,7 @@ def vanished(path: Path, logs: Collection[Path]) -> list[Path]:
 def _glob(path: Path) -> set[Path]:
     root = Path(path.anchor or ".")
     pattern = str(path.relative_to(root) if path.anchor else path)
-    return {one for one in root.glob(pattern) if one.suffix not in _COMPRESSED}
+    return {one for one in root.glob(pattern) if one.suffix not in COMPRESSED}
 
 
 def _is_rotated(path: Path, logs: Collection[Path]) -> bool:

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from vault_exporter.audit.checkpoint import FileMark, LogMark
+from vault_exporter.audit.compressed import may_lack_something
 from vault_exporter.audit.files import Identity, LogFile
 from vault_exporter.audit.known import Known
 from vault_exporter.files import require_regular
@@ -15,6 +18,12 @@ __all__ = ["resume"]
 
 _CLOCK_STEP: Final = 100_000_000
 """Nanoseconds by which a file's time may be behind the clock: file systems round it, to a few milliseconds mostly."""
+_REMEDY: Final = (
+    "have logrotate compress a file one rotation later (delaycompress), and not copytruncate; "
+    "what the file held is counted by vault-exporter replay, where it is still there"
+)
+
+_log = structlog.get_logger(__name__)
 
 
 def resume(known: Known, marks: Mapping[Path, LogMark]) -> dict[Path, list[LogFile]]:
@@ -38,6 +47,14 @@ def resume(known: Known, marks: Mapping[Path, LogMark]) -> dict[Path, list[LogFi
         there.close(all_=True)
         raise
     there.close()
+    for path in there.gaps:
+        known.counts.gaps += 1
+        _log.warning(
+            "what the audit log got after the last scrape may not be counted",
+            log=str(path),
+            error="the file to go on with was truncated, compressed or deleted while the exporter did not run",
+            remedy=_REMEDY,
+        )
     return there.taken
 
 
@@ -46,10 +63,12 @@ class _There:
 
     Attributes:
         taken: those to be read, by the path whose log they are of.
+        gaps: the logs of which a file is gone that may not have been read to its end.
     """
 
     def __init__(self, known: Known, marks: Mapping[Path, LogMark]) -> None:
         self.taken: dict[Path, list[LogFile]] = {path: [] for path in marks}
+        self.gaps: list[Path] = []
         self._known = known
         self._marks = marks
         self._opened: dict[Identity, LogFile] = {}
@@ -80,11 +99,13 @@ class _There:
                         self._known.follow(file.resume(place))
                         found[path, number] = file
         for path, mark in self._marks.items():
-            for number, place in enumerate(mark.files):
-                if (path, number) in found:
-                    self.taken[path].append(found[path, number])
-                elif place.position > 0:
+            gone = [place for number, place in enumerate(mark.files) if (path, number) not in found]
+            self.taken[path] += [found[path, number] for number in range(len(mark.files)) if (path, number) in found]
+            for place in gone:
+                if place.position > 0:
                     self._known.miss(place)
+            if may_lack_something(path, mark, gone, mark.looked - _CLOCK_STEP):
+                self.gaps.append(path)
 
     def _holding(self, place: FileMark, path: Path, *, same_inode: bool) -> LogFile | None:
         for file in (*self._rotated[path], *self._opened.values()):

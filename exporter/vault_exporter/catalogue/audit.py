@@ -170,8 +170,8 @@ AUDIT_OLDEST_UNREAD = _gauge(
 AUDIT_GAPS = _counter(
     "vault_audit_reader_gaps_total",
     AUDIT_READER,
-    "Times that reading could not go on where the checkpoint says, since that file was truncated, compressed or "
-    "deleted while the exporter was down; what it held is lost to the metrics.",
+    "Times that the exporter, when it started, could not go on where the checkpoint says, since that file had been "
+    "truncated, compressed or deleted; what it got after the last scrape is lost to the metrics.",
     "log",
 )
 AUDIT_LOST_BYTES = _counter(
