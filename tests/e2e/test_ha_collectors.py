@@ -1,5 +1,6 @@
 """Who of a cluster's nodes says what, on raft and on PostgreSQL."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,9 +13,13 @@ from tests.lab.api import call
 from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.raft import RaftCluster, raft_cluster
 from vault_exporter.collectors import COLLECTORS, Asked, policy, telemetry
+from vault_exporter.config.logins import UserpassAuth
+from vault_exporter.config.model import Target
+from vault_exporter.config.secret import Secret
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import Page
 from vault_exporter.demo.process import wait_until
+from vault_exporter.vault.client import Client
 
 NO_WAITING = {collector.name: "1ms" for collector in COLLECTORS if collector.asked is not Asked.EVERY}
 
@@ -77,8 +82,30 @@ def test_the_active_node_speaks_for_the_cluster(cluster: Cluster | RaftCluster, 
         for name in ("vault_ha_nodes", "vault_barrier_key_term", "vault_raft_servers", "vault_irrevocable_leases"):
             assert name not in own
         assert "vault_mounts" not in own
+    a_login_is_good_at_once(leader, standbys[0], cluster.root_token)
     if on_raft:
         a_dead_server_is_seen(exporter, leader, standbys[0])
+
+
+def a_login_is_good_at_once(leader: Node, standby: Node, root: str) -> None:
+    """A standby on raft learns of the token that the active node made a moment later than the exporter."""
+    user = {"password": "planted", "token_policies": ["exporter"]}
+    for path, data in (("sys/auth/userpass", {"type": "userpass"}), ("auth/userpass/users/exporter", user)):
+        assert call(leader.address, "POST", path, root, **data).status == 204
+    auth = UserpassAuth(username="exporter", password=Secret("planted"))
+    login = "auth/userpass/login/exporter"
+    wait_until(
+        lambda: call(standby.address, "POST", login, password="planted").status == 200, timeout=30, what="the user"
+    )
+
+    async def ask() -> int:
+        client = Client(Target(standby.name, standby.address, auth=auth))
+        try:
+            return (await client.get("sys/host-info", token=True)).status
+        finally:
+            await client.close()
+
+    assert {asyncio.run(ask()) for _ in range(60)} == {200}
 
 
 def a_dead_server_is_seen(exporter: Exporter, leader: Node, dead: Node) -> None:
