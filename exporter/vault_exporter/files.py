@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["open_at_once", "open_regular", "read_small", "require_regular"]
+__all__ = ["modified", "open_at_once", "open_regular", "read_small", "require_regular"]
 
 
 def read_small(path: Path, most: int) -> bytes:
@@ -51,6 +51,14 @@ def open_at_once(path: Path) -> int:
     """
     # Without O_NONBLOCK the opening of a pipe waits until someone writes to it.
     return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def modified(path: Path) -> int:
+    """When a file was last written to, in nanoseconds since the epoch; 0 if nobody can tell."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def require_regular(status: os.stat_result) -> None:

@@ -389,3 +389,53 @@ async def test_a_pattern_is_one_log(tmp_path: Path) -> None:
     assert [sample.labels for sample in reader.samples() if sample.family is c.AUDIT_READABLE] == [
         (str(tmp_path / "*.log*"),)
     ]
+
+
+async def test_of_too_many_the_newest_are_followed(logs: Logs, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.settings = msgspec.structs.replace(logs.settings, max_files=2)
+    devices = {name: logs.device(f"{name}.log") for name in "dcba"}
+    hour = 0
+
+    async def write(name: str) -> None:
+        nonlocal hour
+        hour += 1
+        logs.write(devices[name], f"{name}-{hour}")
+        devices[name].touch(hour * 3600 * 10**9)
+        assert await logs.counted() == logs.written
+
+    for name in "abcd":  # the last one by time is not the last one by name
+        hour += 1
+        entries(devices[name], f"before-{name}")
+        devices[name].touch(hour * 3600 * 10**9)
+    await logs.start()
+    assert "more files match than are followed" in "".join(capsys.readouterr())
+    await write("d")
+    await write("c")
+    devices["e"] = logs.device("e.log")
+    await write("e")  # d, which was quiet longest, has to go for it
+    await write("d")  # only what is new in it counts
+    await write("a")  # neither does what there was no room for at the start
+    assert open_files(logs.directory) == len(devices) + 2
+    await logs.start()
+    await write("a")
+    await write("b")
+
+
+async def test_a_directory_that_matches_is_no_log(logs: Logs) -> None:
+    (logs.directory / "old.log").mkdir()
+    await logs.start()
+    logs.write(logs.device("a.log"), "a")
+    assert await logs.counted() == logs.written
+    assert logs.value(c.AUDIT_READABLE) == 1
+
+
+async def test_a_directory_that_cannot_be_listed_is_said_to_be_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A link to itself stands for it, since root may list every directory; globbing takes both for empty."""
+    (tmp_path / "logs").symlink_to("logs")
+    AuditReader(Audit(logs=(tmp_path / "logs" / "*.log",)))
+    (tmp_path / "logs").unlink()
+    AuditReader(Audit(logs=(tmp_path / "logs" / "*.log",)))
+    said = "".join(capsys.readouterr())
+    assert said.count("Too many levels of symbolic links") == said.count("No such file or directory") == 1

@@ -9,7 +9,7 @@ from typing import Final
 
 from vault_exporter.audit.checkpoint import FileMark, LogMark, digest
 from vault_exporter.audit.rotated import compressed_paths
-from vault_exporter.files import open_regular
+from vault_exporter.files import modified, open_regular
 
 __all__ = ["may_lack_something"]
 
@@ -33,7 +33,7 @@ def may_lack_something(path: Path, mark: LogMark, gone: Iterable[FileMark], sinc
         return False
     found = compressed_paths(path)
     # Compressing keeps the time of the last write.
-    if any(_modified(one) > since and not _is_as_read(one, mark.files) for one in found):
+    if any(modified(one) > since and not _is_as_read(one, mark.files) for one in found):
         return True
     return any(place.position > 0 and not any(_is_as_read(one, (place,)) for one in found) for place in unsure)
 
@@ -52,10 +52,3 @@ def _is_as_read(path: Path, places: Sequence[FileMark]) -> bool:
     except (OSError, EOFError, zlib.error):  # compressed by another program, damaged, or not ours to read
         return False
     return any(digest(head[: place.head_bytes]) == place.head for place in alike)
-
-
-def _modified(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0

@@ -5,6 +5,7 @@ import itertools
 import os
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from vault_exporter.audit.checkpoint import HEAD_BYTES, MARKER_BYTES, FileMark, digest
@@ -18,9 +19,11 @@ __all__ = [
     "Counts",
     "Identity",
     "LogFile",
+    "Old",
     "TruncatedError",
     "begin_alike",
     "identity_of",
+    "old_of",
 ]
 
 CHUNK_BYTES: Final = 512 << 10
@@ -31,6 +34,9 @@ CHUNK_LINES: Final = 1024
 
 Identity = tuple[int, int]
 """Device and inode."""
+
+Old = tuple[Identity, int]
+"""A file, and how many bytes it holds that are not to be read."""
 
 
 class Bounds(NamedTuple):
@@ -293,6 +299,15 @@ class LogFile:
 def identity_of(status: os.stat_result) -> Identity:
     """Return device and inode."""
     return status.st_dev, status.st_ino
+
+
+def old_of(path: Path) -> Old | None:
+    """Tell what is there now; None if nobody can."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return identity_of(status), status.st_size
 
 
 def begin_alike(head: bytes, other: bytes) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from vault_exporter.audit.checkpoint import LogMark
-from vault_exporter.audit.files import MARKER_BYTES, Identity, LogFile, TruncatedError, begin_alike, identity_of
+from vault_exporter.audit.files import MARKER_BYTES, Identity, LogFile, Old, TruncatedError, begin_alike, identity_of
 from vault_exporter.audit.known import Known
 from vault_exporter.files import require_regular
 
@@ -47,6 +47,7 @@ class Follower:
         from_start: bool = True,
         files: Iterable[LogFile] = (),
         looked: int | None = None,
+        old: Old | None = None,
     ) -> None:
         """Open what there is now; nothing is handed out yet.
 
@@ -56,6 +57,7 @@ class Follower:
             from_start: read what it already holds, too.
             files: those to go on with, as :func:`.resume.resume` found them.
             looked: when they were found, in nanoseconds since the epoch.
+            old: what is not to be read of the file at the path; without ``from_start``, all that it holds now.
         """
         self.path = path
         self.trouble: OSError | None = None
@@ -66,10 +68,9 @@ class Follower:
         self._looked = known.now() if looked is None else looked
         self._siblings = self._look_around()
         self._at: Identity | None = None
-        # What is there now and is not to be read: a file as far as it goes, or one of which nothing is known yet.
-        self._old: tuple[Identity, int] | None = None
-        self._old_unknown = False
-        if not from_start:
+        self._old = old
+        self._old_unknown = False  # something is there that is not to be read, and nothing is known of it yet
+        if not from_start and old is None:
             try:
                 status = path.stat()
                 self._old = (identity_of(status), status.st_size)

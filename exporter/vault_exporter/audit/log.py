@@ -15,19 +15,20 @@ import structlog
 from vault_exporter import catalogue as c
 from vault_exporter.audit.checkpoint import Checkpoint, GroupMark, LogMark, key_of, paths_of
 from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.files import Bounds
+from vault_exporter.audit.files import Bounds, Old, old_of
 from vault_exporter.audit.follow import Follower
 from vault_exporter.audit.known import LOOK_SECONDS, Known
 from vault_exporter.audit.matching import is_pattern, matching, vanished
 from vault_exporter.audit.pipeline import Pipeline
 from vault_exporter.audit.resume import resume
 from vault_exporter.audit.trouble import Trouble
+from vault_exporter.files import modified
 from vault_exporter.metrics import Sample
 
 __all__ = ["AuditLog", "LogSettings"]
 
 _GONE_SECONDS: Final = 60.0
-"""How long a file that matched a pattern and is gone must be quiet, before it is let go of."""
+"""How long a file that matched a pattern must be quiet before it is let go of: gone, or with newer ones waiting."""
 _TORN_SECONDS: Final = 3600.0
 """The same where its last line has no end: it is being written, or was torn for ever."""
 _MOST_GONE: Final = 128
@@ -42,7 +43,7 @@ class LogSettings(NamedTuple):
 
     max_line_bytes: int
     max_files: int
-    """Files that one pattern may match; further ones are not read, and that is logged."""
+    """Files of one pattern that are followed at once; of more, those last written to, and that is logged."""
 
 
 class AuditLog:
@@ -91,6 +92,8 @@ class AuditLog:
         self._busy: dict[Path, float] = {}
         self._is_pattern = is_pattern(path)
         self._too_many = False
+        self._left_out: dict[Path, Old] | None = None
+        """Files that there was no room for at the first look; what they held then is not read later either."""
         self._trouble = Trouble(self._name)
         self._unlisted: Exception | None = None
         self._looked = clock()
@@ -174,7 +177,8 @@ class AuditLog:
         logs = {*self._followers, *self._gone, *self._noted}
         fresh = self._fresh(logs)
         sought = (*self._noted, *gone, *fresh, *vanished(self._path, logs))
-        marks = {path: mark for path in sought if (mark := self._mark(path))}
+        left_out = self._left_out or {}
+        marks = {path: mark for path in sought if path not in left_out and (mark := self._mark(path))}
         for path, files in resume(self._known, marks).items():
             if files or path in fresh:
                 self._gone.pop(path, None)
@@ -183,7 +187,8 @@ class AuditLog:
                 self._miss(path, marks[path])
         for path in fresh:
             if path not in marks:
-                self._follow(path, Follower(path, self._known, from_start=self._from_start))
+                old = left_out.pop(path, None)
+                self._follow(path, Follower(path, self._known, from_start=self._from_start, old=old))
         self._earlier, self._noted = {}, []
         self._group = GroupMark(since, (), ())
 
@@ -199,19 +204,23 @@ class AuditLog:
 
     def _let_go(self) -> list[Path]:
         """Let go of logs that are gone, and return them."""
-        gone = [path for path, follower in self._followers.items() if self._is_gone(path, follower)]
+        gone = [path for path in self._followers if self._is_gone(path)]
         for path in gone:
-            del self._busy[path]
-            follower = self._followers.pop(path)
+            follower = self._part_with(path)
             self._miss(path, follower.mark())
             follower.finish()
         return gone
 
-    def _is_gone(self, path: Path, follower: Follower) -> bool:
+    def _part_with(self, path: Path) -> Follower:
+        del self._busy[path]
+        return self._followers.pop(path)
+
+    def _is_gone(self, path: Path) -> bool:
+        return self._is_pattern and self._is_idle(path) and not path.exists()
+
+    def _is_idle(self, path: Path) -> bool:
         quiet = self._looked - self._busy[path]
-        if not self._is_pattern or quiet < _GONE_SECONDS or path.exists():
-            return False
-        return follower.lag_bytes == 0 or quiet >= _TORN_SECONDS
+        return quiet >= _GONE_SECONDS and (self._followers[path].lag_bytes == 0 or quiet >= _TORN_SECONDS)
 
     def _miss(self, path: Path, mark: LogMark) -> None:
         """Remember a log that is gone: what it was rotated to is no log by itself, and it may come again."""
@@ -221,13 +230,33 @@ class AuditLog:
 
     def _fresh(self, logs: Collection[Path]) -> list[Path]:
         """The files that match and are not followed, as many as there is room for."""
-        fresh = [path for path in matching(self._path, logs) if path not in self._followers]
-        room = self._max_files - len(self._followers)
-        if len(fresh) > room and not self._too_many:
-            self._too_many = True
+        found = matching(self._path, logs)
+        fresh = [path for path in found if path not in self._followers]
+        room = max(0, self._max_files - len(self._followers))
+        before, self._too_many = self._too_many, len(fresh) > room
+        if self._too_many and not before:
             remedy = "raise audit.max_files, or make the pattern narrower"
-            _log.error("more files match than are followed", log=self._name, limit=room, remedy=remedy)
-        return fresh[:room]
+            _log.error("more files match than are followed", log=self._name, limit=self._max_files, remedy=remedy)
+        if self._too_many:
+            # The newest is the one that is written to, whatever the names are.
+            written = {path: modified(path) for path in (*fresh, *self._followers)}
+            fresh.sort(key=written.__getitem__, reverse=True)
+            for path in sorted(filter(self._is_idle, self._followers), key=written.__getitem__):
+                if room == len(fresh) or written[path] >= written[fresh[room]]:
+                    break
+                self._part_with(path).finish()  # it is known how far it was read, should it be written to again
+                room += 1
+        self._leave_out(fresh[room:], found)
+        return sorted(fresh[:room])
+
+    def _leave_out(self, paths: Collection[Path], found: Collection[Path]) -> None:
+        """Remember what is left out at the first look, for as long as it is found."""
+        if self._left_out is None:
+            new = [] if self._from_start else [path for path in paths if path not in self._noted]
+            self._left_out = {path: old for path in new if (old := old_of(path))}
+        elif self._left_out:
+            there = set(found)
+            self._left_out = {path: old for path, old in self._left_out.items() if path in there}
 
     def _oldest_unread(self, last: float | None) -> float | None:
         oldest = None

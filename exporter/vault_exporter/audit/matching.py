@@ -1,22 +1,27 @@
 """Which files a configured path or pattern stands for."""
 
+import contextlib
+import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 from vault_exporter.audit.rotated import COMPRESSED, rotated_from
 
 __all__ = ["is_pattern", "matching", "vanished"]
 
+_SIGNS: Final = "*?["
+
 
 def is_pattern(path: Path) -> bool:
     """Whether a path is a pattern for many."""
-    return any(sign in str(path) for sign in "*?[")
+    return any(sign in str(path) for sign in _SIGNS)
 
 
 def matching(path: Path, logs: Collection[Path]) -> list[Path]:
     """Return the logs that a path or a pattern stands for, by name.
 
-    What one of them was rotated to is a part of that log, and none by itself.
+    What one of them was rotated to is a part of that log, and none by itself. A directory is none, whatever its name.
 
     Args:
         path: a path is itself, whether there is a file or not.
@@ -27,7 +32,10 @@ def matching(path: Path, logs: Collection[Path]) -> list[Path]:
     """
     if not is_pattern(path):
         return [path]
-    return sorted(one for one in _glob(path) if not _is_rotated(one, logs))
+    found = _glob(path)
+    if not found:
+        _require_listable(path)
+    return sorted(one for one in found if not _is_rotated(one, logs) and not _is_directory(one))
 
 
 def vanished(path: Path, logs: Collection[Path]) -> list[Path]:
@@ -47,6 +55,20 @@ def _glob(path: Path) -> set[Path]:
     root = Path(path.anchor or ".")
     pattern = str(path.relative_to(root) if path.anchor else path)
     return {one for one in root.glob(pattern) if one.suffix not in COMPRESSED}
+
+
+def _require_listable(pattern: Path) -> None:
+    """See whether what comes before the first sign can be listed: globbing takes what cannot for what is empty."""
+    directory = next(one for one in pattern.parents if not is_pattern(one))
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory):
+        pass
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # its follower says what is wrong
 
 
 def _is_rotated(path: Path, logs: Collection[Path]) -> bool:

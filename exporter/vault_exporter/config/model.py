@@ -285,7 +285,7 @@ class Audit(msgspec.Struct, frozen=True):
     checkpoint: Path | None = None
     """File that says where to go on after a restart."""
     max_files: int = 100
-    """Files that one pattern in ``logs`` may match."""
+    """Files of one pattern in ``logs`` that are followed at once."""
     max_line_bytes: Size = 16 << 20
     max_mounts: int = 200
     """Mounts with labels of their own; further ones are counted as ``other``."""
