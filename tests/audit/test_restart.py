@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.audit.device import Clock, Device
+from tests.audit.device import Clock, Device, open_files
 from tests.audit.entries import line
 from tests.audit.reading import Prometheus, entries, scrape, value
 from vault_exporter import catalogue as c
 from vault_exporter.audit import AuditReader
+from vault_exporter.audit.files import Bounds
+from vault_exporter.audit.follow import Follower
+from vault_exporter.audit.known import Known
+from vault_exporter.audit.resume import resume
 from vault_exporter.config.model import Audit
+from vault_exporter.files import open_at_once
 
 
 @pytest.fixture
@@ -188,3 +193,36 @@ async def test_run_reads_what_comes(device: Device, settings: Audit) -> None:
     with pytest.raises(asyncio.CancelledError):
         await reader.run()
     assert value(reader, c.AUDIT_ENTRIES) == 2
+
+
+def test_the_history_of_a_log_is_not_held_open(device: Device) -> None:
+    """A rotated file that cannot be opened is passed over, so the limit of open files must not be reached by these."""
+    directory, most = device.path.parent, 0
+
+    def open_and_count(path: Path) -> int:
+        nonlocal most
+        descriptor = open_at_once(path)
+        most = max(most, open_files(directory))
+        return descriptor
+
+    for number in range(50):
+        entries(device, f"old-{number}")
+        device.touch(number)
+        device.rotate(f"audit.log.{number + 2}")
+        device.reopen()
+    entries(device, "a")
+    follower = Follower(device.path, Known(Bounds(1 << 20)))
+    while follower.poll() is not None:
+        pass
+    mark = follower.mark()
+    follower.close()
+    device.touch(50)
+    entries(device, "b")
+    device.rotate("audit.log.1")
+    device.reopen()
+    entries(device, "c")
+    files = resume(Known(Bounds(1 << 20), opener=open_and_count), {device.path: mark})[device.path]
+    assert [len(file.read() or ()) for file in files] == [2, 2]
+    assert most <= 1 + 3  # the device's, the two, and the one that is looked at
+    for file in files:
+        file.close()

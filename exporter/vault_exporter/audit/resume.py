@@ -78,8 +78,8 @@ class _There:
             with contextlib.suppress(OSError):  # the follower of the path will say so
                 require_regular(path.stat())
                 self._current.update((path, file) for file in self._add(known.open(path)))
-        for path in marks:
-            self._rotated[path] = [one for file in known.open_around(path) for one in self._add(file)]
+        for path, mark in marks.items():
+            self._rotated[path] = [one for file in known.open_around(path) for one in self._add_rotated(file, mark)]
 
     def _add(self, file: LogFile) -> list[LogFile]:
         first = self._opened.get(file.identity)
@@ -88,6 +88,14 @@ class _There:
         else:
             file.close()
         return [first] if first else []
+
+    def _add_rotated(self, file: LogFile, mark: LogMark) -> list[LogFile]:
+        """Take in what may have to be read: the history of years is not held open."""
+        wanted = _is_since(file, mark) or any(file.holds(place) for one in self._marks.values() for place in one.files)
+        if wanted or file.identity in self._opened:
+            return self._add(file)
+        file.close()
+        return []
 
     def take_marked(self) -> None:
         """Take the files of the marks, wherever they are now."""
@@ -119,8 +127,7 @@ class _There:
     def take_new(self) -> None:
         """Take what is not known: the files at the paths, and what was written to since of those rotated from them."""
         since = {
-            path: [one for one in self._rotated[path] if one.modified() > mark.looked - _CLOCK_STEP]
-            for path, mark in self._marks.items()
+            path: [one for one in self._rotated[path] if _is_since(one, mark)] for path, mark in self._marks.items()
         }
         candidates = dict.fromkeys((*self._current.values(), *itertools.chain(*since.values())))
         new: set[LogFile] = set()
@@ -146,3 +153,8 @@ class _There:
                 file.close()
             elif all_:
                 self._known.release(file)
+
+
+def _is_since(file: LogFile, mark: LogMark) -> bool:
+    """Whether a file was written to since one last looked."""
+    return file.modified() > mark.looked - _CLOCK_STEP
