@@ -16,6 +16,7 @@ from vault_exporter import catalogue as c
 from vault_exporter.audit import AuditReader
 from vault_exporter.audit.checkpoint import Checkpoint, CheckpointFile, GroupMark, key_of, paths_of
 from vault_exporter.audit.known import MOST_LET_GO
+from vault_exporter.audit.matching import may_stand_for
 from vault_exporter.config.model import Audit
 from vault_exporter.metrics import Family, Sample
 
@@ -353,6 +354,36 @@ async def test_paths_of_a_checkpoint_that_are_none_are_left_out(logs: Logs) -> N
     await logs.start()
     assert await logs.counted() == logs.written
     assert [str(path) for path in paths_of(nonsense)] == ["a", f"{logs.directory}/gone.log"]
+
+
+async def test_paths_of_a_checkpoint_that_the_pattern_does_not_stand_for_are_left_alone(logs: Logs) -> None:
+    secret = logs.directory / "secret.txt"
+    secret.write_text("none of our business\n")
+    file = CheckpointFile(logs.settings.checkpoint or logs.directory)
+    file.prepare(Checkpoint({}, {key_of(logs.settings.logs[0]): GroupMark(0, (str(secret), "/proc/self/mem"), ())}))
+    file.publish(0.0)
+    logs.write(logs.device("a.log"), "a")
+    await logs.start()
+    assert await logs.counted() == logs.written
+    assert logs.value(c.AUDIT_REJECTED) == 0
+    assert logs.value(c.AUDIT_READABLE) == 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "may"),
+    [
+        ("/a/b.log", "/a/b.log", True),
+        ("/a/b.log", "/a/c.log", False),
+        ("/a/*.log", "/a/b.log", True),
+        ("/a/*.log", "/b/b.log", False),
+        ("/a/**/*.log", "/a/b.log", True),
+        ("/a/**/*.log", "/a/b/c/d.log", True),
+        ("/a/[0-9].log", "/a/x.log", False),
+        ("/a/../*.log", "/a/../b.log", True),
+    ],
+)
+def test_what_a_pattern_may_stand_for(pattern: str, path: str, *, may: bool) -> None:
+    assert may_stand_for(Path(pattern), Path(path)) == may
 
 
 async def test_what_is_kept_of_files_that_are_gone_is_bounded(logs: Logs) -> None:

@@ -18,7 +18,7 @@ from vault_exporter.audit.decode import Reject
 from vault_exporter.audit.files import Bounds, Old, old_of
 from vault_exporter.audit.follow import Follower
 from vault_exporter.audit.known import LOOK_SECONDS, Known
-from vault_exporter.audit.matching import is_pattern, matching, vanished
+from vault_exporter.audit.matching import is_pattern, matching, may_stand_for, vanished
 from vault_exporter.audit.pipeline import Pipeline
 from vault_exporter.audit.resume import resume
 from vault_exporter.audit.trouble import Trouble
@@ -79,7 +79,8 @@ class AuditLog:
         self._from_start = from_start
         self._earlier = {} if earlier is None else earlier.logs
         self._group = None if earlier is None else earlier.groups.get(key_of(path))
-        self._noted = paths_of(self._group.paths) if self._group else []
+        noted = paths_of(self._group.paths) if self._group else []
+        self._noted = [one for one in noted if may_stand_for(path, one)]
         self._known = Known(
             Bounds(settings.max_line_bytes),
             let_go=self._group.let_go if self._group else (),

@@ -1,6 +1,7 @@
 """Which files a configured path or pattern stands for."""
 
 import contextlib
+import fnmatch
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Final
 
 from vault_exporter.audit.rotated import COMPRESSED, rotated_from
 
-__all__ = ["is_pattern", "matching", "vanished"]
+__all__ = ["is_pattern", "matching", "may_stand_for", "vanished"]
 
 _SIGNS: Final = "*?["
 
@@ -36,6 +37,12 @@ def matching(path: Path, logs: Collection[Path]) -> list[Path]:
     if not found:
         _require_listable(path)
     return sorted(one for one in found if not _is_rotated(one, logs) and not _is_directory(one))
+
+
+def may_stand_for(path: Path, one: Path) -> bool:
+    """Whether a path or a pattern may stand for this one, by its name alone."""
+    # Here * stands for slashes as well, so this says yes too often rather than too rarely.
+    return one == path or (is_pattern(path) and fnmatch.fnmatchcase(str(one), str(path).replace("**/", "*")))
 
 
 def vanished(path: Path, logs: Collection[Path]) -> list[Path]:
