@@ -60,6 +60,20 @@ def test_a_damaged_file_counts_as_far_as_it_goes(tmp_path: Path, kind: str, dama
     assert lines[:100] == LINES[:100]
 
 
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_what_comes_before_the_damage_counts_also_in_a_small_file(tmp_path: Path, kind: str) -> None:
+    small = b"".join(LINES[:1000])
+    packed = {
+        "gzip": gzip.compress(small),
+        "zstd": zstd.compress(small, options={zstd.CompressionParameter.checksum_flag: 1}),
+    }[kind]
+    path = tmp_path / "audit.log.7"
+    path.write_bytes(packed[:-4])
+    log = LogFile(str(path), 1 << 20)
+    assert read(log) == LINES[:1000]
+    assert log.problem == "damaged or cut short; it was counted as far as it could be read"
+
+
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     log = LogFile(str(tmp_path), 1 << 20)
     assert read(log) == []

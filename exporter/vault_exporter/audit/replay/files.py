@@ -10,7 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Final
 
 from vault_exporter.audit.decode import Reject
 
@@ -65,9 +65,10 @@ class LogFile:
         except OSError as error:
             self.problem = f"cannot be read: {error.strerror or type(error).__name__}"
 
-    def _split(self, raw: io.BufferedReader, source: BinaryIO) -> Iterator[list[bytes]]:
+    def _split(self, raw: io.BufferedReader, source: io.BufferedIOBase) -> Iterator[list[bytes]]:
         rest, skipping = b"", False
-        while block := source.read(_BLOCK_BYTES):
+        # Not read(), which gives nothing of a block within which the file is damaged.
+        while block := source.read1(_BLOCK_BYTES):
             self.read_bytes += len(block)
             self.position = raw.tell() if self.size else self.read_bytes
             if skipping:
@@ -98,11 +99,11 @@ def _open(name: str) -> io.BufferedReader:
     return io.BufferedReader(io.FileIO(name), _BLOCK_BYTES)
 
 
-def _plain(raw: io.BufferedReader) -> BinaryIO:
+def _plain(raw: io.BufferedReader) -> io.BufferedIOBase:
     """Take the compression off."""
     start = raw.peek(len(_ZSTD))
     if start.startswith(_GZIP):
-        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+        return gzip.GzipFile(fileobj=raw)
     if start.startswith(_ZSTD):
-        return cast("BinaryIO", zstd.ZstdFile(raw))
+        return zstd.ZstdFile(raw)
     return raw
