@@ -263,6 +263,17 @@ async def test_standard_input(tmp_path: Path, regular: bool) -> None:  # noqa: F
     os.close(reading)
 
 
+def test_standard_input_ends_where_its_terminal_goes_away() -> None:
+    terminal, writing = os.openpty()
+    one = StandardInput(1 << 16, terminal)
+    os.write(writing, ENTRY + b"\n")
+    assert one.poll() == [ENTRY + b"\r"]
+    os.close(writing)
+    assert one.poll() == []
+    assert not one.up
+    os.close(terminal)
+
+
 Post = Callable[..., Awaitable[int]]
 
 

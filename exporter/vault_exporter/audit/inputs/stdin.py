@@ -40,7 +40,10 @@ class StandardInput:
             return lines
         if not self.up or not select.select([self._descriptor], [], [], 0)[0]:
             return None
-        data = os.read(self._descriptor, _CHUNK_BYTES)
+        try:
+            data = os.read(self._descriptor, _CHUNK_BYTES)
+        except OSError:  # the terminal is gone, or it is a directory: nothing more will come
+            data = b""
         if data:
             self._splitter.feed(data)
         else:
