@@ -1,6 +1,7 @@
 """What was compressed while the exporter was down: said and counted once where something may be lost, else not."""
 
 import gzip
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +28,10 @@ class Exporter:
     def __init__(self, directory: Path, pattern: str) -> None:
         self._settings = Audit(logs=(directory / pattern,), checkpoint=directory / "checkpoint.json")
         self._prometheus = Prometheus()
+        self.clock = Clock()
 
     async def start(self) -> None:
-        self.reader = AuditReader(self._settings, clock=Clock())
+        self.reader = AuditReader(self._settings, clock=self.clock)
         await self.scrape()
 
     async def scrape(self) -> None:
@@ -133,6 +135,38 @@ async def test_a_log_of_which_nothing_was_there_to_be_read(device: Device, patte
     rotate(device, "audit.log.1")
     await exporter.start()
     assert (exporter.counted, exporter.gaps) == (0, 1)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+async def test_a_file_of_which_nothing_was_read_and_whose_inode_is_another_now(device: Device, pattern: str) -> None:
+    exporter = Exporter(device.path.parent, pattern)
+    await exporter.start()
+    inode = device.path.stat().st_ino
+    compressed = device.path.with_name("audit.log.1.gz")
+    entries(device, "lost")
+    compressed.write_bytes(gzip.compress(device.path.read_bytes()))
+    os.truncate(device.path, 0)  # as where it was deleted and its inode came to the next one
+    assert device.path.stat().st_ino == inode
+    await exporter.start()
+    assert exporter.gaps == 1
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+async def test_files_that_were_empty_or_closed_when_they_were_compressed(device: Device, pattern: str) -> None:
+    exporter = await started(device, pattern)
+    closed = device.rotate("audit.log.3")
+    device.reopen()
+    entries(device, "b")
+    for _ in range(2):
+        exporter.clock.now += 10
+        await exporter.scrape()
+    closed.with_name("audit.log.3.gz").write_bytes(gzip.compress(closed.read_bytes()))
+    closed.unlink()
+    rotate(device, "audit.log.2")
+    rotate(device, "audit.log.1")
+    entries(device, "c")
+    await exporter.start()
+    assert (exporter.counted, exporter.gaps) == (6, 0)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x1f\x8b", b"no gzip at all", gzip.compress(b"{}\n" * 9)[:-9]])

@@ -3,11 +3,11 @@
 import gzip
 import os
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
-from vault_exporter.audit.checkpoint import FileMark, LogMark, digest
+from vault_exporter.audit.checkpoint import FileMark, digest
 from vault_exporter.audit.rotated import compressed_paths
 from vault_exporter.files import modified, open_regular
 
@@ -15,30 +15,38 @@ __all__ = ["may_lack_something"]
 
 _LENGTH_BYTES: Final = 4
 """At the end of a gzip file: how long its content is, modulo 2^32 (RFC 1952)."""
+_EMPTY: Final = FileMark(0, 0, 0, 0, digest(b""), 0, digest(b""))
+"""Of what was compressed without anything in it, all was read."""
 
 
-def may_lack_something(path: Path, mark: LogMark, gone: Iterable[FileMark], since: int) -> bool:
+def may_lack_something(
+    path: Path, places: Iterable[FileMark], gone: Collection[FileMark], read: Iterable[FileMark], since: int
+) -> bool:
     """Tell whether a log may have had something that was not read and cannot be read any more.
 
     Nothing is unpacked but the beginning of a file that is as long as one that was read.
 
     Args:
         path: the log.
-        mark: how far it was read.
-        gone: those of its files that are not there any more.
+        places: how far its files were read.
+        gone: those of them that are not there any more.
+        read: how far further files were read, which may be its own, too.
         since: what was written to later is new, in nanoseconds since the epoch.
     """
-    unsure = [place for place in gone if not place.ended]
+    places = tuple(places)
+    # Of a file of which nothing was read only the inode is known, which may have become another's.
+    unsure = [place for place in places if not place.ended and (place in gone or not place.position)]
     if not unsure:
         return False
     found = compressed_paths(path)
+    known = (_EMPTY, *places, *read)
     # Compressing keeps the time of the last write.
-    if any(modified(one) > since and not _is_as_read(one, mark.files) for one in found):
+    if any(modified(one) > since and not _is_as_read(one, known) for one in found):
         return True
     return any(place.position > 0 and not any(_is_as_read(one, (place,)) for one in found) for place in unsure)
 
 
-def _is_as_read(path: Path, places: Sequence[FileMark]) -> bool:
+def _is_as_read(path: Path, places: Iterable[FileMark]) -> bool:
     try:
         with open_regular(path) as file:
             file.seek(-_LENGTH_BYTES, os.SEEK_END)
