@@ -211,6 +211,25 @@ async def test_a_line_that_does_not_end_has_its_time() -> None:
     await one.close()
 
 
+async def test_a_connection_that_floods_takes_turns_with_the_others(tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    class Splitter(LineSplitter):
+        def feed(self, data: bytes) -> int:
+            sizes.append(len(data))
+            return super().feed(data)
+
+    unix = f"unix://{tmp_path}/a.sock"
+    one = StreamInput("socket", listening(config.SocketInput, unix), 1 << 16, Splitter)
+    await one.start()
+    _, writer = await asyncio.open_unix_connection(f"{tmp_path}/a.sock")
+    writer.write(b"\n" * (1 << 20))
+    await until(lambda: one.inbox.received_bytes == 1 << 20)
+    assert max(sizes) <= 32 << 10
+    writer.close()
+    await one.close()
+
+
 async def test_an_address_in_use_is_said_before_anything_is_open(start: Start, tmp_path: Path) -> None:
     unix = f"unix://{tmp_path}/a.sock"
     await start(listening(config.SocketInput, unix))

@@ -9,12 +9,16 @@ Vault out, and Vault connects again when it next writes.
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
 
 from vault_exporter.audit.inputs.inbox import Inbox, Splitter
 from vault_exporter.audit.inputs.listening import UNFINISHED_SECONDS, Refusal, allows, open_socket, remove_socket
 from vault_exporter.config.inputs import Listening, Scheme
 
 __all__ = ["StreamInput"]
+
+_AT_ONCE_BYTES: Final = 32 << 10
+"""Read of a connection before others have their turn: were it all short lines, splitting it would take a while."""
 
 
 class StreamInput:
@@ -100,7 +104,7 @@ class StreamInput:
         return _Connection(self, self._make_splitter(self.inbox), self._clock)
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BufferedProtocol):
     """One connection. It is always read from, whatever becomes of the lines.
 
     Attributes:
@@ -117,6 +121,7 @@ class _Connection(asyncio.Protocol):
         self._splitter = splitter
         self._clock = clock
         self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray(_AT_ONCE_BYTES)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
@@ -124,9 +129,12 @@ class _Connection(asyncio.Protocol):
         if not self._server.admit(self, transport.get_extra_info("peername")):
             self.close()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, size: int) -> None:
         self.heard = self._clock()
-        if self._splitter.feed(data):
+        if self._splitter.feed(bytes(memoryview(self._buffer)[:size])):
             self.proven = True
             self.stuck_since = None
         if not self._splitter.unfinished:
