@@ -60,7 +60,7 @@ async def test_the_checkpoint_holds_digests_only(device: Device, settings: Audit
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"logs":{},"version":2}', b'{"logs":[]}', b"\xff\xfe", *DAMAGED])
-async def test_a_damaged_checkpoint_is_reported_and_replaced(device: Device, settings: Audit, content: bytes) -> None:
+async def test_a_damaged_checkpoint_is_put_aside(device: Device, settings: Audit, content: bytes) -> None:
     assert settings.checkpoint is not None
     settings.checkpoint.write_bytes(content)
     entries(device, "before")
@@ -70,6 +70,8 @@ async def test_a_damaged_checkpoint_is_reported_and_replaced(device: Device, set
     assert value(reader, c.AUDIT_ENTRIES) == 2
     assert value(reader, c.AUDIT_CHECKPOINT_ERRORS) == 1
     assert CheckpointFile(settings.checkpoint).load() is not None
+    # It may have been another file, named by mistake.
+    assert settings.checkpoint.with_name(f"{settings.checkpoint.name}.damaged").read_bytes() == content
 
 
 def test_what_is_wrong_with_a_checkpoint_is_said(tmp_path: Path) -> None:

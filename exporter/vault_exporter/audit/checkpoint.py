@@ -147,7 +147,9 @@ class CheckpointFile:
         if found is None or found.version != _VERSION or len(content) > _LARGEST:
             self.failures["corrupt"] += 1
             self.written = None
-            raise CheckpointError("is damaged or of another version; logs are read as without one, and it is replaced")
+            raise CheckpointError(
+                f"is damaged, of another version, or no checkpoint; {self._put_aside()}; logs are read as without one"
+            )
         return found
 
     def prepare(self, checkpoint: Checkpoint) -> None:
@@ -191,6 +193,15 @@ class CheckpointFile:
         except OSError as error:
             self._fail(error)
         self.written = now
+
+    def _put_aside(self) -> str:
+        """Keep what is in the checkpoint's place under another name: it may be a file that was named by mistake."""
+        aside = self.path.with_name(f"{self.path.name}.damaged")
+        try:
+            self.path.rename(aside)
+        except OSError as error:
+            return f"it cannot be renamed to {aside.name} ({error.strerror})"
+        return f"it is now {aside.name}"
 
     def _fail(self, error: OSError) -> None:
         self.failures["unwritable"] += 1
