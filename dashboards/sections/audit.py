@@ -202,17 +202,20 @@ def reader() -> Section:
     )
     files = table(
         "Log files",
-        "Logs by their paths: whether each is being read, how often it was replaced and truncated in the time shown.",
+        "Logs by their paths: whether each is being read, how often it was replaced and truncated in the time shown, "
+        "and how often the exporter, when it started, could not go on where it was.",
         {
             "instance": Column("Exporter"),
             "log": Column("Log"),
             "Value #A": Column("Read", states=[("no", style.BAD), ("yes", style.GOOD)]),
             "Value #B": Column("Replaced"),
             "Value #C": Column("Truncated", steps=[step(style.GOOD), step(style.WARN, 1)]),
+            "Value #D": Column("Gaps", steps=[step(style.GOOD), step(style.BAD, 1)]),
         },
         by("cluster, instance, log", select(c.AUDIT_READABLE), "min"),
         by("cluster, instance, log", happened(c.AUDIT_ROTATIONS)),
         by("cluster, instance, log", happened(c.AUDIT_TRUNCATIONS)),
+        by("cluster, instance, log", happened(c.AUDIT_GAPS)),
     )
     checkpoint = stat(
         "Age of the checkpoint",
