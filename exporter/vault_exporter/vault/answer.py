@@ -70,6 +70,8 @@ class Answer(NamedTuple):
         Raises:
             VaultError: ``bad_reply``; the body is no object, or lacks what must be there.
         """
+        with contextlib.suppress(*UNREADABLE):
+            return msgspec.json.decode(self.body, type=kind)  # mostly all is as it should be
         said = self.json(dict[str, msgspec.Raw])
         found = {}
         for field in msgspec.structs.fields(kind):
