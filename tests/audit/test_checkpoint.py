@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,17 +32,6 @@ DAMAGED = [
         ("marker_bytes", -1),
     ]
 ]
-
-
-@pytest.fixture
-def device(tmp_path: Path) -> Iterator[Device]:
-    with Device(tmp_path / "audit.log") as device:
-        yield device
-
-
-@pytest.fixture
-def settings(device: Device) -> Audit:
-    return Audit(logs=(device.path,), checkpoint=device.path.with_name("checkpoint.json"))
 
 
 async def test_the_checkpoint_holds_digests_only(device: Device, settings: Audit) -> None:

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,6 @@ from vault_exporter.audit import AuditReader
 from vault_exporter.config.model import Audit
 
 PATTERNS = ("audit.log", "*.log", "audit.log*")
-
-
-@pytest.fixture
-def device(tmp_path: Path) -> Iterator[Device]:
-    with Device(tmp_path / "audit.log") as device:
-        yield device
 
 
 class Exporter:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,17 +17,6 @@ from vault_exporter.audit.known import Known
 from vault_exporter.audit.resume import resume
 from vault_exporter.config.model import Audit
 from vault_exporter.files import open_at_once
-
-
-@pytest.fixture
-def device(tmp_path: Path) -> Iterator[Device]:
-    with Device(tmp_path / "audit.log") as device:
-        yield device
-
-
-@pytest.fixture
-def settings(device: Device) -> Audit:
-    return Audit(logs=(device.path,), checkpoint=device.path.with_name("checkpoint.json"))
 
 
 async def test_no_line_is_lost_or_counted_twice_over_kills(device: Device, settings: Audit) -> None:
