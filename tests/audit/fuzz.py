@@ -14,9 +14,10 @@ from tests.audit.entries import LOG, classified, recorded
 from vault_exporter import catalogue as c
 from vault_exporter.audit import decode
 from vault_exporter.audit import entry as structs
-from vault_exporter.audit.decode import UNREADABLE, Reject
+from vault_exporter.audit.decode import Reject
 from vault_exporter.audit.entry import Detail, Entry
 from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
+from vault_exporter.unreadable import UNREADABLE
 
 __all__ = ["check"]
 

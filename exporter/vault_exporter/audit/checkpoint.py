@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from vault_exporter.files import open_regular
+from vault_exporter.unreadable import UNREADABLE
 
 __all__ = [
     "HEAD_BYTES",
@@ -142,7 +143,7 @@ class CheckpointFile:
             raise CheckpointError(f"cannot be read: {error.strerror}; make it readable for the exporter") from None
         try:
             found = _DECODER.decode(content)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             found = None
         if found is None or found.version != _VERSION or len(content) > _LARGEST:
             self.failures["corrupt"] += 1

@@ -28,9 +28,9 @@ from vault_exporter.audit.entry import (
     Short,
     WrapInfo,
 )
+from vault_exporter.unreadable import UNREADABLE
 
 __all__ = [
-    "UNREADABLE",
     "Reject",
     "decode",
     "detail",
@@ -63,9 +63,6 @@ class _Lenient(msgspec.Struct, frozen=True, gc=False):
 
     type: Literal["request", "response"]
 
-
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""All that decoding raises."""
 
 _ENTRY: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry)
 _ASKED: Final = msgspec.json.Decoder(Asked)

@@ -12,6 +12,7 @@ import msgspec
 
 from vault_exporter.audit.decode import detail
 from vault_exporter.audit.entry import Answered
+from vault_exporter.unreadable import UNREADABLE
 
 __all__ = ["ErrorClass", "error_class", "refusal"]
 
@@ -152,6 +153,6 @@ def _is_error_body(line: bytes) -> bool:
     """Whether the data of the response is an error and nothing else, as Vault tells an error from a secret."""
     try:
         _ERROR_ENTRY.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True

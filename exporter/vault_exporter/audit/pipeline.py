@@ -16,7 +16,6 @@ import msgspec
 from vault_exporter import catalogue as c
 from vault_exporter.audit.acts import act_of
 from vault_exporter.audit.decode import (
-    UNREADABLE,
     Reject,
     decode,
     detail,
@@ -37,6 +36,7 @@ from vault_exporter.audit.rules import Look
 from vault_exporter.audit.tally import OTHER, Cell, CellKey, Key, Limits, Tally
 from vault_exporter.config import model
 from vault_exporter.metrics import Sample
+from vault_exporter.unreadable import UNREADABLE
 
 __all__ = ["Observer", "Pipeline", "PipelineSettings"]
 

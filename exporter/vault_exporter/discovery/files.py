@@ -13,7 +13,7 @@ from vault_exporter.config import values
 from vault_exporter.config.model import FileDiscovery, Target
 from vault_exporter.discovery.find import DiscoveryError
 from vault_exporter.files import read_small
-from vault_exporter.vault.answer import UNREADABLE
+from vault_exporter.unreadable import UNREADABLE
 
 __all__ = ["Files"]
 

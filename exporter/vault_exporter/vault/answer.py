@@ -6,14 +6,13 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from vault_exporter.reasons import Reason
+from vault_exporter.unreadable import UNREADABLE
 
-__all__ = ["UNREADABLE", "Answer", "NoTokenError", "VaultError"]
+__all__ = ["Answer", "NoTokenError", "VaultError"]
 
 S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
 
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for what is not JSON of the shape that is wanted."""
 
 _EXPECTS_TLS: Final = b"Client sent an HTTP request to an HTTPS server."
 """What Go's server answers to a request without TLS where it expects it."""

@@ -21,7 +21,8 @@ from vault_exporter.config.model import Target
 from vault_exporter.config.secret import Secret
 from vault_exporter.files import read_small
 from vault_exporter.reasons import Reason
-from vault_exporter.vault.answer import UNREADABLE, Answer, VaultError
+from vault_exporter.unreadable import UNREADABLE
+from vault_exporter.vault.answer import Answer, VaultError
 from vault_exporter.vault.credentials import LARGEST_CREDENTIAL
 
 __all__ = ["LoginError", "LoginFailure", "Send", "Shared", "Token", "Vault"]
