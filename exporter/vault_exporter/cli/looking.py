@@ -25,6 +25,7 @@ from vault_exporter.cli.options import (
 from vault_exporter.config.load import Flags
 from vault_exporter.config.model import Config, Target
 from vault_exporter.discovery import State
+from vault_exporter.files import open_at_once
 from vault_exporter.online import Look, Seen, is_wrapped, look
 from vault_exporter.rights import policy_text, targets_of
 
@@ -117,7 +118,7 @@ def _audit_logs(settings: Config) -> Iterator[tuple[Path, str]]:
 
 def _trouble(log: Path) -> str:
     try:
-        os.close(os.open(log, os.O_RDONLY | os.O_NONBLOCK))  # a pipe would wait for its writer
+        os.close(open_at_once(log))
     except OSError as error:
         return str(error.strerror)
     return ""
