@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+PYTHONS ?= 3.11 3.12 3.13 3.14
 
 # The Debian packages of what real faults are done to.
 LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench docs dashboards faults fuzz
+.PHONY: help run test test-pythons lint format bench docs dashboards faults fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -22,6 +23,12 @@ run: $(VENV)/.run ## Run a local OpenBao, the exporter and Prometheus (ARGS="--d
 test: $(VENV)/.dev ## Set up and run all tests (ARGS="-k name" chooses)
 	@scripts/debian-packages $(LAB) amtool:prometheus-alertmanager /usr/sbin/logrotate:logrotate
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-pythons: ## Run all tests on each Python that we support (PYTHONS="3.12 3.14" chooses)
+	@for version in $(PYTHONS); do \
+		echo "== Python $$version"; \
+		$(MAKE) --no-print-directory test PYTHON=python$$version VENV=$(VENV)/$$version || exit 1; \
+	done
 
 lint: $(VENV)/.dev ## Check style, types, the Dockerfile and the shell scripts
 	@$(BIN)/ruff check
