@@ -28,8 +28,8 @@ from vault_exporter.vault.client import VaultError
 __all__ = ["Finding", "Look", "Seen", "is_wrapped", "look"]
 
 _LOGIN: Final = "token"
-_NEED_REMEDY: Final = frozenset({Status.PERMISSION_DENIED, Status.DISABLED})
-"""Telemetry has not failed then, but is not there either."""
+_NEED_REMEDY: Final = frozenset({Status.PERMISSION_DENIED, Status.DISABLED, Status.UNKNOWN_PREFIX})
+"""Telemetry has not failed then, but the operator must do something to get it, or to get it under its usual names."""
 
 
 class Finding(NamedTuple):

@@ -148,7 +148,10 @@ class TargetScraper:
             VaultError: as :func:`fetch`.
         """
         status, text = await fetch(self.client)
-        return status, await worker.repair(text) if status is Status.OK else None
+        if status is not Status.OK:
+            return status, None
+        page = await worker.repair(text)
+        return Status.OK if page.named else Status.UNKNOWN_PREFIX, page
 
 
 def _telemetry_statuses(current: Status) -> Iterator[Sample]:

@@ -1,6 +1,7 @@
 """Pages as the tests write and read them; nothing here comes from the code under test."""
 
 import fnmatch
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -17,14 +18,32 @@ RECORDED: Final = Path(__file__).parent.parent / "data" / "telemetry"
 PAGES: Final = {path.stem: path.read_bytes() for path in sorted(RECORDED.glob("*.prom"))}
 
 NONE_DROPPED: Final = {"filtered": 0, "stale": 0, "replaced": 0, "invalid": 0}
-NONE_REPAIRED: Final = {"renamed": 0, "continued": 0, "held": 0}
+NONE_REPAIRED: Final = {"renamed": 0, "continued": 0, "held": 0, "started": 0}
+
+BORN_LATE: Final = {
+    ("vault_core_leadership_lost", "summary"): "vault_core_unsealed",
+    ("vault_core_leadership_setup_failed", "summary"): "vault_core_unsealed",
+    ("vault_core_step_down", "summary"): "vault_core_unsealed",
+    ("vault_audit_log_request_failure", "counter"): "vault_audit_log_request",
+    ("vault_audit_log_response_failure", "counter"): "vault_audit_log_response",
+    ("vault_ha_rpc_client_echo_errors", "counter"): "vault_ha_rpc_client_echo",
+    ("vault_ha_rpc_client_forward_errors", "counter"): "vault_ha_rpc_client_forward",
+    ("vault_token_create_root", "counter"): "vault_token_",
+}
+"""Families that Vault has from their first event on → what names begin with of a node that would count it."""
 
 
 DEFAULT: Final = model.Telemetry()
 
 
-def telemetry(drop: tuple[str, ...] = DEFAULT.drop, max_tracked_series: int = DEFAULT.max_tracked_series) -> Telemetry:
-    return Telemetry(model.Telemetry(drop=drop, max_tracked_series=max_tracked_series), NAMES)
+def telemetry(
+    drop: tuple[str, ...] = DEFAULT.drop,
+    max_tracked_series: int = DEFAULT.max_tracked_series,
+    *,
+    keep_prefix: bool = False,
+) -> Telemetry:
+    settings = model.Telemetry(drop=drop, max_tracked_series=max_tracked_series, keep_prefix=keep_prefix)
+    return Telemetry(settings, NAMES)
 
 
 def family(name: str, kind: str, *lines: str) -> str:
@@ -87,6 +106,17 @@ def by_family(page: bytes) -> dict[str, tuple[str, list[str]]]:
         elif not line.startswith("#"):
             found[name][1].append(line)
     return found
+
+
+def born_late(names: Iterable[str]) -> list[str]:
+    """Return the lines that say 0 for what a node with these families has not counted yet."""
+    names = set(names)
+    return [
+        line
+        for (name, kind), beside in BORN_LATE.items()
+        if name not in names and any(one.startswith(beside) for one in names)
+        for line in ([f"{name}_sum 0", f"{name}_count 0"] if kind == "summary" else [f"{name} 0"])
+    ]
 
 
 def fate(name: str) -> str:

@@ -15,8 +15,9 @@ GAUGE = family("vault_g", "gauge", " 7")
     [
         (b"vault_x 1\n", ["vault_x 1"], {}),
         (b"vault_x 1\r\nvault_y 2\r\n", ["vault_x 1", "vault_y 2"], {}),
-        (b"vault_x 1", [], {"invalid": 1}),
-        (b"vault_x 1\nvault_y 2", ["vault_x 1"], {"invalid": 1}),
+        (b"vault_x 1", ["vault_x 1"], {}),
+        (b"vault_x 1\nvault_y 2", ["vault_x 1", "vault_y 2"], {}),
+        (b"vault_x 1\nvault_y", ["vault_x 1"], {"invalid": 1}),
         (b"vault_x 1\nvault_x 2\n", ["vault_x 1"], {"invalid": 1}),
         (b'vault_x{a=""} 1\nvault_x 2\n', ['vault_x{a=""} 1'], {"invalid": 1}),
         (b'vault_x{b="2",a="1"} 1\nvault_x{a="1",b="2"} 2\n', ['vault_x{b="2",a="1"} 1'], {"invalid": 1}),

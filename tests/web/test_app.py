@@ -166,7 +166,7 @@ async def test_telemetry_that_is_not_given_fails_nothing_else(
     page = await get(await start_exporter(target(node)), "/metrics")
     assert "\nvault_up 1\n" in page
     assert f'\nvault_exporter_telemetry_status{{status="{status}"}} 1\n' in page
-    assert page.count("vault_exporter_telemetry_status{status=") == 6
+    assert page.count("vault_exporter_telemetry_status{status=") == 7
     success = int(status != "failed")
     assert f'\nvault_exporter_collector_success{{collector="telemetry"}} {success}\n' in page
 

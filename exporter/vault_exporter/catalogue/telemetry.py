@@ -9,7 +9,8 @@ TELEMETRY: Final = "GET /v1/sys/metrics?format=prometheus"
 TELEMETRY_STATUS = _gauge(
     "vault_exporter_telemetry_status",
     TELEMETRY,
-    "1 for what became of Vault's own telemetry in this scrape, 0 for every other status: ok (passed on), "
+    "1 for the status of Vault's own telemetry in this scrape, 0 for every other status: ok (passed on), "
+    "unknown_prefix (passed on, but none of the families that every Vault has was found), "
     "permission_denied (no token, or a policy without sys/metrics), disabled (prometheus_retention_time is 0 in "
     "Vault), off (switched off in the exporter), unavailable (sealed or starting without it), failed.",
     "status",
@@ -27,9 +28,10 @@ TELEMETRY_DROPPED = _gauge(
 TELEMETRY_REPAIRED = _gauge(
     "vault_exporter_telemetry_repaired_lines",
     TELEMETRY,
-    "Lines of Vault's own telemetry changed or added in this scrape: renamed (go_ and process_ prefixed with vault_), "
+    "Lines of Vault's own telemetry changed or added in this scrape: renamed (go_ and process_ prefixed with vault_; "
+    "the prefix of metrics_prefix, and a host name in it, replaced by vault_), "
     "continued (a counter that restarted within the same process goes on from where it was), held (a counter that "
-    "expired keeps its last value).",
+    "expired keeps its last value), started (a counter without an event so far is 0).",
     "cause",
 )
 TELEMETRY_TRACKED = _gauge(

@@ -26,9 +26,10 @@ _NO_ANSWER = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.DNS, Reason.T
 
 
 class Status(enum.StrEnum):
-    """What became of the telemetry in a scrape; all but ``failed`` are answers, not failures."""
+    """What the telemetry of a scrape is; only ``failed`` is a failure."""
 
     OK = "ok"
+    UNKNOWN_PREFIX = "unknown_prefix"
     PERMISSION_DENIED = "permission_denied"
     DISABLED = "disabled"
     OFF = "off"
@@ -37,6 +38,12 @@ class Status(enum.StrEnum):
 
 
 REMEDIES = {
+    Status.UNKNOWN_PREFIX: (
+        "none of the families that every Vault has is on the page, so it is passed on as it is, and the rules and "
+        "dashboards do not find their metrics; remove metrics_prefix from the telemetry block of the Vault server and "
+        "set disable_hostname = true there, and let its prefix_filter and filter_default leave at least the families "
+        "vault.runtime and vault.core in"
+    ),
     Status.PERMISSION_DENIED: (
         'give the target a token with the policy \'path "sys/metrics" { capabilities = ["read"] }\', or set '
         "'telemetry { unauthenticated_metrics_access = true }' in the listener of the Vault server, or switch it off "

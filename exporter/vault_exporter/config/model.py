@@ -203,6 +203,8 @@ class Telemetry(msgspec.Struct, frozen=True):
     enabled: bool = True
     drop: tuple[str, ...] = ("vault_*_job_manager_queue_length",)
     """Families to leave out, as shell patterns on the native name. The default ones carry an unbounded id."""
+    keep_prefix: bool = False
+    """Publish families under the names that the node gives them, whatever its ``metrics_prefix`` and host names."""
     max_tracked_series: int = 50_000
     """Series whose continuity is kept across Vault's expiry; further ones are passed on as they are."""
 

@@ -6,6 +6,7 @@ kept: the value is held while the series is away, and added when it is back.
 """
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 from vault_exporter.telemetry.grammar import number
@@ -65,11 +66,12 @@ class Track:
         """Return what to publish in place of raw values."""
         return [number(value) for value in self._plus(raw)]
 
-    def leave(self) -> None:
-        """Take in that the series is away."""
+    def leave(self, publish: Callable[[bytes], bytes]) -> None:
+        """Take in that the series is away; ``publish`` gives its lines the names that they are published under."""
         self.fold()
         values = self.published(self.last)
-        self.held = b"".join(b"\n%b %b" % line for line in zip(self.keys, values, strict=True))
+        lines = (b"%b %b" % line for line in zip(self.keys, values, strict=True))
+        self.held = b"\n" + publish(b"\n".join(lines))
 
     def _plus(self, raw: tuple[float, ...]) -> tuple[float, ...]:
         if self.offset is None:

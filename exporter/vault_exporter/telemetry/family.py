@@ -1,5 +1,6 @@
 """One family of a target's telemetry, with what is kept of it between scrapes."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -7,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from vault_exporter.telemetry.continuity import INFINITY, Track
 from vault_exporter.telemetry.grammar import HEAD, split_at_values
+from vault_exporter.telemetry.naming import PREFIX, USUAL, Naming
 from vault_exporter.telemetry.page import Head, claims, openmetrics_claims
 from vault_exporter.telemetry.shape import Group, Identity, Shape
 
@@ -16,8 +18,9 @@ Verdict = Literal["", "filtered", "replaced", "invalid"]
 """Why a family is left out; empty if it is passed on."""
 
 # The server's own process, not Vault's telemetry: as they are, they would be taken for the exporter's.
-_RENAMED: Final = (b"go_", b"process_", b"promhttp_", b"python_")
-_PREFIX: Final = b"vault_"
+_PROCESS: Final = (b"go_", b"process_", b"promhttp_", b"python_")
+# After an unseal Vault keeps {cluster=""}, set before it knew its cluster's name, beside the series with the name.
+_DUPLICATED: Final = frozenset({b"vault_core_active", b"vault_core_unsealed"})
 _NO_SHAPE: Final = Shape([], (), (), frozenset())
 _GROWING: Final = frozenset({b"counter", b"summary", b"histogram"})
 
@@ -30,14 +33,20 @@ class _Title:
     kind: bytes
     text: bytes
     """The lines."""
-    renamed: bool
+    canonical: bytes
+    """The name that Vault's telemetry has with its usual prefix."""
+    grows: bool
+    """Its series expire and restart: it comes from Vault's telemetry.
+
+    What a server says of its process and runtime (``go_``, ``process_``, ``python_``) never expires.
+    """
     head: Head
     claims: frozenset[bytes]
     openmetrics_claims: frozenset[bytes]
 
 
-_titles: Final[WeakValueDictionary[bytes, _Title]] = WeakValueDictionary()
-"""Those that some target has at the moment, by their text."""
+_titles: Final[WeakValueDictionary[tuple[bytes, Naming, bool], _Title]] = WeakValueDictionary()
+"""Those that some target has at the moment, by their text and by how its families are named."""
 
 
 class Family:
@@ -49,9 +58,11 @@ class Family:
     __slots__ = (
         "away",
         "body",
+        "canonical",
         "claims",
         "continued",
         "doubtful",
+        "duplicated",
         "head",
         "head_length",
         "head_text",
@@ -79,7 +90,9 @@ class Family:
         self.head_text = title.text
         """The block's first two lines."""
         self.head_length = len(title.text)
-        self.renamed = title.renamed
+        self.canonical = title.canonical
+        self.duplicated = title.canonical in _DUPLICATED
+        self.renamed = title.name != title.head.name
         self.head = title.head
         self.claims = title.claims
         self.openmetrics_claims = title.openmetrics_claims
@@ -107,11 +120,14 @@ class Family:
 
     @property
     def grows(self) -> bool:
-        """Its series expire and restart: it is passed on, and it comes from Vault's telemetry.
+        """Its series expire and restart, and it is passed on."""
+        return self.title.grows and not self.verdict
 
-        What a server says of its process and runtime (``go_``, ``process_``, ``python_``) never expires.
-        """
-        return self.kind in _GROWING and not self.renamed and not self.verdict
+    def publish(self, lines: bytes) -> bytes:
+        """Return lines (the first without the line end before it) with the family's published name."""
+        if not self.renamed:
+            return lines
+        return self.head.name + lines[len(self.name) :].replace(b"\n" + self.name, b"\n" + self.head.name)
 
     def fit_openmetrics(self, fits: bool) -> None:  # noqa: FBT001 - it is all this says
         """Say whether no other family claims a name that this one claims in OpenMetrics."""
@@ -144,7 +160,7 @@ class Family:
         """
         self.raw = raw
         if self.plain or (self.sole is not None and self._just_grew(raw, parts, *self.sole)):
-            self.body = raw
+            self.body = self.publish(raw)
             self.continued, self.doubtful = 0, False
         else:
             self._advance_closely(raw, parts if parts is not None else split_at_values(raw))
@@ -181,9 +197,7 @@ class Family:
         body = b"".join(parts) if self.continued else raw
         if self.shape.stale:
             body = b"\n".join(line for at, line in enumerate(body.split(b"\n")) if at not in self.shape.stale)
-        if self.renamed:
-            body = _PREFIX + body.replace(b"\n", b"\n" + _PREFIX)
-        self.body = body
+        self.body = body = self.publish(body)
         # Values that grow are right for their type; what remains is a negative quantile, or a value not followed.
         if self.kind == b"counter":
             doubtful = doubtful and (b" -" in body or b" NaN" in body)
@@ -192,18 +206,37 @@ class Family:
         self.doubtful = doubtful
 
 
-def family_of(block: bytes) -> Family | None:
-    """Make the family of a block; None if its first lines are not regular."""
+def family_of(block: bytes, naming: Naming = USUAL, *, keep_prefix: bool = False) -> Family | None:
+    """Make the family of a block; None if its first lines are not regular.
+
+    Args:
+        block: the family's lines, from its name on.
+        naming: how the target's families are named.
+        keep_prefix: publish the family under the target's own name.
+    """
     match = HEAD.match(block)
     if match is None:
         return None
-    title = _titles.get(match[0])
+    key = (match[0], naming, keep_prefix)
+    title = _titles.get(key)
     if title is None:
-        title = _titles[match[0]] = _title(match["name"], match["kind"], match["help"].strip(), match[0])
+        title = _titles[key] = _title(match, naming, keep_prefix=keep_prefix)
     return Family(title)
 
 
-def _title(name: bytes, kind: bytes, help_text: bytes, text: bytes) -> _Title:
-    renamed = name.startswith(_RENAMED)
-    head = Head(_PREFIX + name if renamed else name, kind, help_text)
-    return _Title(name, kind, text, renamed, head, claims(head.name, kind), openmetrics_claims(head.name, kind))
+def _title(match: re.Match[bytes], naming: Naming, *, keep_prefix: bool) -> _Title:
+    name, kind, help_text = match["name"], match["kind"], match["help"].strip()
+    of_process = name.startswith(_PROCESS)
+    canonical = PREFIX + name if of_process else naming.canonical(name, kind)
+    published = name if keep_prefix and not of_process else canonical
+    head = Head(published, kind, published if help_text == name else help_text)
+    return _Title(
+        name=name,
+        kind=kind,
+        text=match[0],
+        canonical=canonical,
+        grows=kind in _GROWING and not of_process,
+        head=head,
+        claims=claims(published, kind),
+        openmetrics_claims=openmetrics_claims(published, kind),
+    )

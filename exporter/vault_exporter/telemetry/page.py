@@ -59,7 +59,9 @@ class Page:
     dropped: Mapping[str, int]
     """Cause → lines left out: filtered, stale, replaced, invalid."""
     repaired: Mapping[str, int]
-    """Cause → sample lines changed or added: renamed, continued, held."""
+    """Cause → sample lines changed or added: renamed, continued, held, started."""
+    named: bool
+    """Families that every Vault has were found, so it is known how the others are named."""
     tracked: int
     """Series whose continuity is kept; a summary's or histogram's lines of one label set are one."""
     _heads: tuple[Head, ...] = field(repr=False)

@@ -15,23 +15,25 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from vault_exporter.config import model
+from vault_exporter.telemetry.birth import not_born
 from vault_exporter.telemetry.continuity import Track
 from vault_exporter.telemetry.family import Family, Verdict, family_of
-from vault_exporter.telemetry.grammar import VALUE_AT, split_at_values
+from vault_exporter.telemetry.grammar import HEAD, VALUE_AT, split_at_values
+from vault_exporter.telemetry.naming import PREFIX, USUAL, Naming, find_naming
 from vault_exporter.telemetry.normalise import normalise
-from vault_exporter.telemetry.page import Page, openmetrics_claims
+from vault_exporter.telemetry.page import Head, Page, openmetrics_claims
 from vault_exporter.telemetry.process import Process
 from vault_exporter.telemetry.shape import Group, Identity, Shape, shape_of
 
 __all__ = ["Telemetry"]
 
 _DROPPED: Final = ("filtered", "stale", "replaced", "invalid")
-_REPAIRED: Final = ("renamed", "continued", "held")
+_REPAIRED: Final = ("renamed", "continued", "held", "started")
 
 _MOST_HELD_BYTES: Final = 8 << 20
 """Lines of series that are away, some ten thousand as Vault writes them; they are on every page."""
 
-_NOTHING: Final = Page(0, dict.fromkeys(_DROPPED, 0), dict.fromkeys(_REPAIRED, 0), 0, (), (), frozenset())
+_NOTHING: Final = Page(0, dict.fromkeys(_DROPPED, 0), dict.fromkeys(_REPAIRED, 0), False, 0, (), (), frozenset())
 
 
 class _Cut(NamedTuple):
@@ -42,6 +44,9 @@ class _Cut(NamedTuple):
     """Families with new values: their samples, whole and (unless there is one as before) split at the values."""
     shapes: dict[Family, Shape]
     """Of these, the ones with other series."""
+    naming: Naming
+    named: bool
+    """How the families are named was seen, not taken for granted."""
 
 
 _BLOCK_START: Final = b"\n# HELP "
@@ -68,6 +73,7 @@ class Telemetry:
         """
         self._filter = re.compile("|".join(map(fnmatch.translate, settings.drop)) or r"(?!)")
         self._max_tracked = settings.max_tracked_series
+        self._keep_prefix = settings.keep_prefix
         self._reserved = _claimed(replaced)
         self._process = Process()
         self._forget_everything()
@@ -75,6 +81,7 @@ class Telemetry:
     def repair(self, page: bytes, given_up: Callable[[], bool] = lambda: False) -> Page:
         """Filter and repair a page; any text is accepted.
 
+        The page is whole, so its last line is a line like the others, with or without an end.
         Not for concurrent use, since each page is measured against the one before.
 
         Args:
@@ -85,6 +92,8 @@ class Telemetry:
             GivenUpError: told to stop; the next page is measured against the one before this.
         """
         page = b"\n" + (page.replace(b"\r\n", b"\n") if b"\r" in page else page)
+        if not page.endswith(b"\n"):
+            page += b"\n"
         if self._process.has_restarted(page):
             self._forget_everything()
         invalid = 0
@@ -97,7 +106,9 @@ class Telemetry:
         self._take(cut)
         return self._assemble(invalid)
 
-    def _forget_everything(self) -> None:
+    def _forget_everything(self, naming: Naming = USUAL) -> None:
+        self._naming = naming
+        self._named = False
         self._families: list[Family] = []
         """Those on the last page, in its order."""
         self._heads: list[bytes] = []
@@ -111,6 +122,8 @@ class Telemetry:
         self._away_bytes = 0
         self._holders: dict[Family, None] = {}
         self._tracked = 0
+        self._started: list[tuple[Head, bytes]] = []
+        """Counters that are not there before their first event, and their lines."""
         self._count()
 
     def _cut(self, page: bytes) -> _Cut | None:
@@ -123,14 +136,18 @@ class Telemetry:
         before, *blocks = page[:-1].split(_BLOCK_START)
         if before:
             return None
+        naming, named = self._naming, self._named
         if len(blocks) == len(self._heads) and all(map(bytes.startswith, blocks, self._heads)):
             families = self._families
         else:
-            identified = list(filter(None, map(self._identify, blocks)))
+            heads = list(filter(None, map(HEAD.match, blocks)))
+            found = find_naming(((head["name"], head["kind"]) for head in heads), self._naming)
+            naming, named = found or self._naming, found is not None
+            identified = list(filter(None, (self._identify(block, naming) for block in blocks)))
             if len({family.name for family in identified}) != len(blocks):
                 return None
             families = identified
-        cut = _Cut(families, [], {})
+        cut = _Cut(families, [], {}, naming, named)
         for family, block in zip(families, blocks, strict=True):
             raw = block[family.head_length :]
             if raw == family.raw:
@@ -141,20 +158,23 @@ class Telemetry:
                 parts = split_at_values(raw)
                 keys = parts[::2]
                 if keys != family.shape.keys:
-                    shape = shape_of(family.name, family.kind, keys)
+                    shape = shape_of(family.name, family.kind, keys, duplicated=family.duplicated)
                     if shape is None:
                         return None
                     cut.shapes[family] = shape
                 cut.moved.append((family, raw, parts))
         return cut
 
-    def _identify(self, block: bytes) -> Family | None:
-        family = family_of(block)
+    def _identify(self, block: bytes, naming: Naming) -> Family | None:
+        family = family_of(block, naming, keep_prefix=self._keep_prefix)
         known = self._by_name.get(family.name) if family is not None else None
-        return known if known is not None and family is not None and known.head_text == family.head_text else family
+        return known if known is not None and family is not None and known.title is family.title else family
 
     def _take(self, cut: _Cut) -> None:
         """Take a page in: which families there are, which series came and went, and their values."""
+        if cut.naming != self._naming:
+            self._forget_everything(cut.naming)
+        self._named = cut.named
         arranged = cut.families is not self._families
         if arranged:
             self._arrange(cut)
@@ -203,6 +223,18 @@ class Telemetry:
         self._passing = [family for family in cut.families if not family.verdict]
         self._places = {family: place for place, family in enumerate(self._passing)}
         self._left_out = [family for family in cut.families if family.verdict]
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Find the counters without an event so far."""
+        known = self._by_name.values()
+        taken = self._reserved.union(*(family.claims | family.openmetrics_claims for family in known))
+        unborn = not_born({family.canonical for family in known}, taken) if self._named else ()
+        self._started = [
+            birth.publish(self._naming.others if self._keep_prefix else PREFIX)
+            for birth in unborn
+            if not self._is_filtered(PREFIX + birth.name)
+        ]
 
     def _judge(self, families: list[Family]) -> list[Family]:
         """Decide which families are passed on: the first to claim a name has it, after the exporter's own.
@@ -228,13 +260,16 @@ class Telemetry:
         return changed
 
     def _verdict(self, family: Family, taken: set[bytes]) -> Verdict:
-        if self._filter.match(family.name.decode()):
+        if self._is_filtered(family.name) or (self._naming != USUAL and self._is_filtered(family.canonical)):
             return "filtered"
         if family.name in self._reserved or not self._reserved.isdisjoint(family.claims):
             return "replaced"
         if taken.isdisjoint(family.claims):
             return ""
         return "replaced" if family.renamed else "invalid"
+
+    def _is_filtered(self, name: bytes) -> bool:
+        return self._filter.match(name.decode()) is not None
 
     def _part(self, family: Family, shape: Shape) -> None:
         """Take in which of a family's series are no longer there, and which are back."""
@@ -273,7 +308,7 @@ class Telemetry:
 
     def _leave(self, family: Family, identity: Identity) -> None:
         track = family.live.pop(identity)
-        track.leave()
+        track.leave(family.publish)
         family.away[identity] = track
         self._away[track] = (family, identity)
         self._holders[family] = None
@@ -327,10 +362,15 @@ class Telemetry:
                 bodies[place] += held
             if b" -" in held or family.kind == b"histogram" or not family.head.fits_openmetrics:
                 doubtful.add(place)
+        for head, lines in self._started:
+            heads.append(head)
+            bodies.append(lines)
+            repaired["started"] += lines.count(b"\n") + 1
         return Page(
-            samples=self._samples + repaired["held"],
+            samples=self._samples + repaired["held"] + repaired["started"],
             dropped=MappingProxyType(dropped),
             repaired=MappingProxyType(repaired),
+            named=self._named,
             tracked=self._tracked,
             _heads=tuple(heads),
             _bodies=tuple(bodies),

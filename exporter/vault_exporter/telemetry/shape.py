@@ -10,9 +10,6 @@ __all__ = ["Group", "Identity", "Shape", "group_identity", "has_valid_bounds", "
 
 Identity = tuple[tuple[bytes, bytes], ...]
 
-# After an unseal Vault keeps {cluster=""}, set before it knew its cluster's name, beside the series with the name.
-_DUPLICATED: Final = frozenset({b"vault_core_active", b"vault_core_unsealed"})
-
 
 class Group(NamedTuple):
     """What restarts as one: a counter, or a summary's or histogram's lines of one label set, quantiles left out.
@@ -38,22 +35,25 @@ class Shape:
     """Label sets whose sum or count is missing: nothing can be said of a restart."""
 
 
-_shapes: Final[WeakValueDictionary[tuple[bytes, bytes, tuple[bytes, ...]], Shape]] = WeakValueDictionary()
+_shapes: Final[WeakValueDictionary[tuple[bytes, bytes, tuple[bytes, ...], bool], Shape]] = WeakValueDictionary()
 """Those that some target has at the moment."""
 
 
-def shape_of(name: bytes, kind: bytes, keys: list[bytes]) -> Shape | None:
-    """Read what stands between a block's values; None if the block is not regular."""
-    said = (name, kind, tuple(keys))
+def shape_of(name: bytes, kind: bytes, keys: list[bytes], *, duplicated: bool = False) -> Shape | None:
+    """Read what stands between a block's values; None if the block is not regular.
+
+    Of a ``duplicated`` family, a series with an empty cluster is stale beside one that names its cluster.
+    """
+    said = (name, kind, tuple(keys), duplicated)
     shape = _shapes.get(said)
     if shape is None:
-        shape = _read(name, kind, keys)
+        shape = _read(name, kind, keys, duplicated)
         if shape is not None:
             _shapes[said] = shape
     return shape
 
 
-def _read(name: bytes, kind: bytes, keys: list[bytes]) -> Shape | None:
+def _read(name: bytes, kind: bytes, keys: list[bytes], duplicated: bool) -> Shape | None:  # noqa: FBT001 - as above
     if keys[-1] or len(keys) == 1:
         return None
     lines: list[Series] = []
@@ -66,7 +66,7 @@ def _read(name: bytes, kind: bytes, keys: list[bytes]) -> Shape | None:
         lines.append(series)
     if len(lines) > 1 and not _is_distinct(lines, name, kind):
         return None
-    stale = _stale(lines) if name in _DUPLICATED else ()
+    stale = _stale(lines) if duplicated else ()
     groups, halves = _groups(lines, keys, name, kind, stale)
     return Shape(keys, groups, stale, halves)
 
