@@ -33,11 +33,11 @@ from typing import Literal
 
 import msgspec
 
-from vault_exporter.audit.entry import Auth, Request, Response
-from vault_exporter.audit.files import Bounds
-from vault_exporter.audit.follow import Follower
-from vault_exporter.audit.known import Known
-from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
+from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
+from vault_exporter.audit.parse.entry import Auth, Request, Response
+from vault_exporter.audit.tail.open_file import Bounds
+from vault_exporter.audit.tail.registry import FileRegistry
+from vault_exporter.audit.tail.tailer import Tailer
 from vault_exporter.demo.process import Service, free_port, program, wait_until
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "audit" / "openbao.jsonl"
@@ -171,7 +171,7 @@ def decode(log: Path) -> None:
 
 def pipeline(log: Path) -> None:
     whole = Pipeline(PipelineSettings())
-    follower = Follower(log, Known(Bounds(16 << 20)))
+    follower = Tailer(log, FileRegistry(Bounds(16 << 20)))
     while (lines := follower.poll()) is not None:
         whole.feed("audit.log", lines)
     follower.close()

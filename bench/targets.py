@@ -20,9 +20,9 @@ import aiohttp
 import yaml
 from aiohttp import web
 
-from vault_exporter.collectors import COLLECTORS
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.process import free_port
+from vault_exporter.scrape.collectors import COLLECTORS
 
 TARGETS, HUNG, ROUNDS = 100, 20, 100
 TIMEOUT = 10.0

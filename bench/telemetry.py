@@ -16,10 +16,10 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from vault_exporter.catalogue import NAMES
-from vault_exporter.config import model
-from vault_exporter.metrics import Format
-from vault_exporter.telemetry import Telemetry
+from vault_exporter.config.schema import model
+from vault_exporter.metrics.catalogue import NAMES
+from vault_exporter.metrics.exposition import Format
+from vault_exporter.scrape.telemetry import Telemetry
 
 RECORDED = Path(__file__).parent.parent / "tests" / "data" / "telemetry" / "raft-unsealed-again.prom"
 SIZES = {500: 15, 20_000: 5}

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
-from vault_exporter.audit.who.observers import make_observers
-from vault_exporter.config.model import Audit, Who
+from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
+from vault_exporter.audit.top.observers import make_observers
+from vault_exporter.config.schema.model import Audit, Who
 
 RECORDED: Final = Path(__file__).parents[1] / "tests" / "data" / "audit" / "openbao.jsonl"
 LINES: Final = 100_000

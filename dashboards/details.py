@@ -6,7 +6,7 @@ from grafanalib import core
 
 from dashboards.frame import dashboard
 from dashboards.sections import audit, exporter, leases, node, runtime, storage, watched, who
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["AUDIT", "EXPORTER", "NODE", "STORAGE", "audit_log", "exporter_itself", "one_node", "storage_and_ha"]
 

@@ -9,7 +9,7 @@ from dashboards import native
 from dashboards.layout import Section, layout
 from dashboards.queries import ALL, ALL_OR_NONE, Metric, by_node, select
 from dashboards.style import ACTIVE, DATASOURCE, DOWN
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["ALERTS", "TAG", "dashboard"]
 

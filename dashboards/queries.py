@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboards.native import Native, Summary
-from vault_exporter.metrics import Family
+from vault_exporter.metrics.family import Family
 
 __all__ = [
     "ALL",

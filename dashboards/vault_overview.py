@@ -6,7 +6,7 @@ from grafanalib import core
 
 from dashboards.frame import dashboard
 from dashboards.sections import audit, exporter, health, leases, runtime, slo, storage, traffic, watched
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["UID", "overview"]
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest_plugins = ["tests.lab.fake_node"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew from what the code shows")

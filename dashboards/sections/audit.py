@@ -8,7 +8,7 @@ from dashboards.panels import Column, Panel, stat, table, time_series
 from dashboards.queries import PER_NODE, Query, by, by_node, happened, quantile, rate, ratio, select
 from dashboards.sections.health import REQUESTS
 from dashboards.style import painted, step
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["analysis", "calls", "errors", "logins", "reader", "security", "timing"]
 

@@ -5,7 +5,7 @@ from dashboards.layout import Section
 from dashboards.panels import Column, Panel, stat, state_timeline, table, time_series
 from dashboards.queries import PER_NODE, Query, by, by_node, rate, select
 from dashboards.style import painted
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["collectors", "discovery", "login", "overview", "process", "telemetry"]
 

@@ -8,7 +8,7 @@ from dashboards.layout import Section
 from dashboards.panels import Column, Panel, stat, state_timeline, table
 from dashboards.queries import PER_NODE, Query, by, by_node, quantile, rate, ratio, select
 from dashboards.style import colored, link, step
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["REQUESTS", "STATE", "health", "members", "states"]
 

@@ -5,7 +5,7 @@ from dashboards.layout import Section
 from dashboards.panels import Panel, stat, time_series
 from dashboards.queries import PER_NODE, Metric, Query, by, by_node, rate, select
 from dashboards.style import step
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["inventory", "leases"]
 

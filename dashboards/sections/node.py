@@ -7,7 +7,7 @@ from dashboards.queries import PER_NODE, Query, by_node, rate, select
 from dashboards.sections.health import STATE, members, states
 from dashboards.sections.traffic import handled, latency_mean
 from dashboards.style import step
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["requests", "state"]
 

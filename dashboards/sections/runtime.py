@@ -7,7 +7,7 @@ from dashboards.layout import Section
 from dashboards.panels import Panel, time_series
 from dashboards.queries import PER_NODE, Query, by, by_node, mean_seconds, rate, ratio, select
 from dashboards.sections.traffic import in_flight
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["MEMORY_LIMIT", "machine", "runtime"]
 

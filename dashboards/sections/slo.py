@@ -7,7 +7,7 @@ from dashboards.layout import Section
 from dashboards.panels import stat, time_series
 from dashboards.queries import SHOWN, Query, rate, ratio
 from dashboards.style import step
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["BURN_WINDOWS", "OBJECTIVE", "SERVER_FAULTS", "slo"]
 

@@ -18,7 +18,7 @@ from dashboards.queries import (
 )
 from dashboards.sections.health import REQUESTS
 from dashboards.style import STANDBY, painted
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["handled", "in_flight", "latency", "latency_mean", "quantiles", "traffic"]
 

@@ -6,7 +6,7 @@ from dashboards import style
 from dashboards.layout import Section
 from dashboards.panels import Column, Panel, state_timeline, table, time_series
 from dashboards.queries import Query, by, select
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["credentials", "watched"]
 

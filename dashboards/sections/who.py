@@ -4,7 +4,7 @@ from dashboards import style
 from dashboards.layout import Section
 from dashboards.panels import Column, table, time_series
 from dashboards.queries import Query, by, happened, rate, select
-from vault_exporter import catalogue as c
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["inputs", "who"]
 

@@ -11,10 +11,10 @@ import structlog
 from aiohttp import web
 
 from vault_exporter import __version__
-from vault_exporter.audit.inputs.reading import InputError
-from vault_exporter.audit.lock import hold
-from vault_exporter.config.model import Config
-from vault_exporter.web.app import Exporter
+from vault_exporter.app import Exporter
+from vault_exporter.audit.inputs.service import InputError
+from vault_exporter.audit.tail.lock import hold
+from vault_exporter.config.schema.model import Config
 
 __all__ = ["ListenError", "run", "serve"]
 

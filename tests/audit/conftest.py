@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.audit.device import Device
-from vault_exporter.config.model import Audit
+from vault_exporter.config.schema.model import Audit
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from vault_exporter.audit.follow import Follower
+from vault_exporter.audit.tail.tailer import Tailer
 
 
 class Device:
@@ -59,7 +59,7 @@ class Clock:
         return self.now
 
 
-def drain(follower: Follower) -> list[str]:
+def drain(follower: Tailer) -> list[str]:
     """Poll until there is nothing new; the lines, without newlines."""
     found: list[str] = []
     while (lines := follower.poll()) is not None:

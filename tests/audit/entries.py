@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from vault_exporter.audit.pipeline import Observer, Pipeline, PipelineSettings
-from vault_exporter.metrics import Family, Sample
+from vault_exporter.audit.count.pipeline import Observer, Pipeline, PipelineSettings
+from vault_exporter.metrics.family import Family, Sample
 
 DATA = Path(__file__).parents[1] / "data" / "audit"
 LOG = "audit.log"

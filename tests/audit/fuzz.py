@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 
 from tests.audit.entries import LOG, classified, recorded
-from vault_exporter import catalogue as c
-from vault_exporter.audit import decode
-from vault_exporter.audit import entry as structs
-from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.entry import Detail, Entry
-from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
-from vault_exporter.unreadable import UNREADABLE
+from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
+from vault_exporter.audit.parse import decode
+from vault_exporter.audit.parse import entry as structs
+from vault_exporter.audit.parse.decode import Reject
+from vault_exporter.audit.parse.entry import Detail, Entry
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.util.json import UNREADABLE
 
 __all__ = ["check"]
 
@@ -25,7 +25,7 @@ _SETTINGS = PipelineSettings()
 _WORDS = {
     field.encode_name
     for struct in (
-        *(structs.AskedInDetail, structs.AnsweredInDetail, structs.DetailRequest, structs.DetailAuth),
+        *(structs.DetailedRequestEntry, structs.DetailedResponseEntry, structs.DetailRequest, structs.DetailAuth),
         *(structs.Namespace, structs.NewAuth, structs.Response),
     )
     for field in msgspec.structs.fields(struct)

@@ -4,8 +4,8 @@ from collections import defaultdict
 
 from tests.audit.device import Device
 from tests.audit.entries import line
-from vault_exporter.audit import AuditReader
-from vault_exporter.metrics import Family, Sample
+from vault_exporter.audit import AuditService
+from vault_exporter.metrics.family import Family, Sample
 
 
 class Prometheus:
@@ -28,7 +28,7 @@ def entries(device: Device, *ids: str, operation: str = "read") -> None:
             device.write_bytes(line(kind, id_=id_, request={"operation": operation}))
 
 
-async def scrape(reader: AuditReader, prometheus: Prometheus | None, *, completely: bool = True) -> None:
+async def scrape(reader: AuditService, prometheus: Prometheus | None, *, completely: bool = True) -> None:
     for log in reader.logs:
         while log.step():
             pass
@@ -38,5 +38,5 @@ async def scrape(reader: AuditReader, prometheus: Prometheus | None, *, complete
     reader.received(page, completely=completely)
 
 
-def value(reader: AuditReader, family: Family) -> float:
+def value(reader: AuditService, family: Family) -> float:
     return sum(sample.value for sample in reader.samples() if sample.family is family)

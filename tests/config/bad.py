@@ -7,7 +7,7 @@ A case is: what it shows, the file's text, and the lines of the error. ``@`` sta
 
 from typing import Final
 
-from vault_exporter import collectors
+from vault_exporter.scrape import collectors
 
 TARGET: Final = "targets:\n  - {name: n1, address: 'https://vault-1:8200'}\n"
 TARGET_KEYS: Final = "address, auth, cluster, collectors, labels, max_response_bytes, name, namespace, timeout, tls"

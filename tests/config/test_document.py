@@ -12,10 +12,10 @@ import typer
 from typer.main import get_command
 
 from vault_exporter.cli import app
-from vault_exporter.config.inputs import Address, Scheme, SocketInput
 from vault_exporter.config.load import Flags, load
-from vault_exporter.config.model import Audit, Config, EventRule, Target, Telemetry
-from vault_exporter.config.watched import AppRole, Canary, Database, Kv, Pki
+from vault_exporter.config.schema.inputs import Address, Scheme, SocketInput
+from vault_exporter.config.schema.model import Audit, Config, EventRule, Target, Telemetry
+from vault_exporter.config.schema.watched import AppRole, Canary, Database, Kv, Pki
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 FIRST_CELLS = re.findall(r"^\| (`[^|]+`) \|", DOCUMENT, re.MULTILINE)

@@ -3,8 +3,8 @@
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
-from vault_exporter.config.inputs import Address, HttpInput, Scheme, SocketInput, StdinInput, SyslogInput, name
 from vault_exporter.config.load import Flags, load
+from vault_exporter.config.schema.inputs import Address, HttpInput, Scheme, SocketInput, StdinInput, SyslogInput, name
 
 TEXT = """
 audit:

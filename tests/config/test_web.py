@@ -8,8 +8,8 @@ from tests.config.bad_web import CASES, HASH
 from tests.config.files import make_files
 from vault_exporter.config.load import ConfigError, Flags, load, load_listen
 from vault_exporter.config.load_web import load_web
-from vault_exporter.config.model import Secret
-from vault_exporter.config.web import ClientAuth, HttpServer, RateLimit, TlsServer, TlsVersion, Web
+from vault_exporter.config.schema.model import Secret
+from vault_exporter.config.schema.web import ClientAuth, HttpServer, RateLimit, TlsServer, TlsVersion, Web
 
 
 @pytest.fixture(scope="module")

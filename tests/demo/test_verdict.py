@@ -5,11 +5,12 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from vault_exporter import catalogue as c
 from vault_exporter.demo.evidence import Evidence, Logged, PrometheusView, RuleView
 from vault_exporter.demo.traffic import Sent
 from vault_exporter.demo.verdict import Check, judge
-from vault_exporter.metrics import EOF, Format, Sample, render
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.exposition import EOF, Format, render
+from vault_exporter.metrics.family import Sample
 
 NATIVE = """\
 # TYPE vault_runtime_alloc_bytes gauge

@@ -12,7 +12,7 @@ import yaml
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import Page, parse
 from vault_exporter.demo.process import free_port
-from vault_exporter.metrics import Format
+from vault_exporter.metrics.exposition import Format
 
 StartExporter = Callable[..., Exporter]
 

@@ -16,13 +16,13 @@ from tests.e2e.conftest import exporters, probe
 from tests.lab import api
 from tests.lab.bao import Bao
 from tests.lab.nodes import raft_node
-from vault_exporter.collectors import COLLECTORS, Asked, policy, telemetry
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import Page
 from vault_exporter.demo.process import wait_until
+from vault_exporter.scrape.collectors import COLLECTORS, Scope, policy, telemetry
 
 WITH_TOKEN = [collector for collector in COLLECTORS if collector.needs_token]
-NO_WAITING = {collector.name: "1ms" for collector in COLLECTORS if collector.asked is not Asked.EVERY}
+NO_WAITING = {collector.name: "1ms" for collector in COLLECTORS if collector.asked is not Scope.EVERY}
 FALLBACKS = {"sys/rekey/init", "sys/rekey-recovery-key/init", "sys/generate-root/attempt", "sys/replication/status"}
 """Granted for Vault; OpenBao answers the paths before them, or has them without a token."""
 

@@ -12,16 +12,16 @@ from tests.e2e.conftest import StartExporter, probe
 from tests.lab.api import call
 from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.raft import RaftCluster, raft_cluster
-from vault_exporter.collectors import COLLECTORS, Asked, policy, telemetry
-from vault_exporter.config.logins import UserpassAuth
-from vault_exporter.config.model import Target
-from vault_exporter.config.secret import Secret
+from vault_exporter.config.schema.logins import UserpassAuth
+from vault_exporter.config.schema.model import Target
+from vault_exporter.config.schema.secret import Secret
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import Page
 from vault_exporter.demo.process import wait_until
+from vault_exporter.scrape.collectors import COLLECTORS, Scope, policy, telemetry
 from vault_exporter.vault.client import Client
 
-NO_WAITING = {collector.name: "1ms" for collector in COLLECTORS if collector.asked is not Asked.EVERY}
+NO_WAITING = {collector.name: "1ms" for collector in COLLECTORS if collector.asked is not Scope.EVERY}
 
 
 @pytest.fixture(params=["raft", "postgresql"])

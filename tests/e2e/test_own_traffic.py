@@ -6,10 +6,10 @@ from typing import Any
 
 from tests.e2e.conftest import StartExporter, probe
 from tests.lab.api import call
-from vault_exporter.config.model import Config, Target
+from vault_exporter.config.schema.model import Config, Target
 from vault_exporter.demo.openbao import dev_server
 from vault_exporter.demo.process import wait_until
-from vault_exporter.rights import policy_text
+from vault_exporter.diagnose.policy import policy_text
 
 
 def test_it_is_left_out_by_the_entity_of_its_logins(tmp_path: Path, start_exporter: StartExporter) -> None:

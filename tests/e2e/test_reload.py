@@ -10,7 +10,7 @@ from tests.e2e.conftest import StartExporter
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import parse
 from vault_exporter.demo.process import wait_until
-from vault_exporter.metrics import Format
+from vault_exporter.metrics.exposition import Format
 
 
 def names(exporter: Exporter) -> list[str]:

@@ -16,11 +16,11 @@ from tests.e2e.conftest import exporters
 from tests.lab.api import call
 from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.raft import RaftCluster, raft_cluster
-from vault_exporter import catalogue as c
 from vault_exporter.config.load import Flags, load
 from vault_exporter.demo.process import free_port, program, wait_until
 from vault_exporter.demo.prometheus import Prometheus
-from vault_exporter.online import Seen, look
+from vault_exporter.diagnose.online import Seen, look
+from vault_exporter.metrics import catalogue as c
 
 
 class Lab(NamedTuple):

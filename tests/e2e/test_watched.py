@@ -15,12 +15,12 @@ from tests.e2e.conftest import StartExporter, probe
 from tests.lab import api
 from tests.lab.bao import Bao
 from tests.lab.nodes import Postgres
-from vault_exporter.collectors import chosen
 from vault_exporter.config.load import Flags, load
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.openbao import dev_server
 from vault_exporter.demo.page import Page, parse
-from vault_exporter.metrics import Format
+from vault_exporter.metrics.exposition import Format
+from vault_exporter.scrape.collectors import chosen
 
 DAY = 86_400
 

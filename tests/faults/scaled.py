@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from vault_exporter.resources import alert_rules
+from vault_exporter.assets import alert_rules
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -12,7 +12,7 @@ from tests.faults import trial
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.lab import Lab, running
 from tests.faults.scaled import Pace, scale
-from vault_exporter.resources import alert_rules
+from vault_exporter.assets import alert_rules
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("root token used", "one standby killed")

@@ -10,12 +10,13 @@ import trustme
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from vault_exporter.catalogue import FAMILIES, NAMES, SERIES
-from vault_exporter.collectors import COLLECTORS
 from vault_exporter.config.load import Flags, load
-from vault_exporter.config.model import Auth
+from vault_exporter.config.schema.model import Auth
 from vault_exporter.demo.process import program
-from vault_exporter.metrics import EOF, Distribution, Family, Format, Sample, render
+from vault_exporter.metrics.catalogue import FAMILIES, NAMES, SERIES
+from vault_exporter.metrics.exposition import EOF, Format, render
+from vault_exporter.metrics.family import Distribution, Family, Sample
+from vault_exporter.scrape.collectors import COLLECTORS
 
 ROOT = Path(__file__).parents[2]
 

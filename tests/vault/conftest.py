@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.lab.api import Reply, call
-from vault_exporter.config.model import Auth, Target, Tls
-from vault_exporter.config.secret import Secret
+from vault_exporter.config.schema.model import Auth, Target, Tls
+from vault_exporter.config.schema.secret import Secret
 from vault_exporter.demo.openbao import start_server
 from vault_exporter.demo.process import free_port
-from vault_exporter.vault.auth import Shared
+from vault_exporter.vault.auth.methods import Shared
 from vault_exporter.vault.client import Client
 
 ROOT = "root"

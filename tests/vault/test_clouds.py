@@ -9,11 +9,11 @@ import pytest
 from aiohttp import web
 from pytest_aiohttp.plugin import AiohttpServer
 
-from vault_exporter import catalogue as c
-from vault_exporter.config.logins import Auth, AwsAuth, AzureAuth, GcpAuth, LdapAuth, TokenAuth
-from vault_exporter.config.model import Target
-from vault_exporter.config.secret import Secret
-from vault_exporter.reasons import Reason
+from vault_exporter.config.schema.logins import Auth, AwsAuth, AzureAuth, GcpAuth, LdapAuth, TokenAuth
+from vault_exporter.config.schema.model import Target
+from vault_exporter.config.schema.secret import Secret
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.client import Client, VaultError
 
 ISSUED = {"auth": {"client_token": "hvs.1", "lease_duration": 3600, "renewable": True, "entity_id": "e", "num_uses": 0}}

@@ -10,10 +10,10 @@ from aiohttp import web
 from pytest_aiohttp.plugin import AiohttpServer
 
 from tests.vault.test_logins import failures, samples
-from vault_exporter.config.logins import Auth, TokenAuth, UserpassAuth
-from vault_exporter.config.model import Target
-from vault_exporter.config.secret import Secret
-from vault_exporter.vault.auth import Shared
+from vault_exporter.config.schema.logins import Auth, TokenAuth, UserpassAuth
+from vault_exporter.config.schema.model import Target
+from vault_exporter.config.schema.secret import Secret
+from vault_exporter.vault.auth.methods import Shared
 from vault_exporter.vault.client import Client, VaultError
 
 USER = UserpassAuth(username="exporter", password=Secret("planted"))

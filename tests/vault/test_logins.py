@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.vault.conftest import POD, POLICY, Bao, Connect
-from vault_exporter.config.logins import (
+from vault_exporter.config.schema.logins import (
     ApproleAuth,
     Auth,
     CertAuth,
@@ -19,10 +19,10 @@ from vault_exporter.config.logins import (
     TokenAuth,
     UserpassAuth,
 )
-from vault_exporter.config.secret import Secret
-from vault_exporter.metrics import Format, render
-from vault_exporter.reasons import Reason
-from vault_exporter.vault.auth import Shared
+from vault_exporter.config.schema.secret import Secret
+from vault_exporter.metrics.exposition import Format, render
+from vault_exporter.metrics.reasons import Reason
+from vault_exporter.vault.auth.methods import Shared
 from vault_exporter.vault.client import Client, VaultError
 
 USER = UserpassAuth(username="exporter", password=Secret("two words"))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vault_exporter.config.model import Tls
+from vault_exporter.config.schema.model import Tls
 from vault_exporter.vault.tls import stamps
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from vault_exporter.config.logins import TokenAuth
-from vault_exporter.config.model import Target
-from vault_exporter.config.secret import Secret
-from vault_exporter.reasons import Reason
+from vault_exporter.config.schema.logins import TokenAuth
+from vault_exporter.config.schema.model import Target
+from vault_exporter.config.schema.secret import Secret
+from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.client import Client, VaultError
 
 

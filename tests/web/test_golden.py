@@ -8,12 +8,12 @@ import pytest
 import trustme
 
 from tests.lab.answers import answers
-from tests.web.conftest import StartExporter, StartNode, target
-from vault_exporter.catalogue import SERIES
-from vault_exporter.collectors import COLLECTORS
-from vault_exporter.config.inputs import Address, Scheme, SocketInput
-from vault_exporter.config.model import Audit, Collectors, FileDiscovery, Secret, Tls, TokenAuth, Who
-from vault_exporter.config.watched import AppRole, Backup, Canary, Database, Kv, Pki, WatchedToken
+from tests.lab.fake_node import StartExporter, StartNode, target
+from vault_exporter.config.schema.inputs import Address, Scheme, SocketInput
+from vault_exporter.config.schema.model import Audit, Collectors, FileDiscovery, Secret, Tls, TokenAuth, Who
+from vault_exporter.config.schema.watched import AppRole, Backup, Canary, Database, Kv, Pki, WatchedToken
+from vault_exporter.metrics.catalogue import SERIES
+from vault_exporter.scrape.collectors import COLLECTORS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 AUDIT_LOG = Path(__file__).parents[1] / "golden" / "audit.log"

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 from pytest_aiohttp.plugin import AiohttpServer
 
-from vault_exporter.config.model import Config, Target
-from vault_exporter.web.app import Exporter
+from vault_exporter.app import Exporter
+from vault_exporter.config.schema.model import Config, Target
 
 
 async def sd(start: AiohttpServer, *headers: str, version: str = "1.1") -> tuple[int, str]:

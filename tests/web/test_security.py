@@ -14,10 +14,10 @@ import pytest
 import trustme
 from aiohttp.test_utils import TestServer
 
-from vault_exporter.config.model import Config
+from vault_exporter.app import Exporter
+from vault_exporter.config.schema.model import Config
 from vault_exporter.demo.process import Service, free_port, program, wait_until
 from vault_exporter.demo.prometheus import Prometheus
-from vault_exporter.web.app import Exporter
 
 PASSWORD = "planted-password"
 PATHS = ["/", "/metrics", "/probe", "/-/healthy", "/-/ready", "/nothing"]

@@ -11,7 +11,7 @@ import pytest
 import trustme
 import yaml
 
-from tests.web.conftest import HEALTH, SEAL_STATUS, Node, StartNode
+from tests.lab.fake_node import HEALTH, SEAL_STATUS, Node, StartNode
 from vault_exporter.demo.process import free_port, program
 
 DENIED = (403, '{"errors":["permission denied"]}')

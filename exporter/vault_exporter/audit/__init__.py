@@ -6,6 +6,6 @@ they come from: ``decode`` makes an entry of a line, ``tally``, ``outcomes``, ``
 lines nor counts them twice.
 """
 
-from vault_exporter.audit.reader import AuditReader
+from vault_exporter.audit.service import AuditService
 
-__all__ = ["AuditReader"]
+__all__ = ["AuditService"]

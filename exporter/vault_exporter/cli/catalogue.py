@@ -7,10 +7,10 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from vault_exporter import describe
-from vault_exporter.catalogue import FAMILIES
-from vault_exporter.collectors import COLLECTORS
-from vault_exporter.collectors import describe as describe_collectors
+from vault_exporter.metrics import describe
+from vault_exporter.metrics.catalogue import FAMILIES
+from vault_exporter.scrape.collectors import COLLECTORS
+from vault_exporter.scrape.collectors import describe as describe_collectors
 
 __all__ = ["collectors", "metrics"]
 

@@ -50,7 +50,7 @@ def dashboard(
 ) -> None:
     """Print the Grafana dashboards, adapted to your installation."""
     from vault_exporter.grafana import pack  # noqa: PLC0415 - no other command needs it
-    from vault_exporter.grafana.adapt import Wishes  # noqa: PLC0415 - likewise
+    from vault_exporter.grafana.adapt import DashboardOptions  # noqa: PLC0415 - likewise
 
     known = pack.names()
     if name is not None and name not in known:
@@ -60,7 +60,7 @@ def dashboard(
     if (output is not None) != (fmt is DashboardFormat.BUNDLE):
         fail("--output DIRECTORY goes with --format bundle, and that needs it.")
     chosen = known if name is None and fmt is not DashboardFormat.JSON else (name or "vault-overview",)
-    wishes = Wishes(datasource=datasource, job=job, title=title, logs=logs)
+    wishes = DashboardOptions(datasource=datasource, job=job, title=title, logs=logs)
     dashboards = {one: pack.read(one, wishes) for one in chosen}
     if output is not None:
         try:

@@ -10,24 +10,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from vault_exporter import catalogue as c
-from vault_exporter import logs
-from vault_exporter import status as report
-from vault_exporter.audit.matching import matching
-from vault_exporter.cli.options import (
-    AddressOption,
-    ConfigOption,
-    NamespaceOption,
-    TokenFileOption,
-    fail,
-    load_config,
-)
+from vault_exporter.audit.tail.matching import matching
+from vault_exporter.cli.options import AddressOption, ConfigOption, NamespaceOption, TokenFileOption, fail, load_config
 from vault_exporter.config.load import Flags
-from vault_exporter.config.model import Config, Target
-from vault_exporter.discovery import State
-from vault_exporter.files import open_at_once
-from vault_exporter.online import Look, Seen, is_wrapped, look
-from vault_exporter.rights import policy_text, targets_of
+from vault_exporter.config.schema.model import Config, Target
+from vault_exporter.diagnose import status as report
+from vault_exporter.diagnose.online import Diagnosis, Seen, is_wrapped, look
+from vault_exporter.diagnose.policy import policy_text, targets_of
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.targets.discovery import State
+from vault_exporter.util import logging as logs
+from vault_exporter.util.fs import open_at_once
 
 __all__ = ["check_online", "policy", "status"]
 
@@ -154,6 +147,6 @@ def _discovery(state: State) -> str:
     return f"discovery {state.settings}: targets: {state.targets}{more}"
 
 
-def _look(settings: Config) -> Look:
+def _look(settings: Config) -> Diagnosis:
     logs.configure(logs.LogFormat.LOGFMT, logs.LogLevel.ERROR)
     return asyncio.run(look(settings))

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Never
 import typer
 
 from vault_exporter.config.load import ConfigError, Flags, load
-from vault_exporter.config.model import Config
+from vault_exporter.config.schema.model import Config
 
 __all__ = [
     "AddressOption",

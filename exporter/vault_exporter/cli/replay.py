@@ -25,8 +25,8 @@ from vault_exporter.audit.replay.summary import all_samples, summarize, without_
 from vault_exporter.audit.replay.text import print_summary
 from vault_exporter.cli.options import ConfigOption, fail
 from vault_exporter.config.load import ConfigError, load_audit
-from vault_exporter.config.model import Audit
-from vault_exporter.metrics import Format, render
+from vault_exporter.config.schema.model import Audit
+from vault_exporter.metrics.exposition import Format, render
 
 __all__ = ["replay"]
 

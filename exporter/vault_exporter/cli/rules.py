@@ -10,11 +10,11 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from vault_exporter.alert_rules import Form, PackError, apply, load, parameters, render
+from vault_exporter.alert_rules.needs import fed, without
+from vault_exporter.alert_rules.parameters import ADDRESSES, JOBS
+from vault_exporter.assets import ResourceError
 from vault_exporter.cli.options import fail, flags, load_config
-from vault_exporter.pack import Form, PackError, apply, load, parameters, render
-from vault_exporter.pack.needs import fed, without
-from vault_exporter.pack.parameters import ADDRESSES, JOBS
-from vault_exporter.resources import ResourceError
 
 __all__ = ["rules"]
 

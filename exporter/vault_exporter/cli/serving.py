@@ -8,9 +8,8 @@ from typing import Annotated, Final
 import aiohttp
 import typer
 
-from vault_exporter import logs
 from vault_exporter import serve as server
-from vault_exporter.audit.lock import LockedError
+from vault_exporter.audit.tail.lock import LockedError
 from vault_exporter.cli.looking import check_online
 from vault_exporter.cli.options import (
     AddressOption,
@@ -26,10 +25,11 @@ from vault_exporter.cli.options import (
     flags,
     load_config,
 )
-from vault_exporter.config import inputs
 from vault_exporter.config.load import ConfigError, Flags, load, load_listen
-from vault_exporter.config.model import Listen
-from vault_exporter.config.web import Web
+from vault_exporter.config.schema import inputs
+from vault_exporter.config.schema.model import Listen
+from vault_exporter.config.schema.web import Web
+from vault_exporter.util import logging as logs
 
 __all__ = ["check", "healthcheck", "serve"]
 

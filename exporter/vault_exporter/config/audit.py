@@ -5,16 +5,16 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from vault_exporter.audit.builtin import BUILT_IN, RAW_VALUES
-from vault_exporter.audit.errors import ErrorClass
-from vault_exporter.audit.matching import is_pattern
-from vault_exporter.audit.rules import OUTCOMES, check_path, check_policy
-from vault_exporter.audit.tally import OPERATIONS, OTHER
-from vault_exporter.audit.who.paths import TemplateError
-from vault_exporter.audit.who.paths import check as check_template
-from vault_exporter.config import inputs
-from vault_exporter.config.files import is_directory
-from vault_exporter.config.model import Audit, EventRule, Events, Threshold
+from vault_exporter.audit.count.counters import OPERATIONS, OTHER
+from vault_exporter.audit.events.builtin import BUILT_IN, RAW_VALUES
+from vault_exporter.audit.events.rules import OUTCOMES, check_path, check_policy
+from vault_exporter.audit.parse.errors import ErrorClass
+from vault_exporter.audit.tail.matching import is_pattern
+from vault_exporter.audit.top.paths import TemplateError
+from vault_exporter.audit.top.paths import check as check_template
+from vault_exporter.config.parse.files import is_directory
+from vault_exporter.config.schema import inputs
+from vault_exporter.config.schema.model import Audit, EventRule, Events, Threshold
 
 __all__ = ["check_audit", "check_events", "check_rule", "check_threshold"]
 

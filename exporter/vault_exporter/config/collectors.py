@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from vault_exporter.collectors import COLLECTORS, CONFIGURED, REQUIRED, Asked
-from vault_exporter.config.model import Collectors, Discovery, NoAuth, Target
+from vault_exporter.config.schema.model import Collectors, Discovery, NoAuth, Target
+from vault_exporter.scrape.collectors import COLLECTORS, CONFIGURED, REQUIRED, Scope
 
 __all__ = ["check_collectors", "check_token"]
 
@@ -31,7 +31,7 @@ def check_collectors(collectors: Collectors) -> Iterator[tuple[str, str]]:
         if name in collectors.enable:
             yield "disable", f"{name} is enabled, too; choose one"
     for name in collectors.intervals:
-        if name in _BY_NAME and _BY_NAME[name].asked is Asked.EVERY:
+        if name in _BY_NAME and _BY_NAME[name].asked is Scope.EVERY:
             yield "intervals", f"{name} has none, since it tells the state of the node; it is asked at every scrape"
 
 

@@ -1,4 +1,4 @@
-"""From a file, flags and the environment to a :class:`~vault_exporter.config.model.Config`, or every error at once."""
+"""From a file, flags and the environment to a Config, or every error at once."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -8,15 +8,17 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from vault_exporter.config import inputs, logins, model, read_inputs, values, watched
 from vault_exporter.config.audit import check_audit, check_events, check_rule, check_threshold
 from vault_exporter.config.collectors import check_collectors, check_token
-from vault_exporter.config.environment import Flags, target_node
 from vault_exporter.config.load_web import load_web
-from vault_exporter.config.problems import ConfigError, Problem
-from vault_exporter.config.reader import Checks, Reader
-from vault_exporter.config.tree import Node, read_file
-from vault_exporter.config.web import Web
+from vault_exporter.config.parse import inputs as read_inputs
+from vault_exporter.config.parse import values
+from vault_exporter.config.parse.environment import Flags, target_node
+from vault_exporter.config.parse.problems import ConfigError, Problem
+from vault_exporter.config.parse.reader import Checks, Reader
+from vault_exporter.config.parse.tree import Node, read_file
+from vault_exporter.config.schema import inputs, logins, model, watched
+from vault_exporter.config.schema.web import Web
 from vault_exporter.vault.tls import TlsError, tls_context
 
 __all__ = ["ConfigError", "Flags", "load", "load_audit", "load_listen"]

@@ -1,4 +1,4 @@
-"""From the file that ``web_config_file`` names to a :class:`~vault_exporter.config.web.Web`, or every error at once."""
+"""From the file that ``web_config_file`` names to its settings, or every error at once."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -8,11 +8,12 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from vault_exporter.config import values, web
-from vault_exporter.config.model import Secret
-from vault_exporter.config.problems import ConfigError, Problem
-from vault_exporter.config.reader import Checks, Reader
-from vault_exporter.config.tree import read_file
+from vault_exporter.config.parse import values
+from vault_exporter.config.parse.problems import ConfigError, Problem
+from vault_exporter.config.parse.reader import Checks, Reader
+from vault_exporter.config.parse.tree import read_file
+from vault_exporter.config.schema import web
+from vault_exporter.config.schema.model import Secret
 from vault_exporter.vault.tls import TlsError
 from vault_exporter.web.tls import server_context
 

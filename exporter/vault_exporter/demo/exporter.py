@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from vault_exporter.demo.process import Service, ServiceError, program
-from vault_exporter.metrics import Format
+from vault_exporter.metrics.exposition import Format
 
 __all__ = ["Exporter"]
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from vault_exporter import catalogue as c
 from vault_exporter.demo.evidence import Evidence, PrometheusView, RuleView, recount
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.interrupt import Interrupt
@@ -13,7 +12,8 @@ from vault_exporter.demo.page import Page, parse
 from vault_exporter.demo.process import ServiceError
 from vault_exporter.demo.prometheus import Prometheus
 from vault_exporter.demo.traffic import Sent
-from vault_exporter.metrics import Format
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.exposition import Format
 
 __all__ = ["JOB", "gather", "look", "prometheus_view"]
 

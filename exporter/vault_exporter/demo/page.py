@@ -7,7 +7,8 @@ from prometheus_client import parser
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
-from vault_exporter.metrics import Family, Format
+from vault_exporter.metrics.exposition import Format
+from vault_exporter.metrics.family import Family
 
 __all__ = ["ALLOCATED", "GOROUTINES", "Page", "Series", "parse"]
 

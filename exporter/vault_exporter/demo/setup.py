@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import hvac
 import requests
 
-from vault_exporter.collectors import COLLECTORS, policy, telemetry
+from vault_exporter.scrape.collectors import COLLECTORS, policy, telemetry
 
 __all__ = ["MOUNT", "PATHS", "READABLE", "Accounts", "connect", "prepare"]
 

@@ -19,8 +19,8 @@ import yaml
 from rich.console import Console
 from rich.live import Live
 
-from vault_exporter.catalogue import AUDIT_ENTRIES
-from vault_exporter.config.model import DEFAULT_PORT
+from vault_exporter.assets import ResourceError, alert_rules, resource
+from vault_exporter.config.schema.model import DEFAULT_PORT
 from vault_exporter.demo import table
 from vault_exporter.demo.evidence import PrometheusView
 from vault_exporter.demo.exporter import Exporter
@@ -33,7 +33,7 @@ from vault_exporter.demo.prometheus import Prometheus
 from vault_exporter.demo.setup import MOUNT, prepare
 from vault_exporter.demo.traffic import Traffic
 from vault_exporter.demo.verdict import Check, judge
-from vault_exporter.resources import ResourceError, alert_rules, resource
+from vault_exporter.metrics.catalogue import AUDIT_ENTRIES
 
 __all__ = ["run"]
 

@@ -10,12 +10,12 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from vault_exporter import catalogue as c
 from vault_exporter.demo.evidence import PrometheusView
 from vault_exporter.demo.page import ALLOCATED, GOROUTINES, Page
 from vault_exporter.demo.traffic import Sent
 from vault_exporter.demo.verdict import Check
-from vault_exporter.metrics import Family
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Family
 
 __all__ = ["MountRow", "OperationRow", "View", "as_line", "as_table", "summary", "view"]
 

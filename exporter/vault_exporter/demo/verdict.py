@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from vault_exporter import catalogue as c
-from vault_exporter.audit.errors import ErrorClass
-from vault_exporter.collectors import COLLECTORS
+from vault_exporter.audit.parse.errors import ErrorClass
 from vault_exporter.demo.evidence import Evidence, PrometheusView
 from vault_exporter.demo.page import ALLOCATED, GOROUTINES, Page, parse
-from vault_exporter.metrics import Format
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.exposition import Format
+from vault_exporter.scrape.collectors import COLLECTORS
 
 __all__ = ["NATIVE_NAMES", "Check", "judge"]
 

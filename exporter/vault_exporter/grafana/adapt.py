@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["Wishes", "adapted"]
+__all__ = ["DashboardOptions", "adapted"]
 
 Json = dict[str, Any]
 
@@ -27,7 +27,7 @@ _LINKED: Final = re.compile("error|fail|denial|event", re.IGNORECASE)
 """What the titles of panels have that get a link to the lines."""
 
 
-class Wishes(msgspec.Struct, frozen=True):
+class DashboardOptions(msgspec.Struct, frozen=True):
     """What an installation wants to be different; None is as it is."""
 
     datasource: str | None = None
@@ -40,7 +40,7 @@ class Wishes(msgspec.Struct, frozen=True):
     """LogQL selector of the audit logs' streams, such as ``{job="vault-audit"}``."""
 
 
-def adapted(dashboard: Mapping[str, Any], wishes: Wishes) -> Json:
+def adapted(dashboard: Mapping[str, Any], wishes: DashboardOptions) -> Json:
     """Return the dashboard as wished; the argument is left as it is."""
     result = copy.deepcopy(dict(dashboard))
     variables = {variable["name"]: variable for variable in result["templating"]["list"]}

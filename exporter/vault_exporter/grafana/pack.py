@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import yaml
 
-from vault_exporter.grafana.adapt import Wishes, adapted
-from vault_exporter.resources import resource
+from vault_exporter.assets import resource
+from vault_exporter.grafana.adapt import DashboardOptions, adapted
 
 __all__ = ["as_config_maps", "as_json", "bundle", "names", "read", "write_bundle"]
 
@@ -27,7 +27,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in resource("dashboards").glob("*.json")))
 
 
-def read(name: str, wishes: Wishes) -> Json:
+def read(name: str, wishes: DashboardOptions) -> Json:
     """Return a dashboard as wished.
 
     Raises:

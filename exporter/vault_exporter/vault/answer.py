@@ -5,8 +5,8 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from vault_exporter.reasons import Reason
-from vault_exporter.unreadable import UNREADABLE
+from vault_exporter.metrics.reasons import Reason
+from vault_exporter.util.json import UNREADABLE
 
 __all__ = ["Answer", "NoTokenError", "VaultError"]
 

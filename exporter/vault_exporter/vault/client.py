@@ -2,7 +2,7 @@
 
 The client only reads. It talks to the node it was given and to no other: redirects are not followed and the node is
 asked not to forward (a standby would otherwise answer for the active node). Whatever goes wrong is a
-:class:`VaultError` with a :class:`~vault_exporter.reasons.Reason`; neither holds a token, a header or a body.
+:class:`VaultError` with a :class:`~vault_exporter.metrics.reasons.Reason`; neither holds a token, a header or a body.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ import msgspec
 from aiohttp import http_exceptions
 
 from vault_exporter import __version__
-from vault_exporter.config.model import Target
-from vault_exporter.config.secret import Secret
-from vault_exporter.reasons import Reason
+from vault_exporter.config.schema.model import Target
+from vault_exporter.config.schema.secret import Secret
+from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.answer import Answer, VaultError
-from vault_exporter.vault.auth import Shared
-from vault_exporter.vault.peer import Peer
+from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.token_manager import Tokens
+from vault_exporter.vault.peer_certificate import Peer
 from vault_exporter.vault.resolve import Resolver
 from vault_exporter.vault.tls import shared_context
-from vault_exporter.vault.tokens import Tokens
-from vault_exporter.vault.wire import Connector, WireError
+from vault_exporter.vault.transport import Connector, WireError
 
 __all__ = ["SMALL_ANSWER_BYTES", "Answer", "Client", "VaultError"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
-from vault_exporter.config.files import is_directory
-from vault_exporter.config.model import Tls
-from vault_exporter.files import open_regular
+from vault_exporter.config.parse.files import is_directory
+from vault_exporter.config.schema.model import Tls
+from vault_exporter.util.fs import open_regular
 
 __all__ = ["Stamps", "TlsError", "shared_context", "stamps", "tls_context"]
 

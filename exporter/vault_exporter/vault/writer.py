@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from vault_exporter.reasons import Reason
+from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.client import Client, VaultError
 
 __all__ = ["SecretWriter"]

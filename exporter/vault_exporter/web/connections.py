@@ -13,8 +13,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
-from vault_exporter import catalogue as c
-from vault_exporter.metrics import Sample
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
 
 __all__ = ["MOST_CONNECTIONS", "SILENT_SECONDS", "Connections"]
 

@@ -7,9 +7,9 @@ from typing import Final
 from urllib.parse import quote
 
 from vault_exporter import __version__
-from vault_exporter import catalogue as c
-from vault_exporter.metrics import Family
-from vault_exporter.scrape import Scrape, TargetScraper
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Family
+from vault_exporter.scrape.scraper import Scrape, TargetScraper
 
 __all__ = ["HEADERS", "landing", "state"]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from vault_exporter.config.model import Target
+from vault_exporter.config.schema.model import Target
 
 __all__ = ["authority", "service_discovery"]
 

@@ -26,11 +26,11 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from vault_exporter import catalogue as c
 from vault_exporter.config.load_web import load_web_file
-from vault_exporter.config.problems import ConfigError, Problem
-from vault_exporter.config.web import TlsServer, Web
-from vault_exporter.metrics import Sample
+from vault_exporter.config.parse.problems import ConfigError, Problem
+from vault_exporter.config.schema.web import TlsServer, Web
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
 from vault_exporter.web.tls import server_context
 
 __all__ = ["Guard"]

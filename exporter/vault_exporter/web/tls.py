@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from vault_exporter.config.model import Secret
-from vault_exporter.config.web import ClientAuth, TlsServer, TlsVersion
-from vault_exporter.files import open_regular
+from vault_exporter.config.schema.model import Secret
+from vault_exporter.config.schema.web import ClientAuth, TlsServer, TlsVersion
+from vault_exporter.util.fs import open_regular
 from vault_exporter.vault.tls import TlsError
 
 __all__ = ["server_context"]

@@ -15,18 +15,18 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from tests.audit.device import Clock
-from vault_exporter.audit.decode import Reject
+from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.inputs import http
-from vault_exporter.audit.inputs.inbox import LineSplitter
-from vault_exporter.audit.inputs.kinds import Input
-from vault_exporter.audit.inputs.listening import UNFINISHED_SECONDS, Refusal
-from vault_exporter.audit.inputs.reading import InputError, InputReader
+from vault_exporter.audit.inputs.line_buffer import LineSplitter
+from vault_exporter.audit.inputs.registry import Input
+from vault_exporter.audit.inputs.service import InputError, InputReader
+from vault_exporter.audit.inputs.sockets import UNFINISHED_SECONDS, Refusal
 from vault_exporter.audit.inputs.stdin import StandardInput
 from vault_exporter.audit.inputs.stream import StreamInput
-from vault_exporter.audit.pipeline import Pipeline, PipelineSettings
-from vault_exporter.config import inputs as config
-from vault_exporter.config.model import Audit
-from vault_exporter.config.read_inputs import read_address, read_network
+from vault_exporter.audit.parse.decode import Reject
+from vault_exporter.config.parse.inputs import read_address, read_network
+from vault_exporter.config.schema import inputs as config
+from vault_exporter.config.schema.model import Audit
 from vault_exporter.demo.process import free_port, wait_until
 
 ENTRY = (

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.inputs.inbox import OVERHEAD_BYTES, Inbox, LineSplitter, Splitter
+from vault_exporter.audit.inputs.line_buffer import OVERHEAD_BYTES, LineBuffer, LineSplitter, Splitter
 from vault_exporter.audit.inputs.syslog import SyslogSplitter, message
+from vault_exporter.audit.parse.decode import Reject
 
 MAX_LINE = 100
 PLENTY = 1 << 20
@@ -23,7 +23,7 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[start:stop] for start, stop in itertools.pairwise(places)]
 
 
-def drain(inbox: Inbox) -> list[bytes]:
+def drain(inbox: LineBuffer) -> list[bytes]:
     found: list[bytes] = []
     while (lines := inbox.take()) is not None:
         found += lines
@@ -32,7 +32,7 @@ def drain(inbox: Inbox) -> list[bytes]:
 
 @given(LINES, CUTS)
 def test_lines_do_not_depend_on_the_pieces(lines: list[bytes], cuts: list[int]) -> None:
-    inbox = Inbox(PLENTY, MAX_LINE)
+    inbox = LineBuffer(PLENTY, MAX_LINE)
     splitter = LineSplitter(inbox)
     data = b"".join(line + b"\n" for line in lines)
     ended = sum(splitter.feed(piece) for piece in pieces(data, cuts))
@@ -46,7 +46,7 @@ def test_lines_do_not_depend_on_the_pieces(lines: list[bytes], cuts: list[int]) 
 @given(st.lists(st.binary(max_size=300), max_size=40), st.sampled_from([LineSplitter, SyslogSplitter]), st.booleans())
 def test_memory_is_bounded_and_given_back(chunks: list[bytes], kind: type[Splitter], taking: bool) -> None:  # noqa: FBT001
     bound = 1000
-    inbox = Inbox(bound, MAX_LINE)
+    inbox = LineBuffer(bound, MAX_LINE)
     splitter = kind(inbox)  # type: ignore[call-arg]  # both take an inbox
     for chunk in chunks:
         splitter.feed(chunk)
@@ -60,7 +60,7 @@ def test_memory_is_bounded_and_given_back(chunks: list[bytes], kind: type[Splitt
 
 
 def test_what_finds_no_room_is_shed_and_the_next_line_counts() -> None:
-    inbox = Inbox(2 * (10 + OVERHEAD_BYTES) + 20, MAX_LINE)
+    inbox = LineBuffer(2 * (10 + OVERHEAD_BYTES) + 20, MAX_LINE)
     splitter = LineSplitter(inbox)
     splitter.feed(b"a" * 10 + b"\n" + b"b" * 10 + b"\n" + b"c" * 10 + b"\n")
     assert inbox.shed_lines == 1
@@ -70,7 +70,7 @@ def test_what_finds_no_room_is_shed_and_the_next_line_counts() -> None:
 
 
 def test_a_stream_without_newline_costs_no_memory_beyond_a_line() -> None:
-    inbox = Inbox(PLENTY, MAX_LINE)
+    inbox = LineBuffer(PLENTY, MAX_LINE)
     splitter = LineSplitter(inbox)
     for _ in range(10_000):
         splitter.feed(b"x" * 64)
@@ -84,7 +84,7 @@ def test_a_stream_without_newline_costs_no_memory_beyond_a_line() -> None:
     ("last", "lines", "rejected"), [(b'{"a":1}', [b'{"a":1}'], {}), (b'{"a"', [], {"incomplete": 1})]
 )
 def test_the_end_of_a_stream(last: bytes, lines: list[bytes], rejected: dict[str, int]) -> None:
-    inbox = Inbox(PLENTY, MAX_LINE)
+    inbox = LineBuffer(PLENTY, MAX_LINE)
     splitter = LineSplitter(inbox)
     splitter.feed(last)
     splitter.end()
@@ -139,7 +139,7 @@ MESSAGES = st.lists(
 
 @given(MESSAGES, st.lists(st.booleans(), min_size=8, max_size=8), CUTS)
 def test_both_framings_of_a_stream(packets: list[bytes], counted: list[bool], cuts: list[int]) -> None:
-    inbox = Inbox(PLENTY, MAX_LINE)
+    inbox = LineBuffer(PLENTY, MAX_LINE)
     splitter = SyslogSplitter(inbox)
     data = b"".join(
         b"%d %s" % (len(packet), packet) if count else packet + b"\n"
@@ -157,7 +157,7 @@ def test_both_framings_of_a_stream(packets: list[bytes], counted: list[bool], cu
     [b"99999999999 <14>x\n", b"12x<14>y\n", b"no syslog\n", b"999 " + b"y" * 999, b"\n\n0 0 \n", b"7 <14>{x}\n"],
 )
 def test_a_stream_finds_its_way_again(garbage: bytes) -> None:
-    inbox = Inbox(PLENTY, MAX_LINE)
+    inbox = LineBuffer(PLENTY, MAX_LINE)
     splitter = SyslogSplitter(inbox)
     splitter.feed(garbage + b"<14>{good}\n")
     assert drain(inbox)[-1] == b"{good}"

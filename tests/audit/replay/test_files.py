@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault_exporter.audit.decode import Reject
+from vault_exporter.audit.parse.decode import Reject
 from vault_exporter.audit.replay import files
-from vault_exporter.audit.replay.files import LogFile
+from vault_exporter.audit.replay.files import FinishedLog
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -28,7 +28,7 @@ PACKED = {
 }
 
 
-def read(log: LogFile) -> list[bytes]:
+def read(log: FinishedLog) -> list[bytes]:
     return [line for block in log.blocks() for line in block]
 
 
@@ -36,7 +36,7 @@ def read(log: LogFile) -> list[bytes]:
 def test_what_it_is_packed_in_makes_no_difference(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "audit.log.7"
     path.write_bytes(PACKED[kind])
-    log = LogFile(str(path), 1 << 20)
+    log = FinishedLog(str(path), 1 << 20)
     assert read(log) == LINES
     assert (log.problem, log.read_bytes, log.position) == ("", len(TEXT), path.stat().st_size)
     assert log.size == len(PACKED[kind])
@@ -53,7 +53,7 @@ def test_a_damaged_file_counts_as_far_as_it_goes(tmp_path: Path, kind: str, dama
         packed[len(packed) // 2 : len(packed) // 2 + 64] = b"\xff" * 64
     path = tmp_path / "audit.log.7"
     path.write_bytes(packed)
-    log = LogFile(str(path), 1 << 20)
+    log = FinishedLog(str(path), 1 << 20)
     lines = read(log)
     assert log.problem == "damaged or cut short; it was counted as far as it could be read"
     assert 0 < len(lines) < len(LINES)
@@ -69,13 +69,13 @@ def test_what_comes_before_the_damage_counts_also_in_a_small_file(tmp_path: Path
     }[kind]
     path = tmp_path / "audit.log.7"
     path.write_bytes(packed[:-4])
-    log = LogFile(str(path), 1 << 20)
+    log = FinishedLog(str(path), 1 << 20)
     assert read(log) == LINES[:1000]
     assert log.problem == "damaged or cut short; it was counted as far as it could be read"
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
-    log = LogFile(str(tmp_path), 1 << 20)
+    log = FinishedLog(str(tmp_path), 1 << 20)
     assert read(log) == []
     assert log.problem == "cannot be read: Is a directory"
 
@@ -87,7 +87,7 @@ def test_lines_that_are_empty_or_too_long_are_left_out(lines: list[bytes], ended
     given_lines = [line.replace(b"\n", b"?").replace(b"\x1f\x8b", b"").replace(b"\x28\xb5", b"") for line in lines]
     try:
         path.write_bytes(b"\n".join(given_lines) + (b"\n" if ended else b""))
-        log = LogFile(str(path), 40)
+        log = FinishedLog(str(path), 40)
         found = [line.removesuffix(b"\n") for line in read(log)]
     finally:
         path.unlink()
@@ -98,7 +98,7 @@ def test_lines_that_are_empty_or_too_long_are_left_out(lines: list[bytes], ended
 def test_a_line_longer_than_many_blocks_takes_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "audit.log"
     path.write_bytes(gzip.compress(b"x" * (64 << 20) + b"\ngood\n" + b"y" * (8 << 20), 1))
-    log = LogFile(str(path), 1 << 20)
+    log = FinishedLog(str(path), 1 << 20)
     assert read(log) == [b"good\n"]
     assert log.rejected == {Reject.TOO_LONG: 2}
     assert files.STANDARD_INPUT == "-"

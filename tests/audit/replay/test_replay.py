@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
-from tests.audit.who.test_observers import TOKEN, line
+from tests.audit.top.test_observers import TOKEN, line
 from vault_exporter.cli import app
 from vault_exporter.demo.process import program
 

@@ -8,10 +8,10 @@ import asyncio
 import socket
 from typing import Final
 
-from vault_exporter.audit.inputs.inbox import Inbox
-from vault_exporter.audit.inputs.listening import Refusal, allows, open_socket, remove_socket
+from vault_exporter.audit.inputs.line_buffer import LineBuffer
+from vault_exporter.audit.inputs.sockets import Refusal, allows, open_socket, remove_socket
 from vault_exporter.audit.inputs.syslog import put_message
-from vault_exporter.config.inputs import Listening
+from vault_exporter.config.schema.inputs import Listening
 
 __all__ = ["DatagramInput"]
 
@@ -33,7 +33,7 @@ class DatagramInput:
 
     def __init__(self, name: str, settings: Listening, max_line_bytes: int) -> None:
         self.name = name
-        self.inbox = Inbox(settings.max_waiting_bytes, max_line_bytes)
+        self.inbox = LineBuffer(settings.max_waiting_bytes, max_line_bytes)
         self.up = False
         self.refused = {Refusal.NOT_ALLOWED: 0}
         self._settings = settings

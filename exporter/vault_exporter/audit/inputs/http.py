@@ -15,11 +15,11 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.inputs.inbox import OVERHEAD_BYTES, Inbox
-from vault_exporter.audit.inputs.listening import UNFINISHED_SECONDS, Refusal
-from vault_exporter.config.inputs import HttpInput
-from vault_exporter.files import read_small
+from vault_exporter.audit.inputs.line_buffer import OVERHEAD_BYTES, LineBuffer
+from vault_exporter.audit.inputs.sockets import UNFINISHED_SECONDS, Refusal
+from vault_exporter.audit.parse.decode import Reject
+from vault_exporter.config.schema.inputs import HttpInput
+from vault_exporter.util.fs import read_small
 
 __all__ = ["PATH", "HttpEndpoint"]
 
@@ -47,7 +47,7 @@ class HttpEndpoint:
         self, settings: HttpInput, max_line_bytes: int, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.name = "http"
-        self.inbox = Inbox(settings.max_waiting_bytes, max_line_bytes)
+        self.inbox = LineBuffer(settings.max_waiting_bytes, max_line_bytes)
         self.up = False
         self.refused = {Refusal.UNAUTHORIZED: 0, Refusal.UNFINISHED: 0}
         self._clock = clock

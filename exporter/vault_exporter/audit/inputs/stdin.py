@@ -8,7 +8,7 @@ import os
 import select
 from typing import Final
 
-from vault_exporter.audit.inputs.inbox import Inbox, LineSplitter
+from vault_exporter.audit.inputs.line_buffer import LineBuffer, LineSplitter
 
 __all__ = ["StandardInput"]
 
@@ -26,7 +26,7 @@ class StandardInput:
 
     def __init__(self, max_line_bytes: int, descriptor: int = 0) -> None:
         self.name = "stdin"
-        self.inbox = Inbox(2 * (max_line_bytes + _CHUNK_BYTES), max_line_bytes)
+        self.inbox = LineBuffer(2 * (max_line_bytes + _CHUNK_BYTES), max_line_bytes)
         self.up = True
         self._splitter = LineSplitter(self.inbox)
         self._descriptor = descriptor

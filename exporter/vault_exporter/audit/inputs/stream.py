@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from vault_exporter.audit.inputs.inbox import Inbox, Splitter
-from vault_exporter.audit.inputs.listening import UNFINISHED_SECONDS, Refusal, allows, open_socket, remove_socket
-from vault_exporter.config.inputs import Listening, Scheme
+from vault_exporter.audit.inputs.line_buffer import LineBuffer, Splitter
+from vault_exporter.audit.inputs.sockets import UNFINISHED_SECONDS, Refusal, allows, open_socket, remove_socket
+from vault_exporter.config.schema.inputs import Listening, Scheme
 
 __all__ = ["StreamInput"]
 
@@ -38,12 +38,12 @@ class StreamInput:
         name: str,
         settings: Listening,
         max_line_bytes: int,
-        make_splitter: Callable[[Inbox], Splitter],
+        make_splitter: Callable[[LineBuffer], Splitter],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
-        self.inbox = Inbox(settings.max_waiting_bytes, max_line_bytes)
+        self.inbox = LineBuffer(settings.max_waiting_bytes, max_line_bytes)
         self.up = False
         self.accepted = 0
         self.refused = dict.fromkeys((Refusal.NOT_ALLOWED, Refusal.TOO_MANY, Refusal.UNFINISHED), 0)

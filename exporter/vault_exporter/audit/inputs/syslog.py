@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.inputs.inbox import Inbox, Unfinished
+from vault_exporter.audit.inputs.line_buffer import LineBuffer, Unfinished
+from vault_exporter.audit.parse.decode import Reject
 
 __all__ = ["SyslogSplitter", "message", "put_message"]
 
@@ -47,7 +47,7 @@ def message(packet: bytes) -> bytes | None:
     return packet[max(start, packet.find(_ENTRY, start)) :]
 
 
-def put_message(inbox: Inbox, packet: bytes) -> None:
+def put_message(inbox: LineBuffer, packet: bytes) -> None:
     """Put a message's text into the inbox, or count that it is none."""
     text = message(packet)
     if text is None:
@@ -60,7 +60,7 @@ def put_message(inbox: Inbox, packet: bytes) -> None:
 class SyslogSplitter:
     """Messages in a stream: ``123 <14>...`` counts its octets, ``<14>...`` ends in a newline."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: LineBuffer) -> None:
         self._inbox = inbox
         self._state: Callable[[bytes, int], int] = self._at_start
         self._message = Unfinished(inbox)

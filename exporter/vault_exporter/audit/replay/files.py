@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from vault_exporter.audit.decode import Reject
+from vault_exporter.audit.parse.decode import Reject
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-__all__ = ["STANDARD_INPUT", "LogFile"]
+__all__ = ["STANDARD_INPUT", "FinishedLog"]
 
 STANDARD_INPUT: Final = "-"
 
@@ -29,7 +29,7 @@ _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError)
 
 
-class LogFile:
+class FinishedLog:
     """One log, read from its beginning to its end.
 
     Attributes:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, Self
 
-from vault_exporter.audit.entry import Detail, Entry
-from vault_exporter.audit.who.frequent import Frequent
-from vault_exporter.metrics import Sample
+from vault_exporter.audit.parse.entry import Detail, Entry
+from vault_exporter.audit.top.frequent import Frequent
+from vault_exporter.metrics.family import Sample
 
 __all__ = ["ReplayObserver"]
 

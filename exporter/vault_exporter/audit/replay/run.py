@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import msgspec
 
-from vault_exporter.audit.decode import Reject
-from vault_exporter.audit.pipeline import Observer, Pipeline, PipelineSettings
-from vault_exporter.audit.replay.files import STANDARD_INPUT, LogFile
+from vault_exporter.audit.count.pipeline import Observer, Pipeline, PipelineSettings
+from vault_exporter.audit.parse.decode import Reject
+from vault_exporter.audit.replay.files import STANDARD_INPUT, FinishedLog
 from vault_exporter.audit.replay.observer import ReplayObserver
-from vault_exporter.audit.who.observers import make_observers
-from vault_exporter.audit.who.sketches import WhoObserver
-from vault_exporter.config.model import Audit, Who
+from vault_exporter.audit.top.observers import make_observers
+from vault_exporter.audit.top.sketches import TopObserver
+from vault_exporter.config.schema.model import Audit, Who
 
 __all__ = ["FileResult", "Progress", "ReplayError", "Replayed", "replay"]
 
@@ -49,7 +49,7 @@ class Replayed(msgspec.Struct, frozen=True):
     """Everything that was counted."""
 
     pipeline: Pipeline
-    who: WhoObserver
+    who: TopObserver
     seen: ReplayObserver
     files: tuple[FileResult, ...]
 
@@ -74,7 +74,7 @@ def replay(names: Sequence[str], settings: Audit, jobs: int, report: Report) -> 
     workers = min(jobs or len(os.sched_getaffinity(0)), len(names))
     if workers > 1 and STANDARD_INPUT not in names:
         return _in_processes(names, settings, workers, report)
-    logs = [LogFile(name, settings.max_line_bytes) for name in names]
+    logs = [FinishedLog(name, settings.max_line_bytes) for name in names]
     size = _sum([log.size for log in logs])
     pipeline = _make(settings)
     lines = 0
@@ -87,7 +87,7 @@ def replay(names: Sequence[str], settings: Audit, jobs: int, report: Report) -> 
 
 
 def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: Report) -> Replayed:
-    size = _sum([LogFile(name, settings.max_line_bytes).size for name in names])
+    size = _sum([FinishedLog(name, settings.max_line_bytes).size for name in names])
     # Not forked: the progress bar's thread would be, too.
     context = multiprocessing.get_context("spawn")
     shared = context.RawArray("Q", 2 * len(names))
@@ -95,7 +95,7 @@ def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: R
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(shared, settings))
     with executor:
         # The largest first, so that no process has it alone in the end.
-        order = sorted(range(len(names)), key=lambda index: -LogFile(names[index], 1).size)
+        order = sorted(range(len(names)), key=lambda index: -FinishedLog(names[index], 1).size)
         waiting: dict[Future[tuple[Pipeline, FileResult]], int] = {
             executor.submit(_work, index, names[index]): index for index in order
         }
@@ -127,7 +127,7 @@ def _share(shared: Any, settings: Audit) -> None:  # noqa: ANN401 - a type that 
 
 
 def _work(index: int, name: str) -> tuple[Pipeline, FileResult]:
-    log = LogFile(name, _settings.max_line_bytes)
+    log = FinishedLog(name, _settings.max_line_bytes)
     pipeline = _make(_settings)
     for block in log.blocks():
         pipeline.feed(log.name, block)
@@ -139,18 +139,18 @@ def _work(index: int, name: str) -> tuple[Pipeline, FileResult]:
 def _make(settings: Audit) -> Pipeline:
     listed = msgspec.structs.replace(settings, who=Who(clients=settings.who.clients))
     tracked = settings.who.tracked
-    observers: list[Observer] = [WhoObserver(None, tracked, None), ReplayObserver(tracked), *make_observers(listed)]
+    observers: list[Observer] = [TopObserver(None, tracked, None), ReplayObserver(tracked), *make_observers(listed)]
     return Pipeline(PipelineSettings.of(settings), observers)
 
 
-def _file_result(log: LogFile, pipeline: Pipeline) -> FileResult:
+def _file_result(log: FinishedLog, pipeline: Pipeline) -> FileResult:
     rejected = Counter(log.rejected) + pipeline.rejected(log.name)
     return FileResult(log.name, log.read_bytes, log.problem, dict(rejected))
 
 
 def _result(pipeline: Pipeline, files: Sequence[FileResult]) -> Replayed:
     who, seen = pipeline.observers[:2]
-    if not isinstance(who, WhoObserver) or not isinstance(seen, ReplayObserver):
+    if not isinstance(who, TopObserver) or not isinstance(seen, ReplayObserver):
         raise TypeError("the pipeline was made elsewhere")
     return Replayed(pipeline, who, seen, tuple(files))
 

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from vault_exporter import catalogue as c
 from vault_exporter.audit.replay.run import FileResult, Replayed
-from vault_exporter.audit.who.sketches import Ranked, Top, presentable
-from vault_exporter.metrics import Distribution, Family, Sample
+from vault_exporter.audit.top.sketches import Ranked, Top, presentable
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Distribution, Family, Sample
 
 __all__ = ["Event", "Latency", "Mount", "Summary", "Templated", "all_samples", "summarize", "without_entry"]
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vault_exporter.audit.replay.summary import Summary
-from vault_exporter.audit.who.sketches import Ranked
+from vault_exporter.audit.top.sketches import Ranked
 
 __all__ = ["print_summary"]
 

@@ -1,0 +1,134 @@
+"""The rules as files: of Prometheus, of its operator in Kubernetes, and of Grafana's own alerting."""
+
+import enum
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import yaml
+
+from vault_exporter.alert_rules.needs import said
+from vault_exporter.alert_rules.rules import Group, Rule
+
+__all__ = ["Form", "render"]
+
+_INTERVAL: Final = "1m"
+_LOOK_BACK_SECONDS: Final = 600
+
+
+class Form(enum.StrEnum):
+    """How rules are printed."""
+
+    PROMETHEUS = "prometheus"
+    OPERATOR = "operator"
+    GRAFANA = "grafana"
+
+
+def render(groups: Iterable[Group], form: Form, datasource: str = "prometheus") -> str:
+    """Return the rules as a YAML document; each alert says in a comment what it needs.
+
+    Args:
+        groups: the rules.
+        form: of which system.
+        datasource: uid of the Prometheus in Grafana.
+    """
+    groups = tuple(groups)
+    match form:
+        case Form.PROMETHEUS:
+            document: dict[str, Any] = {"groups": [_group(group) for group in groups]}
+        case Form.OPERATOR:
+            document = {
+                "apiVersion": "monitoring.coreos.com/v1",
+                "kind": "PrometheusRule",
+                "metadata": {"name": "vault", "labels": {"app.kubernetes.io/name": "vault-exporter"}},
+                "spec": {"groups": [_group(group) for group in groups]},
+            }
+        case Form.GRAFANA:
+            document = {"apiVersion": 1, "groups": list(_grafana(groups, datasource))}
+    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+    return "\n".join(_commented(text.splitlines(), groups)) + "\n"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines, as expressions are, as such."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _commented(lines: Iterable[str], groups: tuple[Group, ...]) -> Iterator[str]:
+    """Put before each alert what it needs."""
+    needs = {rule.alert: said(rule, groups) for group in groups for rule in group.rules if rule.alert}
+    yield "# Printed by vault-exporter rules."
+    for line in lines:
+        found = re.fullmatch(r"(\s*)- (?:alert|title): (\w+)", line)
+        if found and needs.get(found[2]):
+            yield f"{found[1]}# needs: {needs[found[2]]}"
+        yield line
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {"name": group.name, "rules": [_rule(rule) for rule in group.rules]}
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    fields = {
+        "alert": rule.alert,
+        "record": rule.record,
+        "expr": rule.expr,
+        "for": rule.for_,
+        "labels": rule.labels,
+        "annotations": rule.annotations,
+    }
+    return {key: value for key, value in fields.items() if value}
+
+
+def _grafana(groups: tuple[Group, ...], datasource: str) -> Iterator[dict[str, Any]]:
+    recorded = {rule.record: rule.expr for group in groups for rule in group.rules if rule.record}
+    for group in groups:
+        rules = [_grafana_rule(rule, recorded, datasource) for rule in group.rules if rule.alert]
+        yield {"orgId": 1, "name": group.name, "folder": "Vault", "interval": _INTERVAL, "rules": rules}
+
+
+def _grafana_rule(rule: Rule, recorded: Mapping[str, str], datasource: str) -> dict[str, Any]:
+    """Turn one alert into Grafana's form: an expression that gives a series for each alert, whatever its value."""
+    expr = re.sub(r"\bcluster:[\w:]+", lambda name: f"({recorded[name[0]]})", rule.expr)
+    return {
+        "title": rule.alert,
+        "uid": re.sub(r"(?<!^)(?=[A-Z])", "-", rule.alert).lower()[:40],
+        "condition": "B",
+        "data": [
+            _grafana_query("A", "prometheus", datasource, expr=expr, instant=True, range=False),
+            _grafana_query("B", "__expr__", "__expr__", type="math", expression="is_number($A) || is_nan($A)"),
+        ],
+        # A rule whose comparison holds for nothing gives no data, and that is well.
+        "noDataState": "OK",
+        "execErrState": "Error",
+        "for": rule.for_ or "0s",
+        # Of what Grafana reads from files, labels alone are searched for variables of its environment: $$ is $ there.
+        "labels": {key: _plain(text).replace("$", "$$") for key, text in rule.labels.items()},
+        "annotations": {
+            **{key: _plain(text) for key, text in rule.annotations.items() if key != "description"},
+            # Grafana's templates can neither query nor know Prometheus' external labels.
+            "description": f"{{{{ $labels.instance }}}} of cluster {_plain(rule.labels['cluster'])}: "
+            f"{rule.annotations['summary']}",
+        },
+    }
+
+
+def _grafana_query(ref: str, kind: str, uid: str, **model: object) -> dict[str, Any]:
+    return {
+        "refId": ref,
+        "datasourceUid": uid,
+        "relativeTimeRange": {"from": _LOOK_BACK_SECONDS, "to": 0},
+        "model": {"refId": ref, "datasource": {"type": kind, "uid": uid}, **model},
+    }
+
+
+def _plain(text: str) -> str:
+    """Leave out of a template what only Prometheus knows."""
+    return text.replace("$externalLabels.cluster ", "").replace("{{ $externalURL }}", "http://prometheus")

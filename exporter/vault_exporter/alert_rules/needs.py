@@ -1,0 +1,114 @@
+"""What a rule needs to be fed, and what a configuration feeds.
+
+Read off the rule's expression: each metric comes from a collector, from Vault's telemetry, from audit logs, or from
+what the exporter says of itself.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from vault_exporter.alert_rules.rules import Group, Rule
+from vault_exporter.config.schema.model import Config, NoAuth
+from vault_exporter.scrape.collectors import REQUIRED, chosen
+
+__all__ = ["fed", "feeds", "needs", "said", "without"]
+
+AUDIT: Final = "audit"
+LOGIN: Final = "auth"
+TELEMETRY: Final = "telemetry"
+BACKUP: Final = "backup"
+
+_FEEDS: Final = (
+    (r"up|vault_(up|sealed|core_unsealed|active|initialized|info|standby)|vault_up_failure_reason", ""),
+    (r"vault_license_expiry_.*", ""),  # where there is a license
+    (r"vault_replication_(dr|performance)_(primary|secondary)", ""),
+    (r"vault_exporter_(token|logins|login_failures|auth)_.*", LOGIN),
+    (r"vault_exporter_.*", ""),
+    (r"vault_audit_devices.*", "collector audit_devices"),
+    (r"vault_audit_log_.*", TELEMETRY),
+    (r"vault_audit_.*", AUDIT),
+    (r"vault_backup_.*", BACKUP),
+    (r"vault_barrier_key_.*", "collector barrier_key"),
+    (r"vault_raft_autopilot_.*", "collector autopilot"),
+    (r"vault_raft_(servers|voters|server_.*)", "collector raft"),
+    (r"vault_ha_nodes?(_.*)?", "collector ha_nodes"),
+    (r"vault_irrevocable_leases", "collector leases"),
+    (r"vault_locked_users", "collector locked_users"),
+    (r"vault_listener_certificate_.*", "collector certificate"),
+    (r"vault_host_.*", "collector host"),
+    (r"vault_in_flight_.*", "collector in_flight"),
+    (r"vault_kv_secret.*", "collector kv"),
+    (r"vault_pki_.*", "collector pki"),
+    (r"vault_canary_.*", "collector canary"),
+    (r"vault_approle_.*", "collector approle"),
+    (r"vault_watched_token_.*", "collector watched_tokens"),
+    (r"vault_database_static_role_.*", "collector database"),
+    (r"vault_(process|go|runtime|core|barrier|expire|quota)_.*", TELEMETRY),
+)
+"""Pattern of a metric's name, and what feeds it; the first that matches. Empty is what is there on every scrape."""
+
+
+def needs(rule: Rule, groups: Iterable[Group]) -> tuple[frozenset[str], ...]:
+    """Return what a rule needs: one set for each of its alternatives (``or``), of which one is enough."""
+    recorded = {one.record: one for group in groups for one in group.rules if one.record}
+    return tuple(dict.fromkeys(feeds(part, recorded) for part in re.split(r"\nor\n", rule.expr)))
+
+
+def said(rule: Rule, groups: Iterable[Group]) -> str:
+    """Return what a rule needs in words; empty for one that every scrape feeds."""
+    alternatives = needs(rule, groups)
+    words = " or ".join(", ".join(sorted(need)) for need in alternatives if need)
+    return f"{words} for a part of it" if words and frozenset() in alternatives else words
+
+
+def feeds(expr: str, recorded: Mapping[str, Rule]) -> frozenset[str]:
+    """Return what feeds the metrics that an expression names.
+
+    Raises:
+        KeyError: a metric that nothing is known to feed.
+    """
+    found = {_feed(name) for name in re.findall(r"\b(up|vault_\w+)\{", expr)}
+    for name in re.findall(r"\bcluster:[\w:]+", expr):
+        found |= feeds(recorded[name].expr, recorded)
+    return frozenset(found - {""})
+
+
+def fed(config: Config) -> frozenset[str]:
+    """Return what a configuration feeds."""
+    found = {f"collector {collector.name}" for target in config.targets for collector in chosen(target, config)}
+    found |= {f"collector {name}" for name in REQUIRED}
+    if config.telemetry.enabled:
+        found.add(TELEMETRY)
+    if config.audit.logs or config.audit.inputs:
+        found.add(AUDIT)
+    if config.backup:
+        found.add(BACKUP)
+    if any(not isinstance(target.auth, NoAuth) for target in config.targets):
+        found.add(LOGIN)
+    return frozenset(found)
+
+
+def without(groups: Iterable[Group], feeding: frozenset[str]) -> tuple[tuple[Group, ...], dict[str, str]]:
+    """Leave out what is not fed; return the rest, and for each alert left out what it lacks."""
+    groups = tuple(groups)
+    lacking: dict[str, str] = {}
+    kept = []
+    for group in groups:
+        rules = []
+        for rule in group.rules:
+            lacks = [sorted(need - feeding) for need in needs(rule, groups)]
+            if all(lacks):
+                lacking[rule.name] = " or ".join(", ".join(lack) for lack in lacks)
+            else:
+                rules.append(rule)
+        if rules:
+            kept.append(Group(group.name, tuple(rules)))
+    return tuple(kept), lacking
+
+
+def _feed(name: str) -> str:
+    for pattern, feed in _FEEDS:
+        if re.fullmatch(pattern, name):
+            return feed
+    raise KeyError(name)

@@ -1,0 +1,64 @@
+"""Requests that wait for their responses."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from vault_exporter.audit.count.counters import Cell
+
+__all__ = ["Pending"]
+
+
+class Pending:
+    """The requests of one log whose responses were not read yet, the oldest first.
+
+    Bounded in number by ``limit`` and in age by :data:`LONGEST`; ids are bounded by decoding.
+    """
+
+    LONGEST: Final = timedelta(minutes=10)
+    """Of the log's own time. What takes longer is no request but a stream, such as ``sys/monitor``."""
+    _LOOK_EVERY: Final = timedelta(seconds=10)
+
+    __slots__ = ("_looked", "evicted", "expired", "requests", "unmatched")
+
+    def __init__(self) -> None:
+        self.requests: dict[str, tuple[datetime | None, Cell | None]] = {}
+        """When each was asked, and where its response is to be counted, if known, by id; the pipeline writes it."""
+        self.evicted = 0
+        self.expired = 0
+        self.unmatched = 0
+        """Responses whose requests were not there; the pipeline counts them."""
+        self._looked: datetime | None = None
+
+    def bound(self, now: datetime | None, limit: int) -> None:
+        """Let go of requests beyond the limit and of those that are too old.
+
+        Args:
+            now: the time of the newest entry.
+            limit: how many may be kept.
+        """
+        requests = self.requests
+        if (excess := len(requests) - limit) > 0:
+            for id_ in [id_ for _, id_ in zip(range(excess), requests, strict=False)]:
+                del requests[id_]
+            self.evicted += excess
+        if now is None:
+            return
+        # Finding the oldest takes longer the more went before it, so not at every call.
+        if self._looked is None or abs(now - self._looked) >= self._LOOK_EVERY:
+            self._looked = now
+            old = []
+            for id_, (asked, _) in requests.items():
+                if asked is not None and now - asked < self.LONGEST:
+                    break
+                old.append(id_)
+            for id_ in old:
+                del requests[id_]
+            self.expired += len(old)
+
+    def merge(self, other: "Pending") -> None:
+        """Add what another process counted; what waits there waits here."""
+        # The cells are the other process'.
+        self.requests |= {id_: (asked, None) for id_, (asked, _) in other.requests.items()}
+        self.evicted += other.evicted
+        self.expired += other.expired
+        self.unmatched += other.unmatched

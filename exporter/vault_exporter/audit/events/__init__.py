@@ -1,0 +1,1 @@
+"""Security and operations events in audit logs."""

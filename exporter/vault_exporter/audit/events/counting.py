@@ -1,0 +1,139 @@
+"""Security and operations events: how often each happened, and when last."""
+
+import collections
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from vault_exporter.audit.events.builtin import BUILT_IN, RAW_VALUES
+from vault_exporter.audit.events.rules import CompiledRule, PathRules, compiled
+from vault_exporter.audit.parse.decode import detail
+from vault_exporter.audit.parse.entry import NewAuth
+from vault_exporter.audit.parse.errors import ErrorClass
+from vault_exporter.audit.parse.request_kind import RequestKind
+from vault_exporter.config.schema import model
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+
+__all__ = ["Events"]
+
+_MOST_LISTS: Final = 4096
+"""Lists of policies that are remembered."""
+
+
+class Events:
+    """The rules, built-in and the operator's, and what they counted. Every event is there from the start, at 0."""
+
+    def __init__(self, settings: model.Events) -> None:
+        built_in = [rule for rule in BUILT_IN if rule.event not in settings.disable]
+        self.rules = compiled([*built_in, *settings.rules])
+        self._watched: dict[bytes, frozenset[int]] = {}
+        self.watches_raw_values = RAW_VALUES not in settings.disable
+        self._watching = [rule for rule in self.rules if rule.watches_policies]
+        self._counts = {rule.rule.event: 0 for rule in self.rules}
+        if self.watches_raw_values:
+            self._counts[RAW_VALUES] = 0
+        self._last: dict[str, datetime] = {}
+        self._bursts: dict[int, collections.deque[datetime]] = {}
+
+    def concern(self, mount_type: str, mount_point: str, operation: str) -> bool:
+        """Whether every entry of such a mount must be looked into."""
+        return any(rule.concerns(mount_type, mount_point, operation) for rule in self.rules)
+
+    def look(self, act: RequestKind, mount_type: str, operation: str, path: str) -> PathRules:
+        """Tell what is to be looked at in entries of a path."""
+        return PathRules(act, (rule for rule in self.rules if rule.fits(act, mount_type, operation, path)))
+
+    def woken_by(self, policies: msgspec.Raw) -> frozenset[int]:
+        """Tell which rules a list of policies wakes, and remember it."""
+        key = bytes(policies)
+        known = self._watched.get(key)
+        if known is None:
+            if len(self._watched) >= _MOST_LISTS:
+                self._watched.clear()
+            known = frozenset(rule.number for rule in self._watching if rule.has_policies(policies))
+            self._watched[key] = known
+        return known
+
+    def finish(
+        self,
+        look: PathRules,
+        kind: ErrorClass | None,
+        time: datetime | None,
+        matched_rules: frozenset[int],
+        issued: NewAuth | None,
+        line: bytes,
+    ) -> None:
+        """Take note of the entry that ends a request.
+
+        Args:
+            look: which rules fit its path.
+            kind: the class of its error.
+            time: when it was written.
+            matched_rules: what the policies of who asked wake.
+            issued: the token that it gives.
+            line: where it was decoded from.
+        """
+        if issued is not None and not issued.client_token:
+            issued = None  # a second factor is still to come
+        for rule in look.ended(kind, issued=issued is not None):
+            if _rest_holds(rule, issued, line):
+                self._count(rule, time)
+        if matched_rules:
+            for rule in look.watching:
+                if (
+                    rule.number in matched_rules
+                    and rule.accepts(kind, issued=issued is not None)
+                    and _rest_holds(rule, issued, line)
+                ):
+                    self._count(rule, time)
+
+    def raw_value(self, time: datetime | None) -> None:
+        """Take note of an entry with a token as it is."""
+        self._note(RAW_VALUES, time)
+
+    def merge(self, other: "Events") -> None:
+        """Add what another process counted; a burst is seen within one process only."""
+        for event, count in other._counts.items():  # noqa: SLF001 - of our own class
+            self._counts[event] += count
+        for event, time in other._last.items():  # noqa: SLF001 - of our own class
+            self._last[event] = max(time, self._last.get(event, time))
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield every count, and the time of the last of those that happened."""
+        for event, count in self._counts.items():
+            yield c.AUDIT_EVENTS(count, event)
+        for event in self._counts:
+            if (time := self._last.get(event)) is not None:
+                yield c.AUDIT_EVENT_LAST(time.timestamp(), event)
+
+    def _count(self, rule: CompiledRule, time: datetime | None) -> None:
+        threshold = rule.rule.threshold
+        if threshold is not None:
+            if time is None:
+                return
+            times = self._bursts.setdefault(rule.number, collections.deque(maxlen=threshold.count))
+            times.append(time)
+            if len(times) < threshold.count or time - times[0] > timedelta(seconds=threshold.within):
+                return
+            times.clear()
+        self._note(rule.rule.event, time)
+
+    def _note(self, event: str, time: datetime | None) -> None:
+        self._counts[event] += 1
+        if time is not None:
+            self._last[event] = max(time, self._last.get(event, time))
+
+
+def _rest_holds(rule: CompiledRule, issued: NewAuth | None, line: bytes) -> bool:
+    """Whether what is tried for each entry by itself holds: the token that was given, and the type of the one used."""
+    if rule.is_of_issued and issued is not None:
+        expires = issued.token_ttl > 0 or issued.token_type == "batch"  # noqa: S105 - a type of token
+        if not rule.accepts_issued(issued.policies, expires=expires):
+            return False
+    if rule.rule.token_types:
+        full = detail(line)
+        return full is not None and full.auth is not None and full.auth.token_type in rule.rule.token_types
+    return True

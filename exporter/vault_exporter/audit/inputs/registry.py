@@ -1,0 +1,49 @@
+"""The kinds of input, and what they have in common."""
+
+from typing import Protocol
+
+from vault_exporter.audit.inputs.datagram import DatagramInput
+from vault_exporter.audit.inputs.http import HttpEndpoint
+from vault_exporter.audit.inputs.line_buffer import LineBuffer, LineSplitter
+from vault_exporter.audit.inputs.stdin import StandardInput
+from vault_exporter.audit.inputs.stream import StreamInput
+from vault_exporter.audit.inputs.syslog import SyslogSplitter
+from vault_exporter.config.schema import inputs as config
+
+__all__ = ["Input", "make_input"]
+
+
+class Input(Protocol):
+    """What all inputs have in common."""
+
+    name: str
+    """The value of the label ``log``."""
+    inbox: LineBuffer
+    """What came in."""
+    up: bool
+    """Whether more can come in."""
+
+    async def start(self) -> None:
+        """Open what it listens on."""
+
+    def poll(self) -> list[bytes] | None:
+        """Hand out lines, without waiting; None if there are none."""
+
+    async def close(self) -> None:
+        """Close it."""
+
+
+def make_input(given: config.Input, max_line_bytes: int) -> Input:
+    """Make an input from its settings."""
+    name = config.name(given)
+    match given:
+        case config.StdinInput():
+            return StandardInput(max_line_bytes)
+        case config.HttpInput():
+            return HttpEndpoint(given, max_line_bytes)
+        case config.SocketInput():
+            return StreamInput(name, given, max_line_bytes, LineSplitter)
+        case config.SyslogInput() if given.listen.scheme is config.Scheme.TCP:
+            return StreamInput(name, given, max_line_bytes, SyslogSplitter)
+        case config.SyslogInput():
+            return DatagramInput(name, given, max_line_bytes)

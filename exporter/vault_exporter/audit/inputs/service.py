@@ -1,0 +1,141 @@
+"""Count what the inputs receive, in the event loop that also receives it.
+
+Receiving and counting take turns: a step hands a hundred lines or so to the pipeline, and then whatever arrived in the
+meantime is taken from the network. So Vault's writes never wait for more than a step.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from vault_exporter.audit.count.pipeline import Pipeline
+from vault_exporter.audit.inputs.datagram import DatagramInput
+from vault_exporter.audit.inputs.http import HttpEndpoint
+from vault_exporter.audit.inputs.registry import Input, make_input
+from vault_exporter.audit.inputs.stream import StreamInput
+from vault_exporter.audit.parse.decode import Reject
+from vault_exporter.config.schema.model import Audit
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+
+__all__ = ["InputError", "InputReader"]
+
+_SHORTEST_PAUSE: Final = 0.001
+_LONGEST_PAUSE: Final = 0.1
+
+_log = structlog.get_logger(__name__)
+
+
+class InputError(Exception):
+    """An input cannot be opened; says which, why, and what to do."""
+
+
+class InputReader:
+    """All configured inputs.
+
+    Attributes:
+        pipeline: what counts.
+        endpoint: the one that takes HTTP requests, if it is configured.
+    """
+
+    def __init__(
+        self, settings: Audit, pipeline: Pipeline, *, wait: Callable[[float], Awaitable[object]] = asyncio.sleep
+    ) -> None:
+        """Make the inputs; nothing is opened yet.
+
+        Args:
+            settings: which inputs, and the bounds.
+            pipeline: what to count with.
+            wait: waits for so many seconds; 0 lets others run.
+        """
+        self._wait = wait
+        self.pipeline = pipeline
+        self._inputs = tuple(make_input(given, settings.max_line_bytes) for given in settings.inputs)
+        self._up: dict[str, bool] = {}
+        self.endpoint = next((one for one in self._inputs if isinstance(one, HttpEndpoint)), None)
+        for one in self._inputs:
+            pipeline.open(one.name)
+
+    async def start(self) -> None:
+        """Open the inputs.
+
+        Raises:
+            InputError: one of them cannot be opened; none is left open.
+        """
+        for one in self._inputs:
+            try:
+                await one.start()
+            except OSError as error:
+                await self.close()
+                raise InputError(
+                    f"cannot listen on {one.name}: {error.strerror or type(error).__name__}; "
+                    "choose another address in audit.inputs, or see who uses this one"
+                ) from error
+        self._report()
+
+    async def run(self) -> None:
+        """Count until cancelled."""
+        pause = _SHORTEST_PAUSE
+        while self._inputs:
+            busy = False
+            for one in self._inputs:
+                busy |= self._step(one)
+                await self._wait(0)
+            self._report()
+            pause = _SHORTEST_PAUSE if busy else min(pause * 2, _LONGEST_PAUSE)
+            if not busy:
+                await self._wait(pause)
+
+    async def close(self) -> None:
+        """Close the inputs, and count what they had received."""
+        for one in self._inputs:
+            await one.close()
+            while one.inbox.held_bytes and self._step(one):
+                pass
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield what is said of each input."""
+        for one in self._inputs:
+            name, inbox = one.name, one.inbox
+            yield c.AUDIT_READABLE(one.up, name)
+            if (last := self.pipeline.last_entry(name)) is not None:
+                yield c.AUDIT_LAST_ENTRY(last, name)
+            yield c.AUDIT_READ_BYTES(inbox.received_bytes, name)
+            yield c.AUDIT_LAG(inbox.held_bytes, name)
+            yield c.AUDIT_SHED(inbox.shed_lines, name)
+            rejected = self.pipeline.rejected(name)
+            for reason in Reject:
+                yield c.AUDIT_REJECTED(rejected[reason] + inbox.rejected[reason], name, reason.value)
+            if isinstance(one, StreamInput):
+                yield c.AUDIT_CONNECTIONS(len(one.open), name)
+                yield c.AUDIT_ACCEPTED(one.accepted, name)
+            if isinstance(one, StreamInput | DatagramInput | HttpEndpoint):
+                for refusal, count in one.refused.items():
+                    yield c.AUDIT_REFUSED(count, name, refusal.value)
+
+    def _step(self, one: Input) -> bool:
+        try:
+            lines = one.poll()
+            if lines:
+                self.pipeline.feed(one.name, lines)
+        except Exception as error:  # noqa: BLE001 - a defect in one input must not stop the others
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            # The error's own text may quote what was received.
+            what = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
+            _log.error("cannot process audit entries; report this as a defect", log=one.name, error=what)
+            return False
+        return lines is not None
+
+    def _report(self) -> None:
+        """Log when an input opens or ends."""
+        for one in self._inputs:
+            if self._up.get(one.name) != one.up:
+                self._up[one.name] = one.up
+                if one.up:
+                    _log.info("receiving audit entries", log=one.name)
+                else:
+                    _log.warning("no longer receiving audit entries", log=one.name)

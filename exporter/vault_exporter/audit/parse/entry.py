@@ -1,0 +1,171 @@
+"""One entry of an audit log: the few fields that are used.
+
+Every field may be absent. The schema: https://developer.hashicorp.com/vault/docs/audit/schema and
+https://openbao.org/docs/audit/.
+
+There are two depths. :data:`Entry` has what every entry is counted by and is decoded for each line, so each of its
+fields is paid for hundreds of thousands of times a second. :data:`Detail` has the rest and is decoded for the few
+lines that need it, or for all where an observer looks at every entry. For the same reason requests and responses are
+two classes: a response belongs to a request that said already what it is of.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "Auth",
+    "Detail",
+    "DetailAuth",
+    "DetailRequest",
+    "DetailedRequestEntry",
+    "DetailedResponseEntry",
+    "Entry",
+    "ErrorBody",
+    "Label",
+    "Lease",
+    "Namespace",
+    "NewAuth",
+    "Request",
+    "RequestEntry",
+    "RequestRef",
+    "Response",
+    "ResponseEntry",
+    "Short",
+    "WrapInfo",
+]
+
+
+Short = Annotated[str, msgspec.Meta(max_length=64)]
+Label = Annotated[str, msgspec.Meta(max_length=256)]
+"""Texts of bounded length, to be kept."""
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Namespace(msgspec.Struct, frozen=True, gc=False):
+    """Where the mount is; the root namespace has no path."""
+
+    path: Label = ""
+
+
+class RequestRef(msgspec.Struct, frozen=True, gc=False):
+    """Which request a response belongs to; an empty string is a field that the entry does not have."""
+
+    id: Short = ""
+    path: str = ""
+
+
+class Request(RequestRef, frozen=True, gc=False):
+    """What was asked."""
+
+    operation: Short = ""
+    mount_point: Label = ""
+    mount_type: Label = ""
+    namespace: Namespace | None = None
+
+
+class Auth(msgspec.Struct, frozen=True, gc=False):
+    """Who asked. The token is hashed, unless the device writes it as it is."""
+
+    client_token: str = ""
+    policies: msgspec.Raw = msgspec.Raw()
+    """The JSON list: the same few lists come again and again, so what they mean is looked up by their bytes."""
+
+
+class NewAuth(msgspec.Struct, frozen=True, gc=False):
+    """The token that a login, a token's creation or its renewal gave."""
+
+    client_token: str = ""
+    """Hashed, unless the device writes it as it is; empty where a second factor is still to come."""
+    token_type: str = ""
+    policies: msgspec.Raw = msgspec.Raw()
+    token_ttl: float = 0
+    """Seconds; 0 is a token that does not expire."""
+
+
+class Lease(msgspec.Struct, frozen=True, gc=False):
+    """What a secret is leased as."""
+
+    lease_id: str = ""
+
+
+class WrapInfo(msgspec.Struct, frozen=True, gc=False):
+    """That the response is wrapped."""
+
+    wrapped_accessor: str = ""
+    """Of the token that is in the wrapped response, if one is."""
+
+
+class ErrorBody(msgspec.Struct, frozen=True, gc=False):
+    """The data of a response, as far as it may be an error; the error's text is hashed."""
+
+    error: str | None = None
+
+
+class Response(msgspec.Struct, frozen=True, gc=False):
+    """What was answered."""
+
+    auth: NewAuth | None = None
+    secret: Lease | None = None
+    wrap_info: WrapInfo | None = None
+    data: ErrorBody | None = None
+
+
+class RequestEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="request"):
+    """The entry of a request, as far as every one is looked at."""
+
+    is_request: ClassVar[bool] = True
+
+    time: _Moment | None = None
+    """To the microsecond; None where the entry states none."""
+    request: Request | None = None
+    error: str = ""
+
+
+class ResponseEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="response"):
+    """The entry of a response, as far as every one is looked at."""
+
+    is_request: ClassVar[bool] = False
+
+    time: _Moment | None = None
+    """To the microsecond; None where the entry states none."""
+    auth: Auth | None = None
+    request: RequestRef | None = None
+    response: Response | None = None
+    error: str = ""
+
+
+class DetailRequest(Request, frozen=True, gc=False):
+    """What was asked, and from where."""
+
+    mount_class: str = ""
+    client_id: str = ""
+    remote_address: str = ""
+
+
+class DetailAuth(Auth, frozen=True, gc=False):
+    """Who asked, by name."""
+
+    display_name: str = ""
+    entity_id: str = ""
+    token_type: str = ""
+    policy_results: msgspec.Raw = msgspec.Raw()
+
+
+class DetailedRequestEntry(RequestEntry, frozen=True, gc=False, tag_field="type", tag="request"):
+    """The entry of a request with all fields that are ever looked at."""
+
+    request: DetailRequest | None = None
+    auth: DetailAuth | None = None
+
+
+class DetailedResponseEntry(ResponseEntry, frozen=True, gc=False, tag_field="type", tag="response"):
+    """The entry of a response with all fields that are ever looked at."""
+
+    request: DetailRequest | None = None
+    auth: DetailAuth | None = None
+
+
+Entry: TypeAlias = RequestEntry | ResponseEntry
+Detail: TypeAlias = DetailedRequestEntry | DetailedResponseEntry

@@ -1,0 +1,1 @@
+"""Tail audit log files over rotation, truncation and restarts."""

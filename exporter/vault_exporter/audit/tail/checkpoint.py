@@ -1,0 +1,240 @@
+"""Where reading goes on after a restart, kept in a file.
+
+The file says for each log up to where a scrape has shown it. Counters begin at 0 with the process, so a line that was
+shown must not be read again, and one that was not shown must be. Nothing of a log's content is in the file, only
+digests.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from vault_exporter.util.fs import open_regular
+from vault_exporter.util.json import UNREADABLE
+
+__all__ = [
+    "HEAD_BYTES",
+    "MARKER_BYTES",
+    "Checkpoint",
+    "CheckpointError",
+    "CheckpointFile",
+    "FilePosition",
+    "LogCheckpoint",
+    "PatternCheckpoint",
+    "digest",
+    "key_of",
+    "paths_of",
+]
+
+_VERSION: Final = 1
+_LARGEST: Final = 16 << 20
+_FARTHEST: Final = 1 << 62
+"""No file is longer, and reading there overflows nothing; a mark beyond it is damaged."""
+
+HEAD_BYTES: Final = 1024
+"""How much of a file's beginning is known of it, at the most."""
+MARKER_BYTES: Final = 4096
+"""How much of what was read is compared with what the file says now: more than most lines, so their times too."""
+
+_Place = Annotated[int, msgspec.Meta(ge=0, le=_FARTHEST)]
+
+Failure = Literal["corrupt", "unreadable", "unwritable"]
+
+
+class FilePosition(msgspec.Struct, frozen=True):
+    """A place in a file, and how to know the file again: its inode may be another file's, and its name is another."""
+
+    device: int
+    inode: int
+    position: _Place
+    """Bytes from the start, at the beginning of a line."""
+    head_bytes: Annotated[int, msgspec.Meta(ge=0, le=HEAD_BYTES)]
+    head: str
+    """Digest of so many first bytes."""
+    marker_bytes: Annotated[int, msgspec.Meta(ge=0, le=MARKER_BYTES)]
+    marker: str
+    """Digest of so many bytes before the position."""
+    skipping: bool = False
+    """The position is within a line that is too long."""
+    ended: bool = False
+    """All of it was read, and a newer file was in use, so that nothing came into it any more."""
+
+
+class LogCheckpoint(msgspec.Struct, frozen=True):
+    """A place in a log."""
+
+    looked: _Place
+    """When the reader last looked for rotated files, in nanoseconds since the epoch: what was written to since and is
+    not among the files is new."""
+    files: tuple[FilePosition, ...]
+    """The files that the log consists of, the oldest first."""
+
+
+class PatternCheckpoint(msgspec.Struct, frozen=True):
+    """What is configured as one log: a path, or a pattern and all that matches it."""
+
+    since: _Place
+    """Since when it is followed, in nanoseconds since the epoch."""
+    paths: tuple[str, ...]
+    """The logs of it, by :func:`key_of` their paths; what matches and is not among them has come since."""
+    let_go: tuple[FilePosition, ...]
+    """Files that are not open any more, and may be found again under another name."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The places in all logs, by :func:`key_of` the path, at one moment."""
+
+    logs: dict[str, LogCheckpoint]
+    groups: dict[str, PatternCheckpoint] = {}
+    """By :func:`key_of` the path or pattern that is configured."""
+    version: int = _VERSION
+
+
+class CheckpointError(Exception):
+    """The checkpoint cannot be used; the exporter goes on without. The message says why, and what to do."""
+
+
+_DECODER: Final = msgspec.json.Decoder(Checkpoint)
+
+
+class CheckpointFile:
+    """The file, written in two steps: the slow one before a scrape is answered, the quick one after.
+
+    Attributes:
+        path: the file.
+        failures: times that it could not be used, by reason.
+        written: when it was last written, in seconds since the epoch, or None.
+    """
+
+    def __init__(self, path: Path, sync: Callable[[int], None] = os.fsync) -> None:
+        """Nothing is read or written yet.
+
+        Args:
+            path: the file.
+            sync: brings what was written to a descriptor down to the disk.
+        """
+        self.path = path
+        self._sync = sync
+        self.failures: Counter[Failure] = Counter()
+        self.written: float | None = None
+        self._fresh = path.with_name(f".{path.name}.new")
+        self._prepared = False
+
+    def load(self) -> Checkpoint | None:
+        """Read what the last process left; None if there is nothing.
+
+        Raises:
+            CheckpointError: it cannot be read.
+        """
+        try:
+            with open_regular(self.path) as file:
+                content = file.read(_LARGEST + 1)
+                self.written = os.fstat(file.fileno()).st_mtime
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.failures["unreadable"] += 1
+            raise CheckpointError(f"cannot be read: {error.strerror}; make it readable for the exporter") from None
+        try:
+            found = _DECODER.decode(content)
+        except UNREADABLE:
+            found = None
+        if found is None or found.version != _VERSION or len(content) > _LARGEST:
+            self.failures["corrupt"] += 1
+            self.written = None
+            raise CheckpointError(
+                f"is damaged, of another version, or no checkpoint; {self._put_aside()}; logs are read as without one"
+            )
+        return found
+
+    def prepare(self, checkpoint: Checkpoint) -> None:
+        """Write the new file beside the old one, down to the disk.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        self._prepared = False
+        content = msgspec.json.encode(checkpoint)  # before anything is touched
+        try:
+            # What another put there, such as a link to a file of ours, is removed and never written to.
+            self._fresh.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(self._fresh, flags, 0o600)
+            try:
+                left = memoryview(content)
+                while left:
+                    left = left[os.write(descriptor, left) :]
+                self._sync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self._fail(error)
+        self._prepared = True
+
+    def publish(self, now: float) -> None:
+        """Put the new file in the place of the old one; without a complete one, nothing.
+
+        Args:
+            now: seconds since the epoch.
+
+        Raises:
+            CheckpointError: it cannot be put there.
+        """
+        if not self._prepared:
+            return
+        self._prepared = False
+        try:
+            self._fresh.rename(self.path)
+        except OSError as error:
+            self._fail(error)
+        self.written = now
+
+    def _put_aside(self) -> str:
+        """Keep what is in the checkpoint's place under another name: it may be a file that was named by mistake."""
+        aside = self.path.with_name(f"{self.path.name}.damaged")
+        try:
+            self.path.rename(aside)
+        except OSError as error:
+            return f"it cannot be renamed to {aside.name} ({error.strerror})"
+        return f"it is now {aside.name}"
+
+    def _fail(self, error: OSError) -> None:
+        self.failures["unwritable"] += 1
+        with contextlib.suppress(OSError):
+            self._fresh.unlink()  # half a file on a full disk
+        raise CheckpointError(
+            f"cannot be written: {error.strerror}; make its directory writable for the exporter, or make room; "
+            "a restart would count again what was counted since"
+        ) from None
+
+
+def key_of(path: Path) -> str:
+    """Return what stands for a path: itself, or its bytes in hexadecimal after a NUL where they are not UTF-8."""
+    name = str(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return f"\0{os.fsencode(path).hex()}"
+    return name
+
+
+def paths_of(keys: Iterable[str]) -> list[Path]:
+    """Return the paths that keys of :func:`key_of` stand for; what is no such key is left out."""
+    paths = []
+    for key in keys:
+        with contextlib.suppress(ValueError):
+            name = os.fsdecode(bytes.fromhex(key[1:])) if key.startswith("\0") else key
+            if name and "\0" not in name:
+                paths.append(Path(name))
+    return paths
+
+
+def digest(data: bytes) -> str:
+    """Return what is kept of a log's content to know it again."""
+    return hashlib.sha256(data).hexdigest()

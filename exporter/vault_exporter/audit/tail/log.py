@@ -1,0 +1,288 @@
+"""One configured audit log: a file, or a pattern and all files that match it."""
+
+import errno
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+import structlog
+
+from vault_exporter.audit.count.pipeline import Pipeline
+from vault_exporter.audit.parse.decode import Reject
+from vault_exporter.audit.tail.checkpoint import Checkpoint, LogCheckpoint, PatternCheckpoint, key_of, paths_of
+from vault_exporter.audit.tail.matching import is_pattern, matching, may_stand_for, vanished
+from vault_exporter.audit.tail.open_file import Bounds, Old, old_of
+from vault_exporter.audit.tail.read_error import ReadError
+from vault_exporter.audit.tail.registry import LOOK_SECONDS, FileRegistry
+from vault_exporter.audit.tail.resume import resume
+from vault_exporter.audit.tail.tailer import Tailer
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+from vault_exporter.util.fs import modified
+
+__all__ = ["AuditLog", "LogSettings"]
+
+_GONE_SECONDS: Final = 60.0
+"""How long a file that matched a pattern must be quiet before it is let go of: gone, or with newer ones waiting."""
+_TORN_SECONDS: Final = 3600.0
+"""The same where its last line has no end: it is being written, or was torn for ever."""
+_MOST_GONE: Final = 128
+"""Logs that matched a pattern and are gone; beyond, the oldest are forgotten."""
+_TIME: Final = re.compile(rb'"time":"([0-9T:.+Z-]{20,40})"')
+
+_log = structlog.get_logger(__name__)
+
+
+class LogSettings(NamedTuple):
+    """The bounds of following."""
+
+    max_line_bytes: int
+    max_files: int
+    """Files of one pattern that are followed at once; of more, those last written to, and that is logged."""
+
+
+class AuditLog:
+    """What is configured as one log, and is one in the metrics, by its path or pattern."""
+
+    def __init__(
+        self,
+        path: Path,
+        pipeline: Pipeline,
+        settings: LogSettings,
+        *,
+        from_start: bool,
+        earlier: Checkpoint | None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Open what there is now.
+
+        Args:
+            path: a file, which need not exist, or a pattern.
+            pipeline: takes the lines.
+            settings: the bounds.
+            from_start: without a place to go on from, read what is there, too.
+            earlier: where an earlier process left off.
+            clock: seconds that never go back.
+            now: nanoseconds since the epoch, as files have them.
+        """
+        self._path = path
+        self._name = str(path)
+        self._pipeline = pipeline
+        self._max_files = settings.max_files
+        self._clock = clock
+        self._from_start = from_start
+        self._earlier = {} if earlier is None else earlier.logs
+        self._group = None if earlier is None else earlier.groups.get(key_of(path))
+        noted = paths_of(self._group.paths) if self._group else []
+        self._noted = [one for one in noted if may_stand_for(path, one)]
+        self._known = FileRegistry(
+            Bounds(settings.max_line_bytes),
+            let_go=self._group.let_go if self._group else (),
+            matching=lambda: matching(path, ()),
+            clock=clock,
+            now=now,
+        )
+        self._followers: dict[Path, Tailer] = {}
+        self._gone: dict[Path, LogCheckpoint] = {}
+        self._busy: dict[Path, float] = {}
+        self._is_pattern = is_pattern(path)
+        self._too_many = False
+        self._left_out: dict[Path, Old] | None = None
+        """Files that there was no room for at the first look; what they held then is not read later either."""
+        self._trouble = ReadError(self._name)
+        self._unlisted: Exception | None = None
+        self._looked = clock()
+        pipeline.open(self._name)
+        self._try_to_look()
+        self._trouble.report(self._what_is_wrong())
+
+    def step(self) -> bool:
+        """Read one chunk of each file; tell whether there was one."""
+        if (self._is_pattern or not self._followers) and self._clock() - self._looked >= LOOK_SECONDS:
+            self._try_to_look()
+        busy, trouble = False, None
+        for path, follower in self._followers.items():
+            try:
+                lines = follower.poll()
+                if lines:
+                    self._pipeline.feed(self._name, lines)
+            except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
+                trouble = error
+                continue
+            if lines is not None:
+                busy = True
+                self._busy[path] = self._clock()
+        self._trouble.report(trouble or self._what_is_wrong())
+        return busy
+
+    def marks(self) -> Iterator[tuple[str, LogCheckpoint]]:
+        """Yield how far each file was read."""
+        for path, mark in self._gone.items():
+            yield key_of(path), mark
+        for path, follower in self._followers.items():
+            yield key_of(path), follower.mark()
+
+    def group(self) -> tuple[str, PatternCheckpoint] | None:
+        """Return what the files are together; None while one could not look yet which there are."""
+        if self._group is None:
+            return None
+        paths = tuple(map(key_of, (*self._gone, *self._followers)))
+        return key_of(self._path), PatternCheckpoint(self._group.since, paths, self._known.let_go)
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield what is said of reading this log."""
+        name, counts = self._name, self._known.counts
+        yield c.AUDIT_READABLE(self._trouble.is_over, name)
+        last = self._pipeline.last_entry(name)
+        if last is not None:
+            yield c.AUDIT_LAST_ENTRY(last, name)
+        oldest = self._oldest_unread(last)
+        if oldest is not None:
+            yield c.AUDIT_OLDEST_UNREAD(oldest, name)
+        yield c.AUDIT_LAG(sum(follower.lag_bytes for follower in self._followers.values()), name)
+        yield c.AUDIT_READ_BYTES(counts.read_bytes, name)
+        yield c.AUDIT_ROTATIONS(counts.rotations, name)
+        yield c.AUDIT_TRUNCATIONS(counts.truncations, name)
+        yield c.AUDIT_GAPS(counts.gaps, name)
+        yield c.AUDIT_LOST_BYTES(counts.lost_bytes, name)
+        yield c.AUDIT_SKIPPED_BYTES(counts.skipped_bytes, name)
+        rejected = counts.rejected + self._pipeline.rejected(name)
+        for reason in Reject:
+            yield c.AUDIT_REJECTED(rejected[reason], name, reason.value)
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for follower in self._followers.values():
+            follower.close()
+
+    def _try_to_look(self) -> None:
+        """Look, and keep what prevented it until the next look: a directory may be closed to us for a while."""
+        self._looked = self._clock()
+        try:
+            self._look()
+        except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
+            self._unlisted = error
+        else:
+            self._unlisted = None
+
+    def _look(self) -> None:
+        """Look for files that are new, and for those that are gone."""
+        since = self._group.since if self._group else self._known.now()
+        gone = self._let_go()  # what came and was rotated away unseen after them is found now
+        logs = {*self._followers, *self._gone, *self._noted}
+        fresh = self._fresh(logs)
+        sought = (*self._noted, *gone, *fresh, *vanished(self._path, logs))
+        left_out = self._left_out or {}
+        marks = {path: mark for path in sought if path not in left_out and (mark := self._mark(path))}
+        for path, files in resume(self._known, marks).items():
+            if files or path in fresh:
+                self._gone.pop(path, None)
+                self._follow(path, Tailer(path, self._known, files=files, looked=marks[path].looked))
+            else:
+                self._miss(path, marks[path])
+        for path in fresh:
+            if path not in marks:
+                old = left_out.pop(path, None)
+                self._follow(path, Tailer(path, self._known, from_start=self._from_start, old=old))
+        self._earlier, self._noted = {}, []
+        self._group = PatternCheckpoint(since, (), ())
+
+    def _mark(self, path: Path) -> LogCheckpoint | None:
+        """Where to go on with a log; None if nothing is known of it, and not because it is new."""
+        if (mark := self._earlier.get(key_of(path)) or self._gone.get(path)) is not None:
+            return mark
+        return LogCheckpoint(self._group.since, ()) if self._group else None
+
+    def _follow(self, path: Path, follower: Tailer) -> None:
+        self._busy[path] = self._clock()
+        self._followers[path] = follower
+
+    def _let_go(self) -> list[Path]:
+        """Let go of logs that are gone, and return them."""
+        gone = [path for path in self._followers if self._is_gone(path)]
+        for path in gone:
+            follower = self._part_with(path)
+            self._miss(path, follower.mark())
+            follower.finish()
+        return gone
+
+    def _part_with(self, path: Path) -> Tailer:
+        del self._busy[path]
+        return self._followers.pop(path)
+
+    def _is_gone(self, path: Path) -> bool:
+        return self._is_pattern and self._is_idle(path) and not path.exists()
+
+    def _is_idle(self, path: Path) -> bool:
+        quiet = self._looked - self._busy[path]
+        return quiet >= _GONE_SECONDS and (self._followers[path].lag_bytes == 0 or quiet >= _TORN_SECONDS)
+
+    def _miss(self, path: Path, mark: LogCheckpoint) -> None:
+        """Remember a log that is gone: what it was rotated to is no log by itself, and it may come again."""
+        self._gone[path] = LogCheckpoint(mark.looked, ())
+        while len(self._gone) > _MOST_GONE:
+            del self._gone[next(iter(self._gone))]
+
+    def _fresh(self, logs: Collection[Path]) -> list[Path]:
+        """The files that match and are not followed, as many as there is room for."""
+        found = matching(self._path, logs)
+        fresh = [path for path in found if path not in self._followers]
+        room = max(0, self._max_files - len(self._followers))
+        before, self._too_many = self._too_many, len(fresh) > room
+        if self._too_many and not before:
+            remedy = "raise audit.max_files, or make the pattern narrower"
+            _log.error("more files match than are followed", log=self._name, limit=self._max_files, remedy=remedy)
+        if self._too_many:
+            # The newest is the one that is written to, whatever the names are.
+            written = {path: modified(path) for path in (*fresh, *self._followers)}
+            fresh.sort(key=written.__getitem__, reverse=True)
+            for path in sorted(filter(self._is_idle, self._followers), key=written.__getitem__):
+                if room == len(fresh) or written[path] >= written[fresh[room]]:
+                    break
+                self._part_with(path).finish()  # it is known how far it was read, should it be written to again
+                room += 1
+        self._leave_out(fresh[room:], found)
+        return sorted(fresh[:room])
+
+    def _leave_out(self, paths: Collection[Path], found: Collection[Path]) -> None:
+        """Remember what is left out at the first look, for as long as it is found."""
+        if self._left_out is None:
+            new = [] if self._from_start else [path for path in paths if path not in self._noted]
+            self._left_out = {path: old for path in new if (old := old_of(path))}
+        elif self._left_out:
+            there = set(found)
+            self._left_out = {path: old for path, old in self._left_out.items() if path in there}
+
+    def _oldest_unread(self, last: float | None) -> float | None:
+        oldest = None
+        for follower in self._followers.values():
+            line = follower.next_line()
+            if line:
+                # Vault states the time at the end of an entry, maybe beyond what is looked at; the last read is near.
+                match = _TIME.search(line.partition(b"\n")[0])
+                stated = _seconds(match[1].decode()) if match else last
+                oldest = min((time for time in (oldest, stated) if time is not None), default=None)
+        return oldest
+
+    def _what_is_wrong(self) -> Exception | None:
+        if self._unlisted is not None:
+            return self._unlisted
+        if not self._followers:
+            return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        troubles = [follower.trouble for follower in self._followers.values() if follower.trouble]
+        if self._is_pattern:  # of which a log may go, or be there under another name
+            troubles = [one for one in troubles if not isinstance(one, FileNotFoundError)]
+        return next(iter(troubles), None)
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return msgspec.convert(text, datetime).timestamp()
+    except (msgspec.ValidationError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,60 @@
+"""What keeps a log from being read: said once, with what to do about it."""
+
+import errno
+import os
+import traceback
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+__all__ = ["ReadError"]
+
+_REMEDIES: Final = {
+    errno.ENOENT: "wait for Vault to create it, or correct audit.logs; it will be read from its beginning",
+    errno.EACCES: "run the exporter as Vault's user or in its group, or set mode on Vault's audit device (0640)",
+    errno.EPERM: "run the exporter as Vault's user or in its group, or set mode on Vault's audit device (0640)",
+    errno.EISDIR: "name the log file itself in audit.logs, not its directory",
+    errno.EINVAL: "name a regular file in audit.logs; pipes and devices cannot be followed",
+    errno.EMFILE: "raise the limit of open files of the exporter",
+    errno.ENFILE: "raise the limit of open files of this machine",
+}
+_OTHER_REMEDY: Final = "check the file system that holds it"
+
+_log = structlog.get_logger(__name__)
+
+
+class ReadError:
+    """The trouble with one log, of which each change is logged."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._state: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is the matter, as far as was reported."""
+        return self._state == ""
+
+    def report(self, error: Exception | None) -> None:
+        """Say what is the matter now, if it is another matter than before."""
+        state = "" if error is None else _what(error)
+        if state == self._state:
+            return
+        self._state = state
+        if error is None:
+            _log.info("following the audit log", log=self._name)
+        elif isinstance(error, OSError):
+            remedy = _REMEDIES.get(error.errno or 0, _OTHER_REMEDY)
+            _log.warning("cannot read the audit log", log=self._name, error=state, remedy=remedy)
+        else:
+            remedy = "report this as a defect of vault-exporter"
+            _log.error("cannot process the audit log", log=self._name, error=state, remedy=remedy)
+
+
+def _what(error: Exception) -> str:
+    """The error without its own text, which may quote what the log says."""
+    if isinstance(error, OSError):
+        return os.strerror(error.errno) if error.errno else type(error).__name__
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"

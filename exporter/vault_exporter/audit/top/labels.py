@@ -1,0 +1,119 @@
+"""What the operator listed, as labels: requests by template of path, and by display name of client."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, Self
+
+from vault_exporter.audit.count.counters import OPERATIONS, OTHER
+from vault_exporter.audit.parse.entry import Detail, Entry
+from vault_exporter.audit.top.paths import Match, PathTemplates
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+
+__all__ = ["ClientObserver", "PathObserver"]
+
+_UNKNOWN: Final = ""
+_MOST_REMEMBERED: Final = 16_384
+
+
+class _Cell:
+    """A count, found by different keys."""
+
+    __slots__ = ("requests",)
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+
+class PathObserver:
+    """Counts requests whose path fits a template, and those of them that failed."""
+
+    def __init__(self, templates: Iterable[str], max_values: int) -> None:
+        self._names = tuple(templates)
+        self._templates = PathTemplates(self._names, max_values)
+        self._cells: dict[tuple[Match, str], _Cell] = {}
+        self._errors: dict[Match, int] = {}
+        # The same by what an entry says, since paths come again; bounded, and begun anew when it is full.
+        self._remembered: dict[tuple[str, str], _Cell | None] = {}
+
+    def observe(self, entry: Detail) -> None:
+        """Count a request."""
+        request = entry.request
+        if not entry.is_request or request is None:
+            return
+        key = (request.path, request.operation)
+        try:
+            cell = self._remembered[key]
+        except KeyError:
+            cell = self._remember(key)
+        if cell is not None:
+            cell.requests += 1
+
+    def failed(self, entry: Entry) -> None:
+        """Count a failed request, told by its response or by itself."""
+        match = self._templates.match(entry.request.path) if entry.request is not None else None
+        if match is not None:
+            self._errors[match] = self._errors.get(match, 0) + 1
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the counts."""
+        overflow = dict.fromkeys(self._names, 0)
+        for (match, operation), cell in self._cells.items():
+            yield c.AUDIT_PATH_REQUESTS(cell.requests, match.template, match.path, operation)
+            if match.path == PathTemplates.OTHER:
+                overflow[match.template] += cell.requests
+        for match, count in self._errors.items():
+            yield c.AUDIT_PATH_ERRORS(count, match.template, match.path)
+        for template, count in overflow.items():
+            yield c.AUDIT_PATH_OVERFLOW(count, template)
+
+    def merge(self, other: Self) -> None:
+        """Add what another process counted."""
+        for (match, operation), cell in other._cells.items():
+            self._cell(self._templates.fold(match), operation).requests += cell.requests
+        for match, count in other._errors.items():
+            known = self._templates.fold(match)
+            self._errors[known] = self._errors.get(known, 0) + count
+
+    def _remember(self, key: tuple[str, str]) -> _Cell | None:
+        path, operation = key
+        match = self._templates.match(path)
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        found = None if match is None else self._cell(match, operation if operation in OPERATIONS else OTHER)
+        self._remembered[key] = found
+        return found
+
+    def _cell(self, match: Match, operation: str) -> _Cell:
+        """Find the count of a label, which then has one of errors, too, so that the first is seen."""
+        self._errors.setdefault(match, 0)
+        cell = self._cells.get((match, operation))
+        if cell is None:
+            cell = self._cells[match, operation] = _Cell()
+        return cell
+
+
+class ClientObserver:
+    """Counts requests of clients that are listed by their display name, and all others together."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._requests = {**dict.fromkeys(names, 0), OTHER: 0}
+
+    def observe(self, entry: Detail) -> None:
+        """Count a request."""
+        if entry.is_request:
+            auth = entry.auth
+            name = auth.display_name if auth is not None else _UNKNOWN
+            self._requests[name if name in self._requests else OTHER] += 1
+
+    def failed(self, entry: Entry) -> None:
+        """Nothing is kept of failures."""
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the counts."""
+        for name, count in self._requests.items():
+            yield c.AUDIT_CLIENT_REQUESTS(count, name)
+
+    def merge(self, other: Self) -> None:
+        """Add what another process counted."""
+        for name, count in other._requests.items():
+            self._requests[name] += count

@@ -1,0 +1,28 @@
+"""The observers that the settings ask for; none unless they do, since each costs something for every line."""
+
+import time
+from collections.abc import Callable
+
+from vault_exporter.audit.count.pipeline import Observer
+from vault_exporter.audit.top.labels import ClientObserver, PathObserver
+from vault_exporter.audit.top.sketches import TopObserver
+from vault_exporter.config.schema.model import Audit
+
+__all__ = ["make_observers"]
+
+
+def make_observers(settings: Audit, clock: Callable[[], float] = time.time) -> tuple[Observer, ...]:
+    """Make them.
+
+    Args:
+        settings: what to observe, and the bounds.
+        clock: seconds since the epoch.
+    """
+    observers: list[Observer] = []
+    if settings.who.enabled:
+        observers.append(TopObserver(settings.who.window, settings.who.tracked, clock))
+    if settings.who.clients:
+        observers.append(ClientObserver(settings.who.clients))
+    if settings.paths:
+        observers.append(PathObserver(settings.paths, settings.max_path_values))
+    return tuple(observers)

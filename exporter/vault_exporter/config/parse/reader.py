@@ -1,0 +1,130 @@
+"""From a tree of nodes to typed structs, noting every error with its place."""
+
+import difflib
+import types
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Union, get_args, get_origin
+
+import msgspec
+
+from vault_exporter.config.parse import values
+from vault_exporter.config.parse.problems import Problem
+from vault_exporter.config.parse.tree import Node
+
+__all__ = ["BAD", "Checks", "Reader"]
+
+Checks = Iterator[tuple[str, str]]
+"""Keys of a mapping, and what is wrong with them."""
+
+BAD: Final = object()
+"""Stands for a value that could not be read."""
+
+
+class Reader:
+    """Reads nodes as typed structs, and collects what is wrong."""
+
+    def __init__(
+        self,
+        problems: list[Problem],
+        scalars: Mapping[object, Callable[[object], object]],
+        checks: Mapping[type, Callable[[Any], Checks]],
+    ) -> None:
+        """Read with these rules.
+
+        Args:
+            problems: where to add what is wrong.
+            scalars: how to read a single value of a type; raises ValueError.
+            checks: what else must hold of a struct once each of its keys is good.
+        """
+        self._problems = problems
+        self._scalars = scalars
+        self._checks = checks
+
+    def read(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
+        """Return the value, or :data:`BAD` after noting why."""
+        if reader := self._scalars.get(kind):
+            return self._scalar(reader, node)
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return self._struct(kind, node)
+        arguments = get_args(kind)
+        if get_origin(kind) is tuple:
+            return self._list(arguments[0], node)
+        if get_origin(kind) is dict:
+            return self._mapping(arguments[1], node)
+        if get_origin(kind) in {Union, types.UnionType}:
+            kinds = [argument for argument in arguments if argument is not types.NoneType]
+            return self.read(kinds[0], node) if len(kinds) == 1 else self._tagged(kinds, node)
+        raise TypeError(f"no reader for {kind}")
+
+    def _scalar(self, reader: Callable[[object], object], node: Node) -> object:
+        if node.value is None:
+            return self._bad(node.place, "has no value; give one, or leave the key out")
+        try:
+            return node.read(reader)
+        except ValueError as error:
+            return self._bad(node.place, str(error))
+
+    def _list(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
+        if not isinstance(node.value, list):
+            remedy = "" if isinstance(node.value, dict) else "; put it in brackets, like [a, b]"
+            return self._bad(node.place, f"{values.wrong_type('a list', node.value)}{remedy}")
+        items = [self.read(kind, item) for item in node.value]
+        return BAD if BAD in items else tuple(items)
+
+    def _mapping(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
+        """Read a mapping whose keys are the user's own."""
+        if node.value is None:
+            return {}
+        if not isinstance(node.value, dict):
+            return self._bad(node.place, str(values.wrong_type("a mapping", node.value)))
+        members = {key: self.read(kind, member) for key, member in node.value.items()}
+        return BAD if BAD in members.values() else members
+
+    def _tagged(self, kinds: list[type[msgspec.Struct]], node: Node) -> object:
+        """Read the one of several structs that the tag (``method``) names."""
+        by_tag = {str(kind.__struct_config__.tag): kind for kind in kinds}
+        field = str(kinds[0].__struct_config__.tag_field)
+        if not isinstance(node.value, dict):
+            return self._bad(node.place, str(values.wrong_type("a mapping", node.value)))
+        tag = node.value.get(field)
+        choice = f"one of {', '.join(by_tag)}"
+        if tag is None:
+            return self._bad(node.place, f"{field} is missing; it is {choice}")
+        if not isinstance(tag.value, str) or tag.value not in by_tag:
+            return self._bad(tag.place, f"not known; it is {choice}")
+        return self._struct(by_tag[tag.value], node, tag=field)
+
+    def _struct(self, kind: type[msgspec.Struct], node: Node, tag: str = "") -> object:
+        if node.value is None:  # a section whose keys are all commented out
+            node = Node({}, node.place)
+        if not isinstance(node.value, dict):
+            return self._bad(node.place, str(values.wrong_type("a mapping", node.value)))
+        fields = {field.name: field for field in msgspec.structs.fields(kind)}
+        for key, member in node.value.items():
+            if key not in fields and key != tag:
+                self._unknown(key, member, (*fields, tag) if tag else tuple(fields))
+        read = {name: self.read(field.type, node.value[name]) for name, field in fields.items() if name in node.value}
+        missing = [name for name, field in fields.items() if field.required and name not in read]
+        for name in missing:
+            self._bad(node.place, f"{name} is missing")
+        if missing or BAD in read.values():
+            return BAD
+        made = kind(**read)
+        bad = [
+            self._bad(node.value[key].place if key in node.value else node.place, message)
+            for key, message in self._checks.get(kind, _nothing)(made)
+        ]
+        return BAD if bad else made
+
+    def _unknown(self, key: str, member: Node, known: tuple[str, ...]) -> None:
+        close = difflib.get_close_matches(key, known, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        self._bad(member.place, f"unknown key; {hint}Known here: {', '.join(sorted(known)) or 'none'}")
+
+    def _bad(self, place: str, message: str) -> object:
+        self._problems.append(Problem(place, message))
+        return BAD
+
+
+def _nothing(_: object) -> Checks:
+    yield from ()

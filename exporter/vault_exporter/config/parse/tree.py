@@ -1,0 +1,149 @@
+"""A configuration file as a tree in which every value knows where it stands."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar, cast
+
+import yaml
+
+from vault_exporter.config.parse.problems import ConfigError, Problem
+from vault_exporter.util.fs import read_small
+
+__all__ = ["Node", "read_file"]
+
+T = TypeVar("T")
+
+_MOST_VALUES: Final = 20_000
+"""Aliases can make a small file into an endless one."""
+_QUOTED: Final = re.compile(r"""((["'])(?:.|\\.|<[a-z ]+>)\2)|(["']).*?\3""", re.DOTALL)
+_LARGEST_FILE: Final = 1 << 20
+_KEY_TAGS: Final = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
+_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value and its place; a mapping's or list's members are nodes again."""
+
+    value: "dict[str, Node] | list[Node] | object"
+    place: str
+    directory: Path | None = None
+    """Of the file it stands in, for a single value."""
+
+    def read(self, reader: Callable[[object], T]) -> T:
+        """Read a single value; a file name that is not absolute is taken as beside the file it stands in.
+
+        Raises:
+            ValueError: the reader does not take it.
+        """
+        value = reader(self.value)
+        if self.directory is not None and isinstance(value, Path):
+            return cast(T, self.directory / value)
+        return value
+
+
+def read_file(path: Path) -> Node:
+    """Read a YAML file.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not one YAML document with plain values. The text of the file is
+            not repeated, since it may hold a token.
+    """
+    try:
+        content = read_small(path, _LARGEST_FILE)
+    except OSError as error:
+        raise _failure(str(path), f"cannot read the file: {error.strerror}") from error
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _failure(f"{path}:{line}", "the file is not UTF-8; save it as UTF-8") from error
+    return _Reader(path, text).read()
+
+
+class _Reader:
+    """Turns PyYAML's nodes, which have line numbers, into ours."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._file = path.name
+        self._directory = path.parent
+        self._text = text
+        self._values = 0
+        self._problems: list[Problem] = []
+
+    def read(self) -> Node:
+        try:
+            self._loader = yaml.SafeLoader(self._text)
+            root = self._loader.get_single_node()
+            node = self._convert(root, "") if root is not None else Node({}, self._file)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            where = f"{self._file}:{mark.line + 1}" if mark else self._file
+            column = f" at column {mark.column + 1}" if mark else ""
+            raise _failure(where, f"invalid YAML{column}: {_safe(error)}") from None
+        except yaml.YAMLError as error:  # a character that YAML does not allow
+            position = getattr(error, "position", 0)
+            line = self._text.count("\n", 0, position) + 1
+            raise _failure(f"{self._file}:{line}", "invalid YAML: a character that YAML does not allow") from None
+        except RecursionError:
+            raise _failure(self._file, "nested too deeply") from None
+        if self._problems:
+            raise ConfigError(tuple(self._problems))
+        return node
+
+    def _convert(self, node: yaml.Node, path: str) -> Node:
+        place = f"{self._file}:{node.start_mark.line + 1}" + (f": {path}" if path else "")
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise ConfigError((Problem(place, f"more than {_MOST_VALUES} values; are there aliases that multiply?"),))
+        if isinstance(node, yaml.MappingNode):
+            return Node(self._mapping(node, path), place)
+        if isinstance(node, yaml.SequenceNode):
+            return Node([self._convert(item, f"{path}[{number}]") for number, item in enumerate(node.value)], place)
+        try:
+            return Node(self._loader.construct_object(node), place, self._directory)
+        # What else PyYAML raises for a tag and a value that do not fit, with the value in it.
+        except (yaml.constructor.ConstructorError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            self._problems.append(Problem(place, "not a plain value; quote it if it is meant as text"))
+            return Node(None, place)
+
+    def _mapping(self, node: yaml.MappingNode, path: str) -> dict[str, Node]:
+        seen: dict[object, int] = {}
+        for key, _ in node.value:  # before merging, where keys of the merged mapping may come again
+            if not isinstance(key, yaml.ScalarNode) or key.tag not in {
+                "tag:yaml.org,2002:str",
+                "tag:yaml.org,2002:merge",
+            }:
+                where = f"{self._file}:{key.start_mark.line + 1}"
+                self._problems.append(Problem(where, "a key that is not text; quote it"))
+            elif key.value in seen:
+                where = f"{self._file}:{key.start_mark.line + 1}: {_join(path, key.value)}"
+                self._problems.append(Problem(where, f"given twice; the first is in line {seen[key.value]}"))
+            else:
+                seen[key.value] = key.start_mark.line + 1
+        self._loader.flatten_mapping(node)
+        return {
+            key.value: self._convert(value, _join(path, key.value))
+            for key, value in node.value
+            if isinstance(key, yaml.ScalarNode)
+        }
+
+
+def _join(path: str, key: str) -> str:
+    # A token in the place of a key would be a mistake of indentation; it must not be shown.
+    shown = key if _KEY.fullmatch(key) else "(a key)"
+    return f"{path}.{shown}" if path else shown
+
+
+def _safe(error: yaml.MarkedYAMLError) -> str:
+    """PyYAML's own words, without what it quotes of the file, single characters apart."""
+    problem = error.problem or error.context or "not understood"
+    if problem.startswith("but ") and error.context:
+        problem = f"{error.context}, {problem}"
+    return _QUOTED.sub(lambda match: match[1] or "...", problem)
+
+
+def _failure(place: str, message: str) -> ConfigError:
+    return ConfigError((Problem(place, message),))

@@ -1,0 +1,228 @@
+"""Reading single values: each function returns the value or raises ``ValueError`` with what to do about it."""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from vault_exporter.config.schema.model import DEFAULT_PORT, Listen, Secret
+
+__all__ = [
+    "allowed_host",
+    "boolean",
+    "count",
+    "duration",
+    "engine",
+    "is_label",
+    "listen",
+    "mount",
+    "name",
+    "password",
+    "path",
+    "scheme",
+    "secret",
+    "size",
+    "text",
+    "url",
+    "wrong_type",
+]
+
+_DURATION: Final = re.compile(
+    r"(?:(?P<y>\d{1,12})y)?(?:(?P<w>\d{1,12})w)?(?:(?P<d>\d{1,12})d)?(?:(?P<h>\d{1,12})h)?(?:(?P<m>\d{1,12})m)?(?:(?P<s>\d{1,12})s)?(?:(?P<ms>\d{1,12})ms)?"
+)
+_SECONDS: Final = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
+_SIZE: Final = re.compile(r"(\d{1,15}) ?(B|KiB|MiB|GiB|KB|MB|GB)")
+_BYTES: Final = {
+    "B": 1,
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+    "KB": 1_000,
+    "MB": 1_000_000,
+    "GB": 1_000_000_000,
+}
+_NAME: Final = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,252}")
+_HOST: Final = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+"""A name whose last part begins with a letter, so no address."""
+_LABEL: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
+_MOUNT: Final = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
+_KINDS: Final = {
+    bool: "true or false",
+    int: "a number",
+    float: "a decimal number",
+    str: "text",
+    dict: "a mapping",
+    list: "a list",
+    type(None): "nothing",
+}
+_MOST: Final = 1 << 40
+_LARGEST_PORT: Final = 65_535
+_LONGEST_LABEL: Final = 63
+"""Of a host name, between two dots."""
+
+
+def text(value: object) -> str:
+    """Read text that is not empty."""
+    if not isinstance(value, str):
+        raise wrong_type("text", value)
+    if not value or not value.isprintable():
+        raise ValueError("empty, or with characters that cannot be printed")
+    return value
+
+
+def boolean(value: object) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise wrong_type("true or false", value)
+    return value
+
+
+def count(value: object) -> int:
+    """Read a whole number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong_type("a whole number", value)
+    if value <= 0:
+        raise ValueError("must be above 0")
+    if value >= _MOST:
+        raise ValueError("too large")
+    return value
+
+
+def size(value: object) -> int:
+    """Read a number of bytes: 1048576, or with a unit: 16MiB."""
+    if isinstance(value, str) and (match := _SIZE.fullmatch(value)):
+        return count(int(match[1]) * _BYTES[match[2]])
+    if isinstance(value, str):
+        raise ValueError("not a size; write it in bytes, or like 512KiB, 16MiB")
+    return count(value)
+
+
+def duration(value: object) -> float:
+    """Read a duration, as Prometheus writes it, in seconds."""
+    if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
+        seconds = sum(int(number) * _SECONDS[unit] for unit, number in match.groupdict().items() if number)
+        if seconds <= 0:
+            raise ValueError("must be longer than 0s")
+        if seconds >= _MOST:
+            raise ValueError("too long")
+        return float(seconds)
+    raise ValueError("not a duration; write it with a unit, like 500ms, 5s, 1m30s")
+
+
+def name(value: object) -> str:
+    """Read a target's name."""
+    if not _NAME.fullmatch(text(value)):
+        raise ValueError("not a name; use letters, digits and . _ : -, starting with a letter or digit")
+    return text(value)
+
+
+def path(value: object) -> Path:
+    """Read a file's path."""
+    result = text(value)
+    return Path(result).expanduser() if result.startswith("~/") else Path(result)
+
+
+def scheme(value: object) -> str:
+    """Read a URL's scheme."""
+    if value not in {"http", "https"}:
+        raise ValueError("not known; it is http or https")
+    return str(value)
+
+
+def allowed_host(value: object) -> str:
+    """Read which hosts are meant: ``vault.example.com``, ``*.vault.example.com``, ``10.0.0.0/8``, ``2001:db8::1``."""
+    host = text(value).lower()
+    if _HOST.fullmatch(host):
+        return host
+    try:
+        return str(ipaddress.ip_network(host))
+    except ValueError:
+        raise ValueError(
+            "neither a host nor a network; write it like vault.example.com, *.vault.example.com or 10.0.0.0/8"
+        ) from None
+
+
+def is_label(name: str) -> bool:
+    """Tell whether a label of Prometheus may have the name, and is not for its own use."""
+    return _LABEL.fullmatch(name) is not None
+
+
+def secret(value: object) -> Secret:
+    """Read a token. What is wrong with it is said without repeating it."""
+    if not isinstance(value, str):
+        raise wrong_type("text", value)
+    if not value.isascii() or not value.isprintable() or " " in value or not value:
+        raise ValueError("not a token: it is empty, or has characters that a token does not have, such as spaces")
+    return Secret(value)
+
+
+def password(value: object) -> Secret:
+    """Read a password. What is wrong with it is said without repeating it."""
+    if not isinstance(value, str):
+        raise wrong_type("text", value)
+    if not value or not value.isprintable():
+        raise ValueError("empty, or with characters that cannot be printed")
+    return Secret(value)
+
+
+def mount(value: object) -> str:
+    """Read where an auth method is mounted."""
+    where = text(value).strip("/")
+    if not _MOUNT.fullmatch(where):
+        raise ValueError("not a mount; write it as vault auth list shows it, like userpass or team/userpass")
+    if where.startswith("auth/"):
+        raise ValueError("starts with auth/; leave that out")
+    return where
+
+
+def engine(value: object) -> str:
+    """Read where a secrets engine is mounted."""
+    where = text(value).strip("/")
+    if not _MOUNT.fullmatch(where):
+        raise ValueError("not a mount; write it as vault secrets list shows it, like secret or team/kv")
+    return where
+
+
+def url(value: object) -> str:
+    """Read the base URL of a node's API; what is wrong with it is said without repeating it, for a password in it."""
+    address = text(value)
+    if not address.isascii() or " " in address:
+        raise ValueError("not a URL; write it like https://vault.example.com:8200")
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        raise ValueError("not a URL: bad host or port; write it like https://vault.example.com:8200") from None
+    if parts.scheme == "unix":
+        raise ValueError("unix sockets are not supported; give an http:// or https:// address")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise ValueError("not an http:// or https:// URL; write it like https://vault.example.com:8200")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("has a user name or password in it; remove them, and use auth")
+    if parts.query or parts.fragment or "?" in address or "#" in address:
+        raise ValueError("has a query or fragment in it; give only the address, like https://vault.example.com:8200")
+    if parts.path.rstrip("/").endswith("/v1"):
+        raise ValueError("ends in /v1; leave that out")
+    return address.rstrip("/")
+
+
+def listen(value: object) -> Listen:
+    """Read an address to listen on: ``:9410``, ``127.0.0.1:9410``, ``[::1]:9410``, or a host alone."""
+    if not isinstance(value, str):
+        raise ValueError('not an address; write it in quotes, like ":9410" or "127.0.0.1:9410"')
+    match = re.fullmatch(r"(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<host>[A-Za-z0-9._-]*))(?::(?P<port>\d{1,5}))?", value)
+    if not match or not value:
+        raise ValueError("not an address; write it like :9410, 127.0.0.1:9410, or [::1]:9410")
+    port = int(match["port"]) if match["port"] else DEFAULT_PORT
+    if not 0 < port <= _LARGEST_PORT:
+        raise ValueError(f"the port is not from 1 to {_LARGEST_PORT}")
+    host = match["six"] or match["host"] or ""
+    if any(not 0 < len(label) <= _LONGEST_LABEL for label in host.removesuffix(".").split(".")) and host:
+        raise ValueError("the host is no host name; write the address like :9410, 127.0.0.1:9410, or [::1]:9410")
+    return Listen(host, port)
+
+
+def wrong_type(expected: str, value: object) -> ValueError:
+    """Make the error for a value of another type, which does not repeat the value."""
+    return ValueError(f"must be {expected}, not {_KINDS.get(type(value), 'a date')}")

@@ -1,0 +1,1 @@
+"""The settings: frozen structs, complete and already validated."""

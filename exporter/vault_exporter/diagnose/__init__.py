@@ -1,0 +1,1 @@
+"""What `check --online`, `status` and `policy` say about a configuration in use."""

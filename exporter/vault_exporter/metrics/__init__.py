@@ -1,0 +1,1 @@
+"""Metric families: what they are, how they look on a page, and the catalogue of all."""

@@ -1,0 +1,130 @@
+"""What a node says of itself without a token: health, seal, leadership."""
+
+from typing import Final
+
+from vault_exporter.metrics.catalogue.declare import gauge as _gauge
+from vault_exporter.metrics.reasons import Reason
+
+HEALTH: Final = "GET /v1/sys/health"
+SEAL_STATUS: Final = "GET /v1/sys/seal-status"
+LEADER: Final = "GET /v1/sys/leader"
+
+# Health.
+
+UP = _gauge(
+    "vault_up",
+    HEALTH,
+    "1 if the node answered sys/health with something recognisable about itself, and sys/leader not with HTTP 5xx: a "
+    "standby that lost its storage shows only there. Always present.",
+)
+UP_FAILURE_REASON = _gauge(
+    "vault_up_failure_reason",
+    HEALTH,
+    f"1 for the reason why vault_up is 0, 0 for every other reason ({', '.join(Reason)}). Always present.",
+    "reason",
+)
+HEALTH_STATUS_CODE = _gauge(
+    "vault_health_status_code",
+    HEALTH,
+    "HTTP status code of sys/health: 200 active, 429 standby, 472 DR secondary, 473 performance standby, "
+    "474 HA connection unhealthy, 501 not initialized, 503 sealed, 530 removed from the cluster.",
+)
+INITIALIZED = _gauge("vault_initialized", HEALTH, "1 if the node's storage is initialized.")
+SEALED = _gauge(
+    "vault_sealed",
+    SEAL_STATUS,
+    "1 if the node says that it is sealed; 0 if it is unsealed or says nothing. Always present.",
+)
+CORE_UNSEALED = _gauge(
+    "vault_core_unsealed",
+    SEAL_STATUS,
+    "1 if the node says that it is unsealed; 0 if it is sealed or says nothing. Replaces the native series of the "
+    "same name, which is wrong after an unseal. Always present.",
+)
+STANDBY = _gauge(
+    "vault_standby",
+    HEALTH,
+    "1 if the node is not the active one, as sys/health has it: an HA standby, and also a node that is sealed or not "
+    "initialized.",
+)
+PERFORMANCE_STANDBY = _gauge("vault_performance_standby", HEALTH, "1 if the node is a performance standby.")
+ACTIVE = _gauge(
+    "vault_active",
+    HEALTH,
+    "1 if the node says that it is unsealed and the active node of its cluster. Always present.",
+)
+INFO = _gauge(
+    "vault_info",
+    HEALTH,
+    "Always 1; the labels say what the node runs and which cluster it belongs to (cluster labels are empty while "
+    "sealed).",
+    "version",
+    "cluster_name",
+    "cluster_id",
+)
+REPLICATION_DR_PRIMARY = _gauge(
+    "vault_replication_dr_primary", HEALTH, "1 if the node's cluster is a disaster recovery primary."
+)
+REPLICATION_DR_SECONDARY = _gauge(
+    "vault_replication_dr_secondary", HEALTH, "1 if the node's cluster is a disaster recovery secondary."
+)
+REPLICATION_PERFORMANCE_PRIMARY = _gauge(
+    "vault_replication_performance_primary", HEALTH, "1 if the node's cluster is a performance replication primary."
+)
+REPLICATION_PERFORMANCE_SECONDARY = _gauge(
+    "vault_replication_performance_secondary",
+    HEALTH,
+    "1 if the node's cluster is a performance replication secondary.",
+)
+CLOCK_SKEW = _gauge(
+    "vault_clock_skew_seconds",
+    HEALTH,
+    "The node's clock less the exporter's, to within half a second (the node states whole seconds).",
+)
+HA_CLOCK_SKEW = _gauge(
+    "vault_ha_clock_skew_seconds", HEALTH, "The standby's clock against the active node's, as the standby states it."
+)
+HA_ECHO_DURATION = _gauge(
+    "vault_ha_echo_duration_seconds", HEALTH, "How long the standby's last heartbeat to the active node took."
+)
+HA_CONNECTION_HEALTHY = _gauge(
+    "vault_ha_connection_healthy", HEALTH, "1 if the standby's connection to the active node works (Vault)."
+)
+REMOVED_FROM_CLUSTER = _gauge(
+    "vault_removed_from_cluster", HEALTH, "1 if the node was removed from its raft cluster (Vault)."
+)
+
+# The seal.
+
+SEAL_INFO = _gauge(
+    "vault_seal_info", SEAL_STATUS, "Always 1; the type of the seal (shamir, transit, awskms, ...).", "type"
+)
+STORAGE_INFO = _gauge(
+    "vault_storage_info", SEAL_STATUS, "Always 1; the type of the storage backend (raft, postgresql, ...).", "type"
+)
+SEAL_THRESHOLD = _gauge(
+    "vault_seal_threshold", SEAL_STATUS, "Key shares needed to unseal (with a recovery seal: recovery key shares)."
+)
+SEAL_SHARES = _gauge(
+    "vault_seal_shares", SEAL_STATUS, "Key shares that exist (with a recovery seal: recovery key shares)."
+)
+SEAL_PROGRESS = _gauge("vault_seal_progress", SEAL_STATUS, "Key shares entered so far in the unseal under way.")
+SEAL_MIGRATION = _gauge("vault_seal_migration", SEAL_STATUS, "1 while a migration between seals is under way.")
+SEAL_RECOVERY = _gauge(
+    "vault_seal_recovery", SEAL_STATUS, "1 if the seal is an auto-unseal with recovery keys, 0 if it is not."
+)
+
+# Leadership.
+
+HA_ENABLED = _gauge("vault_ha_enabled", LEADER, "1 if the node's storage supports high availability and uses it.")
+LEADER_KNOWN = _gauge("vault_leader_known", LEADER, "1 if the node knows an active node of its HA cluster.")
+LEADER_IS_SELF = _gauge("vault_leader_is_self", LEADER, "1 if the node holds the leadership of its HA cluster.")
+ACTIVE_SINCE = _gauge(
+    "vault_active_since_timestamp_seconds", LEADER, "When the node became active; only on the active node of HA."
+)
+LEADER_RAFT_COMMITTED_INDEX = _gauge(
+    "vault_leader_raft_committed_index", LEADER, "The node's last committed raft index (raft storage)."
+)
+LEADER_RAFT_APPLIED_INDEX = _gauge(
+    "vault_leader_raft_applied_index", LEADER, "The node's last applied raft index (raft storage)."
+)

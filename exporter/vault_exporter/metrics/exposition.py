@@ -1,0 +1,131 @@
+"""Render samples in Prometheus' two text formats.
+
+References: https://prometheus.io/docs/instrumenting/exposition_formats/ (text 0.0.4) and
+https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md.
+"""
+
+import enum
+import math
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import zip_longest
+from typing import Final
+
+from prometheus_client.exposition import choose_encoder
+
+from vault_exporter.metrics.family import Distribution, Exemplar, Family, Sample
+
+__all__ = ["EOF", "Format", "negotiate", "render"]
+
+_LONGEST_EXEMPLAR: Final = 128
+"""Characters of an exemplar's names and values, by OpenMetrics."""
+
+_LONGEST_CACHED: Final = 256
+"""Characters of all values of a sample, so that what is remembered of labels stays within some megabytes."""
+
+EOF: Final = b"# EOF\n"
+"""What ends an OpenMetrics page; text 0.0.4 has no end mark."""
+
+
+class Format(enum.Enum):
+    """An exposition format; the value is its ``Content-Type``."""
+
+    TEXT = "text/plain; version=0.0.4; charset=utf-8"
+    OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+def negotiate(accept: str | None) -> Format:
+    """Choose the format for a request's ``Accept`` header, as prometheus_client does."""
+    try:
+        _, content_type = choose_encoder(accept or "")
+    except (TypeError, ValueError):  # a version that is no number
+        return Format.TEXT
+    return Format.OPENMETRICS if content_type.startswith("application/openmetrics-text") else Format.TEXT
+
+
+def render(samples: Iterable[Sample], fmt: Format) -> bytes:
+    """Render samples grouped by family, in the order in which families first appear; without ``# EOF``."""
+    grouped: dict[str, list[str]] = {}
+    for family, labels, value, distribution in samples:
+        lines = grouped.get(family.name)
+        if lines is None:
+            lines = grouped[family.name] = [_header(family, fmt)]
+        if distribution is not None:
+            lines += _histogram(family, labels, distribution, fmt)
+        else:
+            lines.append(f"{family.name}{_label_text(family.labels, labels)} {_number(value)}\n")
+    return "".join("".join(lines) for lines in grouped.values()).encode()
+
+
+@lru_cache(maxsize=1024)
+def _header(family: Family, fmt: Format) -> str:
+    name, text = family.name, family.help.replace("\\", r"\\").replace("\n", r"\n")
+    if fmt is Format.OPENMETRICS:
+        text = text.replace('"', r"\"")
+        if family.type == "counter":
+            name = name.removesuffix("_total")
+    return f"# HELP {name} {text}\n# TYPE {name} {family.type}\n"
+
+
+def _histogram(family: Family, labels: tuple[str, ...], value: Distribution, fmt: Format) -> Iterator[str]:
+    *buckets, total, sum_of_all = _histogram_text(family, labels)
+    exemplars = value.exemplars if fmt is Format.OPENMETRICS else ()
+    count = 0
+    for text, own, exemplar in zip_longest(buckets, value.counts, exemplars):
+        count += own
+        yield f"{text}{count}{_exemplar(exemplar) if exemplar else ''}\n"
+    yield f"{total}{count}\n"
+    yield f"{sum_of_all}{_number(value.sum)}\n"
+
+
+@lru_cache(maxsize=4096)
+def _histogram_text(family: Family, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """What stands before the values: of every bucket, of the count, of the sum."""
+    names = (*family.labels, "le")
+    # Bounds as floats in both formats: Prometheus would take le="1" and le="1.0" for two buckets.
+    bounds = (*(repr(float(bound)) for bound in family.buckets), "+Inf")
+    own = _label_text(family.labels, labels)
+    return (
+        *(f"{family.name}_bucket{_label_text(names, (*labels, bound))} " for bound in bounds),
+        f"{family.name}_count{own} ",
+        f"{family.name}_sum{own} ",
+    )
+
+
+def _exemplar(exemplar: Exemplar) -> str:
+    if sum(len(name) + len(value) for name, value in exemplar.labels) > _LONGEST_EXEMPLAR:
+        return ""
+    names, values = zip(*exemplar.labels, strict=True) if exemplar.labels else ((), ())
+    text = _pairs(names, values)  # not cached: it is another one each time
+    return f" # {{{text}}} {_number(exemplar.value)} {exemplar.timestamp:.3f}"
+
+
+def _label_text(names: tuple[str, ...], values: tuple[str, ...]) -> str:
+    if not names:
+        return ""
+    if sum(map(len, values)) > _LONGEST_CACHED:
+        return f"{{{_pairs(names, values)}}}"
+    return _short_label_text(names, values)
+
+
+@lru_cache(maxsize=16384)
+def _short_label_text(names: tuple[str, ...], values: tuple[str, ...]) -> str:
+    return f"{{{_pairs(names, values)}}}"
+
+
+def _pairs(names: tuple[str, ...], values: tuple[str, ...]) -> str:
+    return ",".join(f'{name}="{_escape(value)}"' for name, value in zip(names, values, strict=True))
+
+
+def _escape(value: str) -> str:
+    # A lone surrogate (from a mangled byte) has no UTF-8 form and would lose the whole page.
+    value = value.encode("utf-8", "replace").decode()
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _number(value: float) -> str:
+    if math.isfinite(value):
+        return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(float(value))
+    if math.isnan(value):
+        return "NaN"
+    return "+Inf" if value > 0 else "-Inf"

@@ -1,0 +1,1 @@
+"""One scrape of one target: collectors and telemetry, side by side, under one deadline."""

@@ -1,0 +1,90 @@
+"""Readings that cost the node much: made at intervals, and shown until the next."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+import structlog
+
+from vault_exporter.metrics.family import Sample
+from vault_exporter.metrics.reasons import Reason
+from vault_exporter.vault.client import VaultError
+
+__all__ = ["CachedReading"]
+
+_RETRY_SECONDS: Final = 10.0
+"""After a failure the next reading is tried so soon, or after the interval where that is shorter."""
+_LONGEST_SECONDS: Final = 120.0
+"""A reading may go on beyond the scrape that began it; after this it has failed."""
+_PATIENCE_SECONDS: Final = 2.0
+"""So long a scrape waits for a new reading where it has an old one to show."""
+_MARGIN_SECONDS: Final = 0.05
+"""Of the scrape's time, left for showing what there is when a reading takes longer."""
+
+_log = structlog.get_logger(__name__)
+
+
+class CachedReading:
+    """The last good reading of one collector of one target, and the reading under way.
+
+    Kept between scrapes: the samples of the last good reading, until the next, or until :meth:`forget`.
+    """
+
+    def __init__(self, interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.samples: tuple[Sample, ...] = ()
+        self.taken: float | None = None
+        """Unix time of the last good reading, in seconds; None if there was none."""
+        self._interval = interval
+        self._clock = clock
+        self._due = clock()
+        self._failure: VaultError | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def refresh(self, read: Callable[[], Awaitable[Iterable[Sample]]], seconds: float) -> None:
+        """Read anew if that is due, and wait up to ``seconds`` for it.
+
+        A reading that takes longer goes on, and a later scrape shows it.
+
+        Raises:
+            VaultError: the last reading failed, or there was none yet.
+        """
+        if self._reading is None and self._clock() >= self._due:
+            self._reading = asyncio.create_task(self._read(read))
+        if self._reading is not None:
+            left = max(0.0, seconds - _MARGIN_SECONDS)
+            # Where there is something to show, the page need not wait long for something newer.
+            await asyncio.wait({self._reading}, timeout=left if self.taken is None else min(left, _PATIENCE_SECONDS))
+        if self._failure is not None:
+            raise self._failure
+        if self.taken is None:
+            raise VaultError(Reason.TIMEOUT, "the first reading takes longer than a scrape; it goes on")
+
+    async def forget(self) -> None:
+        """Drop the reading under way and what was read: it is no longer for this node to say."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+            self._reading = None  # one that was not yet begun did not get to say that it has ended
+        self.samples, self.taken, self._failure, self._due = (), None, None, self._clock()
+
+    async def _read(self, read: Callable[[], Awaitable[Iterable[Sample]]]) -> None:
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                samples = tuple(await read())
+        except VaultError as error:
+            self._failed(error)
+        except TimeoutError:
+            self._failed(VaultError(Reason.TIMEOUT, f"no end after {_LONGEST_SECONDS:g} s"))
+        except Exception as error:  # noqa: BLE001 - our own mistake, too, costs one collector and not the page
+            _log.exception("collector broke")
+            self._failed(VaultError(Reason.OTHER, type(error).__name__))
+        else:
+            self.samples, self.taken, self._failure = samples, time.time(), None
+            self._due = self._clock() + self._interval
+        finally:
+            self._reading = None
+
+    def _failed(self, error: VaultError) -> None:
+        self._failure = error
+        self._due = self._clock() + min(self._interval, _RETRY_SECONDS)

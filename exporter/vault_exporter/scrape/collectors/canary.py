@@ -1,0 +1,80 @@
+"""A canary: a secret that is written, read and deleted at intervals, to see that the whole way works.
+
+The one collector that writes, through a :class:`~vault_exporter.vault.writer.SecretWriter` that can do nothing else.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Final
+
+from vault_exporter.config.schema.watched import Canary
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+from vault_exporter.metrics.reasons import Reason
+from vault_exporter.scrape.collectors.collector import Collector, Grant
+from vault_exporter.vault.client import Client, VaultError
+from vault_exporter.vault.writer import SecretWriter
+
+__all__ = ["STEPS", "collector"]
+
+STEPS: Final = ("write", "read", "delete")
+
+
+def collector(canary: Canary) -> Collector:
+    """Make the collector for this secret."""
+    return Collector(
+        "canary",
+        "writes, reads and deletes a KV secret",
+        _Runs(canary).collect,
+        grants=(
+            Grant(f"{canary.mount}/data/{canary.path}", ("create", "update", "read")),
+            Grant(f"{canary.mount}/metadata/{canary.path}", ("delete",)),
+        ),
+        interval=canary.interval,
+    )
+
+
+class _Runs:
+    """The runs so far; their counts are kept between scrapes."""
+
+    def __init__(self, canary: Canary) -> None:
+        self._canary = canary
+        self._runs = 0
+        self._failures = dict.fromkeys(STEPS, 0)
+
+    async def collect(self, client: Client) -> Iterable[Sample]:
+        """Do the steps; one that fails is what the canary is for, unless it is not allowed to do it."""
+        writer = SecretWriter(client, self._canary.mount, self._canary.path)
+        value = secrets.token_hex(16)
+        steps: tuple[Callable[[], Awaitable[None]], ...] = (
+            lambda: writer.write(value),
+            lambda: writer.read(value),
+            writer.delete,
+        )
+        durations: dict[str, float] = {}
+        failed = ""
+        for name, step in zip(STEPS, steps, strict=True):
+            started = time.monotonic()
+            try:
+                async with asyncio.timeout(client.target.timeout):
+                    await step()
+            except (VaultError, TimeoutError) as error:
+                if isinstance(error, VaultError) and error.reason is Reason.PERMISSION_DENIED:
+                    raise
+                failed = name
+                break
+            durations[name] = time.monotonic() - started
+        self._runs += 1
+        if failed:
+            self._failures[failed] += 1
+        return tuple(self._samples(durations))
+
+    def _samples(self, durations: dict[str, float]) -> Iterator[Sample]:
+        for step in STEPS:
+            yield c.CANARY_SUCCESS(step in durations, step)
+            yield c.CANARY_FAILURES(self._failures[step], step)
+        for step, duration in durations.items():
+            yield c.CANARY_DURATION(duration, step)
+        yield c.CANARY_RUNS(self._runs)

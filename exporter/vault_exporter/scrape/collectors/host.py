@@ -1,0 +1,74 @@
+"""The node's machine: memory, disks and processors, from ``sys/host-info``, which each node answers for itself.
+
+https://openbao.org/api-docs/system/host-info/
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, ask
+from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.vault.client import Client
+
+__all__ = ["GRANTS", "HostInfo", "collect", "samples"]
+
+GRANTS: Final = (Grant("sys/host-info"),)
+
+_MOST_DISKS: Final = 50
+"""A machine with more shows the first."""
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Of the machine, in bytes."""
+
+    total: int
+    available: int
+    used: int
+
+
+class Disk(msgspec.Struct, frozen=True):
+    """A mounted file system; sizes in bytes."""
+
+    path: str
+    total: int
+    free: int
+
+
+class Host(msgspec.Struct, frozen=True, rename={"boot_time": "bootTime"}):
+    """The machine itself."""
+
+    boot_time: int | None = None
+
+
+class HostInfo(msgspec.Struct, frozen=True):
+    """What ``sys/host-info`` says. What the node could not find out is null or not there."""
+
+    memory: Memory | None = None
+    disk: tuple[Disk, ...] | None = None
+    cpu: tuple[msgspec.Raw, ...] | None = None
+    host: Host | None = None
+
+
+async def collect(client: Client) -> Iterable[Sample]:
+    """Ask for the machine."""
+    info = await ask(client, "sys/host-info", HostInfo, max_bytes=LARGE_ANSWER_BYTES)
+    return () if info is None else samples(info)
+
+
+def samples(info: HostInfo) -> Iterator[Sample]:
+    """Turn what is said of the machine into samples."""
+    if info.memory is not None:
+        yield c.HOST_MEMORY_TOTAL(info.memory.total)
+        yield c.HOST_MEMORY_AVAILABLE(info.memory.available)
+        yield c.HOST_MEMORY_USED(info.memory.used)
+    for disk in sorted(info.disk or (), key=lambda disk: disk.path)[:_MOST_DISKS]:
+        yield c.HOST_DISK_TOTAL(disk.total, disk.path)
+        yield c.HOST_DISK_FREE(disk.free, disk.path)
+    if info.cpu:
+        yield c.HOST_CPUS(len(info.cpu))
+    if info.host is not None and info.host.boot_time is not None:
+        yield c.HOST_BOOTED(info.host.boot_time)

@@ -1,0 +1,55 @@
+"""The oldest request that the node is still at, from ``sys/in-flight-req``, which each node answers for itself.
+
+https://openbao.org/api-docs/system/in-flight-req/
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, has_no_such_thing
+from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.go import Time
+from vault_exporter.vault.client import Client
+
+__all__ = ["GRANTS", "Request", "collect", "samples"]
+
+GRANTS: Final = (Grant("sys/in-flight-req"),)
+
+_PATH: Final = "sys/in-flight-req"
+_YOUNG: Final = timedelta(seconds=1)
+_OK: Final = 200
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What is said of one request."""
+
+    start_time: Time
+    request_path: str = ""
+
+
+async def collect(client: Client) -> Iterable[Sample]:
+    """Ask for the requests; the answer is not wrapped as others are."""
+    answer = await client.get(_PATH, token=True, max_bytes=LARGE_ANSWER_BYTES)
+    if answer.status != _OK:
+        if has_no_such_thing(answer):
+            return ()
+        raise answer.failure()
+    return samples(answer.json(dict[str, Request]).values())
+
+
+def samples(requests: Iterable[Request]) -> Iterator[Sample]:
+    """Find the oldest of those that began well before the question, by the node's own clock.
+
+    That leaves out the question itself, and the others that the exporter asks at the same time.
+    """
+    requests = tuple(requests)
+    questions = [request.start_time for request in requests if request.request_path.endswith(_PATH)]
+    if questions:
+        starts = [request.start_time for request in requests if max(questions) - request.start_time > _YOUNG]
+        if starts:
+            yield c.IN_FLIGHT_OLDEST(min(starts).timestamp())

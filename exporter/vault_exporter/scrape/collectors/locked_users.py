@@ -1,0 +1,58 @@
+"""Users locked out after failed logins, from ``sys/locked-users``; names are left out.
+
+https://openbao.org/api-docs/system/user-lockout/
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, ask
+from vault_exporter.scrape.collectors.bounded import most_frequent
+from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.vault.client import Client
+
+__all__ = ["GRANTS", "Locked", "collect", "samples"]
+
+GRANTS: Final = (Grant("sys/locked-users"),)
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """The number of users of one auth method."""
+
+    mount_accessor: str
+    counts: int
+
+
+class Namespace(msgspec.Struct, frozen=True):
+    """The auth methods of one namespace."""
+
+    mount_accessors: tuple[Mount, ...] | None = None
+
+
+class Locked(msgspec.Struct, frozen=True):
+    """What ``sys/locked-users`` says."""
+
+    total: int
+    by_namespace: tuple[Namespace, ...] | None = None
+
+
+async def collect(client: Client) -> Iterable[Sample]:
+    """Ask for their number."""
+    locked = await ask(client, "sys/locked-users", Locked, max_bytes=LARGE_ANSWER_BYTES)
+    return () if locked is None else samples(locked)
+
+
+def samples(locked: Locked) -> Iterator[Sample]:
+    """Turn the numbers into samples."""
+    yield c.LOCKED_USERS(locked.total)
+    mounts: Counter[tuple[str, ...]] = Counter()
+    for namespace in locked.by_namespace or ():
+        for mount in namespace.mount_accessors or ():
+            mounts[mount.mount_accessor,] += mount.counts
+    for labels, number in most_frequent(mounts):
+        yield c.MOUNT_LOCKED_USERS(number, *labels)

@@ -1,0 +1,50 @@
+"""Plugins of the catalogue, from ``sys/plugins/catalog``.
+
+https://openbao.org/api-docs/system/plugins-catalog/
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, ask
+from vault_exporter.scrape.collectors.bounded import most_frequent
+from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.vault.client import Client
+
+__all__ = ["GRANTS", "Catalogue", "collect", "samples"]
+
+GRANTS: Final = (Grant("sys/plugins/catalog"),)
+
+
+class Plugin(msgspec.Struct, frozen=True):
+    """What is said of one."""
+
+    type: str
+    builtin: bool = False
+    deprecation_status: str = ""
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """What ``sys/plugins/catalog`` says; the details since Vault 1.12."""
+
+    detailed: tuple[Plugin, ...] | None = None
+
+
+async def collect(client: Client) -> Iterable[Sample]:
+    """Ask for the catalogue."""
+    catalogue = await ask(client, "sys/plugins/catalog", Catalogue, max_bytes=LARGE_ANSWER_BYTES)
+    return () if catalogue is None else samples(catalogue)
+
+
+def samples(catalogue: Catalogue) -> Iterator[Sample]:
+    """Count plugins."""
+    kinds = Counter(
+        (plugin.type, str(plugin.builtin).lower(), plugin.deprecation_status) for plugin in catalogue.detailed or ()
+    )
+    for kind, number in most_frequent(kinds):
+        yield c.PLUGINS(number, *kind)

@@ -1,0 +1,48 @@
+"""Versions that the cluster has run, from ``sys/version-history``.
+
+https://openbao.org/api-docs/system/version-history/
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+from vault_exporter.scrape.collectors.ask import ask_list
+from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.go import Time
+from vault_exporter.vault.client import Client
+
+__all__ = ["GRANTS", "History", "collect", "samples"]
+
+GRANTS: Final = (Grant("sys/version-history", ("list",)),)
+
+_MOST: Final = 20
+"""The newest are shown."""
+
+
+class Version(msgspec.Struct, frozen=True):
+    """When a version was first run."""
+
+    timestamp_installed: Time
+
+
+class History(msgspec.Struct, frozen=True):
+    """What a LIST of ``sys/version-history`` gives."""
+
+    key_info: dict[str, Version] = {}
+
+
+async def collect(client: Client) -> Iterable[Sample]:
+    """Ask for the versions."""
+    history = await ask_list(client, "sys/version-history", History)
+    return () if history is None else samples(history)
+
+
+def samples(history: History) -> Iterator[Sample]:
+    """Turn the newest versions into samples."""
+    installed = {name: version.timestamp_installed.timestamp() for name, version in history.key_info.items()}
+    for name in sorted(installed, key=installed.__getitem__)[-_MOST:]:
+        yield c.VERSION_INSTALLED(installed[name], name)

@@ -1,0 +1,99 @@
+"""Counters and summaries kept going across Vault's expiry.
+
+Vault deletes a series that was not updated for ``prometheus_retention_time``; with the next event it starts again from
+nothing. Prometheus then sees a gap and a 1 after a 1: no increase. Here, what a series had reached when it went is
+kept: the value is held while the series is away, and added when it is back.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from vault_exporter.scrape.telemetry.grammar import number
+
+__all__ = ["INFINITY", "Track"]
+
+INFINITY: Final = math.inf
+
+
+class Track:
+    """The continuity of one counter, or of one summary's or histogram's sum, count and buckets together.
+
+    Values are in the order of ``keys``: buckets, sum, count. What is published is ``offset`` + the raw value.
+    """
+
+    __slots__ = ("held", "keys", "last", "offset")
+
+    def __init__(self, keys: tuple[bytes, ...]) -> None:
+        self.keys = keys
+        self.last: tuple[float, ...] = (0.0,) * len(keys)
+        """The raw values last seen; zeros while the series is away."""
+        self.held = b""
+        """While the series is away: its lines, each with a line end before it."""
+        self.offset: tuple[float, ...] | None = None
+        """What earlier lives of the series reached; None if this is the first, so that its text is passed on."""
+
+    def went_on(self, new: tuple[float, ...]) -> bool:
+        """Take raw values in if this life of the series plainly goes on; say whether it does."""
+        last = self.last
+        if len(new) == 1:
+            steady = last[0] <= new[0] < INFINITY
+        elif len(new) == 2:  # noqa: PLR2004 - a sum and a count
+            steady = (last[1] < new[1] and last[0] <= new[0] < INFINITY and new[1].is_integer()) or new == last
+        else:
+            return False
+        if steady:
+            self.last = new
+        return steady
+
+    def take(self, new: tuple[float, ...]) -> None:
+        """Take raw values in that may be a new life of the series.
+
+        Values that no counter has (not finite, negative, a fractional count) are not remembered.
+        """
+        if not self._is_plausible(new):
+            return
+        if self._has_restarted(new):
+            self.fold()
+        self.last = new
+
+    def fold(self) -> None:
+        """End this life of the series: what it reached is kept."""
+        self.offset = self._plus(self.last)
+        self.last = (0.0,) * len(self.last)
+
+    def published(self, raw: tuple[float, ...]) -> list[bytes]:
+        """Return what to publish in place of raw values."""
+        return [number(value) for value in self._plus(raw)]
+
+    def leave(self, publish: Callable[[bytes], bytes]) -> None:
+        """Take in that the series is away; ``publish`` gives its lines the names that they are published under."""
+        self.fold()
+        values = self.published(self.last)
+        lines = (b"%b %b" % line for line in zip(self.keys, values, strict=True))
+        self.held = b"\n" + publish(b"\n".join(lines))
+
+    def _plus(self, raw: tuple[float, ...]) -> tuple[float, ...]:
+        if self.offset is None:
+            return raw
+        return tuple(before + value for before, value in zip(self.offset, raw, strict=True))
+
+    def _is_plausible(self, new: tuple[float, ...]) -> bool:
+        if not all(map(math.isfinite, new)):
+            return False
+        if len(new) == 1:
+            return new[0] >= 0
+        *buckets, _, count = new  # a sum may be negative, if what is observed can be
+        return count >= 0 and count.is_integer() and all(bucket >= 0 for bucket in buckets)
+
+    def _has_restarted(self, new: tuple[float, ...]) -> bool:
+        if len(new) == 1:
+            return new[0] < self.last[0]
+        *buckets, total, count = new
+        *buckets_before, total_before, count_before = self.last
+        return (
+            count < count_before
+            or (count == count_before and total != total_before)
+            or 0 <= total < total_before
+            or any(now < before for now, before in zip(buckets, buckets_before, strict=True))
+        )

@@ -1,0 +1,397 @@
+"""Filter and repair of one target's telemetry, with what is kept between its scrapes.
+
+A page is cut into blocks, one a family. Most blocks have the series they had last time: then the text between the
+values is the same, and only the values are read. All else (a new family, a series that came or went, irregular text)
+costs a closer look at that family only, or at the page.
+"""
+
+import fnmatch
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from vault_exporter.config.schema import model
+from vault_exporter.scrape.telemetry.birth import not_born
+from vault_exporter.scrape.telemetry.continuity import Track
+from vault_exporter.scrape.telemetry.family import Family, Verdict, family_of
+from vault_exporter.scrape.telemetry.grammar import HEAD, VALUE_AT, split_at_values
+from vault_exporter.scrape.telemetry.naming import PREFIX, USUAL, Naming, find_naming
+from vault_exporter.scrape.telemetry.normalise import normalise
+from vault_exporter.scrape.telemetry.page import Head, Page, openmetrics_claims
+from vault_exporter.scrape.telemetry.process import Process
+from vault_exporter.scrape.telemetry.shape import Group, Identity, Shape, shape_of
+
+__all__ = ["Telemetry"]
+
+_DROPPED: Final = ("filtered", "stale", "replaced", "invalid")
+_REPAIRED: Final = ("renamed", "continued", "held", "started")
+
+_MOST_HELD_BYTES: Final = 8 << 20
+"""Lines of series that are away, some ten thousand as Vault writes them; they are on every page."""
+
+_NOTHING: Final = Page(0, dict.fromkeys(_DROPPED, 0), dict.fromkeys(_REPAIRED, 0), False, 0, (), (), frozenset())
+
+
+class _Cut(NamedTuple):
+    """A page cut into families, and what of it is not as it was in the page before."""
+
+    families: list[Family]
+    moved: list[tuple[Family, bytes, list[bytes] | None]]
+    """Families with new values: their samples, whole and (unless there is one as before) split at the values."""
+    shapes: dict[Family, Shape]
+    """Of these, the ones with other series."""
+    naming: Naming
+    named: bool
+    """How the families are named was seen, not taken for granted."""
+
+
+_BLOCK_START: Final = b"\n# HELP "
+
+
+class Telemetry:
+    """Repairs the pages of one target, in the order in which they were fetched.
+
+    Kept between scrapes, and bounded by the last page and ``max_tracked_series``: for each counter and summary of
+    Vault's, the value last seen and what was reached before it last expired. A page without any family changes
+    nothing of that. When :class:`.process.Process` says that Vault was restarted, all of it is dropped.
+
+    A series that expired is held until then, or until there is no room for a new one: those away the longest are
+    forgotten first, and when none is away the new one is passed on as it is. So are those whose lines take too many
+    bytes.
+    """
+
+    def __init__(self, settings: model.Telemetry, replaced: frozenset[str]) -> None:
+        """Make it for one target.
+
+        Args:
+            settings: what to leave out, and how many series to keep track of.
+            replaced: names of families that the exporter publishes itself; native ones of these names are left out.
+        """
+        self._filter = re.compile("|".join(map(fnmatch.translate, settings.drop)) or r"(?!)")
+        self._max_tracked = settings.max_tracked_series
+        self._keep_prefix = settings.keep_prefix
+        self._reserved = _claimed(replaced)
+        self._process = Process()
+        self._forget_everything()
+
+    def repair(self, page: bytes, given_up: Callable[[], bool] = lambda: False) -> Page:
+        """Filter and repair a page; any text is accepted.
+
+        The page is whole, so its last line is a line like the others, with or without an end.
+        Not for concurrent use, since each page is measured against the one before.
+
+        Args:
+            page: what Vault answered.
+            given_up: is asked now and then whether to stop, as long as an irregular page is read.
+
+        Raises:
+            GivenUpError: told to stop; the next page is measured against the one before this.
+        """
+        page = b"\n" + (page.replace(b"\r\n", b"\n") if b"\r" in page else page)
+        if not page.endswith(b"\n"):
+            page += b"\n"
+        if self._process.has_restarted(page):
+            self._forget_everything()
+        invalid = 0
+        cut = self._cut(page)
+        if cut is None:
+            blocks, invalid = normalise(page, given_up)
+            cut = self._cut(b"".join(_BLOCK_START + block for block in blocks) + b"\n")
+        if cut is None or not cut.families:
+            return replace(_NOTHING, dropped={**_NOTHING.dropped, "invalid": invalid}, tracked=self._tracked)
+        self._take(cut)
+        return self._assemble(invalid)
+
+    def _forget_everything(self, naming: Naming = USUAL) -> None:
+        self._naming = naming
+        self._named = False
+        self._families: list[Family] = []
+        """Those on the last page, in its order."""
+        self._heads: list[bytes] = []
+        self._by_name: dict[bytes, Family] = {}
+        """Those on the last page, and those of which something is held."""
+        self._passing: list[Family] = []
+        self._places: dict[Family, int] = {}
+        self._left_out: list[Family] = []
+        self._away: dict[Track, tuple[Family, Identity]] = {}
+        """Series that expired, the longest away first."""
+        self._away_bytes = 0
+        self._holders: dict[Family, None] = {}
+        self._tracked = 0
+        self._started: list[tuple[Head, bytes]] = []
+        """Counters that are not there before their first event, and their lines."""
+        self._count()
+
+    def _cut(self, page: bytes) -> _Cut | None:
+        """Cut a page into families and compare them with the last page; None if it is not regular.
+
+        Changes nothing, so that a page found irregular can be cut again once it is normalised.
+        """
+        if page[-1:] != b"\n" or b"\0" in page or not _is_utf8(page):
+            return None
+        before, *blocks = page[:-1].split(_BLOCK_START)
+        if before:
+            return None
+        naming, named = self._naming, self._named
+        if len(blocks) == len(self._heads) and all(map(bytes.startswith, blocks, self._heads)):
+            families = self._families
+        else:
+            heads = list(filter(None, map(HEAD.match, blocks)))
+            found = find_naming(((head["name"], head["kind"]) for head in heads), self._naming)
+            naming, named = found or self._naming, found is not None
+            identified = list(filter(None, (self._identify(block, naming) for block in blocks)))
+            if len({family.name for family in identified}) != len(blocks):
+                return None
+            families = identified
+        cut = _Cut(families, [], {}, naming, named)
+        for family, block in zip(families, blocks, strict=True):
+            raw = block[family.head_length :]
+            if raw == family.raw:
+                continue
+            if family.single is not None and raw.startswith(family.single) and VALUE_AT(raw, len(family.single)):
+                cut.moved.append((family, raw, None))
+            else:
+                parts = split_at_values(raw)
+                keys = parts[::2]
+                if keys != family.shape.keys:
+                    shape = shape_of(family.name, family.kind, keys, duplicated=family.duplicated)
+                    if shape is None:
+                        return None
+                    cut.shapes[family] = shape
+                cut.moved.append((family, raw, parts))
+        return cut
+
+    def _identify(self, block: bytes, naming: Naming) -> Family | None:
+        family = family_of(block, naming, keep_prefix=self._keep_prefix)
+        known = self._by_name.get(family.name) if family is not None else None
+        return known if known is not None and family is not None and known.title is family.title else family
+
+    def _take(self, cut: _Cut) -> None:
+        """Take a page in: which families there are, which series came and went, and their values."""
+        if cut.naming != self._naming:
+            self._forget_everything(cut.naming)
+        self._named = cut.named
+        arranged = cut.families is not self._families
+        if arranged:
+            self._arrange(cut)
+        for family, shape in cut.shapes.items():
+            self._part(family, shape)
+        for family, shape in cut.shapes.items():
+            family.reshape(shape, self._follow)
+        for family, raw, parts in cut.moved:
+            family.advance(raw, parts)
+        if arranged or cut.shapes:
+            self._count()
+
+    def _count(self) -> None:
+        """Count what only changes when a series comes or goes."""
+        self._changeable = [(place, family) for place, family in enumerate(self._passing) if not family.plain]
+        self._samples = sum(family.samples for family in self._passing)
+        self._dropped = dict(_NOTHING.dropped)
+        self._dropped["stale"] = sum(len(family.shape.stale) for family in self._passing)
+        for family in self._left_out:
+            self._dropped[family.verdict] += len(family.shape.keys) - 1
+        self._repaired = dict(_NOTHING.repaired)
+        self._repaired["renamed"] = sum(family.samples for family in self._passing if family.renamed)
+
+    def _arrange(self, cut: _Cut) -> None:
+        """Take in which families there are."""
+        present = {family.name: family for family in cut.families}
+        for name, old in self._by_name.items():
+            new = present.get(name)
+            if new is None:
+                for identity in tuple(old.live):
+                    self._leave(old, identity)
+                old.forget_shape()
+            elif new is not old and new.kind == old.kind:
+                self._hand_over(old, new)
+            elif new is not old:
+                self._forget(old)
+        absent = {name: old for name, old in self._by_name.items() if name not in present and old.away}
+        self._families, self._heads = cut.families, [family.head_text for family in cut.families]
+        self._by_name = present | absent
+        moved = {family for family, *_ in cut.moved}
+        for family in self._judge([*sorted(present.values(), key=lambda family: family.renamed), *absent.values()]):
+            if present.get(family.name) is family and family not in cut.shapes:
+                cut.shapes[family] = family.shape
+                if family not in moved:
+                    cut.moved.append((family, family.raw, split_at_values(family.raw)))
+        self._passing = [family for family in cut.families if not family.verdict]
+        self._places = {family: place for place, family in enumerate(self._passing)}
+        self._left_out = [family for family in cut.families if family.verdict]
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Find the counters without an event so far."""
+        known = self._by_name.values()
+        taken = self._reserved.union(*(family.claims | family.openmetrics_claims for family in known))
+        unborn = not_born({family.canonical for family in known}, taken) if self._named else ()
+        self._started = [
+            birth.publish(self._naming.others if self._keep_prefix else PREFIX)
+            for birth in unborn
+            if not self._is_filtered(PREFIX + birth.name)
+        ]
+
+    def _judge(self, families: list[Family]) -> list[Family]:
+        """Decide which families are passed on: the first to claim a name has it, after the exporter's own.
+
+        Returns:
+            those passed on or left out otherwise than before.
+        """
+        taken: set[bytes] = set()
+        claimed = Counter(self._reserved)
+        changed = []
+        for family in families:
+            verdict = self._verdict(family, taken)
+            if verdict:
+                self._forget(family)
+            else:
+                taken |= family.claims
+                claimed.update(family.openmetrics_claims)
+            if verdict != family.verdict:
+                family.verdict = verdict
+                changed.append(family)
+        for family in families:
+            family.fit_openmetrics(all(claimed[name] == 1 for name in family.openmetrics_claims))
+        return changed
+
+    def _verdict(self, family: Family, taken: set[bytes]) -> Verdict:
+        if self._is_filtered(family.name) or (self._naming != USUAL and self._is_filtered(family.canonical)):
+            return "filtered"
+        if family.name in self._reserved or not self._reserved.isdisjoint(family.claims):
+            return "replaced"
+        if taken.isdisjoint(family.claims):
+            return ""
+        return "replaced" if family.renamed else "invalid"
+
+    def _is_filtered(self, name: bytes) -> bool:
+        return self._filter.match(name.decode()) is not None
+
+    def _part(self, family: Family, shape: Shape) -> None:
+        """Take in which of a family's series are no longer there, and which are back."""
+        if shape.halves:
+            for identity in shape.halves:
+                self._forget_one(family, identity)
+        staying = {group.identity for group in shape.groups}
+        for identity in [identity for identity in family.live if identity not in staying]:
+            self._leave(family, identity)
+        for group in shape.groups if family.away else ():  # before new ones look for room
+            track = family.away.pop(group.identity, None)
+            if track is not None:
+                family.live[group.identity] = track
+                self._drop_away(track)
+
+    def _follow(self, family: Family, group: Group) -> Track | None:
+        """Find or begin the continuity of a series that is there; None if there is no room."""
+        track = family.live.get(group.identity)
+        if track is None:
+            if not self._has_room():
+                return None
+            track = Track(group.keys)
+            self._tracked += 1
+        elif track.keys != group.keys:
+            if family.kind == b"histogram":
+                track = Track(group.keys)  # other buckets: another histogram
+            else:
+                track.keys = group.keys  # its labels are in another order
+        family.live[group.identity] = track
+        return track
+
+    def _has_room(self) -> bool:
+        if self._tracked >= self._max_tracked and self._away:
+            self._forget_one(*next(iter(self._away.values())))
+        return self._tracked < self._max_tracked
+
+    def _leave(self, family: Family, identity: Identity) -> None:
+        track = family.live.pop(identity)
+        track.leave(family.publish)
+        family.away[identity] = track
+        self._away[track] = (family, identity)
+        self._holders[family] = None
+        self._away_bytes += len(track.held)
+        while self._away_bytes > _MOST_HELD_BYTES:
+            self._forget_one(*next(iter(self._away.values())))
+
+    def _drop_away(self, track: Track) -> None:
+        del self._away[track]
+        self._away_bytes -= len(track.held)
+
+    def _hand_over(self, old: Family, new: Family) -> None:
+        """Go on with a family whose help text changed."""
+        new.live, new.away = old.live, old.away
+        for identity, track in new.away.items():
+            self._away[track] = (new, identity)
+            self._holders[new] = None
+        self._holders.pop(old, None)
+
+    def _forget(self, family: Family) -> None:
+        for identity in (*family.live, *family.away):
+            self._forget_one(family, identity)
+
+    def _forget_one(self, family: Family, identity: Identity) -> None:
+        away = family.away.pop(identity, None)
+        if away is not None:
+            self._drop_away(away)
+        if family.live.pop(identity, None) or away:
+            self._tracked -= 1
+
+    def _assemble(self, invalid: int) -> Page:
+        """Make the page of what is kept of each family."""
+        heads = [family.head for family in self._passing]
+        bodies = [family.body for family in self._passing]
+        dropped, repaired = self._dropped | {"invalid": self._dropped["invalid"] + invalid}, dict(self._repaired)
+        doubtful = set()
+        for place, family in self._changeable:
+            repaired["continued"] += family.continued
+            if family.doubtful or not family.head.fits_openmetrics:
+                doubtful.add(place)
+        for family in [family for family in self._holders if not family.away]:
+            del self._holders[family]
+        for family in self._holders:
+            held = b"".join(track.held for track in family.away.values())
+            repaired["held"] += held.count(b"\n")
+            place = self._places.get(family, len(heads))
+            if place == len(heads):
+                heads.append(family.head)
+                bodies.append(held[1:])
+            else:
+                bodies[place] += held
+            if b" -" in held or family.kind == b"histogram" or not family.head.fits_openmetrics:
+                doubtful.add(place)
+        for head, lines in self._started:
+            heads.append(head)
+            bodies.append(lines)
+            repaired["started"] += lines.count(b"\n") + 1
+        return Page(
+            samples=self._samples + repaired["held"] + repaired["started"],
+            dropped=MappingProxyType(dropped),
+            repaired=MappingProxyType(repaired),
+            named=self._named,
+            tracked=self._tracked,
+            _heads=tuple(heads),
+            _bodies=tuple(bodies),
+            _doubtful=frozenset(doubtful),
+        )
+
+
+@cache
+def _claimed(replaced: frozenset[str]) -> frozenset[bytes]:
+    """Return the names that the exporter's own families claim; they are the same for every target."""
+    claimed = (
+        openmetrics_claims(name.encode(), b"counter" if name.endswith("_total") else b"gauge") for name in replaced
+    )
+    return frozenset().union(*claimed)
+
+
+def _is_utf8(page: bytes) -> bool:
+    if page.isascii():
+        return True
+    try:
+        page.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

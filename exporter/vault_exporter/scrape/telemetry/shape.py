@@ -1,0 +1,143 @@
+"""The series of one family: are they regular, which lines are one thing, which are stale."""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
+
+from vault_exporter.scrape.telemetry.grammar import NUMBER, SUFFIXES, Series, parse_series
+
+__all__ = ["Group", "Identity", "Shape", "group_identity", "has_valid_bounds", "shape_of"]
+
+Identity = tuple[tuple[bytes, bytes], ...]
+
+
+class Group(NamedTuple):
+    """What restarts as one: a counter, or a summary's or histogram's lines of one label set, quantiles left out.
+
+    ``keys`` and ``places`` (into the parts of a block split at its values) end with the sum and the count.
+    """
+
+    identity: Identity
+    keys: tuple[bytes, ...]
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Shape:
+    """A family's series; the same object for all targets that have the same ones."""
+
+    keys: list[bytes]
+    """What stands between the values of the block; equal for equal series."""
+    groups: tuple[Group, ...]
+    stale: tuple[int, ...]
+    """Lines (from 0) that a newer series makes wrong."""
+    halves: frozenset[Identity]
+    """Label sets whose sum or count is missing: nothing can be said of a restart."""
+
+
+_shapes: Final[WeakValueDictionary[tuple[bytes, bytes, tuple[bytes, ...], bool], Shape]] = WeakValueDictionary()
+"""Those that some target has at the moment."""
+
+
+def shape_of(name: bytes, kind: bytes, keys: list[bytes], *, duplicated: bool = False) -> Shape | None:
+    """Read what stands between a block's values; None if the block is not regular.
+
+    Of a ``duplicated`` family, a series with an empty cluster is stale beside one that names its cluster.
+    """
+    said = (name, kind, tuple(keys), duplicated)
+    shape = _shapes.get(said)
+    if shape is None:
+        shape = _read(name, kind, keys, duplicated)
+        if shape is not None:
+            _shapes[said] = shape
+    return shape
+
+
+def _read(name: bytes, kind: bytes, keys: list[bytes], duplicated: bool) -> Shape | None:  # noqa: FBT001 - as above
+    if keys[-1] or len(keys) == 1:
+        return None
+    lines: list[Series] = []
+    for place, key in enumerate(keys[:-1]):
+        if place and not key.startswith(b"\n"):
+            return None
+        series = parse_series(key[1:] if place else key)
+        if series is None or not _belongs(series, name, kind):
+            return None
+        lines.append(series)
+    if len(lines) > 1 and not _is_distinct(lines, name, kind):
+        return None
+    stale = _stale(lines) if duplicated else ()
+    groups, halves = _groups(lines, keys, name, kind, stale)
+    return Shape(keys, groups, stale, halves)
+
+
+def group_identity(series: Series, name: bytes, kind: bytes) -> Identity:
+    """Return what the lines of one counter, summary or histogram have in common."""
+    if kind == b"summary" and series.name == name:
+        return series.identity(without=b"quantile")
+    if kind == b"histogram" and series.name == name + b"_bucket":
+        return series.identity(without=b"le")
+    return series.identity()
+
+
+def has_valid_bounds(series: Series, name: bytes, kind: bytes) -> bool:
+    """Say whether a quantile has a quantile, and a bucket an upper bound."""
+    if kind == b"summary" and series.name == name:
+        quantile = series.label(b"quantile")
+        return quantile is not None and NUMBER.fullmatch(quantile) is not None and 0 <= float(quantile) <= 1
+    if kind == b"histogram" and series.name == name + b"_bucket":
+        bound = series.label(b"le")
+        return bound is not None and NUMBER.fullmatch(bound) is not None and bound != b"NaN"
+    return True
+
+
+def _belongs(series: Series, name: bytes, kind: bytes) -> bool:
+    if not series.name.startswith(name) or series.name[len(name) :] not in SUFFIXES[kind]:
+        return False
+    return has_valid_bounds(series, name, kind)
+
+
+def _is_distinct(lines: list[Series], name: bytes, kind: bytes) -> bool:
+    """Say whether no series is there twice, and no summary or histogram is in two parts."""
+    if len({(series.name, series.identity()) for series in lines}) != len(lines):
+        return False
+    if kind not in {b"summary", b"histogram"}:
+        return True
+    closed: set[Identity] = set()
+    current: Identity | None = None
+    for series in lines:
+        identity = group_identity(series, name, kind)
+        if identity != current:
+            if identity in closed:
+                return False
+            closed.add(identity)
+            current = identity
+    return True
+
+
+def _stale(lines: list[Series]) -> tuple[int, ...]:
+    if not any(series.label(b"cluster") for series in lines):
+        return ()
+    return tuple(place for place, series in enumerate(lines) if series.label(b"cluster") == b"")
+
+
+def _groups(
+    lines: list[Series], keys: list[bytes], name: bytes, kind: bytes, stale: tuple[int, ...]
+) -> tuple[tuple[Group, ...], frozenset[Identity]]:
+    members: dict[Identity, list[int]] = {}
+    for line, series in enumerate(lines):
+        if kind in {b"counter", b"summary", b"histogram"} and line not in stale:
+            growing = members.setdefault(group_identity(series, name, kind), [])
+            if kind != b"summary" or series.name != name:
+                growing.append(line)
+    groups, halves = [], []
+    order = {name + b"_sum": 1, name + b"_count": 2}
+    for identity, growing in members.items():
+        if kind != b"counter":
+            growing.sort(key=lambda line: order.get(lines[line].name, 0))
+            if [lines[line].name for line in growing[-2:]] != list(order):
+                halves.append(identity)
+                continue
+        texts = tuple(keys[line].lstrip(b"\n") for line in growing)
+        groups.append(Group(identity, texts, tuple(2 * line + 1 for line in growing)))
+    return tuple(groups), frozenset(halves)

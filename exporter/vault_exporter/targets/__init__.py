@@ -1,0 +1,1 @@
+"""The targets that are scraped, listed and discovered."""

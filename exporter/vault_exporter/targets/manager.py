@@ -1,0 +1,201 @@
+"""The targets that are scraped at the moment: those that are listed, then those that are discovered."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from itertools import chain
+from typing import Final, NamedTuple
+
+import structlog
+
+from vault_exporter.config.schema.model import Config, Target, Telemetry, Tls
+from vault_exporter.config.schema.watched import Watched
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+from vault_exporter.scrape.collectors import chosen
+from vault_exporter.scrape.scraper import TargetScraper
+from vault_exporter.targets.discovery import DiscoveryManager, State
+from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.tls import Stamps, TlsError, stamps
+
+__all__ = ["Targets", "watched_of"]
+
+_AT_ONCE: Final = 0.02
+"""Seconds for which the event loop is held, so that a health check or a scrape waits no longer than that."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Targets:
+    """The scrapers by name. Make it inside a running event loop, :meth:`apply` a configuration, and close it.
+
+    A target whose settings and TLS files stay as they are keeps its scraper, and so its token and the continuity of
+    its counters. One that goes may end the scrape that it is in.
+
+    Attributes:
+        settled: whether a configuration was applied, so that what is discovered is among them.
+    """
+
+    def __init__(self, shared: Shared | None = None) -> None:
+        self.settled = False
+        self._shared = shared or Shared()
+        self._config = Config()
+        self._keeper = DiscoveryManager((), self._shared, self._reconcile)
+        self._files: tuple[Stamps, ...] = ()
+        self._scrapers: dict[str, tuple[_Settings, TargetScraper]] = {}
+        self._leaving: dict[asyncio.Task[None], tuple[TargetScraper, ...]] = {}
+        self._changing = asyncio.Lock()
+
+    async def begin(self, config: Config) -> None:
+        """Scrape the targets that are listed; those that are discovered take an :meth:`apply`."""
+        self._config = config
+        await self._reconcile()
+
+    async def apply(self, config: Config) -> None:
+        """Scrape these targets from now on; returns when the discovery was tried once."""
+        files = tuple(stamps(source.tls) for source in config.discovery)
+        before = None
+        if (config.discovery, files) != (self._keeper.sources, self._files):
+            keeper = DiscoveryManager(config.discovery, self._shared, self._reconcile)
+            try:
+                await keeper.start()
+            except BaseException:
+                await keeper.close()
+                raise
+            self._keeper, before = keeper, self._keeper
+            self._files = files
+        self._config = config
+        if before is not None:
+            await before.close()
+        await self._reconcile()
+        self.settled = True
+
+    async def close(self) -> None:
+        """Stop looking for targets, drop the scrapes under way and close all connections."""
+        await self._keeper.close()
+        leaving = dict(self._leaving)
+        for task in leaving:
+            task.cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
+        await asyncio.gather(*(scraper.close() for scraper in (*chain.from_iterable(leaving.values()), *self)))
+        self._scrapers = {}
+
+    def get(self, name: str) -> TargetScraper | None:
+        """Return the scraper of a target."""
+        _, scraper = self._scrapers.get(name, (None, None))
+        return scraper
+
+    @property
+    def entities(self) -> AbstractSet[str]:
+        """The entities that the exporter was logged in as so far, by which Vault's audit log knows it."""
+        return self._shared.entities
+
+    @property
+    def only(self) -> TargetScraper | None:
+        """The one target of a sidecar: what is listed is one, and nothing is discovered."""
+        return next(iter(self)) if len(self) == 1 and not self._config.discovery else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether a list of them can be believed: every discovery was heard once, or is not waited for."""
+        return self.settled and self._keeper.complete
+
+    def __iter__(self) -> Iterator[TargetScraper]:
+        return iter([scraper for _, scraper in self._scrapers.values()])
+
+    def __len__(self) -> int:
+        return len(self._scrapers)
+
+    def discoveries(self) -> Iterator[State]:
+        """Tell how each discovery goes."""
+        return self._keeper.states()
+
+    def samples(self) -> Iterator[Sample]:
+        """Tell how many there are, and how the discovery goes."""
+        yield c.TARGETS(len(self))
+        yield from self._keeper.samples()
+
+    async def _reconcile(self) -> None:
+        """Make the scrapers those of the targets, as they are known now; one change at a time."""
+        async with self._changing:
+            pace = _Pace()
+            new: _Scrapers = {}
+            try:
+                await self._make(new, pace)
+            except BaseException:
+                await asyncio.gather(*(scraper.close() for scraper in _missing(new, self._scrapers)))
+                raise
+            old, self._scrapers = self._scrapers, new
+            if leaving := tuple(_missing(old, new)):
+                task = asyncio.create_task(_retire(leaving))
+                self._leaving[task] = leaving
+                task.add_done_callback(self._leaving.pop)
+
+    async def _make(self, new: "_Scrapers", pace: "_Pace") -> None:
+        """Fill in a scraper for each target: the one that there is, if it was made of the same, else a new one."""
+        config = self._config
+        watched = watched_of(config)
+        files: dict[Tls, Stamps] = {}
+        for target in (*config.targets, *self._keeper.targets()):
+            await pace.give_way()
+            if target.name in new:
+                continue  # what is listed, or was found first, has the name
+            if target.tls not in files:
+                files[target.tls] = stamps(target.tls)
+            settings = _Settings(target, config.telemetry, watched, files[target.tls])
+            kept = self._scrapers.get(target.name)
+            if kept is not None and kept[0] == settings:
+                new[target.name] = kept
+                continue
+            try:
+                scraper = TargetScraper(target, settings.telemetry, chosen(target, watched), self._shared)
+            except TlsError as error:  # a file that was good when the configuration was read
+                _log.warning("cannot scrape", target=target.name, detail=f"tls.{error.key}: {error}")
+            else:
+                new[target.name] = (settings, scraper)
+
+
+def watched_of(config: Config) -> Watched:
+    """Return what is asked of targets only where it is configured."""
+    return Watched(**{key: getattr(config, key) for key in Watched.__struct_fields__})
+
+
+class _Settings(NamedTuple):
+    """What a scraper was made of."""
+
+    target: Target
+    telemetry: Telemetry
+    watched: Watched
+    stamps: Stamps
+
+
+_Scrapers = dict[str, tuple[_Settings, TargetScraper]]
+
+
+def _missing(some: _Scrapers, others: _Scrapers) -> Iterator[TargetScraper]:
+    """Yield those of some that are not among the others."""
+    for name, (_, scraper) in some.items():
+        if name not in others or others[name][1] is not scraper:
+            yield scraper
+
+
+async def _retire(scrapers: Iterable[TargetScraper]) -> None:
+    """Let the scrapes under way end, each in its time."""
+    async with asyncio.TaskGroup() as group:
+        for scraper in scrapers:
+            group.create_task(scraper.retire())
+            await asyncio.sleep(0)  # one by one, since to close many takes a while
+
+
+class _Pace:
+    """Lets others have the event loop now and then, while there is much to do."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._until = self._loop.time() + _AT_ONCE
+
+    async def give_way(self) -> None:
+        """Wait for a turn if this one was long."""
+        if self._loop.time() > self._until:
+            await asyncio.sleep(0)
+            self._until = self._loop.time() + _AT_ONCE

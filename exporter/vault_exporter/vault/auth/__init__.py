@@ -1,0 +1,1 @@
+"""Log in to Vault, and keep the token."""

@@ -1,0 +1,199 @@
+"""`vault-exporter rules`: thresholds that are where they are said to be, and rules that their systems take."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from tests.alerts.promql import nodes
+from vault_exporter.alert_rules import PackError, apply, load, needs, parameters, said
+from vault_exporter.alert_rules.needs import without
+from vault_exporter.alert_rules.parameters import ADDRESSES, JOBS
+from vault_exporter.alert_rules.rules import Rule, alerts
+from vault_exporter.demo.process import program
+from vault_exporter.scrape.collectors import COLLECTORS
+from vault_exporter.scrape.collectors.configured import CONFIGURED
+
+GROUPS: Final = load()
+ALERTS: Final = alerts(GROUPS)
+PARAMETERS: Final = parameters()
+
+
+def changed(**overrides: str) -> dict[str, Rule]:
+    return alerts(apply(GROUPS, overrides))
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_each_threshold_is_where_it_is_said_to_be(name: str) -> None:
+    parameter = PARAMETERS[name]
+    after = changed(**{name: "987654"})
+    for alert, rule in ALERTS.items():
+        if alert in parameter.places:
+            assert after[alert].expr != rule.expr
+            # The value, and nothing else.
+            assert after[alert].expr.replace("987654", str(parameter.value)) == rule.expr
+            assert after[alert].expr.count("987654") == len(parameter.pattern(alert).findall(rule.expr)) > 0
+            assert list(nodes(after[alert].expr))
+        else:
+            assert after[alert] == rule
+
+
+def test_no_two_thresholds_share_a_place() -> None:
+    for alert, rule in ALERTS.items():
+        spans = [
+            found.span()
+            for parameter in PARAMETERS.values()
+            if alert in parameter.places
+            for found in parameter.pattern(alert).finditer(rule.expr)
+        ]
+        assert len(spans) == len(set(spans)), alert
+
+
+def test_nothing_changes_by_itself() -> None:
+    assert apply(GROUPS, {}) == GROUPS
+    defaults = {**JOBS, **ADDRESSES, **{name: str(one.value) for name, one in PARAMETERS.items()}}
+    assert apply(GROUPS, defaults) == GROUPS
+
+
+def test_jobs_and_addresses() -> None:
+    after = changed(
+        job="openbao.*", exporter_job="mon", runbook_url="https://wiki/vault/", dashboard_url="https://grafana.test"
+    )
+    for name, rule in after.items():
+        text = rule.expr + "".join(rule.annotations.values())
+        assert set(re.findall(r'job=~\\?"([^"\\]*)', text)) <= {"openbao.*", "mon", "openbao.*|mon"}, name
+        assert rule.annotations["runbook_url"] == f"https://wiki/vault/{name}.md"
+        assert rule.annotations["dashboard_url"].startswith("https://grafana.test/d/vault-")
+
+
+def test_for_severity_and_enabled() -> None:
+    after = changed(**{"VaultDown.for": "5m", "VaultDown.severity": "warning", "VaultSealed.enabled": "false"})
+    assert (after["VaultDown"].for_, after["VaultDown"].labels["severity"]) == ("5m", "warning")
+    assert ALERTS.keys() - after.keys() == {"VaultSealed"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("memory_limit", "1", "memory_limit: unknown parameter; did you mean memory_limit_bytes? Known are: job, exp"),
+        ("VaultDonw.for", "1m", "VaultDonw.for: unknown parameter; did you mean VaultDown.for? Known are: job"),
+        ("VaultDown", "5m", "VaultDown: unknown parameter; did you mean VaultDown.for? Known are: job"),
+        ("VaultDown.color", "red", "of each alert ALERT.for, ALERT.severity, ALERT.enabled"),
+        ("memory_limit_bytes", "1GiB", "memory_limit_bytes: '1GiB' is not a number"),
+        ("VaultDown.for", "soon", "VaultDown.for: 'soon' is not a duration such as 5m"),
+        ("VaultDown.severity", "page", "VaultDown.severity: 'page' is not one of critical, warning, info"),
+        ("VaultDown.enabled", "no", "VaultDown.enabled: 'no' is not one of true, false"),
+        ("job", 'a"} or up{job="b', "is not a regular expression"),
+    ],
+)
+def test_what_is_wrong_is_said(name: str, value: str, message: str) -> None:
+    with pytest.raises(PackError, match=re.escape(message)):
+        apply(GROUPS, {name: value})
+
+
+def test_every_rule_says_what_it_needs() -> None:
+    collectors = {f"collector {name}" for name in (*(one.name for one in COLLECTORS), *CONFIGURED)}
+    for group in GROUPS:
+        for rule in group.rules:
+            for need in needs(rule, GROUPS):
+                assert need <= collectors | {"telemetry", "audit", "auth", "backup"}, rule.name
+    assert needs(ALERTS["VaultDown"], GROUPS) == (frozenset(),)
+    assert said(ALERTS["VaultDown"], GROUPS) == ""
+    assert said(ALERTS["VaultAuditBlocked"], GROUPS) == "telemetry for a part of it"
+    assert said(ALERTS["VaultAuditRawLogging"], GROUPS) == "collector audit_devices or audit"
+    assert needs(ALERTS["VaultErrorBudgetBurnFast"], GROUPS) == (frozenset({"audit"}),)
+    assert needs(ALERTS["VaultHostMemoryLow"], GROUPS) == (frozenset({"telemetry", "collector host"}),)
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [program("vault-exporter"), "rules", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_prometheus_takes_them(tmp_path: Path) -> None:
+    (tmp_path / "overrides.yml").write_text("memory_limit_bytes: 2147483648\nVaultSealed.enabled: false\n")
+    printed = run("--overrides", tmp_path / "overrides.yml", "--set", "job=bao", "--set", "memory_limit_bytes=5")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    (tmp_path / "rules.yml").write_text(printed.stdout)
+    check = subprocess.run(["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, check=False)
+    assert check.returncode == 0
+    read = yaml.safe_load(printed.stdout)
+    by_name = {rule.get("alert"): rule for group in read["groups"] for rule in group["rules"]}
+    assert by_name["VaultHighMemoryUsage"]["expr"] == 'last_over_time(vault_runtime_alloc_bytes{job=~"bao"}[2m]) > 5'
+    assert "VaultSealed" not in by_name
+    assert "  # needs: collector host, telemetry\n  - alert: VaultHostMemoryLow" in printed.stdout
+
+
+def test_what_is_set_of_an_alert_may_stand_below_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "overrides.yml"
+    file.write_text("VaultDown: {for: 5m, severity: warning}\nVaultSealed:\n  enabled: false\n")
+    changes = ("VaultDown.for=5m", "VaultDown.severity=warning", "VaultSealed.enabled=false")
+    printed = run("--overrides", file)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert printed.stdout == run(*(word for change in changes for word in ("--set", change))).stdout
+    for wrong, name in (("VaultDown:", "VaultDown"), ("VaultDown: {for: }", "VaultDown.for"), ("job: [a, b]", "job")):
+        file.write_text(wrong)
+        assert f"{file}: {name}: one value is expected" in run("--overrides", file).stderr
+
+
+def test_the_overrides_of_the_readme_can_be_pasted(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "alerts" / "README.md").read_text()
+    (block,) = re.findall(r"```yaml\n(# mine.yml\n.*?)```", text, re.DOTALL)
+    (tmp_path / "mine.yml").write_text(block)
+    printed = run("--overrides", tmp_path / "mine.yml")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert "> 4294967296\n" in printed.stdout
+    assert "alert: VaultGcPressure\n" not in printed.stdout
+
+
+def test_an_expression_is_printed_as_it_was_written() -> None:
+    printed = run().stdout
+    for rule in (rule for group in GROUPS for rule in group.rules):
+        if "\n" in rule.expr.strip():
+            assert "".join(f"      {line}\n" if line else "\n" for line in rule.expr.strip().split("\n")) in printed
+
+
+def test_the_operator_takes_them() -> None:
+    read = yaml.safe_load(run("--format", "operator").stdout)
+    assert (read["apiVersion"], read["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
+    assert read["spec"] == yaml.safe_load(run().stdout)
+
+
+def test_what_a_configuration_cannot_feed_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text(
+        "targets: [{name: n1, address: 'http://127.0.0.1:8200'}]\ntelemetry: {enabled: false}\n"
+    )
+    printed = run("--config", tmp_path / "config.yml")
+    assert printed.returncode == 0
+    left = {
+        rule["alert"]
+        for group in yaml.safe_load(printed.stdout)["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    assert {"VaultDown", "VaultSealed", "VaultStorageUnavailable", "VaultCertificateExpiring", "VaultWatchdog"} <= left
+    assert not {"VaultHighMemoryUsage", "VaultRootTokenUsed", "VaultBackupStale", "VaultExporterTokenExpiring"} & left
+    assert "left out: VaultHighMemoryUsage, which needs telemetry\n" in printed.stderr
+    assert "left out: VaultRootTokenUsed, which needs audit\n" in printed.stderr
+
+
+def test_everything_configured_leaves_nothing_out() -> None:
+    everything = {f"collector {name}" for name in (*(one.name for one in COLLECTORS), *CONFIGURED)}
+    kept, lacking = without(GROUPS, frozenset(everything | {"telemetry", "audit", "auth", "backup"}))
+    assert (kept, lacking) == (GROUPS, {})
+
+
+def test_an_unknown_parameter_ends_the_command() -> None:
+    printed = run("--set", "nothing=1")
+    assert printed.returncode == 1
+    assert printed.stdout == ""
+    assert printed.stderr.startswith("nothing: unknown parameter")
+    assert run("--set", "nothing").stderr == "--set nothing: not of the form NAME=VALUE\n"
+
+
+def test_parameters_are_listed() -> None:
+    assert all(name in run("--parameters").stdout for name in ("job", "runbook_url", "memory_limit_bytes"))

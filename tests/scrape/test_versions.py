@@ -1,0 +1,170 @@
+"""What is made of the answers of other products, versions and states, recorded or hand-made as their README says."""
+
+import re
+
+import pytest
+
+from tests.lab.answers import answers
+from tests.lab.fake_node import Node, StartExporter, target
+from vault_exporter.config.schema.model import Collectors, Secret, TokenAuth
+
+AUTH = TokenAuth(token=Secret("hvs.planted"))
+EVERY_VERSION = {
+    "vault_up": 1,
+    "vault_active": 1,
+    "vault_barrier_key_rotation_enabled": 1,
+    "vault_barrier_key_rotation_interval_seconds": 0,
+    'vault_quotas{type="rate_limit"}': 1,
+    'vault_kv_mounts{version="2"}': 1,
+    'vault_operation_required_shares{operation="generate_root"}': 3,
+    'vault_policies{type="acl"}': 3,
+    "vault_auth_mounts_deprecated": 1,
+    "vault_host_memory_total_bytes": 8000,
+    'vault_audit_devices{type="file"}': 1,
+    "vault_raft_voters": 3,
+    "vault_raft_autopilot_failure_tolerance": 1,
+    'vault_raft_autopilot_server_last_contact_seconds{node_id="n2"}': 1.234567891,
+    "vault_irrevocable_leases": 2,
+    'vault_mount_irrevocable_leases{mount_accessor="database_9f1e"}': 2,
+    "vault_locked_users": 1,
+    'vault_ha_node_last_echo_timestamp_seconds{hostname="n2",api_address="https://n2:8200"}': 1795516270.5,
+}
+SECONDARY = '{replication="dr"}'
+
+VERSIONS: dict[str, tuple[dict[str, float], set[str]]] = {
+    # What is there, and what is not.
+    "vault-1.13": (
+        EVERY_VERSION
+        | {
+            'vault_operation_in_progress{operation="generate_root"}': 1,
+            'vault_operation_progress_shares{operation="generate_root"}': 1,
+            'vault_operation_in_progress{operation="rekey"}': 0,
+            'vault_clients_current_month{type="entity"}': 6,
+            "vault_service_tokens": 17,
+            'vault_version_installed_timestamp_seconds{version="1.13.1"}': 1772323200.5,
+            'vault_plugins{type="auth",builtin="true",deprecation_status="removed"}': 1,
+        },
+        {"vault_namespaces", "vault_license_expiry_timestamp_seconds", "vault_replication_state", "rekey_recovery"},
+    ),
+    "vault-1.19-enterprise": (
+        EVERY_VERSION
+        | {
+            'vault_operation_in_progress{operation="rekey"}': 1,
+            'vault_operation_progress_shares{operation="rekey"}': 2,
+            'vault_clients_current_month{type="acme"}': 2,
+            'vault_clients_current_month{type="secret_sync"}': 1,
+            'vault_quotas{type="lease_count"}': 1,
+            "vault_namespaces": 1,
+            "vault_namespaces_sealed": 0,
+            "vault_license_expiry_timestamp_seconds": 1803859200,
+            "vault_license_termination_timestamp_seconds": 1804723200,
+            "vault_raft_autopilot_optimistic_failure_tolerance": 2,
+            'vault_ha_node_clock_skew_seconds{hostname="n2",api_address="https://n2:8200"}': -0.012,
+            'vault_replication_state{replication="performance",state="running"}': 1,
+            f"vault_replication_last_wal{SECONDARY}": 812,
+            f"vault_replication_connected_secondaries{SECONDARY}": 1,
+            "vault_replication_dr_primary": 1,
+        },
+        {"vault_namespaces_locked", "vault_replication_primary_connected", "rekey_recovery"},
+    ),
+    "vault-2.0": (
+        EVERY_VERSION | {'vault_operation_in_progress{operation="rekey"}': 0},
+        {"vault_service_tokens", "vault_clients_current_month", "rekey_recovery"},
+    ),
+    "vault-redacted": (
+        EVERY_VERSION | {'vault_info{version="",cluster_name="",cluster_id="c1"}': 1, "vault_leader_known": 0},
+        set(),
+    ),
+    "openbao-2.0": (
+        EVERY_VERSION | {'vault_operation_in_progress{operation="rekey"}': 0},
+        {"vault_namespaces", "vault_clients_current_month", "vault_replication_state", "vault_performance_standby"},
+    ),
+    "openbao-2.3": (
+        EVERY_VERSION | {"vault_namespaces": 1, "vault_namespaces_sealed": 0},
+        {"vault_namespaces_locked", "vault_clients_current_month"},
+    ),
+    "openbao-2.7.2": (
+        {
+            "vault_up": 1,
+            "vault_active": 1,
+            "vault_raft_voters": 1,
+            "vault_raft_autopilot_failure_tolerance": 0,
+            'vault_raft_autopilot_server_last_contact_seconds{node_id="node"}': 0,
+            "vault_ha_nodes": 1,
+            'vault_operation_in_progress{operation="rekey"}': 0,
+            'vault_operation_in_progress{operation="generate_root"}': 0,
+            'vault_quotas{type="rate_limit"}': 0,
+            'vault_policies{type="password"}': 0,
+            "vault_namespaces": 0,
+            "vault_namespaces_locked": 0,
+            "vault_locked_users": 0,
+            'vault_audit_devices{type="file"}': 0,
+            'vault_version_installed_timestamp_seconds{version="2.7.2"}': 1795551161,
+        },
+        {'type="lease_count"', "vault_clients_current_month", "vault_license_expiry_timestamp_seconds"},
+    ),
+}
+STATES: dict[str, tuple[dict[str, float], set[str]]] = {
+    # What is there, and what is asked with the token.
+    "vault-dr-secondary": (
+        {
+            "vault_up": 1,
+            "vault_health_status_code": 472,
+            "vault_replication_dr_secondary": 1,
+            "vault_license_expiry_timestamp_seconds": 1803859200,  # its health says so, without a token
+            f"vault_replication_last_remote_wal{SECONDARY}": 810,
+            f"vault_replication_primary_connected{SECONDARY}": 1,
+            'vault_replication_state{replication="dr",state="stream-wals"}': 1,
+        },
+        {"sys/replication/status"},
+    ),
+    "vault-performance-standby": (
+        {
+            "vault_up": 1,
+            "vault_health_status_code": 473,
+            "vault_active": 0,
+            "vault_performance_standby": 1,
+            "vault_license_expiry_timestamp_seconds": 1803859200,
+            "vault_ha_connection_healthy": 1,
+            "vault_host_memory_total_bytes": 8000,
+        },
+        {"sys/host-info", "sys/in-flight-req"},
+    ),
+    "vault-removed-node": (
+        {"vault_up": 1, "vault_health_status_code": 530, "vault_removed_from_cluster": 1, "vault_sealed": 1},
+        set(),
+    ),
+}
+OF_THE_NODE = {"sys/health", "sys/seal-status", "sys/leader", "sys/metrics", "auth/token/lookup-self"}
+
+
+async def samples(start: StartExporter, node: Node) -> dict[str, float]:
+    """Name and labels as on the page → value."""
+    client = await start(target(node, auth=AUTH, collectors=Collectors(enable=("audit_devices",))))
+    page = await (await client.get("/probe?target=n1")).text()
+    assert "collector_failure_reason" not in page, re.findall(r".*failure_reason\{c.*", page)
+    pairs = (line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+    return {series: float(value) for series, value in pairs}
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+async def test_versions(node: Node, start_exporter: StartExporter, name: str) -> None:
+    expected, absent = VERSIONS[name]
+    node.answers |= answers(name)
+    seen = await samples(start_exporter, node)
+    assert {series: seen.get(series) for series in expected} == expected
+    for part in absent:
+        # A name stands for the whole of it, a label for any series that has it.
+        found = [one for one in seen if (part in one if not part.startswith("vault_") else part == one.split("{")[0])]
+        assert found == [], part
+
+
+@pytest.mark.parametrize("name", STATES)
+async def test_states(node: Node, start_exporter: StartExporter, name: str) -> None:
+    expected, asked = STATES[name]
+    node.answers |= answers(name)
+    seen = await samples(start_exporter, node)
+    assert {series: seen.get(series) for series in expected} == expected
+    assert set(node.calls) - OF_THE_NODE == asked
+    for family in ("vault_barrier_key_term", "vault_ha_nodes", "vault_irrevocable_leases", "vault_raft_servers"):
+        assert family not in seen
