@@ -12,7 +12,7 @@ from vault_exporter.scrape import collectors
 TARGET: Final = "targets:\n  - {name: n1, address: 'https://vault-1:8200'}\n"
 TARGET_KEYS: Final = "address, auth, cluster, collectors, labels, max_response_bytes, name, namespace, timeout, tls"
 KEYS: Final = (
-    "approle, audit, backup, canary, database, defaults, discovery, kv, listen, pki, reload_over_http, targets, "
+    "approle, audit, backup, canary, clusters, database, defaults, discovery, kv, listen, pki, reload_over_http, targets, "
     "telemetry, watched_tokens, web_config_file"
 )
 METHODS: Final = "none, token, approle, kubernetes, jwt, cert, userpass, ldap, aws, azure, gcp"
@@ -26,6 +26,17 @@ NO_PATH: Final = "is no path of a secret; write it like team/database, without ?
 NOT_A_DURATION: Final = "not a duration; write it with a unit, like 500ms, 5s, 1m30s"
 
 CASES: Final[list[tuple[str, str, list[str]]]] = [
+    (
+        "clusters without a number of nodes",
+        TARGET + "clusters:\n  prod: 0\n  test: three\n  dev: 2.5\n  lab: true\n",
+        [
+            "c.yml:4: clusters.prod: must be above 0",
+            "c.yml:5: clusters.test: must be a whole number, not text",
+            "c.yml:6: clusters.dev: must be a whole number, not a decimal number",
+            "c.yml:7: clusters.lab: must be a whole number, not true or false",
+        ],
+    ),
+    ("clusters as a list", TARGET + "clusters: [prod]\n", ["c.yml:3: clusters: must be a mapping, not a list"]),
     (
         "unknown key",
         "targetz: []\n" + TARGET,

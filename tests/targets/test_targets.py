@@ -44,7 +44,7 @@ async def test_service_discovery(node: Node, aiohttp_client: AiohttpClient) -> N
     ]
 
 
-async def test_a_cluster_by_one_address(node: Node) -> None:
+async def test_a_cluster_by_one_address(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
     time = Waiter()
     seed = node.address.removeprefix("http://")
     source = ClusterDiscovery(address=node.address, cluster="prod", auth=AUTH, keep=60.0)
@@ -86,6 +86,8 @@ async def test_a_cluster_by_one_address(node: Node) -> None:
             node.answers["sys/ha-status"] = (403, '{"errors":["permission denied"]}')
             await time.look_again()
             assert [target.name for target in keeper.targets()] == ["n1:8200", "n3:8200"]
+        (lost,) = (line for line in capsys.readouterr().out.splitlines() if "discovery lost targets" in line)
+        assert lost.split()[-4:] == ["count=1", "left=2", f"source={node.address}", "targets=n2:8200"]
         values = {
             sample.family.name.removeprefix("vault_exporter_discovery_"): sample.value for sample in keeper.samples()
         }
@@ -93,6 +95,15 @@ async def test_a_cluster_by_one_address(node: Node) -> None:
         assert {sample.labels for sample in keeper.samples()} == {("cluster", node.address)}
     finally:
         await keeper.close()
+
+
+async def test_the_size_that_a_cluster_should_have(node: Node, aiohttp_client: AiohttpClient) -> None:
+    config = Config(targets=(target(node), target(node, "n2")), clusters={"prod": 3, "test": 1})
+    page = await (await (await aiohttp_client(Exporter(config).app)).get("/metrics")).text()
+    assert re.findall(r"^vault_exporter_cluster_expected_nodes.*", page, re.MULTILINE) == [
+        'vault_exporter_cluster_expected_nodes{cluster="prod"} 3',
+        'vault_exporter_cluster_expected_nodes{cluster="test"} 1',
+    ]
 
 
 async def test_prometheus_is_not_told_half_of_it(node: Node, aiohttp_client: AiohttpClient, tmp_path: Path) -> None:

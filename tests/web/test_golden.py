@@ -77,6 +77,7 @@ async def test_page(
         "watched_tokens": (WatchedToken("ci", Secret("accessor")),),
         "database": (Database(("app",)),),
         "canary": Canary("secret"),
+        "clusters": {"prod": 3},
     }
     client = await start_exporter(everything, audit=audit, web_file=web_file, backup=(backup,), **watched)
 

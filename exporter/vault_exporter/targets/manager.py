@@ -113,6 +113,8 @@ class Targets:
     def samples(self) -> Iterator[Sample]:
         """Tell how many there are, and how the discovery goes."""
         yield c.TARGETS(len(self))
+        for cluster, nodes in self._config.clusters.items():
+            yield c.CLUSTER_EXPECTED_NODES(nodes, cluster)
         yield from self._keeper.samples()
 
     async def _reconcile(self) -> None:

@@ -316,6 +316,8 @@ class Config(Watched, frozen=True):
     """Whether ``POST /-/reload`` reads the configuration again."""
     targets: tuple[Target, ...] = ()
     discovery: tuple[Discoveries, ...] = ()
+    clusters: dict[str, int] = msgspec.field(default_factory=dict)
+    """Name of a cluster → the nodes that it should have."""
     telemetry: Telemetry = Telemetry()
     audit: Audit = Audit()
     backup: tuple[Backup, ...] = ()

@@ -11,6 +11,12 @@ BUILD_INFO = _gauge(
     "vault_exporter_build_info", EXPORTER, "Always 1; the exporter's version and its Python's.", "version", "python"
 )
 TARGETS = _gauge("vault_exporter_targets", EXPORTER, "Targets that are scraped, listed and discovered.")
+CLUSTER_EXPECTED_NODES = _gauge(
+    "vault_exporter_cluster_expected_nodes",
+    EXPORTER,
+    "Nodes that the cluster should have, as clusters in the configuration says. Absent for other clusters.",
+    "cluster",
+)
 DISCOVERY_SUCCESS = _gauge(
     "vault_exporter_discovery_success",
     EXPORTER,

@@ -160,7 +160,7 @@ class _Source:
 
     async def look(self) -> bool:
         """Look once; tell whether that changed the targets."""
-        before = self.targets
+        before, first = self.targets, self.last_success is None
         try:
             found = await self._find()
         except DiscoveryError as error:
@@ -173,6 +173,8 @@ class _Source:
         self._remember(found.targets, self._elapsed())
         self.targets = tuple(target for target, _ in self._seen.values())
         self.report("")
+        if not first:  # before the first success there is the address of a cluster at most, which is no loss
+            self._report_lost(before)
         self._report_refused(found.refused)
         return self.targets != before
 
@@ -213,6 +215,18 @@ class _Source:
         if self._files is not None:
             return Found(await asyncio.to_thread(self._files.find))
         raise TypeError(type(settings).__name__)
+
+    def _report_lost(self, before: Iterable[Target]) -> None:
+        """Log which targets are no longer among those that the source gives."""
+        names = {target.name for target in self.targets}
+        if lost := [target.name for target in before if target.name not in names]:
+            _log.warning(
+                "discovery lost targets",
+                source=self.settings.source,
+                targets=some(lost),
+                count=len(lost),
+                left=len(self.targets),
+            )
 
     def _report_excess(self, excess: int) -> None:
         """Log that targets are left out, and when they no longer are, once."""
