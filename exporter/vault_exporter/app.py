@@ -20,6 +20,7 @@ from vault_exporter import __version__
 from vault_exporter.audit import AuditService
 from vault_exporter.audit.inputs import http
 from vault_exporter.audit.inputs.service import InputReader
+from vault_exporter.audit.service import Scraped
 from vault_exporter.config.parse.problems import ConfigError
 from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import Config
@@ -31,10 +32,12 @@ from vault_exporter.scrape.scraper import TargetScraper
 from vault_exporter.targets.manager import Targets
 from vault_exporter.web import page
 from vault_exporter.web import top as who
+from vault_exporter.web.auth import Guard, is_from_another_site
 from vault_exporter.web.background import Background
-from vault_exporter.web.connections import Connections
+from vault_exporter.web.connections import UNREAD_SECONDS, Connections, most_connections
+from vault_exporter.web.listener import Listener
 from vault_exporter.web.sd import authority, service_discovery
-from vault_exporter.web.security import Guard
+from vault_exporter.web.settings import SettingsFile
 from vault_exporter.web.top import Who
 
 __all__ = ["Exporter", "deadline"]
@@ -54,7 +57,8 @@ _MANY_SAMPLES: Final = 4000
 """From there on a thread makes the page, so that health checks and other scrapes are answered meanwhile."""
 _AT_START: Final = ("listen", "web_config_file", "audit")
 """Keys that are looked at only when the exporter starts."""
-_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+_SAMPLES_WEIGHT: Final = 6
+"""Memory of a page and its samples, which are held until Prometheus has received it, as a multiple of the page."""
 
 
 def deadline(header: str | None, default: float) -> float:
@@ -62,13 +66,8 @@ def deadline(header: str | None, default: float) -> float:
 
     A timeout of a second or less keeps half for the scrape. A header that is no positive number is ignored.
     """
-    try:
-        seconds = float(header or "")
-    except ValueError:
-        return default
-    if not math.isfinite(seconds) or seconds <= 0:
-        return default
-    return min(max(seconds - _MARGIN, seconds / 2), _LONGEST)
+    seconds = _timeout(header)
+    return default if seconds is None else min(max(seconds - _MARGIN, seconds / 2), _LONGEST)
 
 
 class Exporter:
@@ -106,10 +105,13 @@ class Exporter:
         gc_collector.GCCollector(registry=self._own)
         self._inputs = InputReader(config.audit, self._audit.pipeline)
         endpoint = self._inputs.endpoint
-        self.guard = Guard(config.web_config_file, open_paths=frozenset({http.PATH} if endpoint else ()))
-        self.connections = Connections()
+        settings = SettingsFile(config.web_config_file)
+        self.guard = Guard(settings, own_credential=frozenset({http.PATH} if endpoint else ()))
+        self.connections = Connections(most_connections())
+        self.listener = Listener(settings, self.guard, self.connections)
         self.reading = Background()
         self.app = web.Application(middlewares=[self.connections.middleware, self.guard.middleware])
+        self.app.on_response_prepare.append(self.guard.add_headers)
         self.app.cleanup_ctx.append(self._live)
         self.app.router.add_get("/", self._landing)
         self.app.router.add_get("/metrics", self._metrics)
@@ -166,21 +168,24 @@ class Exporter:
     async def _metrics(self, request: web.Request) -> web.Response:
         """The exporter's own metrics, the audit logs', and the target's where there is exactly one."""
         fmt = negotiate(request.headers.get("Accept"))
+        loop = asyncio.get_running_loop()
+        by = loop.time() + _unread_seconds(request)
         target = b""
         if (scraper := self._targets.only) is not None:
             target = await _scraped(scraper, request, fmt)
         backups = await backup_samples(self._config.backup)
-        # Only what Prometheus has received moves the audit checkpoint; people look as often as they like.
-        seen = await self._audit.scrape(self._inputs.samples()) if TIMEOUT_HEADER in request.headers else None
-        audit = (*self._audit.samples(), *self._inputs.samples()) if seen is None else seen.samples
-        own = render([*self._samples(), *audit, *backups], fmt)
+        seen: Scraped | None = None
         completely = False
         try:
-            response = await _exposition(request, fmt, own + target + self._process(fmt))
+            async with self.connections.making_page():
+                # Only what Prometheus has received moves the audit checkpoint; people look as often as they like.
+                if TIMEOUT_HEADER in request.headers:
+                    seen = await self._audit.scrape(self._inputs.samples())
+                audit = (*self._audit.samples(), *self._inputs.samples()) if seen is None else seen.samples
+                own = render([*self._samples(), *audit, *backups], fmt)
+                response = await _exposition(request, fmt, own + target + self._process(fmt))
             if seen is not None:
-                await response.prepare(request)
-                await response.write_eof()
-                completely = request.transport is not None and not request.transport.is_closing()
+                completely = await self.connections.send(request, response, by - loop.time(), _SAMPLES_WEIGHT)
         finally:
             if seen is not None:
                 self._audit.received(seen, completely=completely)
@@ -197,10 +202,11 @@ class Exporter:
             return web.Response(
                 status=400,
                 text=f"Ask for a configured target: /probe?target=NAME. Configured targets: {names}\n",
-                headers=_HEADERS,
             )
         fmt = negotiate(request.headers.get("Accept"))
-        return await _exposition(request, fmt, await _scraped(scraper, request, fmt))
+        page = await _scraped(scraper, request, fmt)
+        async with self.connections.making_page():
+            return await _exposition(request, fmt, page)
 
     async def _sd(self, request: web.Request) -> web.Response:
         """The targets for Prometheus; an error while they are not all known yet makes it keep those it has."""
@@ -210,37 +216,39 @@ class Exporter:
             exporter = authority(request.headers.getall("Host", ()))
         except ValueError as error:
             text = f"The targets would be at what the Host header says, but that is {error}.\n"
-            return web.Response(status=400, text=text, headers=_HEADERS)
+            return web.Response(status=400, text=text)
         targets = (scraper.target for scraper in self._targets)
-        return web.json_response(service_discovery(targets, exporter, request.scheme), headers=_HEADERS)
+        return web.json_response(service_discovery(targets, exporter, request.scheme))
 
-    async def _reload(self, _: web.Request) -> web.Response:
+    async def _reload(self, request: web.Request) -> web.Response:
         if not self._config.reload_over_http:
             text = "Off. Set reload_over_http in the configuration to switch it on, or send SIGHUP.\n"
-            return web.Response(status=403, text=text, headers=_HEADERS)
+            return web.Response(status=403, text=text)
+        if is_from_another_site(request):
+            return web.Response(status=403, text="The request comes from a page of another site.\n")
         if await self.reload():
-            return web.Response(text="The configuration was read anew.\n", headers=_HEADERS)
+            return web.Response(text="The configuration was read anew.\n")
         text = "The configuration is wrong, and the old one stays in force; the log says what is wrong.\n"
-        return web.Response(status=500, text=text, headers=_HEADERS)
+        return web.Response(status=500, text=text)
 
-    async def _landing(self, _: web.Request) -> web.Response:
+    async def _landing(self, request: web.Request) -> web.Response:
         """The status page for people."""
         return web.Response(
-            text=page.landing(tuple(self._targets), self._logs(), self._who.section()),
+            text=page.landing(tuple(self._targets), self._logs(), self._who.section(request)),
             content_type="text/html",
-            headers=_HEADERS | page.HEADERS,
+            headers=page.HEADERS,
         )
 
     async def _healthy(self, _: web.Request) -> web.Response:
         if self.reading.failed:
             text = f"No longer reading: {', '.join(self.reading.failed)}. Restart; the log says what went wrong.\n"
-            return web.Response(status=500, text=text, headers=_HEADERS)
-        return web.Response(text="vault-exporter is healthy.\n", headers=_HEADERS)
+            return web.Response(status=500, text=text)
+        return web.Response(text="vault-exporter is healthy.\n")
 
     async def _ready(self, _: web.Request) -> web.Response:
         if self._targets.settled and not self.stopping:
-            return web.Response(text="vault-exporter is ready.\n", headers=_HEADERS)
-        return web.Response(status=503, text="vault-exporter is starting or stopping.\n", headers=_HEADERS)
+            return web.Response(text="vault-exporter is ready.\n")
+        return web.Response(status=503, text="vault-exporter is starting or stopping.\n")
 
     def _logs(self) -> Iterator[str]:
         yield from map(str, self._config.audit.logs)
@@ -260,8 +268,22 @@ class Exporter:
         return encode(self._own).removesuffix(EOF)
 
 
+def _unread_seconds(request: web.Request) -> float:
+    """Return how long Prometheus waits for the page; then it is given up, and the next one counts."""
+    return min(_timeout(request.headers.get(TIMEOUT_HEADER)) or UNREAD_SECONDS, _LONGEST)
+
+
+def _timeout(header: str | None) -> float | None:
+    """Read a scrape's timeout in seconds; None for what is no positive number."""
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None
+
+
 def _not_yet() -> web.Response:
-    return web.Response(status=503, text="The targets are not all known yet.\n", headers=_HEADERS)
+    return web.Response(status=503, text="The targets are not all known yet.\n")
 
 
 async def _scraped(scraper: TargetScraper, request: web.Request, fmt: Format) -> bytes:
@@ -275,7 +297,7 @@ async def _scraped(scraper: TargetScraper, request: web.Request, fmt: Format) ->
 async def _exposition(request: web.Request, fmt: Format, body: bytes) -> web.Response:
     if fmt is Format.OPENMETRICS:
         body += EOF
-    headers = {**_HEADERS, "Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding"}
+    headers = {"Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding"}
     if len(body) >= _GZIP_FROM and _takes_gzip(request.headers.get("Accept-Encoding", "")):
         headers["Content-Encoding"] = "gzip"
         squeeze = partial(gzip.compress, body, compresslevel=1)  # 3.5 times as fast as 9 for 7 % more bytes

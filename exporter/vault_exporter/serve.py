@@ -63,18 +63,17 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
         task.add_done_callback(reloads.discard)
 
     exporter.app.on_shutdown.append(lambda _: exporter.connections.drain(_DRAIN_SECONDS))
-    runner = web.AppRunner(exporter.app, access_log=None, shutdown_timeout=_CLOSE_SECONDS)
+    runner = web.AppRunner(exporter.app, shutdown_timeout=_CLOSE_SECONDS)
+    watching: asyncio.Task[None] | None = None
     try:
         try:
             await runner.setup()
         except InputError as error:
             raise ListenError(str(error)) from error
+        assert runner.server is not None  # noqa: S101 - it is set up
         loop.add_signal_handler(signal.SIGHUP, reload)
         try:
-            site = web.TCPSite(
-                runner, config.listen.host or None, config.listen.port, ssl_context=exporter.guard.ssl_context
-            )
-            await site.start()
+            await exporter.listener.start(runner.server, config.listen.host, config.listen.port)
         except OSError as error:
             raise ListenError(
                 f"cannot listen on {config.listen}: {error.strerror or error}; choose another address with --listen"
@@ -86,16 +85,19 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
             targets=len(config.targets),
             audit_logs=len(config.audit.logs),
         )
-        watching = asyncio.create_task(exporter.connections.watch(runner.server))
+        watching = asyncio.create_task(exporter.connections.watch(exporter.guard.is_outdated))
         await stop.wait()
-        watching.cancel()
         exporter.stopping = True
         _log.info("stopping")
     finally:
+        if watching is not None:
+            watching.cancel()
+        await exporter.listener.close()
         for task in reloads:
             task.cancel()
         await asyncio.gather(*reloads, return_exceptions=True)
         await runner.cleanup()
+        exporter.connections.abort()
     _log.info("stopped")
 
 

@@ -29,7 +29,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     (
         "a hash that takes minutes",
         f"basic_auth_users: {{a: '{HASH.replace('$04$', '$31$')}'}}\n",
-        ["web.yml:1: basic_auth_users.a: a cost outside 4 to 16, for each login; take 10 to 12"],
+        ["web.yml:1: basic_auth_users.a: a cost outside 4 to 20, for each login; take 10 to 12"],
     ),
     (
         "users as a list",
@@ -58,14 +58,17 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
                 ".client_ca_file: has no effect; set client_auth_type: RequireAndVerifyClientCert",
             ),
             (
-                f"{PAIR}, client_auth_type: RequireAndVerifyClientCert",
-                ".client_auth_type: needs client_ca_file, the certificates that clients' are signed by",
-            ),
-            (
                 f"{PAIR}, client_auth_type: RequireAnyClientCert",
                 (
-                    ".client_auth_type: not supported; it is one of NoClientCert, VerifyClientCertIfGiven, "
-                    "RequireAndVerifyClientCert"
+                    ".client_auth_type: Python's TLS cannot take a certificate without verifying it; "
+                    "use RequireAndVerifyClientCert"
+                ),
+            ),
+            (
+                f"{PAIR}, client_auth_type: Any",
+                (
+                    ".client_auth_type: not supported; it is one of NoClientCert, RequestClientCert, "
+                    "VerifyClientCertIfGiven, RequireAndVerifyClientCert"
                 ),
             ),
             (
@@ -76,15 +79,23 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
                 f"{PAIR}, client_allowed_sans: [a]",
                 ".client_allowed_sans: needs client_auth_type: RequireAndVerifyClientCert",
             ),
-            (f"{PAIR}, min_version: TLS10", ".min_version: not supported; it is one of TLS12, TLS13"),
+            (f"{PAIR}, min_version: SSL30", ".min_version: not supported; it is one of TLS10, TLS11, TLS12, TLS13"),
+            (f"{PAIR}, max_version: TLS11", ".max_version: TLS before 1.2 is broken, and OpenSSL refuses it"),
+            (
+                f"{PAIR}, max_version: TLS12, cipher_suites: [TLS_AES_128_GCM_SHA256]",
+                ".cipher_suites: has none for TLS 1.2, and max_version allows no other",
+            ),
             (f"{PAIR}, min_version: TLS13, max_version: TLS12", ".min_version: above max_version"),
             (
-                f"{PAIR}, curve_preferences: [X25519, CurveP256]",
-                ".curve_preferences: Python's TLS takes one curve; name one, or leave this out for all",
+                f"{PAIR}, curve_preferences: [X25519MLKEM768]",
+                (
+                    ".curve_preferences: Python's TLS cannot be told to use it; add one of X25519, CurveP256, "
+                    "CurveP384, CurveP521"
+                ),
             ),
             (
                 f"{PAIR}, curve_preferences: [P256]",
-                ".curve_preferences: not known; choose from CurveP256, CurveP384, CurveP521, X25519",
+                ".curve_preferences: not known; choose from X25519, CurveP256, CurveP384, CurveP521",
             ),
         )
     ),
@@ -108,5 +119,10 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "an interval",
         "rate_limit: {interval: 5}\n",
         ["web.yml:1: rate_limit.interval: not a duration; write it with a unit, like 500ms, 5s, 1m30s"],
+    ),
+    (
+        "a limit that lets nobody in",
+        "rate_limit: {interval: 5s, burst: 0}\n",
+        ["web.yml:1: rate_limit.burst: 0 lets no request through; give at least 1, or leave rate_limit out"],
     ),
 ]

@@ -2,19 +2,19 @@
 
 import asyncio
 import base64
+import contextlib
 import os
 import ssl
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 import bcrypt
 import pytest
 import trustme
-from aiohttp.test_utils import TestServer
 
-from vault_exporter.app import Exporter
+from tests.web.served import Served, ask, serving
 from vault_exporter.config.schema.model import Config
 from vault_exporter.demo.process import Service, free_port, program, wait_until
 from vault_exporter.demo.prometheus import Prometheus
@@ -29,7 +29,7 @@ def login(user: str, password: str) -> str:
 
 PROMETHEUS = login("prometheus", PASSWORD)
 
-Start = Callable[[str], Awaitable[TestServer]]
+Start = Callable[[str], Awaitable[Served]]
 
 
 def hashed(password: str = PASSWORD) -> str:
@@ -40,33 +40,21 @@ USERS = f'basic_auth_users: {{prometheus: "{hashed()}"}}\n'
 
 
 @pytest.fixture
-async def start(tmp_path: Path, aiohttp_server: Callable[..., Awaitable[TestServer]]) -> Start:
-    async def start(text: str) -> TestServer:
-        path = tmp_path / "web.yml"
-        path.write_text(text)
-        exporter = Exporter(Config(web_config_file=path))
-        return await aiohttp_server(exporter.app, ssl=exporter.guard.ssl_context)
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    async with contextlib.AsyncExitStack() as stack:
 
-    return start
+        async def start(text: str) -> Served:
+            path = tmp_path / "web.yml"
+            path.write_text(text)
+            return await stack.enter_async_context(serving(Config(web_config_file=path)))
+
+        yield start
 
 
 def write_anew(path: Path, text: str) -> None:
     temporary = path.with_suffix(".new")
     temporary.write_text(text)
     temporary.replace(path)
-
-
-async def ask(
-    server: TestServer, path: str = "/-/healthy", auth: str = "", tls: ssl.SSLContext | None = None
-) -> tuple[int, str, dict[str, str]]:
-    scheme = "https" if tls else "http"
-    connector = aiohttp.TCPConnector(ssl=tls or True)
-    headers = {"Authorization": auth} if auth else {}
-    async with (
-        aiohttp.ClientSession(connector=connector) as session,
-        session.get(f"{scheme}://localhost:{server.port}{path}", headers=headers) as response,
-    ):
-        return response.status, await response.text(), dict(response.headers)
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -1,4 +1,4 @@
-"""From the file that ``web_config_file`` names to its settings, or every error at once."""
+"""Read the file that ``web_config_file`` names."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,17 +11,21 @@ import msgspec
 from vault_exporter.config.parse import values
 from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.config.parse.reader import Checks, Reader
-from vault_exporter.config.parse.tree import read_file
+from vault_exporter.config.parse.tree import Node, read_file
 from vault_exporter.config.schema import web
 from vault_exporter.config.schema.model import Secret
 from vault_exporter.vault.tls import TlsError
-from vault_exporter.web.tls import server_context
+from vault_exporter.web.tls import server_tls
 
 __all__ = ["load_web", "load_web_file"]
 
 _HASH: Final = re.compile(r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53}")
-_HIGHEST_COST: Final = 16
+_HIGHEST_COST: Final = 20
+"""One check takes a minute. Checks wait for each other, so a higher cost would let anybody hold up all logins."""
 _LOWEST_COST: Final = 4
+_GO_DURATION: Final = re.compile(r"(?:\d{1,12}(?:\.\d{0,9})?(?:h|m|s|ms|us|µs|μs|ns))+")
+_GO_PART: Final = re.compile(r"([\d.]+)(h|ms|m|s|us|µs|μs|ns)")
+_GO_SECONDS: Final = {"h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 
 _HEADERS: Final[dict[str, frozenset[str] | None]] = {
     "Content-Security-Policy": None,
@@ -45,19 +49,25 @@ def load_web(path: Path) -> web.Web:
 def load_web_file(path: Path) -> tuple[web.Web, tuple[Path, ...]]:
     """Read and check the file; also return the files that it names. Raises as :func:`load_web`."""
     problems: list[Problem] = []
-    found = Reader(problems, _READERS, _CHECKS).read(web.Web, read_file(path))
+    found = Reader(problems, _READERS, _CHECKS).read(web.Web, _without_blanks(read_file(path)))
     if problems or not isinstance(found, web.Web):
         raise ConfigError(tuple(problems))
-    tls = found.tls_server_config or web.TlsServer()
+    tls = found.tls or web.TlsServer()
     return found, tuple(file for file in (tls.cert_file, tls.key_file, tls.client_ca_file) if file)
 
 
-def _pem(value: object) -> Secret:
+def _pem(value: object) -> Secret | None:
+    if value == "":
+        return None
     if not isinstance(value, str):
         raise values.wrong_type("text", value)
     if "-----BEGIN " not in value:
         raise ValueError("not in PEM format")
     return Secret(value)
+
+
+def _optional_path(value: object) -> Path | None:
+    return None if value == "" else values.path(value)
 
 
 def _hash(value: object) -> Secret:
@@ -71,9 +81,30 @@ def _hash(value: object) -> Secret:
     return Secret(value)
 
 
+def _header_value(value: object) -> str:
+    """Read a header's value. YAML takes ``X-XSS-Protection: 1`` for a number, and the toolkit for its text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    if not isinstance(value, str):
+        raise values.wrong_type("text", value)
+    if not value.isascii() or (value and not value.isprintable()):
+        raise ValueError("has characters that a header cannot have")
+    return value
+
+
 def _interval(value: object) -> float:
-    is_zero = isinstance(value, (int, str)) and not isinstance(value, bool) and value in {0, "0", "0s"}
-    return 0.0 if is_zero else values.duration(value)
+    """Read a duration as Go or Prometheus writes it; 0 is no limit."""
+    if value == "0" or (value == 0 and not isinstance(value, bool)):
+        return 0.0
+    if isinstance(value, str) and _GO_DURATION.fullmatch(value):
+        return float(sum(float(number) * _GO_SECONDS[unit] for number, unit in _GO_PART.findall(value)))
+    return values.duration(value)
+
+
+def _burst(value: object) -> int:
+    return 0 if value == 0 and not isinstance(value, bool) else values.count(value)
 
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
@@ -89,22 +120,46 @@ def _choice(kind: type[EnumT]) -> Callable[[object], EnumT]:
     return read
 
 
+def _client_auth(value: object) -> web.ClientAuth | None:
+    if value == "":
+        return None
+    if value in {"RequireAnyClientCert", "RequireClientCert"}:
+        raise ValueError("Python's TLS cannot take a certificate without verifying it; use RequireAndVerifyClientCert")
+    return _choice(web.ClientAuth)(value)
+
+
+def _without_blanks(node: Node) -> Node:
+    """Leave out keys without a value, which the toolkit takes for keys that are not there."""
+    if not isinstance(node.value, dict):
+        return node
+    members = {
+        key: member if key == "basic_auth_users" else _without_blanks(member)
+        for key, member in node.value.items()
+        if member.value is not None
+    }
+    return Node(members, node.place, node.directory)
+
+
 _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     str: values.text,
     bool: values.boolean,
     int: values.count,
-    Path: values.path,
-    web.ClientAuth: _choice(web.ClientAuth),
+    web.Burst: _burst,
+    web.ClientAuth: _client_auth,
     web.Hash: _hash,
+    web.HeaderValue: _header_value,
     web.Interval: _interval,
+    web.OptionalPath: _optional_path,
     web.Pem: _pem,
     web.TlsVersion: _choice(web.TlsVersion),
 }
 
 
 def _tls(tls: web.TlsServer) -> Checks:
+    if not tls.is_enabled:
+        return
     try:
-        server_context(tls)
+        server_tls(tls)
     except TlsError as error:
         yield error.key, str(error)
 
@@ -114,8 +169,13 @@ def _http(http: web.HttpServer) -> Checks:
         allowed = _HEADERS.get(name)
         if name not in _HEADERS:
             yield "headers", f"a header that cannot be set; it is one of {', '.join(_HEADERS)}"
-        elif allowed and value.lower() not in allowed:
+        elif allowed and value and value.lower() not in allowed:
             yield "headers", f"{name} is one of {', '.join(sorted(allowed))}"
+
+
+def _rate(limit: web.RateLimit) -> Checks:
+    if limit.interval and not limit.burst:
+        yield "burst", "0 lets no request through; give at least 1, or leave rate_limit out"
 
 
 def _web(found: web.Web) -> Checks:
@@ -126,6 +186,7 @@ def _web(found: web.Web) -> Checks:
 
 _CHECKS: Final[Mapping[type[msgspec.Struct], Callable[[Any], Checks]]] = {
     web.HttpServer: _http,
+    web.RateLimit: _rate,
     web.TlsServer: _tls,
     web.Web: _web,
 }

@@ -2,26 +2,43 @@
 
 import contextlib
 import os
+import re
 import ssl
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 
 from vault_exporter.config.schema.model import Secret
 from vault_exporter.config.schema.web import ClientAuth, TlsServer, TlsVersion
-from vault_exporter.util.fs import open_regular
+from vault_exporter.util.fs import open_regular, read_small
 from vault_exporter.vault.tls import TlsError
 
-__all__ = ["server_context"]
+__all__ = ["ServerTls", "is_issued_by", "server_tls"]
 
-_VERSIONS: Final = {TlsVersion.TLS12: ssl.TLSVersion.TLSv1_2, TlsVersion.TLS13: ssl.TLSVersion.TLSv1_3}
+_LARGEST_FILE: Final = 4 << 20
+_CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_VERSIONS: Final = {
+    TlsVersion.TLS10: ssl.TLSVersion.TLSv1_2,
+    TlsVersion.TLS11: ssl.TLSVersion.TLSv1_2,
+    TlsVersion.TLS12: ssl.TLSVersion.TLSv1_2,
+    TlsVersion.TLS13: ssl.TLSVersion.TLSv1_3,
+}
 _VERIFY: Final = {
+    None: ssl.CERT_NONE,
     ClientAuth.NONE: ssl.CERT_NONE,
+    ClientAuth.REQUESTED: ssl.CERT_NONE,
     ClientAuth.IF_GIVEN: ssl.CERT_OPTIONAL,
     ClientAuth.REQUIRED: ssl.CERT_REQUIRED,
 }
-_CURVES: Final = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
+_CURVES: Final = {"X25519": "X25519", "CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1"}
+"""Go's names to OpenSSL's, the most widely used first."""
+_HYBRIDS: Final = frozenset({"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024"})
+"""Names of Go that are fine in a list of several: another of the list is used."""
 _ALWAYS: Final = frozenset(
     {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}  # TLS 1.3: not to be chosen
 )
@@ -39,7 +56,15 @@ _CIPHERS: Final = {
 """Go's names, which the file uses, to OpenSSL's: what Go's ``CipherSuites()`` lists for TLS 1.2."""
 
 
-def server_context(tls: TlsServer) -> ssl.SSLContext:
+class ServerTls(NamedTuple):
+    """What connections are accepted with."""
+
+    context: ssl.SSLContext
+    authorities: frozenset[bytes] | None
+    """The certificates (DER) that sign clients'; None for those that the system trusts."""
+
+
+def server_tls(tls: TlsServer) -> ServerTls:
     """Make the context.
 
     Raises:
@@ -47,31 +72,77 @@ def server_context(tls: TlsServer) -> ssl.SSLContext:
             do what is asked.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if tls.max_version < TlsVersion.TLS12:
+        raise TlsError("max_version", "TLS before 1.2 is broken, and OpenSSL refuses it")
     if tls.min_version > tls.max_version:
         raise TlsError("min_version", "above max_version")
     context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
     if not tls.prefer_server_cipher_suites:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    _choose(context, tls)
+    _choose_ciphers(context, tls)
+    _choose_curve(context, tls)
     _identify(context, tls)
-    _ask(context, tls)
-    return context
+    return ServerTls(context, _ask(context, tls))
 
 
-def _choose(context: ssl.SSLContext, tls: TlsServer) -> None:
+def is_issued_by(certificate: bytes, authorities: frozenset[bytes]) -> bool:
+    """Tell whether one of the authorities signed a certificate (DER) itself, and both are valid now.
+
+    It decides about a connection whose certificate was verified with other authorities. A certificate with an
+    intermediate one in between is not recognised; its client has to connect anew.
+    """
+    try:
+        leaf = x509.load_der_x509_certificate(certificate)
+        if not _is_valid_now(leaf):
+            return False
+        if certificate in authorities:
+            return True
+        for authority in map(x509.load_der_x509_certificate, authorities):
+            with contextlib.suppress(ValueError, TypeError, InvalidSignature):
+                leaf.verify_directly_issued_by(authority)
+                if _is_valid_now(authority) and _may_sign(authority):
+                    return True
+    except ValueError:
+        return False
+    return False
+
+
+def _is_valid_now(certificate: x509.Certificate) -> bool:
+    return certificate.not_valid_before_utc <= datetime.now(UTC) <= certificate.not_valid_after_utc
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _choose_ciphers(context: ssl.SSLContext, tls: TlsServer) -> None:
     unknown = [name for name in tls.cipher_suites if name not in _CIPHERS and name not in _ALWAYS]
     if unknown:
         raise TlsError("cipher_suites", f"not known; choose from {', '.join(_CIPHERS)}")
+    if not tls.cipher_suites:
+        return
     chosen = [_CIPHERS[name] for name in tls.cipher_suites if name in _CIPHERS]
     if chosen:
         context.set_ciphers(":".join(chosen))
-    if tls.curve_preferences:
-        if len(tls.curve_preferences) > 1:
-            raise TlsError("curve_preferences", "Python's TLS takes one curve; name one, or leave this out for all")
-        (curve,) = tls.curve_preferences
-        if curve not in _CURVES:
-            raise TlsError("curve_preferences", f"not known; choose from {', '.join(_CURVES)}")
-        context.set_ecdh_curve(_CURVES[curve])
+    elif tls.max_version is TlsVersion.TLS13:
+        context.minimum_version = ssl.TLSVersion.TLSv1_3  # none of the list is for TLS 1.2
+    else:
+        raise TlsError("cipher_suites", "has none for TLS 1.2, and max_version allows no other")
+
+
+def _choose_curve(context: ssl.SSLContext, tls: TlsServer) -> None:
+    """Set the curve: Python's TLS takes one alone, so of several the one that most clients know is used."""
+    if not tls.curve_preferences:
+        return
+    if any(name not in _CURVES and name not in _HYBRIDS for name in tls.curve_preferences):
+        raise TlsError("curve_preferences", f"not known; choose from {', '.join(_CURVES)}")
+    curve = next((name for name in _CURVES if name in tls.curve_preferences), None)
+    if curve is None:
+        raise TlsError("curve_preferences", f"Python's TLS cannot be told to use it; add one of {', '.join(_CURVES)}")
+    context.set_ecdh_curve(_CURVES[curve])
 
 
 def _identify(context: ssl.SSLContext, tls: TlsServer) -> None:
@@ -94,22 +165,41 @@ def _identify(context: ssl.SSLContext, tls: TlsServer) -> None:
             ) from None
 
 
-def _ask(context: ssl.SSLContext, tls: TlsServer) -> None:
-    with _one_of("client_ca", tls.client_ca, tls.client_ca_file) as authority:
+def _ask(context: ssl.SSLContext, tls: TlsServer) -> frozenset[bytes] | None:
+    """Set what is asked of clients, and return whom their certificates must be signed by."""
+    authorities = _authorities(tls)
+    if authorities is not None and tls.client_auth_type in {None, ClientAuth.NONE}:
         blamed = "client_ca_file" if tls.client_ca_file else "client_ca"
-        if tls.client_auth_type is ClientAuth.NONE:
-            if authority is not None:
-                raise TlsError(blamed, f"has no effect; set client_auth_type: {ClientAuth.REQUIRED}")
-        elif authority is None:
-            raise TlsError("client_auth_type", "needs client_ca_file, the certificates that clients' are signed by")
-        else:
-            try:
-                context.load_verify_locations(cafile=authority)
-            except ssl.SSLError:
-                raise TlsError(blamed, "not a certificate in PEM format") from None
-    if tls.client_allowed_sans and tls.client_auth_type is not ClientAuth.REQUIRED:
+        raise TlsError(blamed, f"has no effect; set client_auth_type: {ClientAuth.REQUIRED}")
+    if tls.client_allowed_sans is not None and tls.client_auth_type is not ClientAuth.REQUIRED:
         raise TlsError("client_allowed_sans", f"needs client_auth_type: {ClientAuth.REQUIRED}")
     context.verify_mode = _VERIFY[tls.client_auth_type]
+    # As in Go, an intermediate certificate in the file is trusted by itself.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if authorities is not None:
+        context.load_verify_locations(cadata=b"".join(authorities))
+    elif context.verify_mode != ssl.CERT_NONE:
+        context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
+    return authorities
+
+
+def _authorities(tls: TlsServer) -> frozenset[bytes] | None:
+    with _one_of("client_ca", tls.client_ca, tls.client_ca_file) as path:
+        if path is None:
+            return None
+        blamed = "client_ca_file" if tls.client_ca_file else "client_ca"
+        try:
+            content = read_small(Path(path), _LARGEST_FILE)
+        except OSError as error:
+            raise TlsError(blamed, f"cannot be read: {error.strerror}") from None
+    try:
+        found = frozenset(ssl.PEM_cert_to_DER_cert(block.decode()) for block in _CERTIFICATE.findall(content))
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=b"".join(found))
+    except (ssl.SSLError, ValueError):
+        found = frozenset()
+    if not found:
+        raise TlsError(blamed, "not a certificate in PEM format")
+    return found
 
 
 @contextlib.contextmanager

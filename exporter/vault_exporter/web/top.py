@@ -9,7 +9,7 @@ from aiohttp import web
 
 from vault_exporter.audit.count.pipeline import Pipeline
 from vault_exporter.audit.top.sketches import Ranked, Top, TopObserver
-from vault_exporter.web.security import Guard
+from vault_exporter.web.auth import Guard
 
 __all__ = ["PATH", "Who"]
 
@@ -24,7 +24,6 @@ _NOT_PROTECTED: Final = (
     "or with client_auth_type: RequireAndVerifyClientCert.\n"
 )
 _NOT_ENABLED: Final = "Who asks is not observed: set audit.who.enabled: true.\n"
-_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 class Who:
@@ -36,22 +35,22 @@ class Who:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer ``GET /audit/top?limit=20`` with JSON."""
-        if not self._guard.knows_clients:
-            return web.Response(status=403, text=_NOT_PROTECTED, headers=_HEADERS)
+        if not self._guard.knows_clients(request):
+            return web.Response(status=403, text=_NOT_PROTECTED)
         if self._observer is None:
-            return web.Response(status=404, text=_NOT_ENABLED, headers=_HEADERS)
+            return web.Response(status=404, text=_NOT_ENABLED)
         number = _number(request.query.get("limit", str(_DEFAULT_NUMBER)))
         if number is None:
             text = f"limit is a number from 1 to {_LARGEST_NUMBER}.\n"
-            return web.Response(status=400, text=text, headers=_HEADERS)
+            return web.Response(status=400, text=text)
         body = msgspec.json.encode(self._observer.top(number))
-        return web.Response(body=body, content_type="application/json", headers=_HEADERS)
+        return web.Response(body=body, content_type="application/json")
 
-    def section(self) -> str:
-        """Render what the status page shows of it."""
+    def section(self, request: web.Request) -> str:
+        """Render what the status page shows to whoever sends the request."""
         if self._observer is None:
             return ""
-        if not self._guard.knows_clients:
+        if not self._guard.knows_clients(request):
             return f"<h2>Who asks</h2><p>{escape(_NOT_PROTECTED)}</p>"
         return "".join(_section(self._observer.top(_ON_THE_PAGE)))
 

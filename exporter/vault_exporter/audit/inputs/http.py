@@ -8,6 +8,7 @@ OpenBao.
 import asyncio
 import hmac
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,8 @@ PATH: Final = "/audit"
 _PREFIX: Final = "Bearer "
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _LARGEST_TOKEN_FILE: Final = 4096
+_WINDOW: Final = {"identity": None, "gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+"""How zlib inflates a ``Content-Encoding``."""
 
 _log = structlog.get_logger(__name__)
 
@@ -77,15 +80,20 @@ class HttpEndpoint:
         if not known or not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), _PREFIX.encode() + known):
             self.refused[Refusal.UNAUTHORIZED] += 1
             return web.Response(status=401, text="The token is missing or wrong.\n")
+        coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding not in _WINDOW:
+            return web.Response(status=415, text=f"Content-Encoding is one of {', '.join(_WINDOW)}.\n")
         try:
             async with asyncio.timeout(UNFINISHED_SECONDS):
-                await self._take(request)
+                if request.get("expects_continue"):
+                    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                await self._take(request, coding)
         except TimeoutError:
             self.refused[Refusal.UNFINISHED] += 1
             return web.Response(status=408, text="The entry did not end.\n")
         return web.Response(status=204)
 
-    async def _take(self, request: web.Request) -> None:
+    async def _take(self, request: web.Request, coding: str) -> None:
         """Read the body to its end, and keep of it what may be kept."""
         inbox, parts, held, keep = self.inbox, [], 0, True
         try:
@@ -110,9 +118,16 @@ class HttpEndpoint:
             raise
         finally:
             inbox.release(held)
-        if keep:
-            for line in b"".join(parts).split(b"\n"):
-                inbox.put(line)
+        if not keep:
+            return
+        body: bytes | None = b"".join(parts)
+        if body and (window := _WINDOW[coding]) is not None:
+            # Off the loop, and bounded: a megabyte can inflate to a gigabyte.
+            body = await asyncio.to_thread(_inflated, body, window, inbox)
+        if body is None:
+            return
+        for line in body.split(b"\n"):
+            inbox.put(line)
 
     def _refresh(self) -> None:
         """Read the token's file again, once a second."""
@@ -128,6 +143,23 @@ class HttpEndpoint:
                 _log.warning("nobody can post audit entries", token_file=str(self._file), error=trouble)
             else:
                 _log.info("audit entries can be posted", path=PATH)
+
+
+def _inflated(body: bytes, window: int, inbox: LineBuffer) -> bytes | None:
+    """Inflate a body; None, and counted, for one that is too long, damaged, or not at its end."""
+    inflater = zlib.decompressobj(window)
+    try:
+        inflated = inflater.decompress(body, inbox.max_line_bytes + 1)
+    except zlib.error:
+        inbox.rejected[Reject.INCOMPLETE] += 1
+        return None
+    if len(inflated) > inbox.max_line_bytes:
+        inbox.rejected[Reject.TOO_LONG] += 1
+        return None
+    if not inflater.eof:
+        inbox.rejected[Reject.INCOMPLETE] += 1
+        return None
+    return inflated
 
 
 def _read(file: Path) -> tuple[bytes, str]:

@@ -61,6 +61,8 @@ WEB_REFUSED = _counter(
 WEB_CLOSED = _counter(
     "vault_exporter_web_closed_connections_total",
     EXPORTER,
-    "Connections closed because no whole request came within a minute, or because they were silent longest of more "
-    "than 512.",
+    "Connections that the exporter ended, by reason: silent (no whole request for a minute), too_many (more than the "
+    "bound), unread (answers were not read in time, or took too much memory), outdated (the TLS settings changed), "
+    "handshake (the TLS handshake failed or took over 10 s).",
+    "reason",
 )

@@ -1,0 +1,130 @@
+"""The settings of ``web_config_file`` that are in force.
+
+The file is looked at for every connection and every request, so a change counts from the next connection on. A file
+that became wrong is logged, and the settings before it stay in force: a mistake must not open the door, or shut it.
+"""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from vault_exporter.config.load_web import load_web_file
+from vault_exporter.config.parse.problems import ConfigError, Problem
+from vault_exporter.config.schema.web import ClientAuth, Web
+from vault_exporter.web.passwords import Passwords
+from vault_exporter.web.tls import ServerTls, is_issued_by, server_tls
+
+__all__ = ["Settings", "SettingsFile"]
+
+_MOST_READS: Final = 3
+"""Times that a file which changes while it is read is read at once."""
+
+_log = structlog.get_logger(__name__)
+
+_Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settings:
+    """What a file said at one moment."""
+
+    web: Web
+    tls: ServerTls | None
+    """What connections are accepted with; None is plain HTTP."""
+    passwords: Passwords
+
+    def accept(self, connection: ssl.SSLObject | None, accepted: "Settings") -> bool:
+        """Tell whether a connection that was accepted with other settings has what these demand of TLS.
+
+        What the connection itself enforced decides, not what the file says: the certificate that the client showed
+        was verified with the authorities of the settings that it was accepted with.
+
+        Args:
+            connection: the connection's TLS, or None for plain HTTP.
+            accepted: the settings that it was accepted with.
+        """
+        demanded = self.web.tls
+        if self.tls is None or demanded is None:
+            return True
+        if connection is None:
+            return False
+        if demanded.client_auth_type not in {ClientAuth.IF_GIVEN, ClientAuth.REQUIRED}:
+            return True
+        certificate = connection.getpeercert(binary_form=True)
+        if certificate is None:
+            return demanded.client_auth_type is ClientAuth.IF_GIVEN
+        if accepted.tls is not None and accepted.tls.authorities == self.tls.authorities:
+            return True
+        return self.tls.authorities is not None and is_issued_by(certificate, self.tls.authorities)
+
+
+class SettingsFile:
+    """The file, and what it last said.
+
+    Attributes:
+        exists: whether there is a file at all; without one everybody is let in, over plain HTTP.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Read the file.
+
+        Raises:
+            ConfigError: the file is wrong.
+        """
+        self.exists = path is not None
+        self._path = path
+        self._files: tuple[Path, ...] = ()
+        self._settings = Settings(Web(), None, Passwords({}))
+        self._signature: _Signature = ()
+        if path is not None:
+            self._read(path)
+
+    def current(self) -> Settings:
+        """Return the settings in force; read the file again if it, or a file that it names, has changed."""
+        if self._path is not None and (now := self._look()) != self._signature:
+            self._signature = now
+            try:
+                self._read(self._path, before=self._settings.web)
+            except ConfigError as error:
+                _log.error("web_config_file became wrong; the settings before it stay in force", error=str(error))
+            else:
+                _log.info("web_config_file read again")
+        return self._settings
+
+    def _read(self, path: Path, before: Web | None = None) -> None:
+        for _ in range(_MOST_READS):
+            web, self._files = load_web_file(path)
+            # The files' names are known only now. What they were before they were read for good is what counts.
+            self._signature = self._look()
+            web, files = load_web_file(path)
+            if files == self._files:
+                break
+        if before is not None:
+            _require_no_less(path, web, before)
+        tls = server_tls(web.tls) if web.tls is not None else None
+        users = {user: known.reveal() for user, known in web.basic_auth_users.items()}
+        self._settings = Settings(web, tls, Passwords(users))
+
+    def _look(self) -> _Signature:
+        return tuple(map(_signature, (self._path, *self._files) if self._path else ()))
+
+
+def _require_no_less(path: Path, web: Web, before: Web) -> None:
+    """Refuse a file that opens the door: it is empty for a moment while it is written, and nobody means to do so."""
+    if before.knows_clients and not web.knows_clients:
+        message = "asks for no password or client certificate any more; restart vault-exporter to have it so"
+        raise ConfigError((Problem(str(path), message),))
+    if web == Web() != before:
+        message = "says nothing any more; restart vault-exporter to have it so"
+        raise ConfigError((Problem(str(path), message),))
+
+
+def _signature(file: Path) -> tuple[int, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
