@@ -11,7 +11,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons lint format bench docs dashboards faults fuzz
+.PHONY: help run test test-pythons lint format bench docs dashboards faults fuzz tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,13 @@ docs: $(VENV)/.dev ## Write docs/metrics.md and docs/collectors.md anew
 faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="storage" tries some)
 	@scripts/debian-packages $(LAB)
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+tools: build/tools/trixie build/tools/sid ## Fetch newer Prometheus and Alertmanager into build/tools, for make test
+
+build/tools/%:
+	@echo "Fetching Prometheus and Alertmanager of Debian $* ..."
+	@scripts/newer-debian $* $@.new prometheus promtool prometheus-alertmanager
+	@mv $@.new $@
 
 fuzz: $(VENV)/.dev ## Search for audit lines that are taken wrongly (ARGS="-max_total_time=900" ends after 15 minutes)
 	@$(BIN)/pip install --quiet --group fuzz

@@ -38,7 +38,7 @@ def _kinds_of_queries() -> None:
 def test_the_file() -> None:
     assert FILE.keys() == {"apiVersion", "groups"}
     assert FILE["apiVersion"] == 1
-    assert [rule["title"] for _, rule in RULES] == list(alerts(GROUPS))
+    assert [rule["title"] for _, rule in RULES] == [name for name in alerts(GROUPS) if name != "VaultInhibitor"]
     assert len({rule["uid"] for _, rule in RULES}) == len(RULES)
     assert not re.search(r"[&*]id\d", TEXT), "nothing is said by reference"
 

@@ -39,7 +39,8 @@ def test_the_right_ones_are_told(lab: Lab, fault: Fault) -> None:
 def _is_good_to_read_at_night(event: trial.Json, lab: Lab) -> None:
     page = event["payload"]
     name = page["class"]
-    assert re.fullmatch(rf"{name} prod (n[123]|exporter)(, n[123])*: [A-Z][^{{}}]+\.", page["summary"]), page["summary"]
+    said = rf"{name} prod: [A-Z][^{{}}]+\. \d+( of \d+ node| instance)s?: (n[123]|exporter)(, n[123])*\."
+    assert re.fullmatch(said, page["summary"]), page["summary"]
     assert len(page["summary"]) < 200
     assert page["severity"] == "critical"
     assert page["source"] in {"n1", "n2", "n3", "exporter", "prod"}

@@ -90,8 +90,10 @@ def _rule(rule: Rule) -> dict[str, Any]:
 def _grafana(groups: tuple[Group, ...], datasource: str) -> Iterator[dict[str, Any]]:
     recorded = {rule.record: rule.expr for group in groups for rule in group.rules if rule.record}
     for group in groups:
-        rules = [_grafana_rule(rule, recorded, datasource) for rule in group.rules if rule.alert]
-        yield {"orgId": 1, "name": group.name, "folder": "Vault", "interval": _INTERVAL, "rules": rules}
+        # Grafana keeps no series of its alerts, so it cannot evaluate a rule on other alerts.
+        kept = (rule for rule in group.rules if rule.alert and "ALERTS{" not in rule.expr)
+        if rules := [_grafana_rule(rule, recorded, datasource) for rule in kept]:
+            yield {"orgId": 1, "name": group.name, "folder": "Vault", "interval": _INTERVAL, "rules": rules}
 
 
 def _grafana_rule(rule: Rule, recorded: Mapping[str, str], datasource: str) -> dict[str, Any]:
