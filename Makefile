@@ -34,6 +34,7 @@ lint: $(VENV)/.dev ## Check style, types, the Dockerfile and the shell scripts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/hadolint Dockerfile
 
 format: $(VENV)/.dev ## Format the code

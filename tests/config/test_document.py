@@ -11,8 +11,8 @@ import trustme
 import typer
 from typer.main import get_command
 
+from vault_exporter.checks import Flags, load
 from vault_exporter.cli import app
-from vault_exporter.config.load import Flags, load
 from vault_exporter.config.schema.inputs import Address, Scheme, SocketInput
 from vault_exporter.config.schema.model import Audit, Config, EventRule, Target, Telemetry
 from vault_exporter.config.schema.watched import AppRole, Canary, Database, Kv, Pki

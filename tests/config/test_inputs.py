@@ -3,7 +3,7 @@
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
-from vault_exporter.config.load import Flags, load
+from vault_exporter.checks import Flags, load
 from vault_exporter.config.schema.inputs import Address, HttpInput, Scheme, SocketInput, StdinInput, SyslogInput, name
 
 TEXT = """

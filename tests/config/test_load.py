@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.config.bad import CASES
 from tests.config.files import make_files
-from vault_exporter.config.load import ConfigError, Flags, load
+from vault_exporter.checks import ConfigError, Flags, load
 from vault_exporter.config.schema.model import Audit, Config, Listen, NoAuth, Secret, Target, Telemetry, Tls, TokenAuth
 from vault_exporter.demo.process import program
 

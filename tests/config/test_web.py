@@ -6,10 +6,10 @@ import pytest
 
 from tests.config.bad_web import CASES, HASH
 from tests.config.files import make_files
-from vault_exporter.config.load import ConfigError, Flags, load, load_listen
-from vault_exporter.config.load_web import load_web
+from vault_exporter.checks import ConfigError, Flags, load, load_listen
 from vault_exporter.config.schema.model import Secret
 from vault_exporter.config.schema.web import ClientAuth, HttpServer, RateLimit, TlsServer, TlsVersion, Web
+from vault_exporter.web.config_file import load_web
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.e2e.conftest import exporters
 from tests.lab.api import call
 from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.raft import RaftCluster, raft_cluster
-from vault_exporter.config.load import Flags, load
+from vault_exporter.checks import Flags, load
 from vault_exporter.demo.process import free_port, program, wait_until
 from vault_exporter.demo.prometheus import Prometheus
 from vault_exporter.diagnose.online import Seen, look

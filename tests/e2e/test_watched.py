@@ -15,7 +15,7 @@ from tests.e2e.conftest import StartExporter, probe
 from tests.lab import api
 from tests.lab.bao import Bao
 from tests.lab.nodes import Postgres
-from vault_exporter.config.load import Flags, load
+from vault_exporter.checks import Flags, load
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.openbao import dev_server
 from vault_exporter.demo.page import Page, parse

@@ -10,7 +10,7 @@ import trustme
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from vault_exporter.config.load import Flags, load
+from vault_exporter.checks import Flags, load
 from vault_exporter.config.schema.model import Auth
 from vault_exporter.demo.process import program
 from vault_exporter.metrics.catalogue import FAMILIES, NAMES, SERIES

@@ -12,7 +12,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from tests.lab.fake_node import Node, Waiter, ha_status, target
 from vault_exporter.app import Exporter
-from vault_exporter.config.load import Flags, load
+from vault_exporter.checks import Flags, load
 from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.config.schema.model import ClusterDiscovery, Config, FileDiscovery, Secret, Telemetry, TokenAuth
 from vault_exporter.targets.discovery import DiscoveryManager

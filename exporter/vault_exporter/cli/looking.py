@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 
 from vault_exporter.audit.tail.matching import matching
+from vault_exporter.checks import Flags
 from vault_exporter.cli.options import AddressOption, ConfigOption, NamespaceOption, TokenFileOption, fail, load_config
-from vault_exporter.config.load import Flags
 from vault_exporter.config.schema.model import Config, Target
 from vault_exporter.diagnose import status as report
 from vault_exporter.diagnose.online import Diagnosis, Seen, is_wrapped, look

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Never
 
 import typer
 
-from vault_exporter.config.load import ConfigError, Flags, load
+from vault_exporter.checks import ConfigError, Flags, load
 from vault_exporter.config.schema.model import Config
 
 __all__ = [

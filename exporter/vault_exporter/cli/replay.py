@@ -23,8 +23,8 @@ from vault_exporter.audit.replay.run import Replayed, ReplayError
 from vault_exporter.audit.replay.run import replay as run
 from vault_exporter.audit.replay.summary import all_samples, summarize, without_entry
 from vault_exporter.audit.replay.text import print_summary
+from vault_exporter.checks import ConfigError, load_audit
 from vault_exporter.cli.options import ConfigOption, fail
-from vault_exporter.config.load import ConfigError, load_audit
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics.exposition import Format, render
 

@@ -10,6 +10,7 @@ import typer
 
 from vault_exporter import serve as server
 from vault_exporter.audit.tail.lock import LockedError
+from vault_exporter.checks import ConfigError, Flags, load, load_listen
 from vault_exporter.cli.looking import check_online
 from vault_exporter.cli.options import (
     AddressOption,
@@ -25,7 +26,6 @@ from vault_exporter.cli.options import (
     flags,
     load_config,
 )
-from vault_exporter.config.load import ConfigError, Flags, load, load_listen
 from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import Listen
 from vault_exporter.config.schema.web import Web

@@ -1,4 +1,8 @@
-"""From a file, flags and the environment to a Config, or every error at once."""
+"""From a file, flags and the environment to a Config, or every error at once.
+
+The loader knows the form of the settings. What the parts of the exporter ask of them beyond that, such as names of
+collectors and certificates that fit their keys, it is given: see :mod:`vault_exporter.checks`.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -8,9 +12,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from vault_exporter.config.audit import check_audit, check_events, check_rule, check_threshold
-from vault_exporter.config.collectors import check_collectors, check_token
-from vault_exporter.config.load_web import load_web
 from vault_exporter.config.parse import inputs as read_inputs
 from vault_exporter.config.parse import values
 from vault_exporter.config.parse.environment import Flags, target_node
@@ -19,66 +20,78 @@ from vault_exporter.config.parse.reader import Checks, Reader
 from vault_exporter.config.parse.tree import Node, read_file
 from vault_exporter.config.schema import inputs, logins, model, watched
 from vault_exporter.config.schema.web import Web
-from vault_exporter.vault.tls import TlsError, tls_context
 
-__all__ = ["ConfigError", "Flags", "load", "load_audit", "load_listen"]
+__all__ = ["Check", "ConfigError", "Flags", "Loader"]
 
 T = TypeVar("T")
 
-_LONGEST_TIMEOUT: Final = 120.0
 _STDIN: Final = "-"
 """The name of standard input on the command line."""
-_OWN_LABELS: Final = ("instance", "cluster", "job")
-"""They have keys of their own, or are Prometheus' own."""
+
+Check = Callable[[Any], Checks]
+"""Takes a struct whose keys are good one by one, and yields keys and what is wrong with them."""
 
 
-def load(path: Path | None, flags: Flags, environ: Mapping[str, str]) -> model.Config:
-    """Read and check the settings.
-
-    Targets come from the file; where it names none, ``--address`` or ``BAO_ADDR``/``VAULT_ADDR`` give one. Otherwise a
-    flag comes before the file, and ``--audit-log`` adds to the file's logs.
+class Loader:
+    """Loads settings.
 
     Args:
-        path: the YAML file, or None.
-        flags: of the command line.
-        environ: the environment's variables.
-
-    Raises:
-        ConfigError: with everything that is wrong. No message holds a secret's value.
+        checks: what else must hold of a struct, by its type.
+        load_web: loads the file that ``web_config_file`` names; raises ConfigError.
     """
-    file = read_file(path) if path else Node({}, "command line")
-    return _Loader(flags, environ).load(file)
+
+    def __init__(self, checks: Mapping[type, Check], load_web: Callable[[Path], Web]) -> None:
+        self._checks = {**_CHECKS, **checks}
+        self._load_web = load_web
+
+    def load(self, path: Path | None, flags: Flags, environ: Mapping[str, str]) -> model.Config:
+        """Read and check the settings.
+
+        Targets come from the file; where it names none, ``--address`` or ``BAO_ADDR``/``VAULT_ADDR`` give one.
+        Otherwise a flag comes before the file, and ``--audit-log`` adds to the file's logs.
+
+        Args:
+            path: the YAML file, or None.
+            flags: of the command line.
+            environ: the environment's variables.
+
+        Raises:
+            ConfigError: with everything that is wrong. No message holds a secret's value.
+        """
+        return _Loading(self._checks, self._load_web, flags, environ).load(_read(path))
+
+    def load_listen(self, path: Path | None, flags: Flags) -> tuple[model.Listen, Web]:
+        """Read only where and how the exporter listens; the rest may be changing under one that runs.
+
+        Raises:
+            ConfigError: a file cannot be read, or the address is none.
+        """
+        file = _read(path)
+        keys = file.value if isinstance(file.value, dict) else {}
+        node = Node(flags.listen, "--listen") if flags.listen is not None else keys.get("listen")
+        web = Node(flags.web_config_file, "") if flags.web_config_file is not None else keys.get("web_config_file")
+        return (
+            _value(values.listen, node) if node else model.Listen(),
+            self._load_web(_value(values.path, web)) if web else Web(),
+        )
+
+    def load_audit(self, path: Path | None) -> model.Audit:
+        """Read only what the file says of audit logs; targets and listeners may be anything.
+
+        Raises:
+            ConfigError: with everything that is wrong with that.
+        """
+        file = _read(path)
+        node = file.value.get("audit") if isinstance(file.value, dict) else None
+        problems: list[Problem] = []
+        found = Reader(problems, _READERS, self._checks).read(model.Audit, node or Node({}, file.place))
+        if problems or not isinstance(found, model.Audit):
+            raise ConfigError(tuple(problems))
+        return found
 
 
-def load_listen(path: Path | None, flags: Flags) -> tuple[model.Listen, Web]:
-    """Read only where and how the exporter listens; the rest may be changing under one that runs.
-
-    Raises:
-        ConfigError: a file cannot be read, or the address is none.
-    """
-    file = read_file(path) if path else Node({}, "command line")
-    keys = file.value if isinstance(file.value, dict) else {}
-    node = Node(flags.listen, "--listen") if flags.listen is not None else keys.get("listen")
-    web = Node(flags.web_config_file, "") if flags.web_config_file is not None else keys.get("web_config_file")
-    return (
-        _value(values.listen, node) if node else model.Listen(),
-        load_web(_value(values.path, web)) if web else Web(),
-    )
-
-
-def load_audit(path: Path | None) -> model.Audit:
-    """Read only what the file says of audit logs; targets and listeners may be anything.
-
-    Raises:
-        ConfigError: with everything that is wrong with that.
-    """
-    file = read_file(path) if path else Node({}, "command line")
-    node = file.value.get("audit") if isinstance(file.value, dict) else None
-    problems: list[Problem] = []
-    found = Reader(problems, _READERS, _CHECKS).read(model.Audit, node or Node({}, file.place))
-    if problems or not isinstance(found, model.Audit):
-        raise ConfigError(tuple(problems))
-    return found
+def _read(path: Path | None) -> Node:
+    return read_file(path) if path else Node({}, "command line")
 
 
 def _value(reader: Callable[[object], T], node: Node) -> T:
@@ -107,15 +120,25 @@ class _File(model.Config, frozen=True):
     defaults: _Defaults = _Defaults()
 
 
-class _Loader:
-    def __init__(self, flags: Flags, environ: Mapping[str, str]) -> None:
+class _Loading:
+    """One run of the loader, which gathers what is wrong."""
+
+    def __init__(
+        self,
+        checks: Mapping[type, Check],
+        load_web: Callable[[Path], Web],
+        flags: Flags,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._checks = checks
+        self._load_web = load_web
         self._flags = flags
         self._environ = environ
         self._problems: list[Problem] = []
 
     def load(self, file: Node) -> model.Config:
         targets = self._put_together(file)
-        found = Reader(self._problems, _READERS, _CHECKS).read(_File, file)
+        found = Reader(self._problems, _READERS, self._checks).read(_File, file)
         config = found if isinstance(found, model.Config) else model.Config()
         self._check_names(targets)
         self._check_web(file)
@@ -218,7 +241,7 @@ class _Loader:
         web = file.value.get("web_config_file") if isinstance(file.value, dict) else None
         if web is not None and _good(values.path, web.value):
             try:
-                load_web(web.read(values.path))
+                self._load_web(web.read(values.path))
             except ConfigError as error:
                 self._problems += error.problems
 
@@ -274,37 +297,11 @@ _READERS: Final[dict[object, Callable[[object], object]]] = {
 }
 
 
-def _target(target: model.Target | model.Discovery) -> Checks:
-    if target.timeout > _LONGEST_TIMEOUT:
-        yield "timeout", f"longer than {_LONGEST_TIMEOUT:g}s; a scrape must end before the next"
-    yield from check_token(target)
-    if isinstance(target.auth, logins.CertAuth) and target.tls.client_cert is None:
-        yield "auth", "method cert identifies with tls.client_cert; give that and tls.client_key"
-    for label in target.labels:
-        if not values.is_label(label) or label in _OWN_LABELS:
-            yield "labels", f"{label} cannot be given; use letters, digits and _, and none of {', '.join(_OWN_LABELS)}"
-
-
-def _tls(tls: model.Tls) -> Checks:
-    try:
-        tls_context(tls)
-    except TlsError as error:
-        yield error.key, str(error)
-
-
-_CHECKS: Final[dict[type, Callable[[Any], Checks]]] = {
-    model.Audit: check_audit,
-    model.EventRule: check_rule,
-    model.Events: check_events,
-    model.Threshold: check_threshold,
-    model.Collectors: check_collectors,
-    model.Target: _target,
-    model.Tls: _tls,
+_CHECKS: Final[dict[type, Check]] = {
     watched.AppRole: watched.check_names,
     watched.Canary: watched.check_canary,
     watched.Database: watched.check_names,
     watched.Kv: watched.check_kv,
-    **dict.fromkeys(get_args(model.Discoveries), _target),
     **dict.fromkeys(get_args(model.Auth), logins.problems),
     **dict.fromkeys(get_args(inputs.Input), read_inputs.problems),
 }

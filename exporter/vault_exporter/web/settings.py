@@ -11,9 +11,9 @@ from typing import Final
 
 import structlog
 
-from vault_exporter.config.load_web import load_web_file
 from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.config.schema.web import ClientAuth, Web
+from vault_exporter.web.config_file import load_web_file
 from vault_exporter.web.passwords import Passwords
 from vault_exporter.web.tls import ServerTls, is_issued_by, server_tls
 
