@@ -48,7 +48,7 @@ docs: $(VENV)/.dev ## Write docs/metrics.md and docs/collectors.md anew
 	@$(BIN)/vault-exporter metrics --format markdown > docs/metrics.md
 	@$(BIN)/vault-exporter collectors --format markdown > docs/collectors.md
 
-faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="storage" tries some)
+faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="sealed" tries some)
 	@scripts/debian-packages $(LAB)
 	@$(BIN)/python -m tests.faults $(ARGS)
 

@@ -120,8 +120,8 @@ def _reasons() -> Panel:
     reasons = by("cluster, instance, reason", select(c.UP_FAILURE_REASON), "max")
     return stat(
         "Why down",
-        "Why a node's API gives no usable answer. http_5xx: the node runs, and its storage is out of reach. Nodes that "
-        "cannot be scraped are not here.",
+        "Why a node's API gives no usable answer. http_5xx: the node runs, and its storage is out of reach. "
+        "proxy_error: a proxy answers in its place. Nodes that cannot be scraped are not here.",
         Query(f"{reasons} == 1", f"{PER_NODE}: {{{{reason}}}}"),
         thresholds=[step(style.GOOD), step(style.DOWN, 1)],
         textMode="name",

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tests.faults import report, trial
-from tests.faults.faults import FAULTS
+from tests.faults.faults import FAULTS, Fault
 from tests.faults.lab import running
 from vault_exporter.demo.process import ServiceError
 
@@ -24,7 +24,13 @@ def say(text: str) -> None:
 
 def main(words: list[str]) -> int:
     """Try the faults whose names hold one of the words, or all; the page has the latest trial of each."""
-    chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    for word in words:
+        if not any(_fits(word, fault) for fault in FAULTS):
+            say(f"No fault has {word!r} in its name. The faults are:")
+            for fault in FAULTS:
+                say(f"  {fault.name}")
+            return 2
+    chosen = [fault for fault in FAULTS if not words or any(_fits(word, fault) for word in words)]
     RESULTS.parent.mkdir(exist_ok=True)
     wrong = False
     with tempfile.TemporaryDirectory(prefix="vault-exporter-faults-") as directory, running(Path(directory)) as lab:
@@ -45,6 +51,10 @@ def main(words: list[str]) -> int:
         PAGE.write_text(report.matrix([latest[fault.name] for fault in FAULTS]))
         say(f"wrote {PAGE}")
     return int(wrong)
+
+
+def _fits(word: str, fault: Fault) -> bool:
+    return word.lower() in fault.name.lower()
 
 
 def _outcome(line: bytes) -> trial.Outcome:

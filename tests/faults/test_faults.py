@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,26 @@ def test_the_target_sees_to_its_programs() -> None:
     for program in ("prometheus", "prometheus-alertmanager", "initdb"):
         assert f"{program}:" in line
     assert plan.index(line) < plan.index("tests.faults")
+
+
+def _faults(*words: str) -> subprocess.CompletedProcess[str]:
+    arguments = [sys.executable, "-m", "tests.faults", *words]
+    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("words", [["no such fault"], ["sealed", "no such fault"]])
+def test_a_word_that_fits_no_fault_lists_the_names(words: list[str]) -> None:
+    run = _faults(*words)
+    assert (run.returncode, run.stderr) == (2, "")
+    first, *names = run.stdout.splitlines()
+    assert first == "No fault has 'no such fault' in its name. The faults are:"
+    assert [name.strip() for name in names] == [fault.name for fault in FAULTS]
+
+
+def test_the_example_of_the_help_fits() -> None:
+    usage = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (word,) = re.findall(r'make faults .*\(ARGS="(.*)" tries some\)', usage)
+    assert any(word in fault.name for fault in FAULTS)
 
 
 def test_durations_are_scaled() -> None:

@@ -38,7 +38,9 @@ class NoTokenError(VaultError):
 
 
 class _Errors(msgspec.Struct, frozen=True):
-    errors: tuple[str, ...] = ()
+    """The body of every error of Vault's own."""
+
+    errors: tuple[str, ...]
 
 
 class Answer(NamedTuple):
@@ -91,10 +93,17 @@ class Answer(NamedTuple):
         except VaultError:
             return False
 
+    def _is_an_error_of_vault(self) -> bool:
+        try:
+            self.json(_Errors)
+        except VaultError:
+            return False
+        return True
+
     def failure(self) -> VaultError:
         """Return the error that this answer's status stands for (a 2xx that is not understood is ``bad_reply``)."""
         reason = _STATUS_REASONS.get(self.status) or (
-            Reason.HTTP_5XX
+            (Reason.HTTP_5XX if self._is_an_error_of_vault() else Reason.PROXY_ERROR)
             if self.status >= 500  # noqa: PLR2004 - HTTP's classes
             else Reason.HTTP_4XX
             if self.status >= 400  # noqa: PLR2004

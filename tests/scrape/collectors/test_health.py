@@ -150,7 +150,11 @@ def test_absent_fields_give_no_samples() -> None:
     ("status", "body", "reason"),
     [
         (500, '{"errors":["context deadline exceeded"]}', Reason.HTTP_5XX),
-        (502, "<html>Bad Gateway</html>", Reason.HTTP_5XX),
+        (500, '{"errors":[]}', Reason.HTTP_5XX),
+        (502, "<html>Bad Gateway</html>", Reason.PROXY_ERROR),
+        (503, "no healthy upstream", Reason.PROXY_ERROR),
+        (503, "", Reason.PROXY_ERROR),
+        (504, '{"message":"The upstream server is timing out"}', Reason.PROXY_ERROR),
         (200, "<html>Welcome</html>", Reason.BAD_REPLY),
         (200, "", Reason.BAD_REPLY),
         (200, "[]", Reason.BAD_REPLY),
