@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import resource
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -15,12 +16,13 @@ from vault_exporter.app import Exporter
 from vault_exporter.audit.inputs.service import InputError
 from vault_exporter.audit.tail.lock import hold
 from vault_exporter.config.schema.model import Config
+from vault_exporter.web.connections import MOST_CONNECTIONS, most_connections
 
 __all__ = ["ListenError", "run", "serve"]
 
-_DRAIN_SECONDS: Final = 4.0
+_DRAIN_SECONDS: Final = 3.0
 """How long a scrape under way may still take when the exporter is told to stop; container engines kill after 10 s."""
-_CLOSE_SECONDS: Final = 1.0
+_CLOSE_SECONDS: Final = 0.5
 """How long aiohttp then waits for requests to end that were cancelled, or came meanwhile; it waits twice."""
 
 _log = structlog.get_logger(__name__)
@@ -41,6 +43,7 @@ def run(config: Config, read: Callable[[], Config]) -> None:
         ListenError: the address cannot be bound.
         LockedError: another exporter uses the checkpoint.
     """
+    _raise_file_limit()
     # What was imported stays for good. A full collection that looked at it would hold the event loop twice as long.
     gc.collect()
     gc.freeze()
@@ -99,6 +102,22 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
         await runner.cleanup()
         exporter.connections.abort()
     _log.info("stopped")
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system lets us, as programs in Go do, and say so where that is few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if (most := most_connections()) < MOST_CONNECTIONS:
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        _log.warning(
+            "the limit of open files is low; connections to the exporter are bounded by it",
+            limit=limit,
+            connections=most,
+            remedy=f"allow at least {2 * MOST_CONNECTIONS} open files (LimitNOFILE in systemd)",
+        )
 
 
 def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:

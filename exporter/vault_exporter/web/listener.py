@@ -27,6 +27,11 @@ EXPECTS: Final = "expects_continue"
 """Key of a request whose client waits for ``100 Continue`` before it sends the body."""
 
 _BACKLOG: Final = 512
+_SEND_BYTES: Final = 128 << 10
+"""What the kernel may hold of an answer; it doubles this.
+
+By default it holds megabytes for a client that reads nothing, and the answer seems to be received.
+"""
 _AT_ONCE: Final = 64
 """Connections that are accepted before others get their turn."""
 _HANDSHAKE_SECONDS: Final = 10.0
@@ -182,6 +187,7 @@ def _listening(family: int, kind: int, protocol: int, address: Any) -> socket.so
     made = socket.socket(family, kind, protocol)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)  # accepted sockets inherit it
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)

@@ -147,19 +147,24 @@ class HttpEndpoint:
 
 def _inflated(body: bytes, window: int, inbox: LineBuffer) -> bytes | None:
     """Inflate a body; None, and counted, for one that is too long, damaged, or not at its end."""
-    inflater = zlib.decompressobj(window)
-    try:
-        inflated = inflater.decompress(body, inbox.max_line_bytes + 1)
-    except zlib.error:
-        inbox.rejected[Reject.INCOMPLETE] += 1
-        return None
-    if len(inflated) > inbox.max_line_bytes:
-        inbox.rejected[Reject.TOO_LONG] += 1
-        return None
-    if not inflater.eof:
-        inbox.rejected[Reject.INCOMPLETE] += 1
-        return None
-    return inflated
+    parts: list[bytes] = []
+    left = inbox.max_line_bytes
+    while body:  # gzip may have several members, one after the other
+        inflater = zlib.decompressobj(window)
+        try:
+            parts.append(inflater.decompress(body, left + 1))
+        except zlib.error:
+            inbox.rejected[Reject.INCOMPLETE] += 1
+            return None
+        left -= len(parts[-1])
+        if left < 0:
+            inbox.rejected[Reject.TOO_LONG] += 1
+            return None
+        if not inflater.eof:
+            inbox.rejected[Reject.INCOMPLETE] += 1
+            return None
+        body = inflater.unused_data
+    return b"".join(parts)
 
 
 def _read(file: Path) -> tuple[bytes, str]:

@@ -1,0 +1,160 @@
+"""Bodies that nobody asked for, and requests that are none."""
+
+import contextlib
+import gzip
+import random
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.web.hostile.conftest import Figure
+from tests.web.hostile.running import Delays, Running, counted
+from vault_exporter.demo.process import wait_until
+
+INFLATED = 1500 << 20
+AT_ONCE = 1 << 20
+SECURE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    """A gigabyte and a half of zeros, in a megabyte and a half."""
+    return b"".join(gzip.compress(bytes(AT_ONCE)) for _ in range(INFLATED // AT_ONCE))
+
+
+def audited(directory: Path) -> str:
+    (directory / "token").write_text("planted-token")
+    return f"audit: {{inputs: [{{type: http, token_file: '{directory / 'token'}'}}]}}\n"
+
+
+def send(running: Running, method: str, path: str, body: bytes, **headers: str) -> bytes:
+    """Send a request whatever the exporter makes of it, and return the beginning of the answer."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: a", f"Content-Length: {len(body)}", "Content-Encoding: gzip"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    with contextlib.closing(running.raw("\r\n".join([*lines, "", ""]).encode() + body)) as client:
+        try:
+            return client.recv(65536)
+        except ConnectionResetError:
+            return b""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "token"),
+    [("GET", "/-/healthy", ""), ("GET", "/metrics", ""), ("POST", "/audit", ""), ("POST", "/audit", "planted-token")],
+)
+def test_a_compressed_body_holds_nobody_up(
+    tmp_path: Path, bomb: bytes, figure: Figure, method: str, path: str, token: str
+) -> None:
+    with Running(tmp_path, audited(tmp_path)) as running:
+        running.scrape()
+        before, most = running.memory, 0.0
+        with Delays(running) as delays:
+            for _ in range(3):
+                send(running, method, path, bomb, **({"Authorization": f"Bearer {token}"} if token else {}))
+                most = max(most, running.memory)
+        assert not delays.failures
+        assert not running.complaints()
+        samples = running.scrape()
+        assert samples['vault_audit_reader_rejected_lines_total{log="http",reason="too_long"}'] == (3 if token else 0)
+        figure("longest /-/healthy in s", delays.longest, 3)
+        figure("MiB of memory more", most - before, 64)
+
+
+def test_what_is_compressed_is_counted(tmp_path: Path) -> None:
+    entry = b'{"time":"2026-11-24T11:31:12.5Z","type":"request","auth":{},"request":{"id":"a","operation":"read"}}\n'
+    with Running(tmp_path, audited(tmp_path)) as running:
+        token = {"Authorization": "Bearer planted-token"}
+        for coding, body in (("gzip", gzip.compress(entry)), ("identity", entry)):
+            answer = running.request("POST", "/audit", None, token | {"Content-Encoding": coding}, body)
+            assert answer[0] == 204
+        wait_until(lambda: counted(running) == 2, timeout=30, what="both")
+        assert running.request("POST", "/audit", None, token | {"Content-Encoding": "br"}, entry)[0] == 415
+        running.request("POST", "/audit", None, token | {"Content-Encoding": "gzip"}, b"no gzip")
+        assert not running.complaints()
+
+
+@pytest.mark.parametrize("path", ["/audit", "/-/healthy", "/nothing"])
+def test_a_body_is_not_asked_for_before_the_credential_is_checked(tmp_path: Path, path: str) -> None:
+    with Running(tmp_path, audited(tmp_path)) as running:
+        request = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n".encode()
+        with contextlib.closing(running.raw(request + b"\r\n")) as client:
+            assert client.recv(65536).startswith(b"HTTP/1.1 4")
+        if path == "/audit":
+            with contextlib.closing(running.raw(request + b"Authorization: Bearer planted-token\r\n\r\n")) as client:
+                assert client.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+                client.sendall(b'{"a":"b"}')
+                assert client.recv(65536).startswith(b"HTTP/1.1 204")
+
+
+POST = b"POST /audit HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer planted-token\r\n"
+REQUESTS = [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET / HTTP/1.1\r\nHost: a\r\nA: \x00\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
+    b"GET /" + b"a" * 50_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET //[ HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET http://[::1 HTTP/1.1\r\n\r\n",
+    b"CONNECT a HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /probe?target=%ff%00 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nExpect: nonsense\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x85garbage",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
+    POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    POST + b"Content-Length: 9\r\n\r\nabc",
+    b"POST /audit HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \xff\xfe\r\nContent-Length: 0\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nAccept: application/openmetrics-text;version=x;q=y\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nHost: a\r\nX-Prometheus-Scrape-Timeout-Seconds: nan\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nHost: a\r\nX-Prometheus-Scrape-Timeout-Seconds: 1e-300\r\n\r\n",
+    b"GET /sd HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    b"HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 40,
+]
+"""What is no request, or an odd one."""
+
+
+def mangled(seed: int) -> bytes:
+    """One of them with some bytes changed."""
+    generator = random.Random(seed)  # noqa: S311 - so that a failure can be tried again
+    data = bytearray(generator.choice(REQUESTS)[:2000])
+    for _ in range(generator.randint(1, 6)):
+        place = generator.randrange(len(data))
+        if generator.random() < 0.5:
+            data[place] = generator.randrange(256)
+        else:
+            del data[place : place + generator.randint(1, 4)]
+            data = data or bytearray(b"\r\n")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_no_request_is_logged_as_a_defect_of_ours(tmp_path: Path, figure: Figure, loop: str) -> None:
+    env = {}
+    if loop == "asyncio":  # as where uvloop is not installed
+        (tmp_path / "uvloop.py").write_text("raise ImportError\n")
+        env["PYTHONPATH"] = str(tmp_path)
+    with Running(tmp_path, audited(tmp_path), env=env) as running:
+        running.scrape()
+        files = running.files
+        with Delays(running) as delays:
+            for data in [*REQUESTS, *map(mangled, range(300))]:
+                with contextlib.closing(running.raw(data)) as client:
+                    client.shutdown(socket.SHUT_WR)
+                    answer = b""
+                    with contextlib.suppress(ConnectionResetError):
+                        while piece := client.recv(65536):
+                            answer += piece
+                if answer.startswith(b"HTTP/1.1 400"):
+                    headers = answer.partition(b"\r\n\r\n")[0].decode()
+                    assert all(f"{name}: {value}" in headers for name, value in SECURE.items()), headers
+            for data in map(mangled, range(300)):  # gone before the answer comes
+                running.raw(data).close()
+        assert not running.complaints()
+        wait_until(lambda: running.files <= files + 2, timeout=60, what="their files closed")
+        figure("longest /-/healthy in s", delays.longest, 3)
+        figure("lines of the log", len(running.log().splitlines()), 12)

@@ -1,0 +1,120 @@
+"""Whom the file no longer lets in is not let in by what was agreed before."""
+
+import contextlib
+import http.client
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+from tests.web.hostile.running import DOWN, Running
+from tests.web.hostile.settings import IF_GIVEN, LOGIN, REQUIRED, TLS, USERS, Certificates
+from vault_exporter.demo.process import wait_until
+
+ASK = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
+PAGES = ("/metrics", "/audit/top", "/", "/-/healthy")
+TOP_ON = DOWN + "audit: {who: {enabled: true}}\n"
+
+
+def opened(running: Running, tls: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+    plain = socket.create_connection(("localhost", running.port), timeout=60)
+    return tls.wrap_socket(plain, server_hostname="localhost", session=session)
+
+
+def answer(client: ssl.SSLSocket) -> bytes:
+    """Ask, and return the answer: nothing where the connection was ended."""
+    try:
+        client.sendall(ASK)
+        data = client.recv(65536)
+        while data and not data.endswith(b"\n"):
+            data += client.recv(65536)
+    except OSError:
+        return b""
+    return data
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_removed_authority_ends_connections_and_sessions(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    certificates = Certificates(tmp_path)
+    tls = certificates.client(certificates.first)
+    tls.maximum_version = version
+    with Running(tmp_path, "", TLS + REQUIRED) as running, contextlib.ExitStack() as stack:
+        kept = stack.enter_context(opened(running, tls))
+        assert answer(kept).startswith(b"HTTP/1.1 200")
+        resumed = stack.enter_context(opened(running, tls, kept.session))
+        assert answer(resumed).startswith(b"HTTP/1.1 200")
+        assert resumed.session_reused
+        session = resumed.session
+
+        certificates.trusted(certificates.second)
+        assert answer(kept) == b""
+        with contextlib.suppress(OSError):
+            again = stack.enter_context(opened(running, tls, session))
+            assert answer(again) == b""
+        good = certificates.client(certificates.second)
+        assert running.get("/metrics", good)[0] == 200
+        assert answer(resumed) == b""
+
+
+def test_a_kept_connection_of_an_authority_that_stays_goes_on(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    tls = certificates.client(certificates.first)
+    with Running(tmp_path, "", TLS + REQUIRED) as running, contextlib.closing(opened(running, tls)) as kept:
+        certificates.trusted(certificates.first, certificates.second)
+        assert answer(kept).startswith(b"HTTP/1.1 200")
+        certificates.server(certificates.second)
+        assert answer(kept).startswith(b"HTTP/1.1 200")
+
+
+def test_an_idle_connection_that_is_outdated_is_ended(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    with Running(tmp_path, "", TLS + REQUIRED) as running:
+        with contextlib.closing(opened(running, certificates.client(certificates.first))) as kept:
+            assert answer(kept).startswith(b"HTTP/1.1 200")
+            certificates.trusted(certificates.second)
+            kept.settimeout(60)
+            with contextlib.suppress(OSError):
+                assert kept.recv(1) == b""
+        good = certificates.client(certificates.second)
+        status, text = running.get("/metrics", good)
+        assert status == 200
+        assert 'vault_exporter_web_closed_connections_total{reason="outdated"} 1\n' in text
+
+
+CHANGES = {
+    "users to certificates": (TLS + USERS, TLS + REQUIRED),
+    "plain users to certificates": (USERS, TLS + REQUIRED),
+    "open to certificates": ("rate_limit: {interval: 0}\n", TLS + REQUIRED),
+    "open TLS to certificates": (TLS, TLS + REQUIRED),
+    "certificates to users": (TLS + REQUIRED, TLS + USERS),
+    "certificates to plain users": (TLS + REQUIRED, USERS),
+    "certificates if given to required": (TLS + IF_GIVEN + USERS, TLS + REQUIRED),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), CHANGES.values(), ids=CHANGES)
+def test_a_changed_file_opens_no_door_and_shuts_none(tmp_path: Path, before: str, after: str) -> None:
+    certificates = Certificates(tmp_path)
+    nobody, somebody = certificates.client(), certificates.client(certificates.first)
+    is_tls = "tls_server_config" in after
+    with Running(tmp_path, TOP_ON, before) as running:
+        kept = [running.connection(), running.connection(nobody)]
+        for one in kept:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                one.request("GET", "/-/healthy")
+                one.getresponse().read()
+        running.rewrite(after)
+        for path in PAGES:
+            for one in [*kept, running.connection(), running.connection(nobody)]:
+                try:
+                    one.request("GET", path)
+                    status = one.getresponse().status
+                except (OSError, http.client.HTTPException):
+                    status = 0
+                one.close()
+                assert status in {0, 401, 403}
+            login = {"Authorization": LOGIN} if "basic_auth" in after else {}
+            assert running.get(path, somebody if is_tls else None, login)[0] == 200
+        wait_until(lambda: "read again" in running.log(), timeout=30, what="the log")
+        assert not running.complaints()

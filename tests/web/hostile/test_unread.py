@@ -1,0 +1,81 @@
+"""Clients that ask and do not read."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.web.hostile.conftest import Figure
+from tests.web.hostile.running import Delays, Running, counted, large_node
+from vault_exporter.demo.process import wait_until
+
+CLIENTS = 40
+TIMEOUT = 6
+ASK = f"GET /metrics HTTP/1.1\r\nHost: a\r\nX-Prometheus-Scrape-Timeout-Seconds: {TIMEOUT}\r\n\r\n".encode()
+UNREAD = 'vault_exporter_web_closed_connections_total{reason="unread"}'
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[str]:
+    with large_node() as address:
+        yield address
+
+
+def test_memory_and_connections_are_bounded(tmp_path: Path, node: str, figure: Figure) -> None:
+    with Running(tmp_path, f"targets: [{{name: n1, address: '{node}'}}]\n") as running:
+        running.scrape()
+        before, files = running.memory, running.files
+        with Delays(running) as delays, contextlib.ExitStack() as stack:
+            for _ in range(CLIENTS):
+                stack.enter_context(running.raw(ASK, receive_buffer=4096))
+            most = 0.0
+
+            def are_given_up() -> bool:
+                nonlocal most
+                most = max(most, running.memory)
+                return running.scrape()[UNREAD] >= CLIENTS
+
+            wait_until(are_given_up, timeout=120, what="all given up")
+            wait_until(lambda: running.files <= files + 3, timeout=60, what="their files closed")
+            samples = running.scrape()
+        assert samples[UNREAD] == CLIENTS  # each counts once
+        assert not delays.failures
+        assert not running.complaints()
+        figure("MiB of memory more", most - before, 200)
+        figure("longest /-/healthy in s", delays.longest, 5)
+
+
+def line(number: int) -> str:
+    request = {"id": f"r{number}", "operation": "read", "path": "secret/data/a", "mount_type": "kv"}
+    entry = {"time": "2026-11-24T11:31:12.5Z", "type": "request", "auth": {}, "request": request}
+    return json.dumps(entry) + "\n"
+
+
+def test_the_checkpoint_moves_on_and_no_line_counts_twice(tmp_path: Path, node: str, figure: Figure) -> None:
+    log, checkpoint = tmp_path / "audit.log", tmp_path / "checkpoint"
+    log.touch()
+    audit = f"audit: {{logs: ['{log}'], checkpoint: '{checkpoint}'}}\n"
+    written = 0
+
+    def write(lines: int) -> None:
+        nonlocal written
+        with log.open("a") as file:
+            file.writelines(map(line, range(written, written + lines)))
+        written += lines
+
+    with Running(tmp_path, f"targets: [{{name: n1, address: '{node}'}}]\n{audit}") as running:
+        running.scrape()
+        up = f'vault_audit_reader_up{{log="{log}"}}'
+        wait_until(lambda: running.scrape()[up] == 1, timeout=60, what="the log")
+        with contextlib.closing(running.raw(ASK, receive_buffer=4096)):
+            write(40)
+            wait_until(lambda: running.scrape()[UNREAD] == 1, timeout=60, what="given up")
+            write(40)
+            wait_until(lambda: counted(running) == 80, timeout=60, what="all lines shown")
+            running.scrape()
+        running.kill_and_restart()
+        write(1)
+        wait_until(lambda: counted(running) >= 1, timeout=60, what="the line after the restart")
+        figure("lines that count twice", counted(running) - 1, 0)
