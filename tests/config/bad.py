@@ -484,6 +484,42 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             ),
         )
     ),
+    *(
+        (
+            f"allowed event: {allowed}",
+            f"audit:\n  logs: [/a.log]\n  events:\n    allow:\n      - {{{allowed}}}\n",
+            [f"c.yml:{said}"],
+        )
+        for allowed, said in (
+            ("entity_ids: [e-1]", "5: audit.events.allow[0]: events is missing"),
+            (
+                "events: [], hours: '01:00-02:00'",
+                "5: audit.events.allow[0].events: is empty; name the events that are allowed",
+            ),
+            (
+                "events: [seal]",
+                (
+                    "5: audit.events.allow[0].events: would always be allowed; give entity_ids, display_names or hours, "
+                    "or disable the event"
+                ),
+            ),
+            (
+                "events: [seal], hours: 1-2",
+                "5: audit.events.allow[0].hours: is not a span of the day; write it as HH:MM-HH:MM, in UTC",
+            ),
+            (
+                "events: [seal], hours: '24:00-25:00'",
+                "5: audit.events.allow[0].hours: is not a span of the day; write it as HH:MM-HH:MM, in UTC",
+            ),
+            (
+                "events: [raw_values_logged], entity_ids: [e-1]",
+                (
+                    "5: audit.events.allow: raw_values_logged cannot be allowed, since it says nothing of who asked; "
+                    "disable it instead"
+                ),
+            ),
+        )
+    ),
     (
         "built-in event that is not known",
         "audit:\n  logs: [/a.log]\n  events: {disable: [seals]}\n",

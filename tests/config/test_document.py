@@ -14,7 +14,7 @@ from typer.main import get_command
 from vault_exporter.checks import Flags, load
 from vault_exporter.cli import app
 from vault_exporter.config.schema.inputs import Address, Scheme, SocketInput
-from vault_exporter.config.schema.model import Audit, Config, EventRule, Target, Telemetry
+from vault_exporter.config.schema.model import AllowedEvents, Audit, Config, EventRule, Target, Telemetry
 from vault_exporter.config.schema.watched import AppRole, Canary, Database, Kv, Pki
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -103,6 +103,8 @@ def _default(section: str, path: list[str]) -> str:
         value = getattr(value, name.removesuffix("[]"))
         if name == "rules[]":
             value = EventRule("event")
+        if name == "allow[]":
+            value = AllowedEvents(("event",))
         if name == "inputs[]":
             (value,) = value
     if path[-1] == "mode":

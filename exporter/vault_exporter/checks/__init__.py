@@ -5,7 +5,7 @@
 
 from typing import Final, get_args
 
-from vault_exporter.checks.audit import check_audit, check_events, check_rule, check_threshold
+from vault_exporter.checks.audit import check_allowed, check_audit, check_events, check_rule, check_threshold
 from vault_exporter.checks.collectors import check_collectors
 from vault_exporter.checks.targets import check_target, check_tls
 from vault_exporter.config.load import ConfigError, Flags, Loader
@@ -18,6 +18,7 @@ _LOADER: Final = Loader(
     {
         model.Audit: check_audit,
         model.EventRule: check_rule,
+        model.AllowedEvents: check_allowed,
         model.Events: check_events,
         model.Threshold: check_threshold,
         model.Collectors: check_collectors,

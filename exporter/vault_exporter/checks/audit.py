@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from vault_exporter.audit.count.counters import OPERATIONS, OTHER
+from vault_exporter.audit.events.allowed import is_hours
 from vault_exporter.audit.events.builtin import BUILT_IN, RAW_VALUES
 from vault_exporter.audit.events.rules import OUTCOMES, check_path, check_policy
 from vault_exporter.audit.parse.errors import ErrorClass
@@ -14,9 +15,9 @@ from vault_exporter.audit.top.paths import TemplateError
 from vault_exporter.audit.top.paths import check as check_template
 from vault_exporter.config.parse.files import is_directory
 from vault_exporter.config.schema import inputs
-from vault_exporter.config.schema.model import Audit, EventRule, Events, Threshold
+from vault_exporter.config.schema.model import AllowedEvents, Audit, EventRule, Events, Threshold
 
-__all__ = ["check_audit", "check_events", "check_rule", "check_threshold"]
+__all__ = ["check_allowed", "check_audit", "check_events", "check_rule", "check_threshold"]
 
 _Checks = Iterator[tuple[str, str]]
 
@@ -72,6 +73,22 @@ def check_events(events: Events) -> _Checks:
     yield from _unknown("disable", events.disable, _NAMES, "a built-in event")
     if len(events.rules) > _MOST_RULES:
         yield "rules", f"more than {_MOST_RULES}; each event is a series for ever"
+
+    known = (*_NAMES, *(rule.event for rule in events.rules))
+    for allowed in events.allow:
+        yield from _unknown("allow", allowed.events, known, "an event")
+        if RAW_VALUES in allowed.events:
+            yield "allow", f"{RAW_VALUES} cannot be allowed, since it says nothing of who asked; disable it instead"
+
+
+def check_allowed(allowed: AllowedEvents) -> _Checks:
+    """Yield keys and what is wrong with them."""
+    if not allowed.events:
+        yield "events", "is empty; name the events that are allowed"
+    if not (allowed.entity_ids or allowed.display_names or allowed.hours):
+        yield "events", "would always be allowed; give entity_ids, display_names or hours, or disable the event"
+    if allowed.hours and not is_hours(allowed.hours):
+        yield "hours", "is not a span of the day; write it as HH:MM-HH:MM, in UTC"
 
 
 def check_rule(rule: EventRule) -> _Checks:

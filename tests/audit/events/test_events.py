@@ -8,7 +8,7 @@ import pytest
 from tests.audit.entries import fed, line, recorded, values
 from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.events.builtin import BUILT_IN, RAW_VALUES
-from vault_exporter.config.schema.model import EventRule, Events, Exclude, Threshold
+from vault_exporter.config.schema.model import AllowedEvents, EventRule, Events, Exclude, Threshold
 from vault_exporter.metrics import catalogue as c
 
 
@@ -167,3 +167,44 @@ def test_excluded_entries_are_counted_as_such_and_nowhere_else(exclude: Exclude,
     assert sum(values(pipeline, c.AUDIT_ENTRIES).values()) == 1
     assert values(pipeline, c.AUDIT_PENDING) == {(): 1}
     assert not values(pipeline, c.AUDIT_UNMATCHED)
+
+
+CHANGED = {"path": "sys/policies/acl/x", "mount_point": "sys/", "mount_type": "system", "operation": "update"}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "counts"),
+    [
+        ({"entity_ids": ("e-1", "e-2")}, 0),
+        ({"entity_ids": ("e-2",)}, 1),
+        ({"display_names": ("token-terraform",)}, 0),
+        ({"display_names": ("token-other",)}, 1),
+        ({"entity_ids": ("e-1",), "display_names": ("token-other",)}, 1),
+        ({"hours": "22:00-02:30"}, 0),
+        ({"hours": "01:00-02:00"}, 0),
+        ({"hours": "00:00-01:59"}, 1),
+        ({"hours": "02:00-22:00"}, 1),
+        ({"hours": "01:59-01:59"}, 1),
+        ({"hours": "22:00-02:30", "entity_ids": ("e-1",)}, 0),
+        ({"hours": "03:00-04:00", "entity_ids": ("e-1",)}, 1),
+    ],
+)
+def test_what_is_allowed_is_no_event(allowed: dict[str, Any], counts: int) -> None:
+    """By all that is given: who did it, and when (02:00 to the minute, but one, in UTC)."""
+    auth = {"entity_id": "e-1", "display_name": "token-terraform", "policies": ["ci"]}
+    time = "2026-11-24T03:59:30+02:00"
+    lines = [line("request", time, request=CHANGED, auth=auth), line("response", time, request=CHANGED, auth=auth)]
+    settings = PipelineSettings(events=Events(allow=(AllowedEvents(("policy_changed", "seal"), **allowed),)))
+    assert counted(fed(lines, settings)) == ({"policy_changed": 1} if counts else {})
+    other = PipelineSettings(events=Events(allow=(AllowedEvents(("seal",), **allowed),)))
+    assert counted(fed(lines, other)) == {"policy_changed": 1}
+
+
+def test_a_root_token_is_allowed_by_its_name_only() -> None:
+    """It has no entity. Rules on policies are asked another way than those on paths."""
+    auth = {"display_name": "token-break-glass", "policies": ["root"]}
+    lines = [line("request", request=REQUEST, auth=auth), line("response", request=REQUEST, auth=auth)]
+    by_name = AllowedEvents(("root_token_used",), display_names=("token-break-glass",))
+    assert counted(fed(lines, PipelineSettings(events=Events(allow=(by_name,))))) == {}
+    by_entity = AllowedEvents(("root_token_used",), entity_ids=("",))
+    assert counted(fed(lines, PipelineSettings(events=Events(allow=(by_entity,))))) == {"root_token_used": 1}

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from vault_exporter.audit.events.allowed import Allowed
 from vault_exporter.audit.events.builtin import BUILT_IN, RAW_VALUES
 from vault_exporter.audit.events.rules import CompiledRule, PathRules, compiled
 from vault_exporter.audit.parse.decode import detail
@@ -36,6 +37,7 @@ class Events:
         if self.watches_raw_values:
             self._counts[RAW_VALUES] = 0
         self._last: dict[str, datetime] = {}
+        self._allowed = Allowed(settings.allow)
         self._bursts: dict[int, collections.deque[datetime]] = {}
 
     def concern(self, mount_type: str, mount_point: str, operation: str) -> bool:
@@ -79,7 +81,7 @@ class Events:
         if issued is not None and not issued.client_token:
             issued = None  # a second factor is still to come
         for rule in look.ended(kind, issued=issued is not None):
-            if _rest_holds(rule, issued, line):
+            if _rest_holds(rule, issued, line) and not self._allowed.holds(rule.rule.event, time, lambda: detail(line)):
                 self._count(rule, time)
         if matched_rules:
             for rule in look.watching:
@@ -87,6 +89,7 @@ class Events:
                     rule.number in matched_rules
                     and rule.accepts(kind, issued=issued is not None)
                     and _rest_holds(rule, issued, line)
+                    and not self._allowed.holds(rule.rule.event, time, lambda: detail(line))
                 ):
                     self._count(rule, time)
 

@@ -16,6 +16,7 @@ from vault_exporter.config.schema.watched import Backup, Watched
 
 __all__ = [
     "DEFAULT_PORT",
+    "AllowedEvents",
     "AllowedHost",
     "Audit",
     "Auth",
@@ -246,6 +247,17 @@ class EventRule(msgspec.Struct, frozen=True):
     """Count only as many together, as one event."""
 
 
+class AllowedEvents(msgspec.Struct, frozen=True):
+    """Planned events, by whom or when; they are not counted. All that is given must hold; of a list, one suffices."""
+
+    events: tuple[str, ...]
+    """Built-in ones, or the operator's own."""
+    entity_ids: tuple[str, ...] = ()
+    display_names: tuple[str, ...] = ()
+    hours: str = ""
+    """From and to, as times of the day in UTC: ``22:00-02:30``."""
+
+
 class Events(msgspec.Struct, frozen=True):
     """Which finished requests are events."""
 
@@ -253,6 +265,8 @@ class Events(msgspec.Struct, frozen=True):
     """Built-in events to leave out."""
     rules: tuple[EventRule, ...] = ()
     """The operator's own, beside the built-in ones."""
+    allow: tuple[AllowedEvents, ...] = ()
+    """Those that are planned; they are not counted."""
 
 
 class Exclude(msgspec.Struct, frozen=True):
