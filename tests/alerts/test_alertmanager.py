@@ -12,6 +12,7 @@ from tests.alerts.promql import RULE_FILES
 from tests.lab.alertmanager import CONFIG, FOLDER
 from tests.lab.merged import SUBTREE, merged
 from tests.lab.tools import versions
+from tests.lab.waiting import PATIENCE
 
 SLACK: Final = CONFIG.with_name("alertmanager-slack.yml")
 CATEGORIES: Final = {path.stem for path in (FOLDER.parent / "rules").glob("*.yml")}
@@ -20,7 +21,9 @@ CATEGORIES: Final = {path.stem for path in (FOLDER.parent / "rules").glob("*.yml
 @pytest.mark.parametrize("amtool", versions("amtool").values(), ids=versions("amtool"))
 @pytest.mark.parametrize("config", [CONFIG, SLACK], ids=lambda path: path.stem)
 def test_amtool_finds_nothing(config: Path, amtool: str) -> None:
-    check = subprocess.run([amtool, "check-config", config], capture_output=True, text=True, check=False, timeout=30)
+    check = subprocess.run(
+        [amtool, "check-config", config], capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     assert check.returncode == 0, check.stdout + check.stderr
     assert "1 templates" in check.stdout
 
@@ -77,7 +80,11 @@ SLACK_ROUTES: Final = {
 def test_routes(config: Path, labels: str, receiver: str) -> None:
     arguments = [f"--config.file={config}", f"--verify.receivers={receiver}", *labels.split()]
     run = subprocess.run(
-        ["amtool", "config", "routes", "test", *arguments], capture_output=True, text=True, check=False, timeout=30
+        ["amtool", "config", "routes", "test", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.strip() == receiver

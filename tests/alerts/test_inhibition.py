@@ -17,7 +17,8 @@ from tests.faults.scaled import Pace, ours
 from tests.lab.alertmanager import CONFIG, Alertmanager
 from tests.lab.pagerduty import Recorder, recording
 from tests.lab.tools import versions
-from vault_exporter.demo.process import free_port, wait_until
+from tests.lab.waiting import PATIENCE, wait_until
+from vault_exporter.demo.process import free_port
 from vault_exporter.demo.prometheus import Prometheus
 
 RULES: Final = CONFIG.parents[1] / "rules" / "inhibition.yml"
@@ -131,7 +132,9 @@ def _inhibited(series: list[dict[str, str]], folder: Path) -> set[Alert]:
     test = {"interval": "15s", "input_series": series, "promql_expr_test": expected}
     file = folder / "test.yml"
     file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "15s", "tests": [test]}))
-    run = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, check=False, timeout=60)
+    run = subprocess.run(
+        ["promtool", "test", "rules", file], capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     found = re.findall(r'cluster="(\w+)", inhibits="(\w+)", instance="(\w+)"', run.stdout + run.stderr)
     assert bool(found) == bool(run.returncode), run.stdout + run.stderr
     assert {cluster for cluster, _, _ in found} <= {"prod"}
@@ -212,7 +215,7 @@ class Chain(NamedTuple):
 
     def wait_for(self, **expected: str) -> None:
         """Wait until the last that was said of each of these alerts is this."""
-        wait_until(lambda: self.incidents().items() >= expected.items(), timeout=90, what=f"{expected}", interval=0.2)
+        wait_until(lambda: self.incidents().items() >= expected.items(), what=f"{expected}", interval=0.2)
 
 
 PROGRAMS: Final = versions("prometheus-alertmanager")
@@ -243,7 +246,7 @@ def test_a_symptom_that_ends_before_its_cause_is_resolved(chain: Chain) -> None:
     key = chain.keys("VaultCanaryFailing")
     chain.nodes.states |= dict.fromkeys(NODES, NO_STORAGE)
     chain.wait_for(VaultStorageUnavailable="trigger", VaultCanaryFailing="resolve")
-    wait_until(lambda: "VaultDown" in chain.alertmanager.suppressed("prod"), timeout=90, what="VaultDown is inhibited")
+    wait_until(lambda: "VaultDown" in chain.alertmanager.suppressed("prod"), what="VaultDown is inhibited")
     assert chain.incidents()["VaultStorageUnavailable"] == "trigger", "the cause goes on"
     chain.nodes.states |= {"n1": ACTIVE, "n2": GOOD, "n3": GOOD}
     chain.wait_for(VaultStorageUnavailable="resolve", VaultCanaryFailing="resolve")

@@ -11,7 +11,7 @@ from tests.lab.alertmanager import Alertmanager, Json
 from tests.lab.merged import merged
 from tests.lab.pagerduty import Recorder, recording
 from tests.lab.tools import versions
-from vault_exporter.demo.process import wait_until
+from tests.lab.waiting import wait_until
 
 CATEGORIES = {
     "VaultHighMemoryUsage": "saturation",
@@ -279,7 +279,6 @@ def test_a_symptom_is_not_told_while_its_cause_is(alertmanager: Alertmanager) ->
         lambda: any(
             "2 instances: n1, n2" in event["payload"]["summary"] for event in alertmanager.recorder.events("silence")
         ),
-        timeout=30,
         what="the symptom is told",
     )
 
@@ -293,7 +292,7 @@ def test_a_symptom_that_ends_while_its_cause_goes_on_is_resolved(alertmanager: A
     (told,) = alertmanager.wait_for_events(cluster, 1)
     assert (told["event_action"], told["payload"]["class"]) == ("trigger", "VaultDown")
     alertmanager.send(symptom, cause, _inhibitor("VaultDown", cluster, "n1"))
-    wait_until(lambda: alertmanager.suppressed(cluster) == {"VaultDown"}, timeout=30, what="VaultDown is inhibited")
+    wait_until(lambda: alertmanager.suppressed(cluster) == {"VaultDown"}, what="VaultDown is inhibited")
     alertmanager.wait_for_events(cluster, 2)
 
     end_of_symptom = _alert("VaultDown", cluster, "n1", ended=True)
@@ -311,7 +310,7 @@ def test_a_symptom_that_ends_while_its_cause_goes_on_is_resolved(alertmanager: A
             for event in alertmanager.recorder.events(cluster)
         )
 
-    wait_until(resolved, timeout=30, what="the symptom's incident is resolved", interval=0.5)
+    wait_until(resolved, what="the symptom's incident is resolved", interval=0.5)
     last = {event["payload"]["class"]: event["event_action"] for event in alertmanager.recorder.events(cluster)}
     assert last == {"VaultDown": "resolve", "VaultStorageUnavailable": "trigger"}
 
@@ -327,9 +326,9 @@ def _flush(alertmanager: Alertmanager, cluster: str) -> None:
 def test_the_watchdog_goes_to_the_heartbeat_each_minute(alertmanager: Alertmanager) -> None:
     """At a twentieth of the time: each 3 s."""
     alertmanager.send(_alert("VaultWatchdog", "watch", "n1", severity="info"))
-    wait_until(lambda: alertmanager.recorder.heartbeats() > 0, timeout=15, what="heartbeat")
+    wait_until(lambda: alertmanager.recorder.heartbeats() > 0, what="heartbeat")
     before = alertmanager.recorder.heartbeats()
-    wait_until(lambda: alertmanager.recorder.heartbeats() >= before + 5, timeout=60, what="five more heartbeats")
+    wait_until(lambda: alertmanager.recorder.heartbeats() >= before + 5, what="five more heartbeats")
     beats = [post.at for post in alertmanager.recorder.posts if post.path == "/heartbeat"][before - 1 : before + 5]
     assert (beats[-1] - beats[0]) / 5 == pytest.approx(3, abs=0.5)
     assert alertmanager.recorder.events("watch") == []
@@ -379,9 +378,9 @@ def test_merged_into_the_configuration_of_others_it_takes_our_alerts_only(progra
             _alert("VaultWatchdog", "ours", "ours", severity="info"),
         )
         shared.wait_for_events("ours", 2)
-        wait_until(lambda: len(_told(recorder, "/their-pager")) >= 2, timeout=30, what="their pages")
-        wait_until(lambda: len(_told(recorder, "/theirs")) >= 2, timeout=30, what="their other alerts")
-        wait_until(lambda: recorder.heartbeats() > 1, timeout=30, what="heartbeats")
+        wait_until(lambda: len(_told(recorder, "/their-pager")) >= 2, what="their pages")
+        wait_until(lambda: len(_told(recorder, "/theirs")) >= 2, what="their other alerts")
+        wait_until(lambda: recorder.heartbeats() > 1, what="heartbeats")
         assert _told(recorder, "/their-pager") == {"KubeNodeNotReady", "VaultDown"}
         assert _told(recorder, "/theirs") == {"Watchdog", "KubePodCrashLooping"}
         assert _told(recorder, "/heartbeat") == {"VaultWatchdog"}

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.alerts.promql import nodes
+from tests.lab.waiting import PATIENCE
 from vault_exporter.alert_rules import PackError, apply, load, needs, parameters, said
 from vault_exporter.alert_rules.needs import without
 from vault_exporter.alert_rules.parameters import ADDRESSES, JOBS
@@ -110,7 +111,7 @@ def test_every_rule_says_what_it_needs() -> None:
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [program("vault-exporter"), "rules", *arguments], capture_output=True, text=True, check=False, timeout=60
+        [program("vault-exporter"), "rules", *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from tests.alerts.promql import KNOWN, RECORDED, RULE_FILES, selectors, unknown
 from tests.dashboards.dashboards import DASHBOARDS, queries
+from tests.lab.waiting import PATIENCE
 from vault_exporter.alert_rules import load, said
 from vault_exporter.alert_rules.rules import alerts
 
@@ -51,7 +52,12 @@ each_rule = pytest.mark.parametrize(("path", "rule"), RULES.values(), ids=RULES)
 def _promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run it; stdout has both of its outputs, as one reads them."""
     return subprocess.run(
-        ["promtool", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=120
+        ["promtool", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
 
@@ -68,8 +74,9 @@ def test_promtool_finds_nothing() -> None:
     assert check.returncode == 0, check.stdout
 
 
-def test_unit_tests_pass() -> None:
-    run = _promtool("test", "rules", *UNIT_TESTS)
+@pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
+def test_unit_tests_pass(path: Path) -> None:
+    run = _promtool("test", "rules", path)
     assert run.returncode == 0, run.stdout
 
 

@@ -13,9 +13,10 @@ from tests.alerts.promql import KNOWN
 from tests.alerts.runbooks import RUNBOOKS, Command, commands, pairs
 from tests.lab.api import initialize, unseal
 from tests.lab.nodes import raft_node
+from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.alert_rules import load
 from vault_exporter.alert_rules.rules import alerts
-from vault_exporter.demo.process import program, wait_until
+from vault_exporter.demo.process import program
 
 TABLES: Final = {"vault_kv_store", "vault_ha_locks"}
 """Of Vault in PostgreSQL, which runbooks name."""
@@ -69,7 +70,7 @@ def run(directory: Path, command: Command, address: str, token: str) -> subproce
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         cwd=directory,
         env=os.environ | {"BAO_ADDR": address, "BAO_TOKEN": token, "BAO_MAX_RETRIES": "0"},
@@ -114,7 +115,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     with raft_node(tmp_path_factory.mktemp("runbooks")) as node:
         token, keys = initialize(node.address)
         unseal(node.address, keys)
-        wait_until(lambda: node.health() == 200, timeout=30, what="active")
+        wait_until(lambda: node.health() == 200, what="active")
         yield node.address, token
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.config.bad import CASES
 from tests.config.files import make_files
+from tests.lab.waiting import PATIENCE
 from vault_exporter.checks import ConfigError, Flags, load
 from vault_exporter.config.schema.model import Audit, Config, Listen, NoAuth, Secret, Target, Telemetry, Tls, TokenAuth
 from vault_exporter.demo.process import program
@@ -279,7 +280,12 @@ def test_any_yaml_is_read_or_refused_with_a_place(tmp_path: Path, tree: object) 
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"} | environment
     return subprocess.run(
-        [program("vault-exporter"), *arguments], capture_output=True, text=True, check=False, env=clean, timeout=30
+        [program("vault-exporter"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=clean,
+        timeout=PATIENCE,
     )
 
 
@@ -302,10 +308,10 @@ def test_whether_an_audit_log_can_be_read_is_said_where_it_is_asked_for(tmp_path
     limited = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"] if os.geteuid() == 0 else []
     logs = [word for log in (shut, missing, pattern) for word in ("--audit-log", log)]
     command = [*limited, program("vault-exporter"), "check", *logs]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     good = f"The configuration is good: listen on :9410, targets: none, audit logs: {shut}, {missing}, {pattern}.\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, good, "")
-    done = subprocess.run([*command, "--online"], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run([*command, "--online"], capture_output=True, text=True, check=False, timeout=PATIENCE)
     remedy = "serve must run as a user that may, such as Vault's, and waits for it"
     assert (done.returncode, done.stdout.removeprefix(good), done.stderr) == (
         1,

@@ -19,8 +19,9 @@ import yaml
 from tests.lab.api import call, initialize, unseal
 from tests.lab.enterprise import enterprise_node
 from tests.lab.nodes import Cluster, Node, postgres_cluster, raft_node
+from tests.lab.waiting import wait_until
 from vault_exporter.demo.exporter import Exporter
-from vault_exporter.demo.process import free_port, wait_until
+from vault_exporter.demo.process import free_port
 from vault_exporter.demo.prometheus import Prometheus
 from vault_exporter.demo.setup import MOUNT, PATHS, prepare
 from vault_exporter.demo.traffic import Traffic
@@ -72,9 +73,9 @@ def open_stage(directory: Path) -> Iterator[Stage]:
         prometheus = stack.enter_context(_prometheus(directory, exporter))
         # A first round, so that Prometheus knows every series from before the traffic that is looked at.
         with Traffic(cluster.leader.address, accounts) as first:
-            wait_until(lambda: first.sent.failed_logins == 2, timeout=30, what="a round of traffic")
+            wait_until(lambda: first.sent.failed_logins == 2, what="a round of traffic")
         written = len(list(entries(_logs(cluster))))
-        wait_until(lambda: _counted(prometheus) == written, timeout=30, what="the audit logs are counted")
+        wait_until(lambda: _counted(prometheus) == written, what="the audit logs are counted")
         started = time.time()
         traffic = stack.enter_context(Traffic(cluster.leader.address, accounts, rate=20))
         yield Stage(cluster, raft, raft_token, prometheus, traffic, started, backup)
@@ -108,7 +109,7 @@ def _raft(stack: contextlib.ExitStack, directory: Path) -> tuple[Node, str]:
     node = stack.enter_context(raft_node(directory / "raft", certificate=(certificate, key)))
     token, keys = initialize(node.address)
     unseal(node.address, keys)
-    wait_until(lambda: node.health() == 200, timeout=30, what="the raft node is active")
+    wait_until(lambda: node.health() == 200, what="the raft node is active")
     _write(node.address, token, "sys/mounts/pki", type="pki")
     made = call(node.address, "POST", "pki/root/generate/internal", token, common_name="its-camera")
     assert made.status == 200, made

@@ -14,6 +14,7 @@ from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tests.dashboards.dashboards import DASHBOARDS, Json, each_dashboard, panels
+from tests.lab.waiting import PATIENCE
 from vault_exporter.demo.process import program
 from vault_exporter.grafana.adapt import DashboardOptions, adapted
 from vault_exporter.grafana.pack import as_json
@@ -24,7 +25,11 @@ LOGS = '{job="vault-audit"}'
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [program("vault-exporter"), "dashboard", *arguments], capture_output=True, text=True, check=False, timeout=30
+        [program("vault-exporter"), "dashboard", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
 

@@ -18,7 +18,7 @@ from tests.dashboards.dashboards import DASHBOARDS, Json, panels, queries
 from tests.dashboards.stage import CERTIFICATE_EXPIRES, SCRAPE_SECONDS, Stage, entries, open_stage
 from tests.lab.api import call
 from tests.lab.bao import Bao
-from vault_exporter.demo.process import wait_until
+from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.metrics.catalogue import AUDIT_DURATION, AUDIT_ENTRIES
 
 WAITING: Final = {
@@ -87,7 +87,7 @@ def has_data(stage: Stage, expr: str) -> bool:
         {"query": expr, "start": now - LOOK_BACK_SECONDS, "end": now, "step": SCRAPE_SECONDS}
     )
     url = f"{stage.prometheus.address}/api/v1/query_range?{asked}"
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - HTTP
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - HTTP
         series = json.load(answer)["data"]["result"]
     return any(not math.isnan(float(value)) for one in series for _, value in one["values"])
 
@@ -124,7 +124,6 @@ def test_every_query_of_a_healthy_cluster_returns_data_or_waits_for_a_reason(sta
     waiting = set().union(*WAITING.values()) - events
     wait_until(
         lambda: without_data(stage, "main").keys() - events == waiting,
-        timeout=90,
         what="data in the others",
         interval=1,
     )
@@ -155,18 +154,18 @@ def test_headlines_say_what_bao_says(stage: Stage) -> None:
 
     written = time.time() - 7200
     os.utime(stage.backup, (written, written))
-    wait_until(lambda: shown(stage, "Backup age")["daily"] > 7000, timeout=10, what="the backup is seen to be old")
+    wait_until(lambda: shown(stage, "Backup age")["daily"] > 7000, what="the backup is seen to be old")
     assert shown(stage, "Backup age")["daily"] == pytest.approx(time.time() - written, abs=3)
 
 
 def test_headlines_say_what_the_client_says(stage: Stage) -> None:
-    wait_until(lambda: time.time() > stage.started + 25, timeout=30, what="enough traffic")
+    wait_until(lambda: time.time() > stage.started + 25, what="enough traffic")
     stage.traffic.stop()
     sent = stage.traffic.sent
     assert (sent.unexpected, sent.problem) == (0, "")
     written = len(list(entries(stage.logs)))
     total = f"sum({AUDIT_ENTRIES.name})"
-    wait_until(lambda: stage.prometheus.value(total) == written, timeout=20, what="all of the traffic is counted")
+    wait_until(lambda: stage.prometheus.value(total) == written, what="all of the traffic is counted")
     # From before the traffic until after it; up to the ends, which are two seconds away at most, Prometheus guesses.
     seconds = math.ceil(time.time() - stage.started)
     assert shown(stage, "Request rate", window=seconds)[""] * seconds == pytest.approx(sent.requests, rel=0.15)
@@ -202,7 +201,7 @@ def test_what_panels_wait_for_is_seen_when_it_happens(stage: Stage) -> None:
     cluster = stage.cluster
     was_active = cluster.leader
     Bao(was_active.address, cluster.root_token)("operator", "seal")
-    wait_until(lambda: 200 in cluster.statuses(), timeout=60, what="another node is active")
+    wait_until(lambda: 200 in cluster.statuses(), what="another node is active")
     active = cluster.leader
     (lost,) = (node for node in cluster.nodes if node not in (was_active, active))
     lost.kill()
@@ -210,13 +209,12 @@ def test_what_panels_wait_for_is_seen_when_it_happens(stage: Stage) -> None:
     expected = {was_active.name: 1, active.name: 3, lost.name: 0}
     wait_until(
         lambda: shown(stage, "State of each node") == expected,
-        timeout=30,
         what="sealed, active and down",
         interval=0.5,
     )
     assert shown(stage, "Seals", "B") == {"": 1}
     assert shown(stage, "Nodes", "B") == {"": 1}
-    wait_until(lambda: shown(stage, "Firing alerts") == {"": 1}, timeout=10, what="the alert fires")
+    wait_until(lambda: shown(stage, "Firing alerts") == {"": 1}, what="the alert fires")
     assert shown(stage, "Active node").keys() == {active.name}
     assert shown(stage, "Why down").keys() == {lost.name}
     assert shown(stage, "Nodes that may fail") == {"main": 0}
@@ -226,4 +224,4 @@ def test_what_panels_wait_for_is_seen_when_it_happens(stage: Stage) -> None:
         call(stage.raft.address, "POST", "auth/token/create", stage.raft_token, ttl="1m")
         return without_data(stage, only=set().union(*WAITING.values())) == {}
 
-    wait_until(every, timeout=30, what="every panel that waited has data", interval=1)
+    wait_until(every, what="every panel that waited has data", interval=1)

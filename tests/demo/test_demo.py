@@ -5,7 +5,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from vault_exporter.demo.process import Service, program, wait_until
+from tests.lab.waiting import PATIENCE, wait_until
+from vault_exporter.demo.process import Service, program
 
 
 def test_it_ends_by_itself_with_every_check_passed(tmp_path: Path) -> None:
@@ -14,7 +15,7 @@ def test_it_ends_by_itself_with_every_check_passed(tmp_path: Path) -> None:
         env=os.environ | {"TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
@@ -27,9 +28,9 @@ def test_it_ends_cleanly_on_ctrl_c(tmp_path: Path) -> None:
     log, directory = tmp_path / "log", tmp_path / "tmp"
     directory.mkdir()
     with Service("demo", [program("vault-exporter"), "demo"], log=log, env={"TMPDIR": str(directory)}) as demo:
-        demo.wait_until(lambda: "requests/s" in log.read_text(), timeout=90, what="a look at the exporter")
+        demo.wait_until(lambda: "requests/s" in log.read_text(), timeout=PATIENCE, what="a look at the exporter")
         demo.signal(signal.SIGINT)
-        wait_until(lambda: demo.returncode is not None, timeout=30, what="the demo has ended")
+        wait_until(lambda: demo.returncode is not None, what="the demo has ended")
     assert demo.returncode == 0, demo.tail()
     assert "Stopping" in log.read_text()
     assert list(directory.iterdir()) == []

@@ -16,9 +16,10 @@ import pytest
 import yaml
 
 from tests.lab.api import call
+from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.openbao import Server, dev_server
-from vault_exporter.demo.process import free_port, wait_until
+from vault_exporter.demo.process import free_port
 from vault_exporter.demo.prometheus import Prometheus
 
 TOKEN: Final = "root"
@@ -63,7 +64,7 @@ class Run:
     def rotate(self) -> None:
         state = self.directory / "logrotate.state"
         command = ["/usr/sbin/logrotate", "--force", f"--state={state}", f"{self.directory}/logrotate.conf"]
-        subprocess.run(command, check=True, timeout=30)
+        subprocess.run(command, check=True, timeout=PATIENCE)
 
     def send(self, connection: http.client.HTTPConnection) -> None:
         method, path, operation = MIX[self.sent.total() % len(MIX)]
@@ -132,8 +133,8 @@ def test_prometheus_counts_what_was_sent(
             def scraped() -> bool:
                 return prometheus.value("up") == 1
 
-            wait_until(scraped, timeout=30, what="the first scrape")
-            connection = http.client.HTTPConnection(urlsplit(server.address).netloc, timeout=30)
+            wait_until(scraped, what="the first scrape")
+            connection = http.client.HTTPConnection(urlsplit(server.address).netloc, timeout=PATIENCE)
             for number in range(requests):
                 run.send(connection)
                 if (number + 1) % (requests // rotations) == 0:
@@ -152,12 +153,12 @@ def test_prometheus_counts_what_was_sent(
                 return counts
 
             if how != "copytruncate":
-                wait_until(lambda: counted() == run.sent, timeout=30, what=f"{dict(run.sent)}; there is {counted()}")
+                wait_until(lambda: counted() == run.sent, what=f"{dict(run.sent)}; there is {counted()}")
                 lost = 0
             else:
                 # What no file holds any more nobody can count. The rest is counted, and so are the truncations.
                 lost = requests - run.lines_on_disk()
-                wait_until(lambda: sum(counted().values()) >= requests - lost, timeout=30, what=f"all but {lost}")
+                wait_until(lambda: sum(counted().values()) >= requests - lost, what=f"all but {lost}")
                 assert sum(counted().values()) <= requests
                 noticed = ("vault_audit_reader_truncations_total", "vault_audit_reader_gaps_total")
                 assert sum(increase(prometheus, name) for name in noticed) > 0
@@ -187,9 +188,7 @@ def latency_agrees(prometheus: Prometheus, client: list[float]) -> None:
         found = prometheus.query(f"{name}_bucket{selector}")
         return {float(one.labels["le"]): one.value for one in found}
 
-    wait_until(
-        lambda: buckets().get(float("inf")) == len(client) + 1, timeout=30, what="the logins, and the user's creation"
-    )
+    wait_until(lambda: buckets().get(float("inf")) == len(client) + 1, what="the logins, and the user's creation")
     bounds = sorted(buckets())
     ours = next(place for place, bound in enumerate(bounds) if buckets()[bound] >= len(client) / 2)
     theirs = next(place for place, bound in enumerate(bounds) if bound >= statistics.median(client))

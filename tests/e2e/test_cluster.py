@@ -7,8 +7,8 @@ import pytest
 from tests.e2e.conftest import StartExporter, probe, reason
 from tests.lab.api import call, metrics, unseal
 from tests.lab.nodes import Cluster, Node, postgres_cluster
+from tests.lab.waiting import wait_until
 from vault_exporter.demo.exporter import Exporter
-from vault_exporter.demo.process import wait_until
 
 
 @pytest.fixture
@@ -41,14 +41,12 @@ def test_a_cluster_in_good_and_bad_days(cluster: Cluster, start_exporter: StartE
     leader.kill()
     assert reason(probe(exporter, leader.name)) == "refused"
     others = [node for node in nodes if node is not leader]
-    wait_until(
-        lambda: sorted(roles(exporter, others)) == [STANDBY, ACTIVE], timeout=90, what="a new leader", interval=0.2
-    )
+    wait_until(lambda: sorted(roles(exporter, others)) == [STANDBY, ACTIVE], what="a new leader", interval=0.2)
 
     cluster.postgres.stop()
     # A node that was active answers as if nothing had happened until its lock in the storage runs out, 5 s or so. A
     # standby may say 429 for good. From the moment that a node says 500 anywhere, it is not up.
-    wait_until(lambda: all(map(notices, others)), timeout=15, what="nodes notice the outage")
+    wait_until(lambda: all(map(notices, others)), what="nodes notice the outage")
     pages = [probe(exporter, node.name) for node in others]
     assert [reason(page) for page in pages] == ["http_5xx"] * 2
     assert [page.value("vault_up") for page in pages] == [0, 0]
@@ -59,11 +57,10 @@ def test_a_cluster_in_good_and_bad_days(cluster: Cluster, start_exporter: StartE
 
     cluster.postgres.start()
     leader.start()
-    wait_until(lambda: leader.health() == 503, timeout=60, what="sealed after its start")
+    wait_until(lambda: leader.health() == 503, what="sealed after its start")
     unseal(leader.address, cluster.keys)
     wait_until(
         lambda: sorted(roles(exporter, nodes)) == [STANDBY, STANDBY, ACTIVE],
-        timeout=90,
         what="one active, two standbys",
         interval=0.2,
     )

@@ -16,9 +16,9 @@ from tests.e2e.conftest import exporters, probe
 from tests.lab import api
 from tests.lab.bao import Bao
 from tests.lab.nodes import raft_node
+from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import Page
-from vault_exporter.demo.process import wait_until
 from vault_exporter.scrape.collectors import COLLECTORS, Scope, policy, telemetry
 
 WITH_TOKEN = [collector for collector in COLLECTORS if collector.needs_token]
@@ -43,7 +43,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with raft_node(directory, settings) as node, exporters(directory) as start:
         token, keys = api.initialize(node.address, shares=3, threshold=2)
         api.unseal(node.address, keys[:2])
-        wait_until(lambda: node.health() == 200, timeout=30, what="active")
+        wait_until(lambda: node.health() == 200, what="active")
         target = {
             "name": "node",
             "address": node.address,
@@ -91,7 +91,6 @@ def test_raft_and_autopilot(lab: Lab) -> None:
     lab.bao("write", "sys/policies/acl/index", 'policy=path "a" {}')
     wait_until(
         lambda: lab.page().value("vault_raft_autopilot_server_last_index", node_id=server["node_id"]) != index,
-        timeout=30,
         what="a new index",
     )
 
@@ -160,14 +159,14 @@ def test_leases_that_cannot_be_revoked(lab: Lab) -> None:
     entry = json.loads(lab.bao("read", stored)["data"]["value"])
     lab.bao("write", stored, f"value={json.dumps(entry | {'path': 'gone/creds/otp'})}")
     lab.bao("write", "sys/leases/revoke", f"lease_id={lease}", "sync=false")
-    wait_until(lambda: said() == 1, timeout=10, what="a lease that cannot be revoked")
+    wait_until(lambda: said() == 1, what="a lease that cannot be revoked")
     accessor = lab.bao("secrets", "list")["ssh/"]["accessor"]
     page = lab.page()
     assert page.value("vault_irrevocable_leases") == 1
     assert page.value("vault_mount_irrevocable_leases", mount_accessor=accessor) == 1
 
     lab.bao("lease", "revoke", "-force", "-prefix", "ssh/creds")
-    wait_until(lambda: said() == 0, timeout=10, what="the lease is removed")
+    wait_until(lambda: said() == 0, what="the lease is removed")
     page = lab.page()
     assert page.value("vault_irrevocable_leases") == 0
     assert page.value("vault_mount_irrevocable_leases", mount_accessor=accessor) in {None, 0}
@@ -192,12 +191,12 @@ def test_locked_users(lab: Lab) -> None:
     lab.bao("write", "auth/userpass/users/someone", "password=right")
     for _ in range(5):
         assert api.call(lab.bao.address, "PUT", "auth/userpass/login/someone", password="wrong").status in {400, 403}
-    wait_until(lambda: lab.page().value("vault_locked_users") == 1, timeout=10, what="locked")
+    wait_until(lambda: lab.page().value("vault_locked_users") == 1, what="locked")
     accessor = lab.bao("auth", "list")["userpass/"]["accessor"]
     assert lab.page().value("vault_mount_locked_users", mount_accessor=accessor) == 1
     assert lab.bao("read", "sys/locked-users")["data"]["total"] == 1
     lab.bao("write", "-f", f"sys/locked-users/{accessor}/unlock/someone")
-    wait_until(lambda: lab.page().value("vault_locked_users") == 0, timeout=10, what="unlocked")
+    wait_until(lambda: lab.page().value("vault_locked_users") == 0, what="unlocked")
 
 
 def test_operations(lab: Lab) -> None:
@@ -273,16 +272,16 @@ def test_host(lab: Lab) -> None:
 def test_the_oldest_request_in_flight(lab: Lab) -> None:
     oldest = "vault_in_flight_oldest_request_start_timestamp_seconds"
     assert oldest not in lab.page()  # the exporter's own questions are left out
-    connection = http.client.HTTPConnection(lab.bao.address.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(lab.bao.address.removeprefix("http://"), timeout=PATIENCE)
     before = time.time()
     connection.request("GET", "/v1/sys/monitor?log_level=trace", headers={"X-Vault-Token": lab.bao.token})
     with contextlib.closing(connection):  # it goes on for as long as somebody listens
-        wait_until(lambda: oldest in lab.page(), timeout=10, what="a request in flight")
+        wait_until(lambda: oldest in lab.page(), what="a request in flight")
         started = lab.page().value(oldest)
         assert started is not None
         assert before - 1 <= started <= time.time()
         assert lab.page().value(oldest) == started
-    wait_until(lambda: oldest not in lab.page(), timeout=30, what="no request in flight")
+    wait_until(lambda: oldest not in lab.page(), what="no request in flight")
 
 
 def test_a_target_with_a_namespace_is_that_namespace(lab: Lab, tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ from tests.e2e.conftest import StartExporter, probe
 from tests.lab.api import call
 from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.raft import RaftCluster, raft_cluster
+from tests.lab.waiting import wait_until
 from vault_exporter.config.schema.logins import UserpassAuth
 from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import Page
-from vault_exporter.demo.process import wait_until
 from vault_exporter.scrape.collectors import COLLECTORS, Scope, policy, telemetry
 from vault_exporter.vault.client import Client
 
@@ -55,11 +55,10 @@ def test_the_active_node_speaks_for_the_cluster(cluster: Cluster | RaftCluster, 
     standbys = [node for node in cluster.nodes if node is not leader]
 
     # The second heartbeat comes 5 s after the first.
-    wait_until(lambda: len(echoes(probe(exporter, leader.name))) == 2, timeout=30, what="two heartbeats", interval=0.2)
+    wait_until(lambda: len(echoes(probe(exporter, leader.name))) == 2, what="two heartbeats", interval=0.2)
     if on_raft:
         wait_until(
             lambda: probe(exporter, leader.name).value("vault_raft_voters") == 3,
-            timeout=60,
             what="three voters",
             interval=0.2,
         )
@@ -94,9 +93,7 @@ def a_login_is_good_at_once(leader: Node, standby: Node, root: str) -> None:
         assert call(leader.address, "POST", path, root, **data).status == 204
     auth = UserpassAuth(username="exporter", password=Secret("planted"))
     login = "auth/userpass/login/exporter"
-    wait_until(
-        lambda: call(standby.address, "POST", login, password="planted").status == 200, timeout=30, what="the user"
-    )
+    wait_until(lambda: call(standby.address, "POST", login, password="planted").status == 200, what="the user")
 
     async def ask() -> int:
         client = Client(Target(standby.name, standby.address, auth=auth))
@@ -112,7 +109,6 @@ def a_dead_server_is_seen(exporter: Exporter, leader: Node, dead: Node) -> None:
     page = probe(exporter, leader.name)
     wait_until(
         lambda: probe(exporter, leader.name).value("vault_raft_autopilot_failure_tolerance") == 1,
-        timeout=30,
         what="a failure is tolerated",
         interval=0.2,
     )
@@ -122,7 +118,6 @@ def a_dead_server_is_seen(exporter: Exporter, leader: Node, dead: Node) -> None:
     dead.kill()
     wait_until(
         lambda: probe(exporter, leader.name).value("vault_raft_autopilot_server_healthy", node_id=dead.name) == 0,
-        timeout=60,
         what="a dead server",
         interval=0.2,
     )

@@ -6,9 +6,9 @@ from typing import Any
 
 from tests.e2e.conftest import StartExporter, probe
 from tests.lab.api import call
+from tests.lab.waiting import wait_until
 from vault_exporter.config.schema.model import Config, Target
 from vault_exporter.demo.openbao import dev_server
-from vault_exporter.demo.process import wait_until
 from vault_exporter.diagnose.policy import policy_text
 
 
@@ -40,7 +40,7 @@ def test_it_is_left_out_by_the_entity_of_its_logins(tmp_path: Path, start_export
             lines = re.findall(r"^vault_audit_entries_total\{(.*)\} ([1-9]\d*)$", page, re.MULTILINE)
             return int(left_out[0]), {" ".join(re.findall(r'"([^"]*)"', labels)): int(count) for labels, count in lines}
 
-        wait_until(lambda: "response read system sys/" in counts()[1], timeout=10, what="the other's request")
+        wait_until(lambda: "response read system sys/" in counts()[1], what="the other's request")
         left_out, counted = counts()
         assert left_out > 20
         # Beside the other's: the request of the login, which is nobody's yet, and its response where the log was read

@@ -11,8 +11,9 @@ import pytest
 from tests.e2e.conftest import StartExporter
 from tests.lab import api
 from tests.lab.relay import text_relay
+from tests.lab.waiting import wait_until
 from vault_exporter.demo.openbao import Server, dev_server
-from vault_exporter.demo.process import free_port, wait_until
+from vault_exporter.demo.process import free_port
 from vault_exporter.demo.prometheus import Prometheus
 
 TOKEN = "root"
@@ -62,9 +63,7 @@ def test_increase_is_right_where_vault_forgets(
         ]
         with Prometheus(tmp_path / "prometheus", jobs, port=free_port()) as prometheus:
             window, every = WINDOW // shorter, EVERY / shorter
-            wait_until(
-                lambda: {target.health for target in prometheus.targets()} == {"up"}, timeout=30, what="all scraped"
-            )
+            wait_until(lambda: {target.health for target in prometheus.targets()} == {"up"}, what="all scraped")
             written: list[float] = []
 
             def wrote_for_long_enough() -> bool:
@@ -74,7 +73,7 @@ def test_increase_is_right_where_vault_forgets(
                     written.append(time.monotonic())
                 return written[-1] - written[0] > window
 
-            wait_until(wrote_for_long_enough, timeout=2 * window, what="the writes")
+            wait_until(wrote_for_long_enough, what="the writes")
             # The last one was this moment, and may not be scraped yet: it is the one event of doubt.
             within = sum(time.monotonic() - at < window for at in written)
             increase = f"increase(vault_barrier_put_count{{job=%r}}[{window}s])"

@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml
 
 from tests.e2e.conftest import StartExporter
+from tests.lab.waiting import wait_until
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import parse
-from vault_exporter.demo.process import wait_until
 from vault_exporter.metrics.exposition import Format
 
 
@@ -31,11 +31,11 @@ def test_sighup_swaps_the_configuration_or_keeps_it(start_exporter: StartExporte
     config["targets"].append({"name": "n2", "address": "http://127.0.0.1:1", "cluster": "prod"})
     file.write_text(yaml.safe_dump(config))
     exporter.service.signal(signal.SIGHUP)
-    wait_until(lambda: names(exporter) == ["n1", "n2"], timeout=10, what="the new target")
+    wait_until(lambda: names(exporter) == ["n1", "n2"], what="the new target")
 
     file.write_text(yaml.safe_dump(config | {"targetz": "planted"}))
     exporter.service.signal(signal.SIGHUP)
-    wait_until(lambda: successful(exporter) == 0, timeout=10, what="the refusal")
+    wait_until(lambda: successful(exporter) == 0, what="the refusal")
     assert names(exporter) == ["n1", "n2"]
     log = exporter.service.log.read_text()
     assert "targetz: unknown key; did you mean targets?" in log
@@ -43,5 +43,5 @@ def test_sighup_swaps_the_configuration_or_keeps_it(start_exporter: StartExporte
 
     file.write_text(yaml.safe_dump(config | {"targets": config["targets"][1:]}))
     exporter.service.signal(signal.SIGHUP)
-    wait_until(lambda: names(exporter) == ["n2"], timeout=10, what="the next good one")
+    wait_until(lambda: names(exporter) == ["n2"], what="the next good one")
     assert successful(exporter) == 1

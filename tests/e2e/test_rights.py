@@ -16,8 +16,9 @@ from tests.e2e.conftest import exporters
 from tests.lab.api import call
 from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.raft import RaftCluster, raft_cluster
+from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.checks import Flags, load
-from vault_exporter.demo.process import free_port, program, wait_until
+from vault_exporter.demo.process import free_port, program
 from vault_exporter.demo.prometheus import Prometheus
 from vault_exporter.diagnose.online import Seen, look
 from vault_exporter.metrics import catalogue as c
@@ -65,7 +66,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def run(*arguments: str | Path) -> tuple[int, str]:
     done = subprocess.run(
-        [program("vault-exporter"), *arguments], capture_output=True, text=True, check=False, timeout=60
+        [program("vault-exporter"), *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     return done.returncode, done.stdout
 
@@ -87,7 +88,7 @@ def test_the_policy_is_enough_and_all_of_it_is_needed(lab: Lab) -> None:
     lab.grant(policy)
     # Heartbeats tell the active node of the others.
     check = ("check", "--online", "--config", file)
-    wait_until(lambda: run(*check)[1].count(": answers\n") == 3, timeout=60, what="three nodes")
+    wait_until(lambda: run(*check)[1].count(": answers\n") == 3, what="three nodes")
     status, text = run(*check)
     assert status == 0, text
     assert "display_name userpass-exporter" in text
@@ -139,7 +140,6 @@ def test_prometheus_needs_nothing_but_the_list(lab: Lab) -> None:
         with Prometheus(home, jobs, port=free_port()) as prometheus:
             wait_until(
                 lambda: [one.value for one in prometheus.query("vault_up")] == [1, 1, 1],
-                timeout=60,
                 what="three nodes up",
             )
             series = prometheus.query("vault_active")

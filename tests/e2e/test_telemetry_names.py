@@ -9,9 +9,10 @@ import pytest
 from tests.e2e.conftest import StartExporter, probe
 from tests.lab import api
 from tests.lab.nodes import raft_node
+from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import Page
-from vault_exporter.demo.process import program, wait_until
+from vault_exporter.demo.process import program
 from vault_exporter.demo.verdict import NATIVE_NAMES
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -41,11 +42,9 @@ def test_other_names_come_out_as_the_usual_ones(
     with raft_node(tmp_path, **settings) as node:
         _, keys = api.initialize(node.address)
         api.unseal(node.address, keys)
-        wait_until(lambda: node.health() == 200, timeout=30, what="active")
+        wait_until(lambda: node.health() == 200, what="active")
         prefix = settings.get("metrics_prefix", "vault")
-        wait_until(
-            lambda: 'core_unsealed{cluster="vault-cluster' in api.metrics(node.address), timeout=30, what="both series"
-        )
+        wait_until(lambda: 'core_unsealed{cluster="vault-cluster' in api.metrics(node.address), what="both series")
         native = api.metrics(node.address)
         assert 'core_unsealed{cluster=""} 0' in native  # stale
         assert "\nvault_runtime_alloc_bytes " not in native
@@ -53,9 +52,7 @@ def test_other_names_come_out_as_the_usual_ones(
 
         target = {"name": "node", "address": node.address}
         exporter = start_exporter(targets=[target])
-        wait_until(
-            lambda: all(name in probe(exporter, "node") for name in NATIVE_NAMES), timeout=30, what="the usual names"
-        )
+        wait_until(lambda: all(name in probe(exporter, "node") for name in NATIVE_NAMES), what="the usual names")
         page = probe(exporter, "node")
         assert status(page) == ["ok"]
         (own,) = page.series("vault_core_unsealed")
@@ -76,14 +73,14 @@ def test_a_page_without_any_known_name(tmp_path: Path, start_exporter: StartExpo
     """Vault's ``filter_default`` leaves only what a ``prefix_filter`` lets through."""
     with raft_node(tmp_path, metrics_prefix="secrets", filter_default=False, prefix_filter=["+secrets.raft"]) as node:
         exporter = start_exporter(targets=[{"name": "node", "address": node.address}])
-        wait_until(lambda: status(probe(exporter, "node")) == ["unknown_prefix"], timeout=30, what="the status")
+        wait_until(lambda: status(probe(exporter, "node")) == ["unknown_prefix"], what="the status")
         page = probe(exporter, "node")
         assert page.value("vault_up") == 1
         assert "vault_go_goroutines" in page
         (file,) = tmp_path.glob("vault-exporter-*.yml")
         assert REMEDY in file.with_suffix(".log").read_text()
         command = [str(program("vault-exporter")), "check", "--online", "--config", str(file)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert done.returncode == 1
         (told,) = (line for line in done.stdout.splitlines() if "unknown_prefix" in line)
         assert told.split() == ["telemetry", "unknown_prefix"]

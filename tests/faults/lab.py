@@ -17,8 +17,9 @@ from tests.lab import api
 from tests.lab.alertmanager import Alertmanager
 from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.pagerduty import Recorder, recording
+from tests.lab.waiting import wait_until
 from vault_exporter.demo.exporter import Exporter
-from vault_exporter.demo.process import free_port, wait_until
+from vault_exporter.demo.process import free_port
 from vault_exporter.demo.prometheus import Prometheus
 
 GROUP_WAIT: Final = 6
@@ -77,10 +78,10 @@ class Lab:
             node.server.service.signal(18)  # SIGCONT
             if node.server.service.returncode is not None:
                 node.start()
-            wait_until(lambda node=node: node.health() in {200, 429, 503}, timeout=60, what=node.name)  # type: ignore[misc]
+            wait_until(lambda node=node: node.health() in {200, 429, 503}, what=node.name)  # type: ignore[misc]
             if node.health() == 503:
                 api.unseal(node.address, self.cluster.keys)
-        wait_until(self.serves, timeout=90, what="one active, two standbys")
+        wait_until(self.serves, what="one active, two standbys")
 
     def serves(self) -> bool:
         return sorted(self.cluster.statuses()) == [200, 429, 429]
@@ -178,12 +179,10 @@ def running(directory: Path, pace: scaled.Pace = scaled.PATIENT) -> Iterator[Lab
             pace=pace,
         )
         stack.enter_context(_Load(lab))
-        wait_until(
-            lambda: {target.health for target in prometheus.targets()} == {"up"}, timeout=60, what="all targets scraped"
-        )
+        wait_until(lambda: {target.health for target in prometheus.targets()} == {"up"}, what="all targets scraped")
         # The three rules as first written fire on a healthy cluster; what they do then is no part of the first fault.
         began = monotonic()
-        wait_until(lambda: monotonic() - began > pace.shortest + 5, timeout=90, what="a while", interval=1)
+        wait_until(lambda: monotonic() - began > pace.shortest + 5, what="a while", interval=1)
         yield lab
 
 

@@ -13,8 +13,8 @@ from tests.faults.lab import Lab
 from tests.lab import api
 from tests.lab.bao import Bao
 from tests.lab.nodes import Node, raft_node
+from tests.lab.waiting import wait_until
 from vault_exporter.demo.openbao import audit_file
-from vault_exporter.demo.process import wait_until
 
 
 def kill_all(lab: Lab) -> None:
@@ -47,7 +47,7 @@ def fill(lab: Lab) -> None:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "vault-exporter", node.audit_log.parent], check=True)
     _each(lab, signal.SIGHUP)
     for node in lab.nodes:
-        wait_until(node.audit_log.exists, timeout=10, what=f"the log of {node.name}")
+        wait_until(node.audit_log.exists, what=f"the log of {node.name}")
         with contextlib.suppress(OSError), _filler(node.audit_log).open("wb", buffering=0) as file:
             while True:
                 file.write(b"\0" * 512)
@@ -81,7 +81,7 @@ def snapshot(lab: Lab) -> None:
     with raft_node(directory, settled) as node:
         token, keys = api.initialize(node.address)
         api.unseal(node.address, keys)
-        wait_until(lambda: node.health() == 200, timeout=30, what="active")
+        wait_until(lambda: node.health() == 200, what="active")
         bao = Bao(node.address, token)
         for verb in ("save", "restore"):
             bao("operator", "raft", "snapshot", verb, str(directory / "snap"))
@@ -143,6 +143,6 @@ def _present_certificate(lab: Lab, node: Node, good_for: timedelta) -> None:
 def _restart(lab: Lab, node: Node) -> None:
     node.stop()
     node.start()
-    wait_until(lambda: node.health() == 503, timeout=60, what=node.name)
+    wait_until(lambda: node.health() == 503, what=node.name)
     api.unseal(node.address, lab.cluster.keys)
-    wait_until(lab.serves, timeout=60, what=f"{node.name} restarted")
+    wait_until(lab.serves, what=f"{node.name} restarted")

@@ -12,6 +12,7 @@ import yaml
 
 from tests.lab import api
 from tests.lab.nodes import Cluster
+from tests.lab.waiting import PATIENCE
 from vault_exporter.demo.process import program
 
 CLUSTER: Final = "prod"
@@ -120,7 +121,11 @@ def exporter(directory: Path, cluster: Cluster, port: int, certificates: Certifi
     }
     file.write_text(yaml.safe_dump(settings))
     policy = subprocess.run(
-        [program("vault-exporter"), "policy", "--config", file], capture_output=True, text=True, check=True, timeout=60
+        [program("vault-exporter"), "policy", "--config", file],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
     ).stdout
     post = _Root(cluster).post
     post("sys/policies/acl/exporter", policy=policy)

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import yaml
 
 from tests.lab.pagerduty import Recorder
-from vault_exporter.demo.process import Service, free_port, wait_until
+from tests.lab.waiting import PATIENCE, wait_until
+from vault_exporter.demo.process import Service, free_port
 
 FOLDER: Final = Path(__file__).parents[2] / "alerts" / "alertmanager"
 CONFIG: Final = FOLDER / "alertmanager.yml"
@@ -83,7 +84,7 @@ class Alertmanager:
 
     def alerts(self) -> list[Json]:
         """What it holds, with the state of each."""
-        with urllib.request.urlopen(f"http://{self.address}/api/v2/alerts", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{self.address}/api/v2/alerts", timeout=PATIENCE) as answer:
             found: list[Json] = json.load(answer)
             return found
 
@@ -105,13 +106,11 @@ class Alertmanager:
             data=json.dumps(alerts).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - HTTP
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - HTTP
             assert answer.status == 200
 
     def wait_for_events(self, cluster: str, number: int) -> list[Json]:
-        wait_until(
-            lambda: len(self.recorder.events(cluster)) >= number, timeout=30, what=f"event {number} of {cluster}"
-        )
+        wait_until(lambda: len(self.recorder.events(cluster)) >= number, what=f"event {number} of {cluster}")
         return self.recorder.events(cluster)
 
     def __enter__(self) -> Self:
@@ -127,7 +126,7 @@ class Alertmanager:
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=PATIENCE) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False

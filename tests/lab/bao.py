@@ -5,6 +5,7 @@ import os
 import subprocess
 from typing import Any
 
+from tests.lab.waiting import PATIENCE
 from vault_exporter.demo.process import program
 
 
@@ -22,7 +23,7 @@ class Bao:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
             check=False,
             env=os.environ | {"BAO_ADDR": self.address, "BAO_TOKEN": self.token, "BAO_FORMAT": "json"},
         )

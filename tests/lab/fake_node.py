@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient, AiohttpServer
 
+from tests.lab.waiting import eventually
 from vault_exporter.app import Exporter
 from vault_exporter.config.schema.model import Audit, Auth, Config, Discoveries, NoAuth, Target, Telemetry
 
@@ -150,8 +151,11 @@ def start_exporter(aiohttp_client: AiohttpClient) -> StartExporter:
             **sections,
         )
         client = await aiohttp_client(Exporter(config).app)
-        while (await client.get("/-/ready")).status == HTTPStatus.SERVICE_UNAVAILABLE:
-            pass  # targets are looked for
+
+        async def ready() -> bool:
+            return (await client.get("/-/ready")).status != HTTPStatus.SERVICE_UNAVAILABLE
+
+        await eventually(ready, what="the targets are found")
         return client
 
     return start

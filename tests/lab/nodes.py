@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from tests.lab.api import call, initialize, unseal
+from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.demo.openbao import Server, audit_file, start_server
-from vault_exporter.demo.process import Service, free_port, wait_until
+from vault_exporter.demo.process import Service, free_port
 
 AUDIT_LOG: Final = "audit/audit.log"
 """Of the nodes that are audited, which must agree on the path: each has a working directory of its own."""
@@ -138,7 +139,7 @@ class Postgres:
             cwd=self._directory,
             user=self._user,
         )
-        self._service.wait_until(self._answers, timeout=30)
+        self._service.wait_until(self._answers, timeout=PATIENCE)
         return self
 
     def stop(self) -> None:
@@ -161,7 +162,7 @@ class Postgres:
     def _run(self, name: str, *arguments: str, check: bool = True) -> int:
         log = self._directory.with_name(f"{name}.log")
         service = Service(name, [self._binary / name, *arguments], log=log, cwd=self._directory, user=self._user)
-        wait_until(lambda: service.returncode is not None, timeout=60, what=name)
+        wait_until(lambda: service.returncode is not None, what=name)
         assert not check or service.returncode == 0, service.tail()
         return service.returncode or 0
 
@@ -191,7 +192,7 @@ class Cluster:
         self.keys = keys[:2]
         for node in self.nodes:
             unseal(node.address, self.keys)
-        wait_until(lambda: sorted(self.statuses()) == [200, 429, 429], timeout=60, what="one active, two standbys")
+        wait_until(lambda: sorted(self.statuses()) == [200, 429, 429], what="one active, two standbys")
         return self
 
     def statuses(self) -> list[int]:

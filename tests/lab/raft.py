@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.lab.api import call, initialize, unseal
 from tests.lab.nodes import Node
-from vault_exporter.demo.process import wait_until
+from tests.lab.waiting import wait_until
 
 
 class RaftCluster:
@@ -28,15 +28,15 @@ class RaftCluster:
         first.start()
         self.root_token, keys = initialize(first.address)
         unseal(first.address, keys)
-        wait_until(lambda: first.health() == 200, timeout=30, what="active")
+        wait_until(lambda: first.health() == 200, what="active")
         path = "sys/storage/raft/autopilot/configuration"
         call(first.address, "POST", path, self.root_token, server_stabilization_time="1s")  # so that they vote soon
         for node in others:
             node.start()
             # A node that has not joined yet is not initialized.
-            wait_until(lambda node=node: node.health() == 503, timeout=30, what=f"{node.name} has joined")  # type: ignore[misc]
+            wait_until(lambda node=node: node.health() == 503, what=f"{node.name} has joined")  # type: ignore[misc]
             unseal(node.address, keys)
-        wait_until(lambda: [node.health() for node in others] == [429, 429], timeout=60, what="two standbys")
+        wait_until(lambda: [node.health() for node in others] == [429, 429], what="two standbys")
 
     def stop(self) -> None:
         for node in self.nodes:

@@ -6,6 +6,8 @@ import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.lab.waiting import PATIENCE
+
 __all__ = ["text_relay"]
 
 
@@ -15,7 +17,7 @@ def text_relay(url: str) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - HTTP
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - HTTP
                 body, content_type = answer.read(), answer.headers["Content-Type"]
             self.send_response(200)
             self.send_header("Content-Type", content_type)

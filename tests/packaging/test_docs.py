@@ -10,6 +10,7 @@ import trustme
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from tests.lab.waiting import PATIENCE
 from vault_exporter.checks import Flags, load
 from vault_exporter.config.schema.model import Auth
 from vault_exporter.demo.process import program
@@ -29,7 +30,7 @@ def sample(family: Family) -> Sample:
 @pytest.mark.parametrize("page", ["metrics", "collectors"])
 def test_generated_page_is_current(page: str) -> None:
     printed = subprocess.run(
-        [program("vault-exporter"), page, "--format", "markdown"], check=True, capture_output=True, timeout=30
+        [program("vault-exporter"), page, "--format", "markdown"], check=True, capture_output=True, timeout=PATIENCE
     ).stdout.decode()
     assert (ROOT / "docs" / f"{page}.md").read_text() == printed, "write it anew with `make docs`"
 
@@ -37,7 +38,10 @@ def test_generated_page_is_current(page: str) -> None:
 def test_collectors_are_printed_for_people_and_programs() -> None:
     def printed(fmt: str) -> str:
         return subprocess.run(
-            [program("vault-exporter"), "collectors", "--format", fmt], check=True, capture_output=True, timeout=30
+            [program("vault-exporter"), "collectors", "--format", fmt],
+            check=True,
+            capture_output=True,
+            timeout=PATIENCE,
         ).stdout.decode()
 
     assert re.findall(r'"name": "(\w+)"', printed("json")) == [collector.name for collector in COLLECTORS]
@@ -46,12 +50,12 @@ def test_collectors_are_printed_for_people_and_programs() -> None:
 
 def test_catalogue_is_printed_for_people_and_programs() -> None:
     table = subprocess.run(
-        [program("vault-exporter"), "metrics"], check=True, capture_output=True, text=True, timeout=30
+        [program("vault-exporter"), "metrics"], check=True, capture_output=True, text=True, timeout=PATIENCE
     ).stdout
     assert "GET /v1/sys/health" in table
     assert [name for name in NAMES if name not in table] == []
     json = subprocess.run(
-        [program("vault-exporter"), "metrics", "--format", "json"], check=True, capture_output=True, timeout=30
+        [program("vault-exporter"), "metrics", "--format", "json"], check=True, capture_output=True, timeout=PATIENCE
     ).stdout.decode()
     assert re.findall(r'"name": "(\w+)"', json) == [family.name for family in FAMILIES]
 
@@ -82,7 +86,7 @@ def test_the_logrotate_file_can_be_pasted(tmp_path: Path) -> None:
     log.write_text("first\n")
     for _ in range(2):
         command = ["/usr/sbin/logrotate", "--force", f"--state={tmp_path}/state", f"{tmp_path}/conf"]
-        done = subprocess.run(command, capture_output=True, check=False, timeout=30)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE)
         assert (done.returncode, done.stderr) == (0, b"")
     # What was written last is never compressed.
     assert log.read_text() == (tmp_path / "audit.log.1").read_text() == "new\n"
@@ -95,7 +99,9 @@ def test_no_name_is_declared_twice() -> None:
 
 def test_promtool_finds_nothing_in_our_families() -> None:
     page = render(map(sample, FAMILIES), Format.TEXT)
-    check = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False, timeout=30)
+    check = subprocess.run(
+        ["promtool", "check", "metrics"], input=page, capture_output=True, check=False, timeout=PATIENCE
+    )
     assert (check.returncode, check.stdout.decode(), check.stderr.decode()) == (0, "", "")
 
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.lab import faulty
+from tests.lab.waiting import PATIENCE
 from vault_exporter.demo.process import free_port, program
 
 
@@ -26,7 +27,7 @@ def test_it_says_what_is_wrong_within_its_time(behaviour: faulty.Behaviour | Non
             check=False,
             capture_output=True,
             text=True,
-            timeout=10,
+            timeout=PATIENCE,
         )
     assert done.returncode == 1
     assert done.stderr.startswith(f"vault-exporter does not answer on :{port}: ")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.waiting import PATIENCE
 from vault_exporter import __version__
 from vault_exporter.demo.process import Service, free_port
 
@@ -19,7 +20,10 @@ ROOT = Path(__file__).parents[2]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("dist")
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", directory], cwd=ROOT, check=True, timeout=60
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", directory],
+        cwd=ROOT,
+        check=True,
+        timeout=PATIENCE,
     )
     (path,) = directory.iterdir()
     return path
@@ -29,7 +33,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty virtual environment with the wheel installed, its ``bin`` directory."""
     directory = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", directory], check=True, timeout=120)
+    subprocess.run([sys.executable, "-m", "venv", directory], check=True, timeout=PATIENCE)
     subprocess.run([directory / "bin" / "pip", "install", "--quiet", wheel], check=True, timeout=300)
     return directory / "bin"
 
@@ -56,10 +60,12 @@ def test_contents(wheel: Path) -> None:
 def test_runs_from_an_empty_environment(environment: Path, tmp_path: Path) -> None:
     command = environment / "vault-exporter"
     clean = {"PATH": os.environ["PATH"]}
-    version = subprocess.run([command, "--version"], check=True, capture_output=True, text=True, env=clean, timeout=30)
+    version = subprocess.run(
+        [command, "--version"], check=True, capture_output=True, text=True, env=clean, timeout=PATIENCE
+    )
     assert version.stdout == f"vault-exporter {__version__}\n"
     bundle = ["dashboard", "--format", "bundle", "--output", "grafana"]
-    subprocess.run([command, *bundle], check=True, capture_output=True, env=clean, cwd=tmp_path, timeout=30)
+    subprocess.run([command, *bundle], check=True, capture_output=True, env=clean, cwd=tmp_path, timeout=PATIENCE)
     assert len(list((tmp_path / "grafana").rglob("*.*"))) == len(list((ROOT / "dashboards" / "json").iterdir())) + 3
     imported = subprocess.run(
         [environment / "python", "-c", "import vault_exporter; print(vault_exporter.__file__)"],
@@ -67,7 +73,7 @@ def test_runs_from_an_empty_environment(environment: Path, tmp_path: Path) -> No
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert Path(imported.stdout.strip()).is_relative_to(environment.parent)
 
@@ -75,7 +81,7 @@ def test_runs_from_an_empty_environment(environment: Path, tmp_path: Path) -> No
     arguments = ["serve", "--listen", f"127.0.0.1:{port}", "--address", f"http://127.0.0.1:{nothing}"]
     with Service("exporter", [command, *arguments], log=tmp_path / "log", cwd=tmp_path) as exporter:
         exporter.wait_until(lambda: _get(port, "/-/ready").startswith("vault-exporter is ready"))
-        check = subprocess.run([command, "healthcheck", "--listen", f":{port}"], check=False, timeout=30)
+        check = subprocess.run([command, "healthcheck", "--listen", f":{port}"], check=False, timeout=PATIENCE)
         assert check.returncode == 0
         page = _get(port, "/metrics")
         assert "\nvault_up 0\n" in page
@@ -83,7 +89,7 @@ def test_runs_from_an_empty_environment(environment: Path, tmp_path: Path) -> No
         assert f'vault_exporter_build_info{{version="{__version__}"' in page
         assert exporter.stop() == 0
     refused = subprocess.run(
-        [command, "healthcheck", "--listen", f":{port}"], check=False, capture_output=True, text=True, timeout=30
+        [command, "healthcheck", "--listen", f":{port}"], check=False, capture_output=True, text=True, timeout=PATIENCE
     )
     assert refused.returncode == 1
     remedy = "give the --config or --listen that it runs with"
@@ -92,7 +98,7 @@ def test_runs_from_an_empty_environment(environment: Path, tmp_path: Path) -> No
 
 def _get(port: int, path: str) -> str:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
             text: str = response.read().decode()
             return text
     except OSError:

@@ -4,12 +4,13 @@ import json
 import subprocess
 from pathlib import Path
 
+from tests.lab.waiting import PATIENCE
 from vault_exporter.demo.process import free_port, program
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:
     done = subprocess.run(
-        [program("vault-exporter"), *arguments], capture_output=True, text=True, check=False, timeout=60
+        [program("vault-exporter"), *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     return done.returncode, done.stdout, done.stderr
 

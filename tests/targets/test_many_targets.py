@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from tests.lab.fake_node import Node, StartExporter, StartNode, Waiter, ha_status, target
+from tests.lab.waiting import eventually
 from vault_exporter.app import Exporter
 from vault_exporter.config.schema.model import ClusterDiscovery, Config, FileDiscovery, Secret, Target, TokenAuth
 from vault_exporter.targets.discovery import DiscoveryManager
@@ -193,8 +194,11 @@ async def test_the_exporter_serves_while_it_looks_for_the_first_time(
     assert not reload.done()
 
     hung.open.set()
-    while (await get("/-/ready"))[0] != 200:
-        pass
+
+    async def ready() -> bool:
+        return (await get("/-/ready"))[0] == 200
+
+    await eventually(ready, what="the targets are found")
     assert await names(client) == ["n1", "n2:8200"]
     assert (await get("/probe?target=n3"))[0] == 400
     assert (await reload).status == 200
@@ -227,12 +231,17 @@ async def test_a_file_that_changes_as_a_whole(node: Node, aiohttp_client: Aiohtt
     client: TestClient[web.Request, web.Application] = await aiohttp_client(
         Exporter(Config(targets=(target(node),), discovery=(source,))).app
     )
-    while (await client.get("/sd")).status != 200:
-        pass
-    assert await names(client) == ["n1", *expected[:10]]
+
+    async def found() -> bool:
+        return (await client.get("/sd")).status == 200
+
+    async def changed() -> bool:
+        return await names(client) == ["n1", *expected[:10]]
+
+    await eventually(found, what="the targets are found")
+    assert await changed()
     expected = write("b")
-    while await names(client) != ["n1", *expected[:10]]:
-        pass
+    await eventually(changed, what="the targets of the new file")
     assert "\nvault_up 1\n" in await (await client.get("/probe?target=n1")).text()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.fake_node import Node, StartExporter, target
+from tests.lab.waiting import PATIENCE
 from vault_exporter.config.schema.logins import Auth, NoAuth, TokenAuth, UserpassAuth
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics import catalogue as c
@@ -117,7 +118,7 @@ async def test_other_policies_are_tried_at_once(asker: Asker, policy: str, asked
     asker.node.answers |= {LOOKUP: looked_up(ttl=1.5), RENEW: issued("hvs.planted", policy)}
     client = asker.client(GIVEN)
     assert [await asker.ask(client) for _ in range(2)] == [1, 1]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not any(s.family is c.TOKEN_EXPIRY and s.value > asker.now + 1000 for s in client.tokens.samples()):
             await client.get("sys/health")  # the token is renewed beside this
     assert await asker.ask(client) == asked

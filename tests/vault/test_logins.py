@@ -3,11 +3,12 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.lab.waiting import PATIENCE, eventually
 from tests.vault.conftest import POD, POLICY, Bao, Connect
 from vault_exporter.config.schema.logins import (
     ApproleAuth,
@@ -47,12 +48,6 @@ def failures(client: Client, kind: str = "login") -> dict[str, float]:
 
 async def status(client: Client, path: str = "sys/mounts") -> int:
     return (await client.get(path, token=True)).status
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not await condition():
-        assert time.monotonic() < deadline, what
 
 
 def role_id(bao: Bao, role: str = "exporter") -> str:
@@ -148,7 +143,7 @@ async def test_renewal_and_login_before_the_end(connect: Connect) -> None:
         assert await status(client) == 200
         return samples(client)["token_renewals_total"] >= 2 and samples(client)["logins_total"] >= 2
 
-    await until(renewed_and_logged_in, "2 renewals and 2 logins within 20 s")
+    await eventually(renewed_and_logged_in, what="2 renewals and 2 logins within 20 s")
     assert failures(client) == {}
     assert failures(client, "token_renewal") == {}
     assert samples(client)["logins_total"] <= 4
@@ -171,7 +166,7 @@ async def test_a_given_token_is_renewed_and_kept(bao: Bao, connect: Connect) -> 
         assert await status(client) == 200
         return samples(client)["token_renewals_total"] >= 2
 
-    await until(renewed, "2 renewals within 20 s")
+    await eventually(renewed, what="2 renewals within 20 s")
     await client.close()
     bao.do("GET", "auth/token/lookup-self", token)
 
@@ -219,8 +214,9 @@ async def test_a_token_file_that_is_rotated_under_load(bao: Bao, connect: Connec
 
     async def forty_more() -> None:
         wanted = len(seen) + 40
-        while len(seen) < wanted:
-            assert await status(client) == 200
+        async with asyncio.timeout(PATIENCE):
+            while len(seen) < wanted:
+                assert await status(client) == 200
 
     for old, new in itertools.pairwise(tokens):
         await forty_more()

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from tests.audit.device import Clock
-from vault_exporter.demo.process import wait_until
+from tests.lab.waiting import eventually
 from vault_exporter.web.auth import Guard
 from vault_exporter.web.connections import MOST_BYTES, SILENT_SECONDS, Connection, Connections
 from vault_exporter.web.listener import Listener
@@ -60,12 +60,12 @@ class Served:
         made = [await asyncio.open_connection("127.0.0.1", self.listener.port) for _ in range(number)]
         self.opened += made
         wanted = min(len(self.opened), MOST)
-        await asyncio.to_thread(wait_until, lambda: len(self.connections) >= wanted, timeout=15, what="open")
+        await eventually(lambda: len(self.connections) >= wanted, what="open")
         return made
 
     async def wait_closed(self, reason: str, number: int) -> None:
         is_so = lambda: self.connections.closed[reason] >= number  # noqa: E731 - asked again and again
-        await asyncio.to_thread(wait_until, is_so, timeout=30, what=f"{number} {reason}")
+        await eventually(is_so, what=f"{number} {reason}")
 
     def look(self) -> None:
         self.connections.look(is_outdated)
@@ -129,7 +129,7 @@ async def test_one_more_than_the_bound_is_turned_away_while_all_wait_for_their_a
     for _, writer in opened:
         writer.write(REQUEST + b"\r\n")
     is_busy = lambda: served.connections.busy == MOST  # noqa: E731 - asked again and again
-    await asyncio.to_thread(wait_until, is_busy, timeout=15, what="busy")
+    await eventually(is_busy, what="busy")
     reader, writer = await asyncio.open_connection("127.0.0.1", served.listener.port)
     with contextlib.suppress(ConnectionResetError):
         assert await reader.read() == b""

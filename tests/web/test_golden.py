@@ -9,6 +9,7 @@ import trustme
 
 from tests.lab.answers import answers
 from tests.lab.fake_node import StartExporter, StartNode, target
+from tests.lab.waiting import eventually
 from vault_exporter.config.schema.inputs import Address, Scheme, SocketInput
 from vault_exporter.config.schema.model import Audit, Collectors, FileDiscovery, Secret, Tls, TokenAuth, Who
 from vault_exporter.config.schema.watched import AppRole, Backup, Canary, Database, Kv, Pki, WatchedToken
@@ -85,8 +86,14 @@ async def test_page(
         response = await client.get("/metrics", headers={"Accept": accept, "Accept-Encoding": "identity"})
         return await response.text()
 
-    while 'vault_audit_reader_lag_bytes{log="' not in (text := await page()) or _lag(text) != len(UNFINISHED):
-        pass
+    text = ""
+
+    async def all_is_read() -> bool:
+        nonlocal text
+        text = await page()
+        return 'vault_audit_reader_lag_bytes{log="' in text and _lag(text) == len(UNFINISHED)
+
+    await eventually(all_is_read, what="all lines are read but the unfinished one")
     healthy = _steady(text, log)
 
     # A family that only a failure shows.

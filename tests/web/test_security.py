@@ -14,9 +14,10 @@ import bcrypt
 import pytest
 import trustme
 
+from tests.lab.waiting import PATIENCE, wait_until
 from tests.web.served import Served, ask, serving
 from vault_exporter.config.schema.model import Config
-from vault_exporter.demo.process import Service, free_port, program, wait_until
+from vault_exporter.demo.process import Service, free_port, program
 from vault_exporter.demo.prometheus import Prometheus
 
 PASSWORD = "planted-password"
@@ -206,9 +207,9 @@ def test_the_command_serves_with_it_and_checks_its_own_health(
     environment = {"VAULT_EXPORTER_WEB_CONFIG_FILE": str(path), "VAULT_EXPORTER_LISTEN": listen}
     command: list[str | Path] = [program("vault-exporter"), "serve", "--address", "http://127.0.0.1:1"]
     with Service("exporter", command, log=tmp_path / "log", env=environment) as exporter:
-        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=20)
+        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=PATIENCE)
         health = Service("health", [program("vault-exporter"), "healthcheck"], log=tmp_path / "h", env=environment)
-        wait_until(lambda: health.returncode is not None, timeout=20, what="an answer")
+        wait_until(lambda: health.returncode is not None, what="an answer")
         assert health.returncode == 0, health.tail()
         assert PASSWORD not in exporter.tail(1000)
 
@@ -221,7 +222,7 @@ def test_a_real_prometheus_logs_in(tmp_path: Path, authority: trustme.CA) -> Non
     path = tmp_path / "web.yml"
     path.write_text(TLS + CLIENTS + USERS)
     # The toolkit's own reader takes the same file.
-    subprocess.run(["promtool", "check", "web-config", path], check=True, capture_output=True, timeout=20)
+    subprocess.run(["promtool", "check", "web-config", path], check=True, capture_output=True, timeout=PATIENCE)
     port = free_port()
     trust = {
         "ca_file": str(tmp_path / "ca.pem"),
@@ -242,7 +243,7 @@ def test_a_real_prometheus_logs_in(tmp_path: Path, authority: trustme.CA) -> Non
     environment = {"VAULT_EXPORTER_WEB_CONFIG_FILE": str(path), "VAULT_EXPORTER_LISTEN": f"127.0.0.1:{port}"}
     (tmp_path / "prometheus").mkdir()
     with Service("exporter", command, log=tmp_path / "log", env=environment) as exporter:
-        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=20)
+        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=PATIENCE)
         with Prometheus(tmp_path / "prometheus", jobs, port=free_port()) as prometheus:
 
             def scraped() -> bool:
@@ -251,4 +252,4 @@ def test_a_real_prometheus_logs_in(tmp_path: Path, authority: trustme.CA) -> Non
                     states["right"].health == "up" and "401" in states["wrong"].last_error
                 )
 
-            wait_until(scraped, timeout=30, what="one job up, the other refused")
+            wait_until(scraped, what="one job up, the other refused")

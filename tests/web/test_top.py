@@ -7,6 +7,7 @@ import pytest
 
 from tests.audit.top.test_observers import TOKEN, line
 from tests.lab.fake_node import StartExporter
+from tests.lab.waiting import eventually
 from tests.web.test_security import PROMETHEUS, USERS
 from vault_exporter.config.schema.model import Audit, Who
 
@@ -52,10 +53,14 @@ async def test_without_a_login_nothing_is_shown(start_exporter: StartExporter, t
 async def test_with_a_login(start_exporter: StartExporter, tmp_path: Path) -> None:
     client = await start_exporter(audit=audit(tmp_path), web_file=protected(tmp_path))
     assert (await client.get("/audit/top")).status == 401
-    while True:
+    metrics = ""
+
+    async def counted() -> bool:
+        nonlocal metrics
         metrics = await (await client.get("/metrics", headers=LOGIN)).text()
-        if "\nvault_audit_distinct_clients 3\n" in metrics:
-            break
+        return "\nvault_audit_distinct_clients 3\n" in metrics
+
+    await eventually(counted, what="three clients")
     answer = await (await client.get("/audit/top?limit=2", headers=LOGIN)).json()
     assert [(one["value"], one["at_least"]) for one in answer["clients"]] == [("client-0", 5), ("client-1", 4)]
     assert [one["value"] for one in answer["paths"]] == ["secret/data/<b>0", "secret/data/<b>1"]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.lab.api import call
+from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.demo.openbao import start_server
-from vault_exporter.demo.process import Service, free_port, program, wait_until
+from vault_exporter.demo.process import Service, free_port, program
 
 REQUESTS = 25
 PLANTED = "planted-http-token"
@@ -69,7 +70,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     }
 
     def page() -> str:
-        with urllib.request.urlopen(f"http://{listen}/metrics", timeout=10) as response:
+        with urllib.request.urlopen(f"http://{listen}/metrics", timeout=PATIENCE) as response:
             return str(response.read().decode())
 
     def counted() -> bool:
@@ -78,7 +79,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     command = ["sh", "-c", f"exec {program('vault-exporter')} serve --config {config} 0<>{fifo}"]
     with Service("exporter", command, log=directory / "exporter.log") as exporter:
-        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=20)
+        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=PATIENCE)
         with start_server(
             directory,
             server,
@@ -91,7 +92,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
                 call(openbao.address, "PUT", f"secret/data/app-{number}", ROOT, data={"password": "planted-password"})
             call(openbao.address, "GET", "secret/data/app-1", "planted-bad-token")
         run.written = len(run.file.read_bytes().splitlines())
-        wait_until(counted, timeout=20, what="all entries of all devices are counted")
+        wait_until(counted, what="all entries of all devices are counted")
         run.log = exporter.tail(1000)
     return run
 
@@ -146,7 +147,7 @@ def test_nothing_secret_is_said(run: Run) -> None:
     assert "planted" not in run.log
     for how in ([], ["--json"], ["--metrics"]):
         command: list[str | Path] = [program("vault-exporter"), "replay", *how, run.file]
-        said = subprocess.run(command, capture_output=True, check=True, timeout=60)
+        said = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE)
         assert b"secret/" in said.stdout
         assert b"planted" not in said.stdout + said.stderr
     assert '\nvault_audit_events_total{event="raw_values_logged"} 0\n' not in run.page

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from tests.audit.device import Clock
+from tests.lab.waiting import PATIENCE, eventually
 from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.inputs import http
 from vault_exporter.audit.inputs.line_buffer import LineSplitter
@@ -27,7 +28,7 @@ from vault_exporter.audit.parse.decode import Reject
 from vault_exporter.config.parse.inputs import read_address, read_network
 from vault_exporter.config.schema import inputs as config
 from vault_exporter.config.schema.model import Audit
-from vault_exporter.demo.process import free_port, wait_until
+from vault_exporter.demo.process import free_port
 
 ENTRY = (
     b'{"time":"2026-11-24T12:00:00Z","type":"request","request":{"id":"1","operation":"read","mount_type":"kv",'
@@ -73,7 +74,7 @@ def value(reader: InputReader, family: str, *labels: str) -> float:
 
 
 async def until(condition: Callable[[], bool], what: str = "so") -> None:
-    await asyncio.to_thread(wait_until, condition, timeout=15, what=what, interval=0.01)
+    await eventually(condition, what=what)
 
 
 async def send(address: str, *pieces: bytes) -> None:
@@ -126,7 +127,7 @@ async def test_syslog_of_a_real_sender(start: Start, rfc: str, scheme: str, fram
     reader = await start(listening(config.SyslogInput, address))
     command = ["logger", rfc, f"--{scheme}", *framing, "-n", "127.0.0.1", "-P", str(port(address)), "-S", "64KiB"]
     entry = ENTRY.replace(b"secret/data/a", b"secret/data/" + b"a" * 5000)
-    await asyncio.to_thread(subprocess.run, [*command, "--", entry.decode()], check=True, timeout=20)
+    await asyncio.to_thread(subprocess.run, [*command, "--", entry.decode()], check=True, timeout=PATIENCE)
     await until(lambda: value(reader, COUNTED) == 1)
     assert value(reader, "vault_audit_reader_rejected_lines_total") == 0
 
@@ -137,7 +138,7 @@ async def test_a_sender_never_waits_for_the_counting(start: Start) -> None:
     reader = await start(listening(config.SocketInput, address, max_waiting_bytes=bound), running=False)
     lines = 200_000
     block = (ENTRY + b"\n") * 1000
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await send(address, *[block] * (lines // 1000))
         await until(lambda: value(reader, "vault_audit_reader_read_bytes_total") == lines * (len(ENTRY) + 1))
     waiting = value(reader, "vault_audit_reader_lag_bytes")
@@ -271,9 +272,13 @@ async def test_standard_input(tmp_path: Path, regular: bool) -> None:  # noqa: F
         feeding = asyncio.create_task(asyncio.to_thread(feed))
     one: Input = StandardInput(1 << 16, reading)
     got = 0
-    while one.up:
+
+    def ended() -> bool:
+        nonlocal got
         got += len(one.poll() or [])
-        await asyncio.to_thread(lambda: None)
+        return not one.up
+
+    await eventually(ended, what="its end", interval=0)
     got += len(one.poll() or [])
     assert got == lines + 1
     assert (one.inbox.shed_lines, one.inbox.held_bytes) == (0, 0)

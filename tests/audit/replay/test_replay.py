@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 from tests.audit.top.test_observers import TOKEN, line
+from tests.lab.waiting import PATIENCE
 from vault_exporter.cli import app
 from vault_exporter.demo.process import program
 
@@ -26,7 +27,7 @@ def run(*arguments: str | Path, status: int = 0) -> str:
 
 def run_program(*arguments: str | Path, stdin: bytes = b"") -> str:
     command = [program("vault-exporter"), "replay", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=True).stdout.decode()
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=PATIENCE, check=True).stdout.decode()
 
 
 def summary(*arguments: str | Path) -> dict[str, Any]:
@@ -162,7 +163,11 @@ def test_a_file_that_is_no_audit_log(tmp_path: Path, how: list[str]) -> None:
 
 def test_standard_input_that_is_no_audit_log() -> None:
     done = subprocess.run(
-        [program("vault-exporter"), "replay", "-"], input=b"nothing\n", capture_output=True, timeout=120, check=False
+        [program("vault-exporter"), "replay", "-"],
+        input=b"nothing\n",
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.startswith(b"-: no line is an entry of an audit log: 1 not_json;")

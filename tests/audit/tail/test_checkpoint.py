@@ -13,6 +13,7 @@ import pytest
 from tests.audit.device import Device
 from tests.audit.entries import line
 from tests.audit.reading import Prometheus, entries, scrape, value
+from tests.lab.waiting import PATIENCE
 from vault_exporter.audit import AuditService
 from vault_exporter.audit.tail.checkpoint import Checkpoint, CheckpointError, CheckpointFile, LogCheckpoint
 from vault_exporter.config.schema.model import Audit
@@ -170,5 +171,5 @@ asyncio.run(main(Path(sys.argv[1])))
 
 
 def test_a_disk_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", HANGS, tmp_path], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", HANGS, tmp_path], check=True, timeout=PATIENCE)
     assert (tmp_path / ".checkpoint.json.new").exists()  # it did hang in writing

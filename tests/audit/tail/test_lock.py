@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.waiting import PATIENCE
 from vault_exporter.audit.tail.lock import LockedError, hold
 from vault_exporter.demo.process import Service, free_port, program
 
@@ -36,8 +37,8 @@ def test_a_second_exporter_with_the_same_checkpoint_does_not_start(tmp_path: Pat
         return [program("vault-exporter"), "serve", "--listen", listen, "--audit-log", log, "--audit-checkpoint", path]
 
     with Service("exporter", command(), log=tmp_path / "log") as first:
-        first.wait_until(lambda: "listening" in first.tail(), timeout=20)
-        second = subprocess.run(command(), capture_output=True, text=True, timeout=20, check=False)
+        first.wait_until(lambda: "listening" in first.tail(), timeout=PATIENCE)
+        second = subprocess.run(command(), capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert second.returncode == 2
         assert second.stderr.splitlines()[-1] == (
             f"audit.checkpoint: another exporter uses {path}, and counts would be lost to both; "
@@ -45,4 +46,4 @@ def test_a_second_exporter_with_the_same_checkpoint_does_not_start(tmp_path: Pat
         )
         first.kill()
     with Service("exporter", command(), log=tmp_path / "log2") as third:
-        third.wait_until(lambda: "listening" in third.tail(), timeout=20)
+        third.wait_until(lambda: "listening" in third.tail(), timeout=PATIENCE)

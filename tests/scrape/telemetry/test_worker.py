@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.lab.waiting import PATIENCE
 from tests.scrape.telemetry.reading import family, lines, telemetry
 from vault_exporter.metrics.exposition import Format
 from vault_exporter.scrape.telemetry import Page, Worker
@@ -41,7 +42,7 @@ async def test_an_irregular_page_is_given_up_and_changes_nothing() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await worker.repair(COMMENTS + counted(1, families=1))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         page = await worker.repair(counted(4, families=1))
     assert first(page) == "vault_c0 4"
     assert page.repaired["continued"] == 0
