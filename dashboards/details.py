@@ -5,7 +5,7 @@ from typing import Final
 from grafanalib import core
 
 from dashboards.frame import dashboard
-from dashboards.sections import audit, exporter, leases, node, runtime, storage, watched, who
+from dashboards.sections import audit, exporter, leases, node, runtime, storage, top, watched
 from vault_exporter.metrics import catalogue as c
 
 __all__ = ["AUDIT", "EXPORTER", "NODE", "STORAGE", "audit_log", "exporter_itself", "one_node", "storage_and_ha"]
@@ -40,8 +40,8 @@ def audit_log() -> core.Dashboard:
             audit.logins(),
             audit.timing(),
             audit.reader(),
-            who.who(),
-            who.inputs(),
+            top.top(),
+            top.inputs(),
         ],
         namespaces=c.AUDIT_NAMESPACE_ENTRIES,
     )

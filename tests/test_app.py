@@ -34,7 +34,7 @@ async def test_metrics_of_the_sidecar_has_everything(node: Node, start_exporter:
         "vault_go_goroutines 544",
         "vault_barrier_put_count 39",
         'vault_exporter_telemetry_status{status="ok"} 1',
-        'vault_exporter_telemetry_dropped_lines{cause="replaced"} 2',
+        'vault_exporter_telemetry_dropped_lines{reason="replaced"} 2',
         "vault_exporter_probe_requests 4",
     ):
         assert f"\n{line}\n" in page

@@ -43,7 +43,9 @@ def collectors() -> Section:
         "Age of readings",
         "How old what is shown is, of collectors that ask less often than they are scraped.",
         "s",
-        Query(f"time() - {by(_PER_COLLECTOR, select(c.COLLECTOR_SNAPSHOT), 'min')}", f"{PER_NODE} {{{{collector}}}}"),
+        Query(
+            f"time() - {by(_PER_COLLECTOR, select(c.COLLECTOR_LAST_SUCCESS), 'min')}", f"{PER_NODE} {{{{collector}}}}"
+        ),
     )
     failures = table(
         "Collectors that fail",
@@ -74,10 +76,10 @@ def telemetry() -> Section:
     )
     dropped = time_series(
         "Telemetry left out",
-        "Lines of Vault's own telemetry left out in each scrape, by cause: filtered, stale duplicates of a seal state, "
-        "replaced by a true series, or no sample at all.",
+        "Lines of Vault's own telemetry left out in each scrape, by reason: filtered, stale duplicates of a seal "
+        "state, replaced by a true series, or no sample at all.",
         "short",
-        Query(by("cause", select(c.TELEMETRY_DROPPED)), "{{cause}}"),
+        Query(by("reason", select(c.TELEMETRY_DROPPED)), "{{reason}}"),
     )
     return Section("Vault's telemetry", [(8, [status, passed]), (8, [_repaired(), dropped])])
 
@@ -170,17 +172,17 @@ def discovery() -> Section:
         "Where targets are looked up: whether the last look-up worked, how long ago one did, how many it gave, and how "
         "many more are left out by max_targets.",
         {
-            "kind": Column("Kind"),
+            "type": Column("Type"),
             "source": Column("Source"),
             "Value #A": Column("Works", states=[("no", style.BAD), ("yes", style.GOOD)]),
             "Value #B": Column("Targets"),
             "Value #C": Column("Left out"),
             "Value #D": Column("Last success", unit="s"),
         },
-        by("kind, source", select(c.DISCOVERY_SUCCESS), "min"),
-        by("kind, source", select(c.DISCOVERY_TARGETS), "max"),
-        by("kind, source", select(c.DISCOVERY_EXCESS), "max"),
-        f"time() - {by('kind, source', select(c.DISCOVERY_LAST_SUCCESS), 'max')}",
+        by("type, source", select(c.DISCOVERY_SUCCESS), "min"),
+        by("type, source", select(c.DISCOVERY_TARGETS), "max"),
+        by("type, source", select(c.DISCOVERY_DROPPED), "max"),
+        f"time() - {by('type, source', select(c.DISCOVERY_LAST_SUCCESS), 'max')}",
         empty="none set",
     )
     return Section("Discovery", [(7, [found])], collapsed=True)
@@ -207,8 +209,8 @@ def _durations() -> Panel:
 def _repaired() -> Panel:
     return time_series(
         "Telemetry repaired",
-        "Lines of Vault's own telemetry changed or added in each scrape, by cause: renamed, continued and held "
+        "Lines of Vault's own telemetry changed or added in each scrape, by reason: renamed, continued and held "
         "counters. Held and continued ones are those that Vault let expire.",
         "short",
-        Query(by("cause", select(c.TELEMETRY_REPAIRED)), "{{cause}}"),
+        Query(by("reason", select(c.TELEMETRY_REPAIRED)), "{{reason}}"),
     )

@@ -30,15 +30,14 @@ from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.backup import backup_samples
 from vault_exporter.scrape.scraper import TargetScraper
 from vault_exporter.targets.manager import Targets
-from vault_exporter.web import page
-from vault_exporter.web import top as who
+from vault_exporter.web import page, top
 from vault_exporter.web.auth import Guard, is_from_another_site
 from vault_exporter.web.background import Background
 from vault_exporter.web.connections import UNREAD_SECONDS, Connections, most_connections
 from vault_exporter.web.listener import Listener
 from vault_exporter.web.sd import authority, service_discovery
 from vault_exporter.web.settings import SettingsFile
-from vault_exporter.web.top import Who
+from vault_exporter.web.top import TopPage
 
 __all__ = ["Exporter", "deadline"]
 
@@ -120,8 +119,8 @@ class Exporter:
         self.app.router.add_get("/-/ready", self._ready)
         self.app.router.add_get("/sd", self._sd)
         self.app.router.add_post("/-/reload", self._reload)
-        self._who = Who(self._audit.pipeline, self.guard)
-        self.app.router.add_get(who.PATH, self._who.handle)
+        self._top = TopPage(self._audit.pipeline, self.guard)
+        self.app.router.add_get(top.PATH, self._top.handle)
         if endpoint is not None:
             self.app.router.add_post(http.PATH, endpoint.handle)
 
@@ -221,8 +220,8 @@ class Exporter:
         return web.json_response(service_discovery(targets, exporter, request.scheme))
 
     async def _reload(self, request: web.Request) -> web.Response:
-        if not self._config.reload_over_http:
-            text = "Off. Set reload_over_http in the configuration to switch it on, or send SIGHUP.\n"
+        if not self._config.web_enable_lifecycle:
+            text = "Off. Set web_enable_lifecycle in the configuration to switch it on, or send SIGHUP.\n"
             return web.Response(status=403, text=text)
         if is_from_another_site(request):
             return web.Response(status=403, text="The request comes from a page of another site.\n")
@@ -234,7 +233,7 @@ class Exporter:
     async def _landing(self, request: web.Request) -> web.Response:
         """The status page for people."""
         return web.Response(
-            text=page.landing(tuple(self._targets), self._logs(), self._who.section(request)),
+            text=page.landing(tuple(self._targets), self._logs(), self._top.section(request)),
             content_type="text/html",
             headers=page.HEADERS,
         )

@@ -79,7 +79,8 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
             await exporter.listener.start(runner.server, config.listen.host, config.listen.port)
         except OSError as error:
             raise ListenError(
-                f"cannot listen on {config.listen}: {error.strerror or error}; choose another address with --listen"
+                f"cannot listen on {config.listen}: {error.strerror or error}; "
+                "choose another address with --web.listen-address"
             ) from error
         _log.info(
             "listening",

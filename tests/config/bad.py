@@ -12,8 +12,8 @@ from vault_exporter.scrape import collectors
 TARGET: Final = "targets:\n  - {name: n1, address: 'https://vault-1:8200'}\n"
 TARGET_KEYS: Final = "address, auth, cluster, collectors, labels, max_response_bytes, name, namespace, timeout, tls"
 KEYS: Final = (
-    "approle, audit, backup, canary, clusters, database, defaults, discovery, kv, listen, pki, reload_over_http, targets, "
-    "telemetry, watched_tokens, web_config_file"
+    "approle, audit, backup, canary, clusters, database, defaults, discovery, kv, listen, pki, targets, "
+    "telemetry, watched_tokens, web_config_file, web_enable_lifecycle"
 )
 METHODS: Final = "none, token, approle, kubernetes, jwt, cert, userpass, ldap, aws, azure, gcp"
 NOT_AN_ADDRESS: Final = "not an http:// or https:// URL; write it like https://vault.example.com:8200"
@@ -364,14 +364,14 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     *(
         (f"discovery {source}", f"discovery: [{{{source}}}]\n", [f"c.yml:1: discovery[0]{error}"])
         for source, error in (
-            ("name: v", ": kind is missing; it is one of cluster, dns, file"),
-            ("kind: file, path: /t, max_targets: 0", ".max_targets: must be above 0"),
-            ("kind: file, path: /t, max_targets: all", ".max_targets: must be a whole number, not text"),
-            ("kind: consul", ".kind: not known; it is one of cluster, dns, file"),
-            ("kind: cluster, address: 'http://v'", ": cluster is missing"),
+            ("name: v", ": type is missing; it is one of cluster, dns, file"),
+            ("type: file, path: /t, max_targets: 0", ".max_targets: must be above 0"),
+            ("type: file, path: /t, max_targets: all", ".max_targets: must be a whole number, not text"),
+            ("type: consul", ".type: not known; it is one of cluster, dns, file"),
+            ("type: cluster, address: 'http://v'", ": cluster is missing"),
             *(
                 (
-                    f"kind: cluster, address: 'http://v', cluster: p, allow: ['{host}']",
+                    f"type: cluster, address: 'http://v', cluster: p, allow: ['{host}']",
                     (
                         ".allow[0]: neither a host nor a network; write it like vault.example.com, "
                         "*.vault.example.com or 10.0.0.0/8"
@@ -379,13 +379,13 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
                 )
                 for host in ("*", "v.*.com", "https://v", "v:8200", "10.0.0.1/8", "10.0.0", "a..b")
             ),
-            ("kind: dns, name: v, scheme: tcp", ".scheme: not known; it is http or https"),
+            ("type: dns, name: v, scheme: tcp", ".scheme: not known; it is http or https"),
             (
-                "kind: file, path: t.yml, labels: {instance: n1}",
+                "type: file, path: t.yml, labels: {instance: n1}",
                 ".labels: instance cannot be given; use letters, digits and _, and none of instance, cluster, job",
             ),
             (
-                "kind: file, path: t.yml, auth: {method: cert}",
+                "type: file, path: t.yml, auth: {method: cert}",
                 ".auth: method cert identifies with tls.client_cert; give that and tls.client_key",
             ),
         )
@@ -584,9 +584,9 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             ("paths: [/secret/*]", "paths: /secret/* starts with /; paths of the audit log do not"),
             ("paths: ['a/b*']", "paths: a/b* b* is no segment; write {name} or * for a whole one, between slashes"),
             ("paths: [a/b, a/b]", "paths: a/b is listed twice"),
-            ("who: {clients: [other]}", "who: other stands for all clients that are not listed; leave it out"),
-            ("who: {tracked: 1000000}", "who: tracked is above 100000; all are kept in memory"),
-            ("who: {window: 0s}", "who.window: must be longer than 0s"),
+            ("top: {clients: [other]}", "top: other stands for all clients that are not listed; leave it out"),
+            ("top: {tracked: 1000000}", "top: tracked is above 100000; all are kept in memory"),
+            ("top: {window: 0s}", "top.window: must be longer than 0s"),
         )
     ),
     (

@@ -216,7 +216,7 @@ def test_the_flag_for_the_checkpoint_comes_before_the_file_and_errors_name_it(tm
         (
             Flags(listen="x:y", address="http://v"),
             {},
-            ["--listen: not an address; write it like :9410, 127.0.0.1:9410, or [::1]:9410"],
+            ["--web.listen-address: not an address; write it like :9410, 127.0.0.1:9410, or [::1]:9410"],
         ),
         (Flags(audit_logs=("/a", "/a")), {}, ["--audit-log: /a is listed twice"]),
     ],

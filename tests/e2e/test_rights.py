@@ -74,7 +74,7 @@ def run(*arguments: str | Path) -> tuple[int, str]:
 def discovery(lab: Lab) -> list[dict[str, str]]:
     # A standby passes the question on to the active node.
     (standby, *_) = (node for node in lab.nodes if node is not lab.leader)
-    return [{"kind": "cluster", "address": standby.address, "cluster": "prod"}]
+    return [{"type": "cluster", "address": standby.address, "cluster": "prod"}]
 
 
 def failed(seen: Seen) -> dict[str, str]:

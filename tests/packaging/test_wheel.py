@@ -92,7 +92,7 @@ def test_runs_from_an_empty_environment(environment: Path, tmp_path: Path) -> No
         [command, "healthcheck", "--listen", f":{port}"], check=False, capture_output=True, text=True, timeout=PATIENCE
     )
     assert refused.returncode == 1
-    remedy = "give the --config or --listen that it runs with"
+    remedy = "give the --config or --web.listen-address that it runs with"
     assert refused.stderr == f"vault-exporter does not answer on :{port}: Connection refused; {remedy}\n"
 
 

@@ -22,7 +22,7 @@ def written(directory: Path, *sources: str) -> Path:
 
 
 def test_check_names_the_discoveries(tmp_path: Path) -> None:
-    file = written(tmp_path, "kind: cluster, address: 'http://v:8200', cluster: prod", "kind: dns, name: v.svc")
+    file = written(tmp_path, "type: cluster, address: 'http://v:8200', cluster: prod", "type: dns, name: v.svc")
     assert run("check", "--config", file) == (
         0,
         (
@@ -34,8 +34,8 @@ def test_check_names_the_discoveries(tmp_path: Path) -> None:
 
 
 def test_the_policy_for_what_only_a_discovery_finds(tmp_path: Path) -> None:
-    cluster = "kind: cluster, address: 'http://v:8200', cluster: prod, auth: {method: token, token: t}"
-    file = written(tmp_path, cluster, "kind: file, path: /t/*.yml")
+    cluster = "type: cluster, address: 'http://v:8200', cluster: prod, auth: {method: token, token: t}"
+    file = written(tmp_path, cluster, "type: file, path: /t/*.yml")
     assert run("policy", "--config", file, "--target", "v1:8200") == (
         1,
         "",
@@ -56,7 +56,7 @@ def test_the_policy_for_what_only_a_discovery_finds(tmp_path: Path) -> None:
 
 
 def test_a_discovery_that_finds_nothing_is_not_well(tmp_path: Path) -> None:
-    file = written(tmp_path, f"kind: file, path: {tmp_path}/t.json")
+    file = written(tmp_path, f"type: file, path: {tmp_path}/t.json")
     detail = "there is no such file; it is looked for again"
     trouble = f"discovery file {tmp_path}/t.json: cannot discover targets: {detail}\n"
     status, out, _ = run("check", "--online", "--config", file)
@@ -66,7 +66,7 @@ def test_a_discovery_that_finds_nothing_is_not_well(tmp_path: Path) -> None:
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(json.dumps([{"targets": [f"http://127.0.0.1:{free_port()}" for _ in range(3)]}]))
-    file = written(tmp_path, f"kind: file, path: {tmp_path}/t.json, max_targets: 2")
+    file = written(tmp_path, f"type: file, path: {tmp_path}/t.json, max_targets: 2")
     status, out, _ = run("check", "--online", "--config", file)
     assert status == 1
     more = "1 more left out; raise max_targets if all are meant"

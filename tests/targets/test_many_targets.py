@@ -104,9 +104,9 @@ async def test_as_many_as_an_answer_can_hold(
     client = await start_exporter(discovery=(source,))
     assert await names(client) == [f"{number}:1" for number in numbers[:1000]]
     page = await (await client.get("/metrics")).text()
-    labels = f'{{kind="cluster",source="{node.address}"}}'
+    labels = f'{{type="cluster",source="{node.address}"}}'
     assert f"\nvault_exporter_discovery_targets{labels} 1000\n" in page
-    assert f"\nvault_exporter_discovery_excess_targets{labels} 23000\n" in page
+    assert f"\nvault_exporter_discovery_dropped_targets{labels} 23000\n" in page
     assert capsys.readouterr().out.count("left targets out") == 1
 
 
@@ -172,7 +172,7 @@ async def test_the_exporter_serves_while_it_looks_for_the_first_time(
     hung.open.clear()
     hung.answers["sys/ha-status"] = ha_status("http://n2:8200")
     source = ClusterDiscovery(address=hung.address, cluster="prod", auth=AUTH, timeout=60.0)
-    config = Config(targets=(target(listed),), discovery=(source,), reload_over_http=True)
+    config = Config(targets=(target(listed),), discovery=(source,), web_enable_lifecycle=True)
     client: TestClient[web.Request, web.Application] = await aiohttp_client(Exporter(config).app)
 
     async def get(path: str) -> tuple[int, str]:

@@ -166,7 +166,7 @@ async def test_reload(
     node: Node, aiohttp_client: AiohttpClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     node.answers["auth/token/lookup-self"] = (200, '{"data":{"ttl":0}}')
-    first = Config(targets=(target(node, "n1", auth=AUTH), target(node, "n2")), reload_over_http=True)
+    first = Config(targets=(target(node, "n1", auth=AUTH), target(node, "n2")), web_enable_lifecycle=True)
     settings = Settings(first)
     client: Client = await aiohttp_client(Exporter(first, settings.read).app)
 
@@ -181,7 +181,7 @@ async def test_reload(
     settings.config = Config(
         targets=(target(node, "n1", auth=AUTH), target(node, "n2", cluster="prod"), target(node, "n3")),
         discovery=(found,),
-        reload_over_http=True,
+        web_enable_lifecycle=True,
     )
     assert await reloaded() == (200, "1")
     assert await names(client) == ["n1", "n2", "n3", "found"]
@@ -202,7 +202,7 @@ async def test_reload(
 
 
 async def test_reload_of_a_target_lets_its_scrape_end(node: Node, aiohttp_client: AiohttpClient) -> None:
-    first = Config(targets=(target(node, "n1"),), reload_over_http=True)
+    first = Config(targets=(target(node, "n1"),), web_enable_lifecycle=True)
     settings = Settings(first)
     client: Client = await aiohttp_client(Exporter(first, settings.read).app)
     node.open.clear()
@@ -221,9 +221,9 @@ def test_the_file_says_where_to_look(tmp_path: Path) -> None:
         """
 defaults: {namespace: ops, labels: {team: a}}
 discovery:
-  - {kind: cluster, address: http://v:8200, cluster: prod}
-  - {kind: dns, name: vault-internal, port: 8300, scheme: http, interval: 1m}
-  - {kind: file, path: /t/*.yml, labels: {zone: b}, keep: 5m, max_targets: 50}
+  - {type: cluster, address: http://v:8200, cluster: prod}
+  - {type: dns, name: vault-internal, port: 8300, scheme: http, interval: 1m}
+  - {type: file, path: /t/*.yml, labels: {zone: b}, keep: 5m, max_targets: 50}
 """
     )
     shared: dict[str, Any] = {"namespace": "ops", "labels": {"team": "a"}}

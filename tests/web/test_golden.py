@@ -11,7 +11,7 @@ from tests.lab.answers import answers
 from tests.lab.fake_node import StartExporter, StartNode, target
 from tests.lab.waiting import eventually
 from vault_exporter.config.schema.inputs import Address, Scheme, SocketInput
-from vault_exporter.config.schema.model import Audit, Collectors, FileDiscovery, Secret, Tls, TokenAuth, Who
+from vault_exporter.config.schema.model import Audit, Collectors, FileDiscovery, Secret, Tls, TokenAuth, Top
 from vault_exporter.config.schema.watched import AppRole, Backup, Canary, Database, Kv, Pki, WatchedToken
 from vault_exporter.metrics.catalogue import SERIES
 from vault_exporter.scrape.collectors import COLLECTORS
@@ -24,7 +24,7 @@ UNFINISHED = b'{"time":"2026-11-24T11:31:14.5Z","type":"requ'
 
 CHANGING = re.compile(
     r"^(vault_audit_reader_checkpoint_timestamp_seconds|vault_clock_skew_seconds|vault_exporter_collector_duration_seconds\{.*\}"
-    r"|vault_exporter_collector_snapshot_timestamp_seconds\{.*\}|vault_exporter_probe_duration_seconds"
+    r"|vault_exporter_collector_last_success_timestamp_seconds\{.*\}|vault_exporter_probe_duration_seconds"
     r"|vault_exporter_(?:token_expiry|config_last_reload_success|discovery_last_success)_timestamp_seconds(?:\{.*\})?"
     r"|vault_canary_duration_seconds\{.*\}|vault_backup_last_\w+\{.*\}|vault_listener_certificate_not_(?:after|before)_timestamp_seconds"
     r"|process_\w+|python_\w+(?:\{.*\})?) \S+$",
@@ -67,7 +67,7 @@ async def test_page(
         from_start=True,
         checkpoint=checkpoint,
         inputs=(receiver,),
-        who=Who(enabled=True, clients=("token",)),
+        top=Top(enabled=True, clients=("token",)),
         paths=("its-camera-ai/data/{service}/*",),
     )
     backup = Backup("daily", AUDIT_LOG, max_age=93600.0)

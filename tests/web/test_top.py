@@ -9,7 +9,7 @@ from tests.audit.top.test_observers import TOKEN, line
 from tests.lab.fake_node import StartExporter
 from tests.lab.waiting import eventually
 from tests.web.test_security import PROMETHEUS, USERS
-from vault_exporter.config.schema.model import Audit, Who
+from vault_exporter.config.schema.model import Audit, Top
 
 LOGIN = {"Authorization": PROMETHEUS}
 
@@ -18,7 +18,7 @@ def audit(directory: Path, *, enabled: bool = True) -> Audit:
     log = directory / "audit.log"
     lines = [line(f"secret/data/<b>{number % 3}", client=f"client-{number % 2}", at=_now()) for number in range(9)]
     log.write_bytes(b"".join([*lines, line(f"auth/token/lookup/{TOKEN}", at=_now())]))
-    return Audit(logs=(log,), from_start=True, who=Who(enabled=enabled))
+    return Audit(logs=(log,), from_start=True, top=Top(enabled=enabled))
 
 
 def _now() -> float:
@@ -87,6 +87,6 @@ async def test_where_it_is_not_observed(start_exporter: StartExporter, tmp_path:
     client = await start_exporter(audit=audit(tmp_path, enabled=False), web_file=protected(tmp_path))
     response = await client.get("/audit/top", headers=LOGIN)
     assert response.status == 404
-    assert await response.text() == "Who asks is not observed: set audit.who.enabled: true.\n"
+    assert await response.text() == "Who asks is not observed: set audit.top.enabled: true.\n"
     page = await (await client.get("/", headers=LOGIN)).text()
     assert "Who asks" not in page

@@ -38,7 +38,7 @@ def check_audit(audit: Audit) -> _Checks:
         if log in seen:
             yield "logs", f"{log} is listed twice"
         seen.add(log)
-    yield from _check_who(audit)
+    yield from _check_top(audit)
     named = [inputs.name(given) for given in audit.inputs]
     for name in sorted({name for name in named if named.count(name) > 1}):
         yield "inputs", f"{name} is listed twice"
@@ -53,19 +53,19 @@ def check_audit(audit: Audit) -> _Checks:
             yield "checkpoint", f"matches {pattern}, so it would be read as an audit log; name a file elsewhere"
 
 
-def _check_who(audit: Audit) -> _Checks:
+def _check_top(audit: Audit) -> _Checks:
     for template in audit.paths:
         try:
             check_template(template)
         except TemplateError as error:
             yield "paths", f"{template} {error}"
-    for key, listed in (("paths", audit.paths), ("who", audit.who.clients)):
+    for key, listed in (("paths", audit.paths), ("top", audit.top.clients)):
         for name in sorted({name for name in listed if listed.count(name) > 1}):
             yield key, f"{name} is listed twice"
-    if OTHER in audit.who.clients:
-        yield "who", f"{OTHER} stands for all clients that are not listed; leave it out"
-    if audit.who.tracked > _MOST_TRACKED:
-        yield "who", f"tracked is above {_MOST_TRACKED}; all are kept in memory"
+    if OTHER in audit.top.clients:
+        yield "top", f"{OTHER} stands for all clients that are not listed; leave it out"
+    if audit.top.tracked > _MOST_TRACKED:
+        yield "top", f"tracked is above {_MOST_TRACKED}; all are kept in memory"
 
 
 def check_events(events: Events) -> _Checks:

@@ -1,17 +1,21 @@
-"""The command ``vault-exporter``: one file for commands that belong together, and here the table of them."""
+"""The command ``vault-exporter``: a file for each of its commands, and here the table of them."""
 
 from typing import Annotated, Final
 
 import typer
 
 from vault_exporter import __version__
-from vault_exporter.cli.catalogue import collectors, metrics
+from vault_exporter.cli.check import check
+from vault_exporter.cli.collectors import collectors
 from vault_exporter.cli.dashboard import dashboard
 from vault_exporter.cli.demo import demo
-from vault_exporter.cli.looking import policy, status
+from vault_exporter.cli.healthcheck import healthcheck
+from vault_exporter.cli.metrics import metrics
+from vault_exporter.cli.policy import policy
 from vault_exporter.cli.replay import replay
 from vault_exporter.cli.rules import rules
-from vault_exporter.cli.serving import check, healthcheck, serve
+from vault_exporter.cli.serve import serve
+from vault_exporter.cli.status import status
 
 __all__ = ["app", "main"]
 

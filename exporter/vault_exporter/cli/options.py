@@ -16,6 +16,7 @@ __all__ = [
     "CheckpointOption",
     "ConfigOption",
     "FromStartOption",
+    "LifecycleOption",
     "ListenOption",
     "NamespaceOption",
     "TokenFileOption",
@@ -36,17 +37,26 @@ ConfigOption = Annotated[
 ListenOption = Annotated[
     str | None,
     typer.Option(
-        envvar="VAULT_EXPORTER_LISTEN", metavar="[HOST]:PORT", help="Where to serve metrics.", show_default=":9410"
+        "--web.listen-address",
+        "--listen",
+        envvar="VAULT_EXPORTER_LISTEN",
+        metavar="[HOST]:PORT",
+        help="Where to serve metrics.",
+        show_default=":9410",
     ),
 ]
 WebConfigOption = Annotated[
     Path | None,
     typer.Option(
+        "--web.config.file",
         "--web-config-file",
         envvar="VAULT_EXPORTER_WEB_CONFIG_FILE",
         metavar="FILE",
         help="TLS and users of the exporter itself, in exporter-toolkit's format.",
     ),
+]
+LifecycleOption = Annotated[
+    bool, typer.Option("--web.enable-lifecycle", help="Let POST /-/reload read the configuration again.")
 ]
 AddressOption = Annotated[
     str | None,
@@ -83,6 +93,7 @@ def flags(
     audit_log: list[Path] | None,
     *,
     web_config_file: Path | None,
+    web_enable_lifecycle: bool = False,
     audit_from_start: bool,
     audit_checkpoint: Path | None = None,
 ) -> Flags:
@@ -90,6 +101,7 @@ def flags(
     return Flags(
         listen=listen,
         web_config_file=str(web_config_file) if web_config_file else None,
+        web_enable_lifecycle=web_enable_lifecycle,
         address=address,
         token_file=str(token_file) if token_file else None,
         namespace=namespace,

@@ -68,7 +68,7 @@ class Loader:
         """
         file = _read(path)
         keys = file.value if isinstance(file.value, dict) else {}
-        node = Node(flags.listen, "--listen") if flags.listen is not None else keys.get("listen")
+        node = Node(flags.listen, "--web.listen-address") if flags.listen is not None else keys.get("listen")
         web = Node(flags.web_config_file, "") if flags.web_config_file is not None else keys.get("web_config_file")
         return (
             _value(values.listen, node) if node else model.Listen(),
@@ -158,10 +158,13 @@ class _Loading:
         keys = file.value
         if not isinstance(keys, dict):
             return []  # the reader says what it should be
-        if self._flags.listen is not None:
-            keys["listen"] = Node(self._flags.listen, "--listen")
-        if self._flags.web_config_file is not None:
-            keys["web_config_file"] = Node(self._flags.web_config_file, "--web-config-file")
+        for key, value, flag in (
+            ("listen", self._flags.listen, "--web.listen-address"),
+            ("web_config_file", self._flags.web_config_file, "--web.config.file"),
+            ("web_enable_lifecycle", self._flags.web_enable_lifecycle or None, "--web.enable-lifecycle"),
+        ):
+            if value is not None:
+                keys[key] = Node(value, flag)
         self._add_audit(keys)
         listed, discovery = keys.get("targets"), keys.get("discovery")
         if listed is not None and not isinstance(listed.value, list):

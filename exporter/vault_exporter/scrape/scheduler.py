@@ -97,7 +97,7 @@ class CollectorScheduler:
         snapshot = self._snapshots.get(collector.name)
         if snapshot is not None and snapshot.taken is not None:
             yield from snapshot.samples
-            yield c.COLLECTOR_SNAPSHOT(snapshot.taken, collector.name)
+            yield c.COLLECTOR_LAST_SUCCESS(snapshot.taken, collector.name)
         yield from outcome(collector.name, attempt)
 
 

@@ -42,13 +42,13 @@ def state(scrape: Scrape | None) -> str:
     return "standby" if _value(scrape, c.STANDBY) or _value(scrape, c.PERFORMANCE_STANDBY) else "unsealed"
 
 
-def landing(targets: Iterable[TargetScraper], logs: Iterable[str], who: str) -> str:
+def landing(targets: Iterable[TargetScraper], logs: Iterable[str], top: str) -> str:
     """Render the page.
 
     Args:
         targets: what is scraped.
         logs: where audit entries come from.
-        who: the section on who asks, as HTML.
+        top: the section on who asks, as HTML.
     """
     rows = "".join(map(_row, targets))
     followed = "".join(f"<li><code>{escape(log)}</code></li>" for log in logs)
@@ -67,7 +67,7 @@ def landing(targets: Iterable[TargetScraper], logs: Iterable[str], who: str) -> 
 {_table(rows) if rows else "<p>None configured.</p>"}
 <h2>Audit logs</h2>
 {f"<ul>{followed}</ul>" if followed else "<p>None followed.</p>"}
-{who}
+{top}
 </body>
 </html>
 """

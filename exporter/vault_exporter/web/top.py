@@ -11,7 +11,7 @@ from vault_exporter.audit.count.pipeline import Pipeline
 from vault_exporter.audit.top.sketches import Ranked, Top, TopObserver
 from vault_exporter.web.auth import Guard
 
-__all__ = ["PATH", "Who"]
+__all__ = ["PATH", "TopPage"]
 
 PATH: Final = "/audit/top"
 
@@ -23,10 +23,10 @@ _NOT_PROTECTED: Final = (
     "Who asks for what is shown only to who has logged in: set web_config_file to a file with basic_auth_users, "
     "or with client_auth_type: RequireAndVerifyClientCert.\n"
 )
-_NOT_ENABLED: Final = "Who asks is not observed: set audit.who.enabled: true.\n"
+_NOT_ENABLED: Final = "Who asks is not observed: set audit.top.enabled: true.\n"
 
 
-class Who:
+class TopPage:
     """The most frequent clients, entities, addresses and paths, behind the guard."""
 
     def __init__(self, pipeline: Pipeline, guard: Guard) -> None:

@@ -49,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         {"type": "http", "token_file": str(token)},
         *({"type": "syslog", "listen": name.removeprefix("syslog+")} for name in SYSLOG),
     ]
-    who = {"who": {"enabled": True, "clients": ["token"]}, "paths": ["secret/data/{app}"], "max_path_values": 5}
+    who = {"top": {"enabled": True, "clients": ["token"]}, "paths": ["secret/data/{app}"], "max_path_values": 5}
     config.write_text(json.dumps({"listen": listen, "audit": {"inputs": inputs, **who}}))
 
     def device(kind: str, name: str, **options: str) -> dict[str, object]:

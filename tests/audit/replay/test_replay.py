@@ -45,7 +45,7 @@ def test_a_recorded_log(tmp_path: Path) -> None:
     assert sum(mount["requests"] for mount in whole["mounts"]) == len(requests)
     assert sum(mount["errors"] for mount in whole["mounts"]) == sum(whole["errors"].values()) > 0
     paths = [entry["request"]["path"] for entry in requests]
-    assert whole["who"]["paths"][0]["at_least"] == max(map(paths.count, paths))
+    assert whole["top"]["paths"][0]["at_least"] == max(map(paths.count, paths))
     assert sum(one["count"] for one in whole["latency"]) + whole["unanswered"] <= len(requests)
     assert whole["rejected"] == {}
     assert whole["files"][0]["read_bytes"] == RECORDED.stat().st_size
@@ -72,7 +72,7 @@ def test_several_processes_say_what_one_says(tmp_path: Path) -> None:
     one, several = summary("--jobs", "1", *names), json.loads(run_program("--json", "--jobs", "3", *names))
     assert one == several
     assert one["requests"] == 3000
-    assert one["who"]["distinct_clients"] == 7
+    assert one["top"]["distinct_clients"] == 7
     metrics = run("--metrics", "-c", config, "--jobs", "1", *names)
     samples = [s for f in text_string_to_metric_families(metrics) for s in f.samples]
     made = [s for s in samples if s.name == "vault_audit_path_requests_total"]

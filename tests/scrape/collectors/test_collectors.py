@@ -160,7 +160,7 @@ async def test_a_costly_reading_is_shown_until_the_next(node: Node, start_export
     assert node.calls["sys/metrics"] == 2
     for page in (first, again):
         assert '\nvault_mounts{type="kv",version="",deprecation_status=""} 1\n' in page
-    taken = 'vault_exporter_collector_snapshot_timestamp_seconds{collector="mounts"}'
+    taken = 'vault_exporter_collector_last_success_timestamp_seconds{collector="mounts"}'
     assert [line for line in again.splitlines() if line.startswith(taken)] == [
         line for line in first.splitlines() if line.startswith(taken)
     ]
@@ -177,7 +177,7 @@ async def test_collectors_are_switched_by_name(node: Node, start_exporter: Start
     assert '\nvault_audit_devices{type="socket"} 0\n' in page
     assert "\nvault_audit_devices_log_raw 1\n" in page
     assert success(page, "mounts") == (None, "")
-    assert 'snapshot_timestamp_seconds{collector="barrier_key"}' in page
+    assert 'last_success_timestamp_seconds{collector="barrier_key"}' in page
     assert "sys/mounts" not in node.calls
 
 

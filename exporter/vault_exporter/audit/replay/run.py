@@ -16,7 +16,7 @@ from vault_exporter.audit.replay.files import STANDARD_INPUT, FinishedLog
 from vault_exporter.audit.replay.observer import ReplayObserver
 from vault_exporter.audit.top.observers import make_observers
 from vault_exporter.audit.top.sketches import TopObserver
-from vault_exporter.config.schema.model import Audit, Who
+from vault_exporter.config.schema.model import Audit, Top
 
 __all__ = ["FileResult", "Progress", "ReplayError", "Replayed", "replay"]
 
@@ -49,7 +49,7 @@ class Replayed(msgspec.Struct, frozen=True):
     """Everything that was counted."""
 
     pipeline: Pipeline
-    who: TopObserver
+    top: TopObserver
     seen: ReplayObserver
     files: tuple[FileResult, ...]
 
@@ -137,8 +137,8 @@ def _work(index: int, name: str) -> tuple[Pipeline, FileResult]:
 
 
 def _make(settings: Audit) -> Pipeline:
-    listed = msgspec.structs.replace(settings, who=Who(clients=settings.who.clients))
-    tracked = settings.who.tracked
+    listed = msgspec.structs.replace(settings, top=Top(clients=settings.top.clients))
+    tracked = settings.top.tracked
     observers: list[Observer] = [TopObserver(None, tracked, None), ReplayObserver(tracked), *make_observers(listed)]
     return Pipeline(PipelineSettings.of(settings), observers)
 
@@ -149,10 +149,10 @@ def _file_result(log: FinishedLog, pipeline: Pipeline) -> FileResult:
 
 
 def _result(pipeline: Pipeline, files: Sequence[FileResult]) -> Replayed:
-    who, seen = pipeline.observers[:2]
-    if not isinstance(who, TopObserver) or not isinstance(seen, ReplayObserver):
+    top, seen = pipeline.observers[:2]
+    if not isinstance(top, TopObserver) or not isinstance(seen, ReplayObserver):
         raise TypeError("the pipeline was made elsewhere")
-    return Replayed(pipeline, who, seen, tuple(files))
+    return Replayed(pipeline, top, seen, tuple(files))
 
 
 def _sum(sizes: Sequence[int]) -> int | None:

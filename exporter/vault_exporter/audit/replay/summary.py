@@ -71,7 +71,7 @@ class Summary(msgspec.Struct, frozen=True):
     """Failed requests by class, most first."""
     rejected: dict[str, int]
     """Lines that are no entry, by reason."""
-    who: Top
+    top: Top
     failed_paths: tuple[Ranked, ...]
     operations: dict[str, int]
     """Requests by operation, most first."""
@@ -120,7 +120,7 @@ def summarize(replayed: Replayed, number: int) -> Summary:
         responses=_total(s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "response"),
         errors=_ranked(samples[c.AUDIT_ERRORS], 0),
         rejected=dict(_rejected(replayed).most_common()),
-        who=replayed.who.top(number),
+        top=replayed.top.top(number),
         failed_paths=tuple(Ranked(presentable(item.value), "", *item[1:]) for item in failed),
         operations=_ranked((s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "request"), 1),
         mounts=_mounts(samples)[:number],

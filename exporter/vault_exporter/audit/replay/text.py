@@ -29,18 +29,18 @@ def _parts(summary: Summary) -> Iterable[RenderableType]:
             yield Text(_safe(f"{file.name}: {file.problem}"), "red")
     yield Text()
     yield _pairs("In all", _totals(summary))
-    who = summary.who
+    top = summary.top
     yield _pairs(
         "Who",
         [
-            ("clients", who.distinct_clients),
-            ("entities", who.distinct_entities),
-            ("addresses", who.distinct_addresses),
+            ("clients", top.distinct_clients),
+            ("entities", top.distinct_entities),
+            ("addresses", top.distinct_addresses),
         ],
     )
-    yield from _ranking("Busiest clients", "Client", who.clients)
-    yield from _ranking("Busiest addresses", "Address", who.addresses)
-    yield from _ranking("Busiest paths", "Path", who.paths)
+    yield from _ranking("Busiest clients", "Client", top.clients)
+    yield from _ranking("Busiest addresses", "Address", top.addresses)
+    yield from _ranking("Busiest paths", "Path", top.paths)
     yield from _ranking("Paths that failed most", "Path", summary.failed_paths)
     yield _pairs("What", ((operation or "(none)", count) for operation, count in summary.operations.items()))
     if summary.mounts:

@@ -19,10 +19,10 @@ def make_observers(settings: Audit, clock: Callable[[], float] = time.time) -> t
         clock: seconds since the epoch.
     """
     observers: list[Observer] = []
-    if settings.who.enabled:
-        observers.append(TopObserver(settings.who.window, settings.who.tracked, clock))
-    if settings.who.clients:
-        observers.append(ClientObserver(settings.who.clients))
+    if settings.top.enabled:
+        observers.append(TopObserver(settings.top.window, settings.top.tracked, clock))
+    if settings.top.clients:
+        observers.append(ClientObserver(settings.top.clients))
     if settings.paths:
         observers.append(PathObserver(settings.paths, settings.max_path_values))
     return tuple(observers)

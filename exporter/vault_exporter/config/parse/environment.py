@@ -32,6 +32,7 @@ class Flags(msgspec.Struct, frozen=True):
 
     listen: str | None = None
     web_config_file: str | None = None
+    web_enable_lifecycle: bool = False
     address: str | None = None
     token_file: str | None = None
     namespace: str | None = None

@@ -9,7 +9,7 @@ class Problem(NamedTuple):
     """One mistake. Neither part ever holds a secret's value."""
 
     place: str
-    """``vault-exporter.yml:12: targets[1].address``, ``environment: VAULT_ADDR``, or ``--listen``."""
+    """``vault-exporter.yml:12: targets[1].address``, ``environment: VAULT_ADDR``, or ``--web.listen-address``."""
     message: str
     """What is wrong, and what to do."""
 

@@ -43,8 +43,8 @@ __all__ = [
     "Threshold",
     "Tls",
     "TokenAuth",
+    "Top",
     "Url",
-    "Who",
 ]
 
 DEFAULT_PORT: Final = 9410
@@ -116,7 +116,7 @@ class Target(msgspec.Struct, frozen=True):
     """More labels for ``/sd`` to give the target."""
 
 
-class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """Where targets come from that are not listed, and what these have in common."""
 
     cluster: str | None = None
@@ -135,10 +135,10 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """Further ones are left out; each takes memory, connections and logins."""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.source}"
+        return f"{self.type} {self.source}"
 
     @property
-    def kind(self) -> str:
+    def type(self) -> str:
         """``cluster``, ``dns`` or ``file``."""
         return str(self.__struct_config__.tag)
 
@@ -279,7 +279,7 @@ class Exclude(msgspec.Struct, frozen=True):
     remote_addresses: tuple[str, ...] = ()
 
 
-class Who(msgspec.Struct, frozen=True):
+class Top(msgspec.Struct, frozen=True):
     """Who asks, within bounds. Each of it costs something for every entry."""
 
     enabled: bool = False
@@ -311,7 +311,7 @@ class Audit(msgspec.Struct, frozen=True):
     """Requests of one log whose responses are waited for."""
     events: Events = Events()
     exclude: Exclude = Exclude()
-    who: Who = Who()
+    top: Top = Top()
     paths: tuple[str, ...] = ()
     """Templates of paths that get labels, as :mod:`vault_exporter.audit.top.paths` says."""
     max_path_values: int = 100
@@ -326,7 +326,7 @@ class Config(Watched, frozen=True):
     listen: Listen = Listen()
     web_config_file: Path | None = None
     """Who may ask, and over what; see :mod:`vault_exporter.config.schema.web`."""
-    reload_over_http: bool = False
+    web_enable_lifecycle: bool = False
     """Whether ``POST /-/reload`` reads the configuration again."""
     targets: tuple[Target, ...] = ()
     discovery: tuple[Discoveries, ...] = ()

@@ -108,7 +108,7 @@ AUDIT_UNANSWERED = _counter(
     AUDIT,
     "Requests that were given up waiting for their responses: expired (10 minutes of the log's time), evicted (more "
     "than audit.max_pending). Requests that Vault never answers in the log are not among them.",
-    "cause",
+    "reason",
 )
 AUDIT_UNMATCHED = _counter(
     "vault_audit_unmatched_responses_total",
@@ -230,20 +230,20 @@ AUDIT_REFUSED = _counter(
     "reason",
 )
 
-AUDIT_WHO: Final = "who asks, in the audit log (audit.who, audit.paths)"
+AUDIT_TOP: Final = "who asks, in the audit log (audit.top, audit.paths)"
 
 AUDIT_CLIENTS = _gauge(
     "vault_audit_distinct_clients",
-    AUDIT_WHO,
-    "Different client ids in requests of the last audit.who.window; exact up to 1024, beyond that an estimate with a "
-    "standard error of 1.6 %. Absent unless audit.who.enabled.",
+    AUDIT_TOP,
+    "Different client ids in requests of the last audit.top.window; exact up to 1024, beyond that an estimate with a "
+    "standard error of 1.6 %. Absent unless audit.top.enabled.",
 )
-AUDIT_ENTITIES = _gauge("vault_audit_distinct_entities", AUDIT_WHO, "Different entity ids, likewise.")
-AUDIT_ADDRESSES = _gauge("vault_audit_distinct_addresses", AUDIT_WHO, "Different remote addresses, likewise.")
-AUDIT_WINDOW = _gauge("vault_audit_distinct_window_seconds", AUDIT_WHO, "The window that these are counted in.")
+AUDIT_ENTITIES = _gauge("vault_audit_distinct_entities", AUDIT_TOP, "Different entity ids, likewise.")
+AUDIT_ADDRESSES = _gauge("vault_audit_distinct_addresses", AUDIT_TOP, "Different remote addresses, likewise.")
+AUDIT_WINDOW = _gauge("vault_audit_distinct_window_seconds", AUDIT_TOP, "The window that these are counted in.")
 AUDIT_PATH_REQUESTS = _counter(
     "vault_audit_path_requests_total",
-    AUDIT_WHO,
+    AUDIT_TOP,
     "Requests whose path fits a template of audit.paths. path is the template with its names filled in; what is beyond "
     "audit.max_path_values is counted as other.",
     "template",
@@ -251,17 +251,17 @@ AUDIT_PATH_REQUESTS = _counter(
     "operation",
 )
 AUDIT_PATH_ERRORS = _counter(
-    "vault_audit_path_errors_total", AUDIT_WHO, "Those of them that failed, each once.", "template", "path"
+    "vault_audit_path_errors_total", AUDIT_TOP, "Those of them that failed, each once.", "template", "path"
 )
 AUDIT_PATH_OVERFLOW = _counter(
     "vault_audit_path_overflow_total",
-    AUDIT_WHO,
+    AUDIT_TOP,
     "Requests that were counted with the path other, since the template had made audit.max_path_values paths.",
     "template",
 )
 AUDIT_CLIENT_REQUESTS = _counter(
     "vault_audit_client_requests_total",
-    AUDIT_WHO,
-    "Requests of the clients that audit.who.clients lists by display name, and of all others as other.",
+    AUDIT_TOP,
+    "Requests of the clients that audit.top.clients lists by display name, and of all others as other.",
     "client",
 )

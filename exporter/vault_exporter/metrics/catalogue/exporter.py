@@ -21,24 +21,24 @@ DISCOVERY_SUCCESS = _gauge(
     "vault_exporter_discovery_success",
     EXPORTER,
     "1 if the last look-up of targets worked; else those found before are kept. Kinds: cluster, dns, file.",
-    "kind",
+    "type",
     "source",
 )
 DISCOVERY_TARGETS = _gauge(
-    "vault_exporter_discovery_targets", EXPORTER, "Targets that the discovery gives.", "kind", "source"
+    "vault_exporter_discovery_targets", EXPORTER, "Targets that the discovery gives.", "type", "source"
 )
-DISCOVERY_EXCESS = _gauge(
-    "vault_exporter_discovery_excess_targets",
+DISCOVERY_DROPPED = _gauge(
+    "vault_exporter_discovery_dropped_targets",
     EXPORTER,
     "Targets that are left out, since there are more than the discovery's max_targets.",
-    "kind",
+    "type",
     "source",
 )
 DISCOVERY_LAST_SUCCESS = _gauge(
     "vault_exporter_discovery_last_success_timestamp_seconds",
     EXPORTER,
     "When targets were last looked up with success.",
-    "kind",
+    "type",
     "source",
 )
 CONFIG_RELOAD_SUCCESSFUL = _gauge(

@@ -19,8 +19,8 @@ COLLECTOR_FAILURE = _gauge(
     "collector",
     "reason",
 )
-COLLECTOR_SNAPSHOT = _gauge(
-    "vault_exporter_collector_snapshot_timestamp_seconds",
+COLLECTOR_LAST_SUCCESS = _gauge(
+    "vault_exporter_collector_last_success_timestamp_seconds",
     SCRAPE,
     "When the collector last got what it asked the node for; of collectors that ask less often than they are scraped, "
     "and show their last good reading in between.",

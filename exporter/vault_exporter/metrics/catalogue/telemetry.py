@@ -23,7 +23,7 @@ TELEMETRY_DROPPED = _gauge(
     TELEMETRY,
     "Lines of Vault's own telemetry left out in this scrape: filtered (telemetry.drop), stale (duplicate left from "
     "before the last unseal), replaced (the exporter has a true series of that name), invalid (not a sample).",
-    "cause",
+    "reason",
 )
 TELEMETRY_REPAIRED = _gauge(
     "vault_exporter_telemetry_repaired_lines",
@@ -32,7 +32,7 @@ TELEMETRY_REPAIRED = _gauge(
     "the prefix of metrics_prefix, and a host name in it, replaced by vault_), "
     "continued (a counter that restarted within the same process goes on from where it was), held (a counter that "
     "expired keeps its last value), started (a counter without an event so far is 0).",
-    "cause",
+    "reason",
 )
 TELEMETRY_TRACKED = _gauge(
     "vault_exporter_telemetry_tracked_series",

@@ -38,7 +38,7 @@ class State(NamedTuple):
     trouble: str
     """What is wrong with the last look-up; empty is nothing."""
     targets: int
-    excess: int
+    dropped: int
     """Targets that are left out."""
 
 
@@ -104,15 +104,15 @@ class DiscoveryManager:
     def states(self) -> Iterator[State]:
         """Tell how each discovery goes, for people."""
         for source in self._sources:
-            yield State(source.settings, source.trouble or "", len(source.targets), source.excess)
+            yield State(source.settings, source.trouble or "", len(source.targets), source.dropped)
 
     def samples(self) -> Iterator[Sample]:
         """Tell how each look-up goes."""
         for source in self._sources:
-            labels = (source.settings.kind, source.settings.source)
+            labels = (source.settings.type, source.settings.source)
             yield c.DISCOVERY_SUCCESS(source.trouble == "", *labels)
             yield c.DISCOVERY_TARGETS(len(source.targets), *labels)
-            yield c.DISCOVERY_EXCESS(source.excess, *labels)
+            yield c.DISCOVERY_DROPPED(source.dropped, *labels)
             if source.last_success is not None:
                 yield c.DISCOVERY_LAST_SUCCESS(source.last_success, *labels)
 
@@ -141,7 +141,7 @@ class _Source:
         self.trouble: str | None = None
         """What is wrong with the last look-up; empty is nothing, None is before the first."""
         self.last_success: float | None = None
-        self.excess = 0
+        self.dropped = 0
         """Targets that are left out."""
         self._clock = clock
         self._elapsed = elapsed
@@ -183,14 +183,14 @@ class _Source:
         keep = self.settings.keep or 0.0
         known = self._seen | {target.name: (target, now) for target in found}
         seen = {name: (target, last) for name, (target, last) in known.items() if now - last <= keep}
-        excess = max(0, len(seen) - self.settings.max_targets)
-        if excess:
+        dropped = max(0, len(seen) - self.settings.max_targets)
+        if dropped:
             # The sort is stable, so that those that were targets before the others were known stay targets.
             latest = sorted(seen, key=lambda name: seen[name][1], reverse=True)
             for name in latest[self.settings.max_targets :]:
                 del seen[name]
         self._seen = seen
-        self._report_excess(excess)
+        self._report_excess(dropped)
 
     def report(self, trouble: str) -> None:
         """Log a change of state, once."""
@@ -228,19 +228,19 @@ class _Source:
                 left=len(self.targets),
             )
 
-    def _report_excess(self, excess: int) -> None:
+    def _report_excess(self, dropped: int) -> None:
         """Log that targets are left out, and when they no longer are, once."""
-        if excess and not self.excess:
+        if dropped and not self.dropped:
             _log.warning(
                 "left targets out: there are more than max_targets",
                 source=self.settings.source,
                 max_targets=self.settings.max_targets,
-                count=excess,
+                count=dropped,
                 detail="raise max_targets of the discovery if they are all meant, else see what lists them",
             )
-        elif self.excess and not excess:
+        elif self.dropped and not dropped:
             _log.info("no targets are left out any more", source=self.settings.source)
-        self.excess = excess
+        self.dropped = dropped
 
     def _report_refused(self, refused: tuple[str, ...]) -> None:
         """Log which nodes are refused, once."""

@@ -6,14 +6,14 @@ from dashboards.panels import Column, table, time_series
 from dashboards.queries import Query, by, happened, rate, select
 from vault_exporter.metrics import catalogue as c
 
-__all__ = ["inputs", "who"]
+__all__ = ["inputs", "top"]
 
 
-def who() -> Section:
+def top() -> Section:
     """Return different askers, and series of the clients and paths that somebody named."""
     different = time_series(
         "Different askers",
-        "Different clients, entities and addresses in the requests of the last hour, or of the window that `audit.who` "
+        "Different clients, entities and addresses in the requests of the last hour, or of the window that `audit.top` "
         "sets. A jump in addresses: a credential in more hands.",
         "short",
         Query(f"sum({select(c.AUDIT_CLIENTS)})", "clients"),
@@ -22,7 +22,7 @@ def who() -> Section:
     )
     clients = time_series(
         "Requests by client",
-        "Requests of the clients whose display names `audit.who.clients` lists, and of all others.",
+        "Requests of the clients whose display names `audit.top.clients` lists, and of all others.",
         "reqps",
         Query(by("client", rate(c.AUDIT_CLIENT_REQUESTS)), "{{client}}"),
         stacked=True,

@@ -1,7 +1,7 @@
 """What it costs to observe who asks for what, as shares of the pipeline's speed without it.
 
 The lines are those of a real OpenBao over and over, with paths, clients and addresses of their own; everything takes
-turns in this process and is measured in CPU time, the best of the rounds. Run: ``python bench/who.py``.
+turns in this process and is measured in CPU time, the best of the rounds. Run: ``python bench/top.py``.
 """
 
 import gc
@@ -13,7 +13,7 @@ from typing import Final
 
 from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.top.observers import make_observers
-from vault_exporter.config.schema.model import Audit, Who
+from vault_exporter.config.schema.model import Audit, Top
 
 RECORDED: Final = Path(__file__).parents[1] / "tests" / "data" / "audit" / "openbao.jsonl"
 LINES: Final = 100_000
@@ -23,10 +23,10 @@ AT_LEAST: Final = 0.6
 TEMPLATES: Final = ("its-camera-ai/data/{service}/*", "auth/{method}/login/*")
 TASKS: Final = {
     "nothing": Audit(),
-    "who": Audit(who=Who(enabled=True)),
-    "listed clients": Audit(who=Who(clients=("token",))),
+    "top": Audit(top=Top(enabled=True)),
+    "listed clients": Audit(top=Top(clients=("token",))),
     "templates": Audit(paths=TEMPLATES),
-    "all of it": Audit(who=Who(enabled=True, clients=("token",)), paths=TEMPLATES),
+    "all of it": Audit(top=Top(enabled=True, clients=("token",)), paths=TEMPLATES),
 }
 
 

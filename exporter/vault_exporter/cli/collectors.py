@@ -1,0 +1,19 @@
+"""The command that prints the collectors."""
+
+import typer
+
+from vault_exporter.cli.printing import CatalogueFormat, FormatOption, console
+from vault_exporter.scrape.collectors import COLLECTORS, describe
+
+__all__ = ["collectors"]
+
+
+def collectors(fmt: FormatOption = CatalogueFormat.TABLE) -> None:
+    """Print every collector: whether it runs by default, whom it asks, and what its token must be granted."""
+    match fmt:
+        case CatalogueFormat.TABLE:
+            describe.print_table(COLLECTORS, console())
+        case CatalogueFormat.MARKDOWN:
+            typer.echo(describe.as_markdown(COLLECTORS), nl=False)
+        case CatalogueFormat.JSON:
+            typer.echo(describe.as_json(COLLECTORS))

@@ -1,0 +1,41 @@
+"""The command that prints the policy for the exporter's token."""
+
+from typing import Annotated
+
+import typer
+
+from vault_exporter.checks import Flags
+from vault_exporter.cli.options import ConfigOption, fail, load_config
+from vault_exporter.config.schema.model import Config, Target
+from vault_exporter.diagnose.policy import policy_text, targets_of
+
+__all__ = ["policy"]
+
+
+def policy(
+    config: ConfigOption = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only what this target needs, or what a discovery (its address, name:port or path) finds.",
+        ),
+    ] = None,
+) -> None:
+    """Print the least policy that the exporter's token needs for what is enabled; without a file, for the defaults."""
+    if config is None:
+        settings = Config(targets=(Target("default", "http://127.0.0.1:8200"),))
+    else:
+        settings = load_config(config, Flags())
+    targets = [one for one in targets_of(settings) if target in {None, one.name}]
+    if not targets:
+        fail(f"--target: no such target is listed; {_what_there_is(settings)}")
+    typer.echo(policy_text(settings, targets), nl=False)
+
+
+def _what_there_is(settings: Config) -> str:
+    listed = f"listed: {', '.join(target.name for target in settings.targets) or 'none'}"
+    if not settings.discovery:
+        return listed
+    found = " or ".join(f"--target {source.source}" for source in settings.discovery)
+    return f"{listed}. A target that a discovery finds needs what all that it finds need; for these give {found}"

@@ -1,0 +1,37 @@
+"""The command that shows the state of every target."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from vault_exporter.checks import Flags
+from vault_exporter.cli.diagnosis import describe_discovery, diagnose
+from vault_exporter.cli.options import AddressOption, ConfigOption, NamespaceOption, TokenFileOption, load_config
+from vault_exporter.diagnose import status as report
+
+__all__ = ["status"]
+
+
+def status(
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    token_file: TokenFileOption = None,
+    namespace: NamespaceOption = None,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Show the state of every target. Exit status: 0 well, 1 a warning, 2 a node is down, sealed or leaderless."""
+    file = str(token_file) if token_file else None
+    settings = load_config(config, Flags(address=address, token_file=file, namespace=namespace))
+    seen, discoveries = diagnose(settings)
+    now = time.time()
+    if json:
+        typer.echo(report.as_json(seen, now))
+    else:
+        report.print_table(seen, Console(), now)
+    troubled = [state for state in discoveries if state.trouble or state.dropped]
+    for state in troubled:
+        typer.echo(describe_discovery(state), err=True)
+    raise typer.Exit(max(report.worst(seen, now), report.Severity.WARNING if troubled else report.Severity.OK))
