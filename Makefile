@@ -11,7 +11,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons lint format bench docs dashboards faults fuzz tools
+.PHONY: help run test test-pythons lint format bench generate faults fuzz tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,9 +44,10 @@ format: $(VENV)/.dev ## Format the code
 bench: $(VENV)/.dev ## Measure speed, as ratios within one run
 	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench $(ARGS) || exit 1; done
 
-docs: $(VENV)/.dev ## Write docs/metrics.md and docs/collectors.md anew
+generate: $(VENV)/.dev ## Write everything that is generated: docs of metrics and collectors, dashboards
 	@$(BIN)/vault-exporter metrics --format markdown > docs/metrics.md
 	@$(BIN)/vault-exporter collectors --format markdown > docs/collectors.md
+	@$(BIN)/python -m dashboards.generate
 
 faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="sealed" tries some)
 	@scripts/debian-packages $(LAB)
@@ -62,9 +63,6 @@ build/tools/%:
 fuzz: $(VENV)/.dev ## Search for audit lines that are taken wrongly (ARGS="-max_total_time=900" ends after 15 minutes)
 	@$(BIN)/pip install --quiet --group fuzz
 	@$(BIN)/python -m tests.audit.fuzz $(ARGS)
-
-dashboards: $(VENV)/.dev ## Write the dashboards' JSON anew
-	@$(BIN)/python -m dashboards.generate
 
 $(VENV)/bin/pip:
 	@PYTHON=$(PYTHON) scripts/create-venv $(VENV)
