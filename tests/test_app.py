@@ -211,6 +211,26 @@ async def test_a_standby_that_lost_its_storage_is_not_up(node: Node, start_expor
 
 
 @pytest.mark.parametrize(
+    ("path", "answer", "reason"),
+    [
+        ("sys/health", (502, "<html>502 Bad Gateway</html>"), "proxy_error"),
+        ("sys/health", (503, ""), "proxy_error"),
+        ("sys/health", (503, '{"message":"no healthy upstream"}'), "proxy_error"),
+        ("sys/health", (500, '{"errors":["context deadline exceeded"]}'), "http_5xx"),
+        ("sys/leader", (504, "upstream request timeout"), "proxy_error"),
+        ("sys/leader", (500, '{"errors":[]}'), "http_5xx"),
+    ],
+)
+async def test_an_error_of_a_proxy_is_not_blamed_on_vault(
+    node: Node, start_exporter: StartExporter, path: str, answer: tuple[int, str], reason: str
+) -> None:
+    node.answers[path] = answer
+    page = await get(await start_exporter(target(node)), "/metrics")
+    assert "\nvault_up 0\n" in page
+    assert f'\nvault_up_failure_reason{{reason="{reason}"}} 1\n' in page
+
+
+@pytest.mark.parametrize(
     ("health", "seal", "sealed", "unsealed"),
     [
         ((500, ""), (200, '{"sealed":true}'), 1, 0),

@@ -10,7 +10,10 @@ from typing import Final
 from vault_exporter.scrape import collectors
 
 TARGET: Final = "targets:\n  - {name: n1, address: 'https://vault-1:8200'}\n"
-TARGET_KEYS: Final = "address, auth, cluster, collectors, labels, max_response_bytes, name, namespace, timeout, tls"
+NOT_A_HOST: Final = "the host is no host name: it has at most 253 characters, from 1 to 63 between two dots"
+TARGET_KEYS: Final = (
+    "address, auth, cluster, collectors, labels, max_response_bytes, name, namespace, proxy, rate_limit, timeout, tls"
+)
 KEYS: Final = (
     "approle, audit, backup, canary, clusters, database, defaults, discovery, kv, listen, pki, targets, "
     "telemetry, watched_tokens, web_config_file, web_enable_lifecycle"
@@ -65,7 +68,8 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         [
             (
                 "c.yml:2: defaults.adress: unknown key; "
-                "Known here: auth, cluster, collectors, labels, max_response_bytes, namespace, timeout, tls"
+                "Known here: auth, cluster, collectors, labels, max_response_bytes, namespace, proxy, "
+                "rate_limit, timeout, tls"
             )
         ],
     ),
@@ -227,7 +231,15 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             ("http://v:99999", "not a URL: bad host or port; write it like https://vault.example.com:8200"),
             ("http://[::1", "not a URL: bad host or port; write it like https://vault.example.com:8200"),
             ("http://ä", "not a URL; write it like https://vault.example.com:8200"),
-            ("unix:///run/vault.sock", "unix sockets are not supported; give an http:// or https:// address"),
+            ("unix://vault.sock", "not the path of a socket; write it like unix:///run/vault.sock"),
+            (f"unix:///{'a' * 107}", "the path of a socket has at most 107 characters"),
+            ("http://[::1%25lo", "not a URL: bad host or port; write it like https://vault.example.com:8200"),
+            ("http://[v1.a]", "the host in brackets is no IPv6 address; write it like [2001:db8::1]"),
+            ("http://256.1", "the host is a number, but no IPv4 address; write it like 127.0.0.1"),
+            ("http://127.0.0.1.1:8200", "the host is a number, but no IPv4 address; write it like 127.0.0.1"),
+            (f"http://{'a' * 300}:8200", NOT_A_HOST),
+            (f"http://{'a.' * 130}b:8200", NOT_A_HOST),
+            ("http://a..b", NOT_A_HOST),
             ("http://u:hvs.planted@v", "has a user name or password in it; remove them, and use auth"),
             (
                 "http://v?a=b",
@@ -393,7 +405,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     (
         "TLS without TLS",
         "targets:\n  - name: n1\n    address: http://v\n    tls: {server_name: v}\n",
-        ["c.yml:4: targets[0].tls: has no effect, since the address is http://; use https:// or leave this out"],
+        ["c.yml:4: targets[0].tls: has no effect, since the address is not https://; use that or leave this out"],
     ),
     *(
         (f"bad TLS {tls}", f"defaults: {{tls: {{{tls}}}}}\n" + TARGET, [f"c.yml:1: defaults.tls.{error}"])

@@ -14,12 +14,24 @@ from typer.main import get_command
 from vault_exporter.checks import Flags, load
 from vault_exporter.cli import app
 from vault_exporter.config.schema.inputs import Address, Scheme, SocketInput
-from vault_exporter.config.schema.model import AllowedEvents, Audit, Config, EventRule, Target, Telemetry
+from vault_exporter.config.schema.model import (
+    AllowedEvents,
+    Audit,
+    Config,
+    EventRule,
+    Listen,
+    RateLimit,
+    Target,
+    Telemetry,
+)
 from vault_exporter.config.schema.watched import AppRole, Canary, Database, Kv, Pki
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 FIRST_CELLS = re.findall(r"^\| (`[^|]+`) \|", DOCUMENT, re.MULTILINE)
 DOCUMENTED = {word for cell in FIRST_CELLS for word in re.findall(r"`([^`]+)`", cell)}
+
+SCALARS = frozenset({Address, Listen, RateLimit})
+"""Structs that are written as one value."""
 
 
 def keys(kind: Any, path: str = "") -> Iterator[str]:
@@ -29,7 +41,7 @@ def keys(kind: Any, path: str = "") -> Iterator[str]:
             yield from keys(argument, path)
     elif get_origin(kind) is tuple:
         yield from keys(get_args(kind)[0], f"{path}[]")
-    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__name__ not in {"Listen", "Address"}:
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind not in SCALARS:
         if path.endswith("[]"):
             yield path
         if kind.__struct_config__.tag_field:

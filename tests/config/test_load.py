@@ -103,7 +103,7 @@ audit: {{logs: [/vault/audit/audit.log], from_start: true, max_line_bytes: 2MiB,
     )
     shared: dict[str, Any] = {"cluster": "prod", "namespace": "ops", "timeout": 3.0, "max_response_bytes": 1 << 20}
     trust = Tls(ca_cert=files / "ca.pem", server_name="vault")
-    pair = {"client_cert": files / "client.pem", "client_key": files / "client.key"}
+    pair: dict[str, Any] = {"client_cert": files / "client.pem", "client_key": files / "client.key"}
     assert load(path, Flags(), {"VAULT_ADDR": "http://elsewhere"}) == Config(
         listen=Listen("127.0.0.1", 9999),
         targets=(

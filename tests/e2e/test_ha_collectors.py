@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.conftest import StartExporter, probe
 from tests.lab.api import call
+from tests.lab.logged_in import LoggedIn
 from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.raft import RaftCluster, raft_cluster
 from tests.lab.waiting import wait_until
@@ -19,7 +20,6 @@ from vault_exporter.config.schema.secret import Secret
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import Page
 from vault_exporter.scrape.collectors import COLLECTORS, Scope, policy, telemetry
-from vault_exporter.vault.client import Client
 
 NO_WAITING = {collector.name: "1ms" for collector in COLLECTORS if collector.asked is not Scope.EVERY}
 
@@ -96,7 +96,7 @@ def a_login_is_good_at_once(leader: Node, standby: Node, root: str) -> None:
     wait_until(lambda: call(standby.address, "POST", login, password="planted").status == 200, what="the user")
 
     async def ask() -> int:
-        client = Client(Target(standby.name, standby.address, auth=auth))
+        client = LoggedIn(Target(standby.name, standby.address, auth=auth))
         try:
             return (await client.get("sys/host-info", token=True)).status
         finally:

@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.lab.api import Reply, call
+from tests.lab.logged_in import LoggedIn
 from vault_exporter.config.schema.model import Auth, Target, Tls
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.demo.openbao import start_server
 from vault_exporter.demo.process import free_port
 from vault_exporter.vault.auth.methods import Shared
-from vault_exporter.vault.client import Client
 
 ROOT = "root"
 POLICY = 'path "sys/mounts" { capabilities = ["read"] }'
@@ -166,7 +166,7 @@ def bao(tmp_path_factory: pytest.TempPathFactory, token_reviews: str) -> Iterato
         yield bao
 
 
-Connect = Callable[..., Awaitable[Client]]
+Connect = Callable[..., Awaitable[LoggedIn]]
 
 
 @pytest.fixture
@@ -176,12 +176,12 @@ async def connect(bao: Bao) -> AsyncIterator[Connect]:
 
         async def connect(
             auth: Auth, shared: Shared | None = None, *, tls: bool = False, namespace: str | None = None
-        ) -> Client:
+        ) -> LoggedIn:
             trust = Tls(ca_cert=bao.ca, client_cert=bao.client_cert) if tls else Tls()
             target = Target(
                 name="n1", address=bao.tls_address if tls else bao.address, tls=trust, auth=auth, namespace=namespace
             )
-            client = Client(target, shared=shared)
+            client = LoggedIn(target, shared=shared)
             stack.push_async_callback(client.close)
             return client
 

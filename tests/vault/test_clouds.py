@@ -9,12 +9,13 @@ import pytest
 from aiohttp import web
 from pytest_aiohttp.plugin import AiohttpServer
 
+from tests.lab.logged_in import LoggedIn
 from vault_exporter.config.schema.logins import Auth, AwsAuth, AzureAuth, GcpAuth, LdapAuth, TokenAuth
 from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.reasons import Reason
-from vault_exporter.vault.client import Client, VaultError
+from vault_exporter.vault.client import VaultError
 
 ISSUED = {"auth": {"client_token": "hvs.1", "lease_duration": 3600, "renewable": True, "entity_id": "e", "num_uses": 0}}
 
@@ -51,7 +52,7 @@ async def fake(aiohttp_server: AiohttpServer) -> tuple[Fake, str]:
 
 
 async def logged_in(address: str, auth: Auth, namespace: str | None = None) -> None:
-    client = Client(Target(name="n1", address=address, auth=auth, namespace=namespace))
+    client = LoggedIn(Target(name="n1", address=address, auth=auth, namespace=namespace))
     try:
         assert (await client.get("sys/mounts", token=True)).status == 200
     finally:
@@ -133,7 +134,7 @@ async def test_why_there_is_no_token(
 ) -> None:
     node, address = fake
     node.login = (status, body)
-    client = Client(Target(name="n1", address=address, auth=GcpAuth(role="r", jwt=Secret("planted"))))
+    client = LoggedIn(Target(name="n1", address=address, auth=GcpAuth(role="r", jwt=Secret("planted"))))
     try:
         with pytest.raises(VaultError) as caught:
             await client.get("sys/mounts", token=True)
@@ -158,7 +159,7 @@ async def test_a_sealed_node_says_so_itself(fake: tuple[Fake, str]) -> None:
 async def test_a_given_token_that_is_refused_is_asked_about_again(fake: tuple[Fake, str]) -> None:
     node, address = fake
     now = 1000.0
-    client = Client(
+    client = LoggedIn(
         Target(name="n1", address=address, auth=TokenAuth(token=Secret("hvs.0"))),
         clock=lambda: now,
     )

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.lab.fake_node import Node, StartExporter, target
+from tests.lab.logged_in import LoggedIn
 from tests.lab.waiting import PATIENCE
 from vault_exporter.config.schema.logins import Auth, NoAuth, TokenAuth, UserpassAuth
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.collectors.telemetry import Status, fetch
-from vault_exporter.vault.answer import NoTokenError, VaultError
-from vault_exporter.vault.client import Client
+from vault_exporter.vault.errors import NoTokenError, VaultError
 
 DENIED = (403, '{"errors":["1 error occurred:\\n\\t* permission denied\\n\\n"]}')
 UNKNOWN = (400, '{"errors":["cannot forward local-only request"]}')
@@ -42,14 +42,14 @@ class Asker:
 
     def __init__(self, node: Node) -> None:
         self.node, self.now = node, 1_800_000_000.0
-        self.clients: list[Client] = []
+        self.clients: list[LoggedIn] = []
         node.answers |= {PATH: DENIED, LOOKUP: looked_up(), LOGIN: issued("hvs.1"), RENEW: issued("hvs.1")}
 
-    def client(self, auth: Auth) -> Client:
-        self.clients.append(Client(target(self.node, auth=auth), clock=lambda: self.now))
+    def client(self, auth: Auth) -> LoggedIn:
+        self.clients.append(LoggedIn(target(self.node, auth=auth), clock=lambda: self.now))
         return self.clients[-1]
 
-    async def ask(self, client: Client, expected: int = 403) -> int:
+    async def ask(self, client: LoggedIn, expected: int = 403) -> int:
         """Ask, and return how often the node was asked so far."""
         answer = await client.get(PATH, token=True)
         assert answer.status == expected

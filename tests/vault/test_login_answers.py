@@ -9,12 +9,13 @@ import pytest
 from aiohttp import web
 from pytest_aiohttp.plugin import AiohttpServer
 
+from tests.lab.logged_in import LoggedIn
 from tests.vault.test_logins import failures, samples
 from vault_exporter.config.schema.logins import Auth, TokenAuth, UserpassAuth
 from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.vault.auth.methods import Shared
-from vault_exporter.vault.client import Client, VaultError
+from vault_exporter.vault.client import VaultError
 
 USER = UserpassAuth(username="exporter", password=Secret("planted"))
 ISSUED = {"client_token": "hvs.planted", "lease_duration": 3600}
@@ -38,13 +39,13 @@ class Hour:
         text = json.dumps(found.get(path, {"data": {}}), ensure_ascii=False)
         return web.Response(body=text.encode(errors="surrogateescape"), content_type="application/json")
 
-    async def scrape(self, start: AiohttpServer, auth: Auth) -> tuple[Client, set[str]]:
+    async def scrape(self, start: AiohttpServer, auth: Auth) -> tuple[LoggedIn, set[str]]:
         """Scrape; return the client, and what the scrapes failed with."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self.answer)
         server = await start(app)
         address = f"http://127.0.0.1:{server.port}"
-        client = Client(Target(name="n1", address=address, auth=auth), clock=lambda: self.now)
+        client = LoggedIn(Target(name="n1", address=address, auth=auth), clock=lambda: self.now)
         errors = set()
         try:
             for _ in range(AN_HOUR // INTERVAL):
@@ -162,7 +163,7 @@ async def test_the_audit_log_may_say_at_once_who_looks_the_token_up(aiohttp_serv
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     server = await aiohttp_server(app)
-    client = Client(Target(name="n1", address=f"http://127.0.0.1:{server.port}", auth=USER), shared=shared)
+    client = LoggedIn(Target(name="n1", address=f"http://127.0.0.1:{server.port}", auth=USER), shared=shared)
     await client.get("sys/mounts", token=True)
     await client.close()
     assert known[:3] == [(LOGIN, set()), (LOOKUP, {"e-1"}), ("sys/mounts", {"e-1"})]
@@ -194,7 +195,7 @@ async def test_a_wrong_password_that_is_written_again_and_again(aiohttp_server: 
     app.router.add_route("*", "/{path:.*}", answer)
     server = await aiohttp_server(app)
     auth = UserpassAuth(username="exporter", password_file=file)
-    client = Client(Target(name="n1", address=f"http://127.0.0.1:{server.port}", auth=auth), clock=lambda: 1e9)
+    client = LoggedIn(Target(name="n1", address=f"http://127.0.0.1:{server.port}", auth=auth), clock=lambda: 1e9)
     for password in ("wrong", "wrong", "wrong", "other", "other"):
         other.write_text(password)
         other.replace(file)

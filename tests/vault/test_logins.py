@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.logged_in import LoggedIn
 from tests.lab.waiting import PATIENCE, eventually
 from tests.vault.conftest import POD, POLICY, Bao, Connect
 from vault_exporter.config.schema.logins import (
@@ -24,19 +25,19 @@ from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics.exposition import Format, render
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.auth.methods import Shared
-from vault_exporter.vault.client import Client, VaultError
+from vault_exporter.vault.client import VaultError
 
 USER = UserpassAuth(username="exporter", password=Secret("two words"))
 
 
-def samples(client: Client) -> dict[str, float]:
+def samples(client: LoggedIn) -> dict[str, float]:
     """Series of the client's login and their values."""
     lines = render(client.tokens.samples(), Format.TEXT).decode().splitlines()
     pairs = (line.removeprefix("vault_exporter_").rsplit(" ", 1) for line in lines if not line.startswith("#"))
     return {name: float(value) for name, value in pairs}
 
 
-def failures(client: Client, kind: str = "login") -> dict[str, float]:
+def failures(client: LoggedIn, kind: str = "login") -> dict[str, float]:
     """Reasons that were counted."""
     start = f'{kind}_failures_total{{reason="'
     return {
@@ -46,7 +47,7 @@ def failures(client: Client, kind: str = "login") -> dict[str, float]:
     }
 
 
-async def status(client: Client, path: str = "sys/mounts") -> int:
+async def status(client: LoggedIn, path: str = "sys/mounts") -> int:
     return (await client.get(path, token=True)).status
 
 
@@ -256,7 +257,10 @@ async def test_refused_credentials_are_not_tried_again_at_once(
     for _ in range(5):
         with pytest.raises(VaultError) as caught:
             await status(client)
-        assert str(caught.value) == "login: auth/userpass/login/exporter: HTTP 400: Vault refuses it"
+        assert (
+            str(caught.value)
+            == 'login: auth/userpass/login/exporter: HTTP 400: Vault says "invalid username or password"'
+        )
     assert failures(client) == {"denied": 1}
     log = capsys.readouterr().out
     assert log.count("cannot log in") == 1

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.logged_in import LoggedIn
 from vault_exporter.config.schema.logins import TokenAuth
 from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics.reasons import Reason
-from vault_exporter.vault.client import Client, VaultError
+from vault_exporter.vault.client import VaultError
 
 
 async def refusal(auth: TokenAuth) -> str:
-    client = Client(Target(name="n1", address="http://127.0.0.1:1", auth=auth))
+    client = LoggedIn(Target(name="n1", address="http://127.0.0.1:1", auth=auth))
     try:
         with pytest.raises(VaultError) as caught:
             await client.get("sys/mounts", token=True)

@@ -97,7 +97,7 @@ async def test_page(
     healthy = _steady(text, log)
 
     # A family that only a failure shows.
-    node.answers["sys/leader"] = (500, "")
+    node.answers["sys/leader"] = (500, '{"errors":["context deadline exceeded"]}')
     failing = [line for line in (await page()).splitlines() if "collector_failure_reason" in line]
 
     # What is discovered takes the place of the one target.

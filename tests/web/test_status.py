@@ -91,7 +91,7 @@ async def test_a_token_that_is_refused(node: Node, run: Run, health: tuple[int, 
 @pytest.mark.parametrize(
     ("answer", "problem", "remedy"),
     [
-        ((400, '{"errors":["invalid"]}'), "HTTP 400: Vault refuses it", "compare the target's auth with Vault: "),
+        ((400, '{"errors":["invalid"]}'), 'HTTP 400: Vault says "invalid"', "compare the target's auth with Vault: "),
         ((200, "{}"), "Vault's answer is not understood; is the mount of this method?", ""),
         ((500, '{"errors":[]}'), "HTTP 500", ""),
     ],
@@ -166,10 +166,10 @@ async def test_why_there_is_no_tls(node: Node, tls_node: Node, authority: trustm
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     trusted = {"ca_cert": "ca.pem"}
     for one, said in (
-        (target(tls_node), "unable to get local issuer certificate; see tls.ca_cert and tls.server_name"),
+        (target(tls_node), "unable to get local issuer certificate; see tls.ca_cert"),
         (
             target(tls_node) | {"tls": trusted | {"server_name": "vault"}},
-            "Hostname mismatch, certificate is not valid for 'vault'; see tls.ca_cert and tls.server_name",
+            "the certificate is for 127.0.0.1, not for vault; see tls.server_name",
         ),
         (
             {"name": "n1", "address": node.address.replace("http:", "https:")},

@@ -4,6 +4,7 @@ from typing import Final
 
 from vault_exporter.checks.collectors import check_token
 from vault_exporter.config.parse import values
+from vault_exporter.config.parse.addresses import UNIX
 from vault_exporter.config.parse.reader import Checks
 from vault_exporter.config.schema import logins, model
 from vault_exporter.vault.tls import TlsError, tls_context
@@ -22,6 +23,8 @@ def check_target(target: model.Target | model.Discovery) -> Checks:
     yield from check_token(target)
     if isinstance(target.auth, logins.CertAuth) and target.tls.client_cert is None:
         yield "auth", "method cert identifies with tls.client_cert; give that and tls.client_key"
+    if target.proxy is not None and isinstance(target, model.Target) and target.address.startswith(UNIX):
+        yield "proxy", "has no effect, since the address is unix://; leave it out"
     for label in target.labels:
         if not values.is_label(label) or label in _OWN_LABELS:
             yield "labels", f"{label} cannot be given; use letters, digits and _, and none of {', '.join(_OWN_LABELS)}"

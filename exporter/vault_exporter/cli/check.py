@@ -23,6 +23,7 @@ from vault_exporter.cli.options import (
     flags,
     load_config,
 )
+from vault_exporter.config.load import environment_notices
 from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import Config
 from vault_exporter.diagnose import status as report
@@ -69,6 +70,8 @@ def check(
         f"The configuration is good: listen on {settings.listen}, targets: {', '.join(targets)}, {discovery}"
         f"audit logs: {', '.join(audit) or 'none'}."
     )
+    for notice in environment_notices(config, os.environ):
+        typer.echo(notice)
     if online:
         _check_online(settings)
 

@@ -8,20 +8,20 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
-from urllib.parse import urlsplit
 
 import msgspec
 
 from vault_exporter.config.parse import inputs as read_inputs
 from vault_exporter.config.parse import values
-from vault_exporter.config.parse.environment import Flags, target_node
+from vault_exporter.config.parse.addresses import UNIX, default_name
+from vault_exporter.config.parse.environment import Flags, target_node, unsupported
 from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.config.parse.reader import Checks, Reader
 from vault_exporter.config.parse.tree import Node, read_file
 from vault_exporter.config.schema import inputs, logins, model, watched
 from vault_exporter.config.schema.web import Web
 
-__all__ = ["Check", "ConfigError", "Flags", "Loader"]
+__all__ = ["Check", "ConfigError", "Flags", "Loader", "environment_notices"]
 
 T = TypeVar("T")
 
@@ -90,6 +90,17 @@ class Loader:
         return found
 
 
+def environment_notices(path: Path | None, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Say which variables of the environment are not obeyed, where the environment may name the target.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    keys = _read(path).value
+    named_in_file = isinstance(keys, dict) and ("targets" in keys or "discovery" in keys)
+    return () if named_in_file else tuple(unsupported(environ))
+
+
 def _read(path: Path | None) -> Node:
     return read_file(path) if path else Node({}, "command line")
 
@@ -108,6 +119,8 @@ class _Defaults(msgspec.Struct, frozen=True):
     namespace: str | None = None
     timeout: model.Duration = 0
     max_response_bytes: model.Size = 0
+    proxy: model.ProxyUrl | None = None
+    rate_limit: model.RateLimit | None = None
     tls: model.Tls = model.Tls()
     auth: model.Auth = model.NoAuth()
     collectors: model.Collectors = model.Collectors()
@@ -195,8 +208,7 @@ class _Loading:
                     self._problem(flag, "is for one target, but there is none; set VAULT_ADDR or --address")
             return []
         address = target.value["address"]
-        host = urlsplit(values.url(address.value)).netloc if _good(values.url, address.value) else "target"
-        return [Node({"name": Node(host, address.place), **target.value}, target.place)]
+        return [Node({"name": Node(_name(address), address.place), **target.value}, target.place)]
 
     def _refuse_flags_of_one_target(self) -> None:
         for flag, value in (
@@ -252,11 +264,19 @@ class _Loading:
         for target in targets:
             keys = target.value if isinstance(target.value, dict) else {}
             address, tls = keys.get("address"), keys.get("tls")
-            if tls and address and str(address.value).startswith("http://"):
-                self._problem(tls.place, "has no effect, since the address is http://; use https:// or leave this out")
+            if tls and address and str(address.value).startswith(("http://", UNIX)):
+                self._problem(tls.place, "has no effect, since the address is not https://; use that or leave this out")
 
     def _problem(self, place: str, message: str) -> None:
         self._problems.append(Problem(place, message))
+
+
+def _name(address: Node) -> str:
+    """Name the one target after its address, where that gives a name."""
+    if not _good(values.url, address.value):
+        return "target"
+    name = default_name(values.url(address.value))
+    return name if _good(values.name, name) else "target"
 
 
 def _line(problem: Problem) -> int:
@@ -293,6 +313,9 @@ _READERS: Final[dict[object, Callable[[object], object]]] = {
     model.Scheme: values.scheme,
     model.Secret: values.secret,
     model.Size: values.size,
+    model.Pem: values.pem,
+    model.ProxyUrl: values.proxy,
+    model.RateLimit: values.rate_limit,
     model.Url: values.url,
     inputs.Address: read_inputs.read_address,
     inputs.Mode: read_inputs.read_mode,

@@ -21,9 +21,8 @@ from vault_exporter.scrape.collectors.telemetry import REMEDIES, Status
 from vault_exporter.scrape.scraper import Scrape, TargetScraper
 from vault_exporter.targets.discovery import State
 from vault_exporter.targets.manager import Targets
-from vault_exporter.vault.answer import NoTokenError
 from vault_exporter.vault.auth.methods import Shared
-from vault_exporter.vault.client import VaultError
+from vault_exporter.vault.errors import NoTokenError, VaultError
 
 __all__ = ["Diagnosis", "Finding", "Seen", "is_wrapped", "look"]
 
@@ -92,7 +91,7 @@ def is_wrapped(auth: Auth) -> bool:
 
 async def _look(config: Config, scraper: TargetScraper) -> Seen:
     scrape = await scraper.scrape(scraper.target.timeout)
-    entity_id, display_name = scraper.client.tokens.identity
+    entity_id, display_name = scraper.tokens.identity
     return Seen(scraper.target, scrape, await _findings(config, scraper, scrape), entity_id, display_name)
 
 
@@ -114,7 +113,7 @@ async def _findings(config: Config, scraper: TargetScraper, scrape: Scrape) -> t
     except TimeoutError:
         rights = [Finding(_LOGIN, f"{OWN[-1].path}: timeout")]
     except NoTokenError as error:
-        return (*without.values(), Finding(_LOGIN, str(error), scraper.client.tokens.remedy))
+        return (*without.values(), Finding(_LOGIN, str(error), scraper.tokens.remedy))
     except VaultError as error:
         denied = error.reason is Reason.PERMISSION_DENIED
         rights = [Finding(_LOGIN, str(error), f"grant: {OWN[-1]}" if denied else "")]

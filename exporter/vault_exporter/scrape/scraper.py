@@ -17,7 +17,7 @@ from vault_exporter.scrape.collectors.telemetry import REMEDIES, Status, fetch
 from vault_exporter.scrape.scheduler import CollectorScheduler
 from vault_exporter.scrape.telemetry import Page, Telemetry, Worker
 from vault_exporter.vault.auth.methods import Shared
-from vault_exporter.vault.client import Client
+from vault_exporter.vault.connection import connect
 
 __all__ = ["Scrape", "TargetScraper"]
 
@@ -66,7 +66,7 @@ class TargetScraper:
         self.target = target
         self.last: Scrape | None = None
         """The last scrape that came to an end."""
-        self.client = Client(target, shared=shared)
+        self.client, self.tokens = connect(target, shared=shared)
         self._telemetry = Worker(Telemetry(telemetry, c.NAMES)) if telemetry.enabled else None
         self._flight: _Flight | None = None
         self._attempts = CollectorRuns(target.name)
@@ -122,7 +122,7 @@ class TargetScraper:
             [
                 *collected,
                 telemetry_samples,
-                self.client.tokens.samples(),
+                self.tokens.samples(),
                 (
                     c.PROBE_REQUESTS(self.client.requests - requests),
                     c.PROBE_DURATION(asyncio.get_running_loop().time() - started),

@@ -1,4 +1,4 @@
-"""What a node answers, and the error where it gives no usable answer."""
+"""What a node answers, and the error that an answer stands for."""
 
 import contextlib
 from typing import Final, NamedTuple, TypeVar
@@ -7,8 +7,10 @@ import msgspec
 
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.util.json import UNREADABLE
+from vault_exporter.vault.errors import VaultError
+from vault_exporter.vault.words import error_messages
 
-__all__ = ["Answer", "NoTokenError", "VaultError"]
+__all__ = ["Answer"]
 
 S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
@@ -17,30 +19,15 @@ T = TypeVar("T")
 _EXPECTS_TLS: Final = b"Client sent an HTTP request to an HTTPS server."
 """What Go's server answers to a request without TLS where it expects it."""
 
+_SERVER_ERROR: Final = 500
+_CLASSES: Final = ((_SERVER_ERROR, Reason.HTTP_5XX), (400, Reason.HTTP_4XX), (300, Reason.REDIRECT))
+"""The lowest status of a class, and its reason."""
 _STATUS_REASONS: Final = {
     401: Reason.PERMISSION_DENIED,
     403: Reason.PERMISSION_DENIED,
     404: Reason.NOT_FOUND,
     429: Reason.RATE_LIMITED,
 }
-
-
-class VaultError(Exception):
-    """The node gave no usable answer. ``str()`` is safe to log."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-class NoTokenError(VaultError):
-    """The call was not made, since the login that it needs failed."""
-
-
-class _Errors(msgspec.Struct, frozen=True):
-    """The body of every error of Vault's own."""
-
-    errors: tuple[str, ...]
 
 
 class Answer(NamedTuple):
@@ -53,6 +40,8 @@ class Answer(NamedTuple):
     """Unix time, in seconds, at which the request was sent."""
     seconds: float
     """How long the answer took."""
+    words: str = ""
+    """What Vault says of an error, fit to be shown."""
 
     def json(self, kind: type[T]) -> T:
         """Decode the body.
@@ -88,28 +77,19 @@ class Answer(NamedTuple):
 
     def says(self, text: str) -> bool:
         """Return whether one of Vault's error messages (``{"errors": [...]}``) contains the text."""
-        try:
-            return any(text in message for message in self.json(_Errors).errors)
-        except VaultError:
-            return False
-
-    def _is_an_error_of_vault(self) -> bool:
-        try:
-            self.json(_Errors)
-        except VaultError:
-            return False
-        return True
+        return any(text in message for message in error_messages(self.body) or ())
 
     def failure(self) -> VaultError:
         """Return the error that this answer's status stands for (a 2xx that is not understood is ``bad_reply``)."""
-        reason = _STATUS_REASONS.get(self.status) or (
-            (Reason.HTTP_5XX if self._is_an_error_of_vault() else Reason.PROXY_ERROR)
-            if self.status >= 500  # noqa: PLR2004 - HTTP's classes
-            else Reason.HTTP_4XX
-            if self.status >= 400  # noqa: PLR2004
-            else Reason.REDIRECT
-            if self.status >= 300  # noqa: PLR2004
-            else Reason.BAD_REPLY
-        )
-        remedy = ": it expects TLS; write https:// in its address" if self.body.strip() == _EXPECTS_TLS else ""
-        return VaultError(reason, f"{self.path}: HTTP {self.status}{remedy}")
+        message = f"{self.path}: HTTP {self.status}"
+        if self.body.strip() == _EXPECTS_TLS:
+            return VaultError(Reason.HTTP_4XX, f"{message}: it expects TLS; write https:// in its address")
+        if self.status >= _SERVER_ERROR and error_messages(self.body) is None:
+            return VaultError(Reason.PROXY_ERROR, f"{message}, not of Vault but of a proxy or load balancer before it")
+        said = f': Vault says "{self.words}"' if self.words else ""
+        return VaultError(self._reason(), message + said)
+
+    def _reason(self) -> Reason:
+        if self.status in _STATUS_REASONS:
+            return _STATUS_REASONS[self.status]
+        return next((reason for least, reason in _CLASSES if self.status >= least), Reason.BAD_REPLY)

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 from vault_exporter.config.parse.files import is_directory
 from vault_exporter.config.schema.model import Tls
 from vault_exporter.util.fs import open_regular
+from vault_exporter.vault.hostname import ascii_name
 
 __all__ = ["Stamps", "TlsError", "shared_context", "stamps", "tls_context"]
 
@@ -52,12 +53,34 @@ def stamps(tls: Tls) -> Stamps:
 def tls_context(tls: Tls) -> ssl.SSLContext:
     """Make the context; without CA settings it trusts what the system trusts.
 
+    It does not check the host's name, which is done as Go does it, in :mod:`vault_exporter.vault.hostname`.
+
     Raises:
         TlsError: a file cannot be read, holds no certificate or key, or the two do not fit.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    _trust_all(context, tls)
+    if tls.server_name:
+        try:
+            ascii_name(tls.server_name)
+        except ValueError:
+            raise TlsError("server_name", "not a host name") from None
+    if tls.client_key and not tls.client_cert:
+        raise TlsError("client_key", "without client_cert; give both")
+    if tls.client_cert:
+        _identify(context, tls.client_cert, tls.client_key)
+    if tls.insecure_skip_verify:
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _trust_all(context: ssl.SSLContext, tls: Tls) -> None:
+    """Trust what the settings name, and nothing else; what the system trusts where they name nothing."""
     if tls.ca_cert:
         _trust(context, tls.ca_cert)
+    if tls.ca_cert_bytes:
+        _trust_text(context, tls.ca_cert_bytes)
     if tls.ca_path:
         if not is_directory(tls.ca_path):
             raise TlsError("ca_path", "not a directory")
@@ -68,16 +91,8 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
             raise TlsError("ca_path", f"cannot be read: {error.strerror}") from None
         for file in files:
             _trust(context, file, key="ca_path")
-    if not tls.ca_cert and not tls.ca_path:
+    if not (tls.ca_cert or tls.ca_cert_bytes or tls.ca_path):
         context.load_default_certs()
-    if tls.client_key and not tls.client_cert:
-        raise TlsError("client_key", "without client_cert; give both")
-    if tls.client_cert:
-        _identify(context, tls.client_cert, tls.client_key)
-    if tls.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -97,6 +112,13 @@ def _trust(context: ssl.SSLContext, file: Path, key: str = "ca_cert") -> None:
         raise TlsError(key, f"{where}not a certificate in PEM format") from None
     except OSError as error:
         raise TlsError(key, f"{where}cannot be read: {error.strerror}") from None
+
+
+def _trust_text(context: ssl.SSLContext, text: str) -> None:
+    try:
+        context.load_verify_locations(cadata=text)
+    except ssl.SSLError:
+        raise TlsError("ca_cert_bytes", "not a certificate in PEM format") from None
 
 
 def _identify(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:

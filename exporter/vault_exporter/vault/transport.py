@@ -1,105 +1,199 @@
-"""What a node may send on a connection, looked at before HTTP is made of it.
+"""HTTP to one node of Vault or OpenBao: a request goes out as it is, and a complete answer of any status comes back.
 
-aiohttp reads as many interim answers (``100 Continue``) and as small chunks as come, and each costs it as much time and
-memory as a whole answer; while they come, the event loop does nothing else. No real server sends more than a few.
+It talks to the node it was given and to no other: redirects are not followed. What goes wrong is a
+:class:`~vault_exporter.vault.errors.VaultError`, without a token, a header or a body in it.
 """
 
-import asyncio
-from collections.abc import Callable
-from typing import Any, Final
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, Protocol
 
 import aiohttp
-from aiohttp.connector import Connection
+import msgspec
+from aiohttp import http_exceptions
 
-__all__ = ["Connector", "WireError"]
+from vault_exporter import __version__
+from vault_exporter.config.parse.addresses import UNIX, socket_path
+from vault_exporter.config.schema.model import Target
+from vault_exporter.metrics.reasons import Reason
+from vault_exporter.vault.answer import Answer
+from vault_exporter.vault.errors import VaultError, failure_of
+from vault_exporter.vault.flood_guard import TCPConnector, UnixConnector
+from vault_exporter.vault.peer_certificate import Peer
+from vault_exporter.vault.rate_limit import RateLimiter
+from vault_exporter.vault.resolve import Resolver
+from vault_exporter.vault.tls import shared_context
+from vault_exporter.vault.words import error_messages, quote, secrets_of
 
-_MOST_HEADS: Final = 32
-"""Answers, interim ones included, to one request."""
-_ANY_FRAMES_BYTES: Final = 16 << 10
-_FEWEST_BYTES_A_FRAME: Final = 16
-"""Bytes between two line ends of HTTP, on average, of so much as arrived at once."""
-_OVERHEAD: Final = 2
-"""How many times the largest body may come in all, with chunks' sizes and headers."""
-_LEAST_BUDGET: Final = 4 << 20
+__all__ = ["SMALL_ANSWER_BYTES", "HttpTransport", "Request", "Transport"]
 
-_HEAD: Final = b"\nHTTP/1."
-_LINE_END: Final = b"\r\n"
+SMALL_ANSWER_BYTES: Final = 1 << 20
+"""Limit for an answer that describes one node; real ones are under 1 kB."""
+
+_CHUNK_BYTES: Final = 64 << 10
+_CONNECTIONS: Final = 16
+_FIRST_ERROR: Final = 400
+"""The lowest HTTP status that is an error."""
+_HEADERS: Final = {
+    "Accept-Encoding": "identity",  # so that the size limit holds for what is in memory too
+    "User-Agent": f"vault-exporter/{__version__}",
+    "X-Vault-Request": "true",  # agents and proxies may require it
+}
 
 
-class WireError(aiohttp.ClientError):
-    """The node sends what no server of HTTP does."""
+class Request(NamedTuple):
+    """A request of a node."""
+
+    method: str
+    path: str
+    """Below ``/v1/``, with query."""
+    headers: Mapping[str, str] = {}
+    body: object = None
+    """Becomes JSON."""
+    max_bytes: int = SMALL_ANSWER_BYTES
+    """The largest body of an answer to accept."""
+    token: bool = False
+    """Send the target's token with it, if it has a login."""
+    spare: bool = False
+    """Do not send it where it was refused lately; with a token that is always so."""
 
 
-class Connector(aiohttp.TCPConnector):
-    """Connections that end when they are flooded."""
+class Transport(Protocol):
+    """Sends requests to one node."""
 
-    def __init__(
-        self,
-        *,
-        max_bytes: int,
-        connected: Callable[[asyncio.BaseTransport], None],
-        **settings: Any,  # noqa: ANN401 - aiohttp's own
-    ) -> None:
-        """Make none yet.
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+
+    @property
+    def has_token(self) -> bool:
+        """Whether a request that asks for the token would carry one."""
+
+    async def send(self, request: Request) -> Answer:
+        """Send a request.
+
+        Raises:
+            VaultError: no complete HTTP answer, a redirect, an answer that is too large, or a failed login.
+        """
+
+    async def certificate(self) -> bytes | None:
+        """Return the certificate that the node showed last (DER), or None where the target does not use TLS.
+
+        Raises:
+            VaultError: the node shows none.
+        """
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+class HttpTransport:
+    """The session of one target. Make it inside a running event loop, and close it."""
+
+    has_token = False
+
+    def __init__(self, target: Target, clock: Callable[[], float] = time.time) -> None:
+        """Connect to nothing yet.
 
         Args:
-            max_bytes: the largest body that is asked for.
-            connected: is told of each connection once.
-            settings: of :class:`aiohttp.TCPConnector`.
+            target: the node.
+            clock: Unix time, in seconds.
         """
-        super().__init__(**settings)
-        self._connected = connected
-        self._budget = max(_LEAST_BUDGET, _OVERHEAD * max_bytes)
-
-    async def connect(self, *request: Any, **more: Any) -> Connection:  # noqa: ANN401 - aiohttp's own
-        """Take a connection for one request."""
-        connection = await super().connect(*request, **more)
-        transport, protocol = connection.transport, connection.protocol
-        if transport is not None and protocol is not None:
-            guard = transport.get_protocol()
-            if not isinstance(guard, _Guard):
-                guard = _Guard(protocol, transport)
-                transport.set_protocol(guard)
-                self._connected(transport)
-            guard.expect(self._budget)
-        return connection
-
-
-class _Guard(asyncio.Protocol):
-    """Stands between a connection and aiohttp."""
-
-    def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport) -> None:
-        self._inner = inner
-        self._transport = transport
-        self._budget = self._heads = 0
-        self._over = False
-
-    def expect(self, budget: int) -> None:
-        """Begin anew for the answer to one request."""
-        self._budget, self._heads = budget, _MOST_HEADS
-
-    def data_received(self, data: bytes) -> None:
-        if self._over:
-            return
-        self._budget -= len(data)
-        self._heads -= data.count(_HEAD)
-        is_dust = len(data) > _ANY_FRAMES_BYTES and data.count(_LINE_END) * _FEWEST_BYTES_A_FRAME > len(data)
-        if self._budget < 0 or self._heads < 0 or is_dust:
-            self.connection_lost(WireError("no answer of HTTP"))
-            self._transport.abort()
+        self.requests = 0
+        self._clock = clock
+        self._limiter = RateLimiter(target.rate_limit) if target.rate_limit else None
+        self._proxy = target.proxy
+        resolver = Resolver()
+        self._peer = Peer(target, resolver, clock)
+        secure = self._peer.is_tls
+        self._server_hostname = self._peer.name if secure else None
+        common: dict[str, Any] = {
+            "max_bytes": target.max_response_bytes,
+            "connected": self._peer.connected,
+            "limit": _CONNECTIONS,
+        }
+        connector: aiohttp.BaseConnector
+        if target.address.startswith(UNIX):
+            self._base = "http://localhost"
+            connector = UnixConnector(path=socket_path(target.address), **common)
         else:
-            self._inner.data_received(data)
+            self._base = target.address
+            context = shared_context(target.tls) if secure else True  # without TLS it is not used
+            connector = TCPConnector(ssl=context, resolver=resolver, **common)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            headers=_HEADERS,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # the scrape has the deadline
+        )
 
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received()
+    async def close(self) -> None:
+        """Close the session and its connections."""
+        await self._session.close()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self._over:
-            self._over = True
-            self._inner.connection_lost(exc)
+    async def send(self, request: Request) -> Answer:
+        """Send a request without a token of its own; see :class:`Transport`."""
+        if self._limiter is not None:
+            await self._limiter.wait()
+        self.requests += 1
+        sent, started = self._clock(), time.monotonic()
+        try:
+            async with self._session.request(
+                request.method,
+                f"{self._base}/v1/{request.path}",
+                headers=request.headers,
+                data=None if request.body is None else msgspec.json.encode(request.body),
+                allow_redirects=False,
+                server_hostname=self._server_hostname,
+                proxy=self._proxy.reveal() if self._proxy else None,
+            ) as response:
+                content = await _read(response, request.path, request.max_bytes)
+        except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError, ValueError) as error:
+            raise self._failure(request.path, error) from error
+        answer = Answer(
+            request.path,
+            response.status,
+            content,
+            sent,
+            time.monotonic() - started,
+            _words(response.status, content, request),
+        )
+        if 300 <= response.status < 400:  # noqa: PLR2004 - HTTP's class of redirects
+            raise answer.failure()
+        return answer
 
-    def pause_writing(self) -> None:
-        self._inner.pause_writing()
+    async def certificate(self) -> bytes | None:
+        """Return the node's certificate; see :class:`Transport`."""
+        try:
+            return await self._peer.certificate()
+        except OSError as error:  # ssl.SSLError is one
+            raise self._failure("certificate", error) from error
 
-    def resume_writing(self) -> None:
-        self._inner.resume_writing()
+    def _failure(self, path: str, error: Exception) -> VaultError:
+        failure = failure_of(path, error)
+        if failure.reason is Reason.TLS:
+            self._peer.forget()
+        return failure
+
+
+def _words(status: int, body: bytes, request: Request) -> str:
+    """Return what Vault says of an error, fit to be shown."""
+    if status < _FIRST_ERROR:
+        return ""
+    return quote(error_messages(body) or (), secrets_of(request.headers, request.body))
+
+
+async def _read(response: aiohttp.ClientResponse, path: str, max_bytes: int) -> bytes:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise VaultError(Reason.BAD_REPLY, f"{path}: compressed although not asked for")
+    too_large = VaultError(Reason.TOO_LARGE, f"{path}: the answer is larger than {max_bytes} bytes")
+    if (response.content_length or 0) > max_bytes:
+        raise too_large
+    chunks, size = [], 0
+    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+        size += len(chunk)
+        if size > max_bytes:
+            raise too_large
+        chunks.append(chunk)
+    return b"".join(chunks)

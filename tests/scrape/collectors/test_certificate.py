@@ -9,8 +9,8 @@ import trustme
 from cryptography import x509
 
 from tests.lab.fake_node import Node, StartExporter, StartNode, target
+from tests.lab.logged_in import LoggedIn
 from vault_exporter.config.schema.model import Tls
-from vault_exporter.vault.client import Client
 
 NOT_AFTER = "\nvault_listener_certificate_not_after_timestamp_seconds {:d}\n"
 NOT_BEFORE = "\nvault_listener_certificate_not_before_timestamp_seconds {:d}\n"
@@ -82,7 +82,7 @@ async def test_a_certificate_that_is_renewed_while_a_connection_lasts(start_node
     context = listener(authority.issue_cert("127.0.0.1", not_after=NOW + timedelta(days=1)))
     node = await start_node(tls=context)
     now = 0.0
-    client = Client(target(node, tls=Tls(ca_cert=tmp_path / "ca.pem")), clock=lambda: now)
+    client = LoggedIn(target(node, tls=Tls(ca_cert=tmp_path / "ca.pem")), clock=lambda: now)
 
     async def end() -> datetime:
         await client.get("sys/health")

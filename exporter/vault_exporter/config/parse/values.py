@@ -4,9 +4,9 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
-from vault_exporter.config.schema.model import DEFAULT_PORT, Listen, Secret
+from vault_exporter.config.parse.addresses import base_url, proxy_url
+from vault_exporter.config.schema.model import DEFAULT_PORT, Listen, RateLimit, Secret
 
 __all__ = [
     "allowed_host",
@@ -20,6 +20,9 @@ __all__ = [
     "name",
     "password",
     "path",
+    "pem",
+    "proxy",
+    "rate_limit",
     "scheme",
     "secret",
     "size",
@@ -46,6 +49,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,252}")
 _HOST: Final = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """A name whose last part begins with a letter, so no address."""
 _LABEL: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
+_RATE: Final = re.compile(r"(?P<rate>\d{1,9}(?:\.\d{1,9})?)(?::(?P<burst>\d{1,9}))?")
 _MOUNT: Final = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _KINDS: Final = {
     bool: "true or false",
@@ -186,25 +190,30 @@ def engine(value: object) -> str:
 
 def url(value: object) -> str:
     """Read the base URL of a node's API; what is wrong with it is said without repeating it, for a password in it."""
-    address = text(value)
-    if not address.isascii() or " " in address:
-        raise ValueError("not a URL; write it like https://vault.example.com:8200")
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        raise ValueError("not a URL: bad host or port; write it like https://vault.example.com:8200") from None
-    if parts.scheme == "unix":
-        raise ValueError("unix sockets are not supported; give an http:// or https:// address")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise ValueError("not an http:// or https:// URL; write it like https://vault.example.com:8200")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("has a user name or password in it; remove them, and use auth")
-    if parts.query or parts.fragment or "?" in address or "#" in address:
-        raise ValueError("has a query or fragment in it; give only the address, like https://vault.example.com:8200")
-    if parts.path.rstrip("/").endswith("/v1"):
-        raise ValueError("ends in /v1; leave that out")
-    return address.rstrip("/")
+    return base_url(text(value))
+
+
+def proxy(value: object) -> Secret:
+    """Read the URL of an HTTP proxy; what is wrong with it is said without repeating it, for a password in it."""
+    return Secret(proxy_url(text(value)))
+
+
+def pem(value: object) -> str:
+    """Read certificates in PEM format; whether they can be used is for OpenSSL to say."""
+    if not isinstance(value, str):
+        raise wrong_type("text", value)
+    if "-----BEGIN CERTIFICATE-----" not in value or not value.isascii():
+        raise ValueError("not a certificate in PEM format")
+    return value
+
+
+def rate_limit(value: object) -> RateLimit:
+    """Read requests a second, and after a colon how many may come at once: ``10``, ``10:20``, as VAULT_RATE_LIMIT."""
+    match = _RATE.fullmatch(value if isinstance(value, str) else "" if isinstance(value, bool) else str(value))
+    rate = float(match["rate"]) if match else 0.0
+    if not match or not rate:
+        raise ValueError("not a rate; write requests a second, and after a colon how many at once, like 10 or 10:20")
+    return RateLimit(rate, max(int(match["burst"] or rate), 1))
 
 
 def listen(value: object) -> Listen:

@@ -35,6 +35,9 @@ __all__ = [
     "Login",
     "Name",
     "NoAuth",
+    "Pem",
+    "ProxyUrl",
+    "RateLimit",
     "Scheme",
     "Secret",
     "Size",
@@ -58,6 +61,12 @@ Size = Annotated[int, "size"]
 Url = Annotated[str, "url"]
 """An API's base URL, without a trailing slash."""
 
+ProxyUrl = Annotated[Secret, "proxy"]
+"""An HTTP proxy's URL, secret since a password may be in it."""
+
+Pem = Annotated[str, "pem"]
+"""Certificates in PEM format, not a file of them."""
+
 AllowedHost = Annotated[str, "allowed host"]
 """A host name, ``*.`` and a domain, or a network of IP addresses, in lower case."""
 
@@ -78,10 +87,18 @@ class Listen(msgspec.Struct, frozen=True):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class RateLimit(msgspec.Struct, frozen=True):
+    """How fast requests may be sent: so many a second, and so many at once after a pause."""
+
+    rate: float
+    burst: int
+
+
 class Tls(msgspec.Struct, frozen=True):
     """How to trust the node, and how to identify to it; the words of ``VAULT_CACERT`` and its like."""
 
     ca_cert: Path | None = None
+    ca_cert_bytes: Pem | None = None
     ca_path: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
@@ -100,7 +117,10 @@ class Collectors(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One node to scrape. ``address`` is its API's base URL without a trailing slash or ``/v1``."""
+    """One node to scrape.
+
+    ``address`` is its API's base URL without a trailing slash or ``/v1``, or ``unix://`` and a socket's path.
+    """
 
     name: Name
     address: Url
@@ -109,6 +129,10 @@ class Target(msgspec.Struct, frozen=True):
     timeout: Duration = 5.0
     """Deadline of a scrape, in seconds, where the request brings no X-Prometheus-Scrape-Timeout-Seconds."""
     max_response_bytes: Size = 16 << 20
+    proxy: ProxyUrl | None = None
+    """What to connect through."""
+    rate_limit: RateLimit | None = None
+    """Requests wait so that the node gets no more than so many."""
     tls: Tls = Tls()
     auth: Auth = NoAuth()
     collectors: Collectors = Collectors()
@@ -123,6 +147,10 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     namespace: str | None = None
     timeout: Duration = 5.0
     max_response_bytes: Size = 16 << 20
+    proxy: ProxyUrl | None = None
+    """What to connect through."""
+    rate_limit: RateLimit | None = None
+    """Requests wait so that the node gets no more than so many."""
     tls: Tls = Tls()
     auth: Auth = NoAuth()
     collectors: Collectors = Collectors()

@@ -48,7 +48,7 @@ async def collect(client: Client) -> Iterable[Sample]:
 
 def floor(reason: Reason) -> Iterator[Sample]:
     """Say that a node is not up which cannot reach its storage, whatever its health says."""
-    if reason is Reason.HTTP_5XX:
+    if reason in {Reason.HTTP_5XX, Reason.PROXY_ERROR}:
         yield c.UP(0)
         yield from failure_reasons(reason)
 

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.collectors.collector import Grant
-from vault_exporter.vault.answer import NoTokenError
 from vault_exporter.vault.client import Answer, Client, VaultError
+from vault_exporter.vault.errors import NoTokenError
 
 __all__ = ["GRANT", "REMEDIES", "Fetched", "Status", "fetch"]
 

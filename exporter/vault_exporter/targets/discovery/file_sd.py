@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 import yaml
 
 from vault_exporter.config.parse import values
+from vault_exporter.config.parse.addresses import default_name
 from vault_exporter.config.schema.model import FileDiscovery, Target
 from vault_exporter.targets.discovery.find import DiscoveryError
 from vault_exporter.util.fs import read_small
@@ -113,7 +113,7 @@ def _groups(path: Path, content: bytes) -> tuple[_Group, ...]:
 def _listed(source: FileDiscovery, listed: str, labels: dict[str, str]) -> Target:
     scheme = values.scheme(labels.get("__scheme__", source.scheme))
     address = values.url(listed if "://" in listed else f"{scheme}://{listed}")
-    name = values.name(labels.get("instance", urlsplit(address).netloc))
+    name = values.name(labels.get("instance", default_name(address)))
     changes = {"cluster": labels["cluster"]} if labels.get("cluster") else {}
     return source.target(name, address, labels=source.labels | _given(labels), **changes)
 

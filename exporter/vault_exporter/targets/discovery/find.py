@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from vault_exporter.config.parse import values
+from vault_exporter.config.parse.addresses import UNIX, default_name
 from vault_exporter.config.schema.model import ClusterDiscovery, DnsDiscovery, Target
 from vault_exporter.vault.client import Client, VaultError
 from vault_exporter.vault.resolve import look_up
 
 __all__ = ["REFUSED", "DiscoveryError", "Found", "find_in_cluster", "find_in_dns", "some"]
 
-REFUSED: Final = "http:// where the address is https://, or not in allow"
+REFUSED: Final = "http:// where the address is https://, unix://, or not in allow"
 """Which nodes are."""
 
 _OK: Final = 200
@@ -85,7 +86,7 @@ def _allowed(source: ClusterDiscovery, nodes: Iterable[_Node]) -> Found:
     for node in nodes:
         try:
             address = values.url(node.api_address)
-            name = values.name(urlsplit(address).netloc)
+            name = values.name(default_name(address))
         except ValueError:
             continue  # a node without api_addr cannot be reached by anybody
         if _may_have_credentials(source, address):
@@ -101,7 +102,7 @@ def _allowed(source: ClusterDiscovery, nodes: Iterable[_Node]) -> Found:
 
 def _may_have_credentials(source: ClusterDiscovery, address: str) -> bool:
     seed, node = urlsplit(source.address), urlsplit(address)
-    if seed.scheme == "https" and node.scheme != "https":
+    if address.startswith(UNIX) or (seed.scheme == "https" and node.scheme != "https"):
         return False
     host = node.hostname or ""
     return not source.allow or host == seed.hostname or any(_is_among(host, allowed) for allowed in source.allow)

@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 import structlog
 
+from vault_exporter.config.parse.addresses import default_name
 from vault_exporter.config.schema.model import (
     ClusterDiscovery,
     Discoveries,
@@ -22,6 +22,7 @@ from vault_exporter.targets.discovery.file_sd import Files
 from vault_exporter.targets.discovery.find import REFUSED, DiscoveryError, Found, find_in_cluster, find_in_dns, some
 from vault_exporter.vault.auth.methods import Shared
 from vault_exporter.vault.client import Client
+from vault_exporter.vault.connection import connect
 
 __all__ = ["DiscoveryManager", "State"]
 
@@ -150,9 +151,9 @@ class _Source:
         self._client: Client | None = None
         self._files = Files(settings) if isinstance(settings, FileDiscovery) else None
         if isinstance(settings, ClusterDiscovery):
-            name = urlsplit(settings.address).netloc
+            name = default_name(settings.address)
             seed = settings.target(name, settings.address)
-            self._client = Client(seed, shared=shared)
+            self._client = connect(seed, shared=shared).client
             # Until the cluster is known, its address is better than nothing.
             self.targets: tuple[Target, ...] = (seed,)
         else:

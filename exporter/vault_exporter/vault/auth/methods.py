@@ -22,8 +22,9 @@ from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.util.fs import read_small
 from vault_exporter.util.json import UNREADABLE
-from vault_exporter.vault.answer import Answer, VaultError
+from vault_exporter.vault.answer import Answer
 from vault_exporter.vault.auth.credentials import LARGEST_CREDENTIAL
+from vault_exporter.vault.errors import VaultError
 
 __all__ = ["LoginError", "LoginFailure", "Send", "Shared", "Token", "Vault"]
 
@@ -343,10 +344,11 @@ def _reply(answer: Answer) -> _Reply:
 def _failure(answer: Answer) -> LoginError:
     error = answer.failure()
     if any(answer.says(words) for words in ("sealed", "not initialized", "not yet initialized")):
-        return LoginError(LoginFailure.SEALED, f"{error}: the node is sealed", error.reason)
+        return LoginError(LoginFailure.SEALED, str(error), error.reason)
     if answer.status >= _UNAVAILABLE or answer.status == _RATE_LIMITED:
         return LoginError(LoginFailure.UNAVAILABLE, str(error), error.reason)
-    return LoginError(LoginFailure.DENIED, f"{error}: Vault refuses it", by_policy=answer.says(_BY_POLICY))
+    message = str(error) if answer.words else f"{error}: Vault refuses it"
+    return LoginError(LoginFailure.DENIED, message, by_policy=answer.says(_BY_POLICY))
 
 
 def _bad_reply(path: str) -> LoginError:

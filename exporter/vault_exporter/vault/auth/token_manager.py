@@ -25,11 +25,12 @@ from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
-from vault_exporter.vault.answer import Answer, NoTokenError
+from vault_exporter.vault.answer import Answer
 from vault_exporter.vault.auth.credentials import CredentialFiles
 from vault_exporter.vault.auth.denials import Denials
 from vault_exporter.vault.auth.login_backoff import JITTER, Pace
 from vault_exporter.vault.auth.methods import LoginError, LoginFailure, Send, Shared, Token, Vault
+from vault_exporter.vault.errors import NoTokenError
 
 __all__ = ["Tokens"]
 

@@ -1,0 +1,122 @@
+"""Connections to a node that end when the node floods them, and on which nothing is sent before the node is known.
+
+The threat: whoever answers at a target's address (a node that was taken over, or what took its place where TLS is not
+used) sends interim answers (``100 Continue``) or chunks of one byte without end. aiohttp reads as many as come, outside
+of the limit on an answer's size, and each costs as much time and memory as a whole answer; while they come, the event
+loop does nothing else, so one target stops the scrapes of all. No real server sends more than a few.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.connector import Connection
+
+from vault_exporter.vault.hostname import HostnameError
+
+__all__ = ["FloodError", "TCPConnector", "UnixConnector"]
+
+_MOST_HEADS: Final = 32
+"""Answers, interim ones included, to one request."""
+_ANY_FRAMES_BYTES: Final = 16 << 10
+_FEWEST_BYTES_A_FRAME: Final = 16
+"""Bytes between two line ends of HTTP, on average, of so much as arrived at once."""
+_OVERHEAD: Final = 2
+"""How many times the largest body may come in all, with chunks' sizes and headers."""
+_LEAST_BUDGET: Final = 4 << 20
+
+_HEAD: Final = b"\nHTTP/1."
+_LINE_END: Final = b"\r\n"
+
+
+class FloodError(aiohttp.ClientError):
+    """The node sends what no server of HTTP does."""
+
+
+class _Guarded(aiohttp.BaseConnector):
+    """Connections that end when they are flooded."""
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        connected: Callable[[asyncio.BaseTransport], None],
+        **settings: Any,  # noqa: ANN401 - aiohttp's own
+    ) -> None:
+        """Make none yet.
+
+        Args:
+            max_bytes: the largest body that is asked for.
+            connected: is given each connection once, before anything is sent; the connection is closed if it raises
+                a HostnameError.
+            settings: of aiohttp's connector.
+        """
+        super().__init__(**settings)
+        self._connected = connected
+        self._budget = max(_LEAST_BUDGET, _OVERHEAD * max_bytes)
+
+    async def connect(self, *request: Any, **more: Any) -> Connection:  # noqa: ANN401 - aiohttp's own
+        """Take a connection for one request."""
+        connection = await super().connect(*request, **more)
+        transport, protocol = connection.transport, connection.protocol
+        if transport is not None and protocol is not None:
+            guard = transport.get_protocol()
+            if not isinstance(guard, _Guard):
+                try:
+                    self._connected(transport)
+                except HostnameError as error:
+                    connection.close()
+                    raise aiohttp.ClientConnectionError("not the certificate of the host") from error
+                guard = _Guard(protocol, transport)
+                transport.set_protocol(guard)
+            guard.expect(self._budget)
+        return connection
+
+
+class TCPConnector(_Guarded, aiohttp.TCPConnector):
+    """Guarded connections over TCP, with or without TLS."""
+
+
+class UnixConnector(_Guarded, aiohttp.UnixConnector):
+    """Guarded connections to a Unix socket."""
+
+
+class _Guard(asyncio.Protocol):
+    """Stands between a connection and aiohttp."""
+
+    def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport) -> None:
+        self._inner = inner
+        self._transport = transport
+        self._budget = self._heads = 0
+        self._over = False
+
+    def expect(self, budget: int) -> None:
+        """Begin anew for the answer to one request."""
+        self._budget, self._heads = budget, _MOST_HEADS
+
+    def data_received(self, data: bytes) -> None:
+        if self._over:
+            return
+        self._budget -= len(data)
+        self._heads -= data.count(_HEAD)
+        is_dust = len(data) > _ANY_FRAMES_BYTES and data.count(_LINE_END) * _FEWEST_BYTES_A_FRAME > len(data)
+        if self._budget < 0 or self._heads < 0 or is_dust:
+            self.connection_lost(FloodError("no answer of HTTP"))
+            self._transport.abort()
+        else:
+            self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._over:
+            self._over = True
+            self._inner.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()

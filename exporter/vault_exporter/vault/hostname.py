@@ -1,0 +1,94 @@
+"""Whether a certificate is that of a host, decided as Go does, and so as the ``vault`` and ``bao`` commands do.
+
+OpenSSL wants two dots after a wildcard, so it refuses ``*.vault-internal``, which guides for Vault on Kubernetes make
+people issue. OpenSSL still verifies the chain, the dates and the purpose. The rules are those of RFC 6125 and of Go's
+``x509.Certificate.VerifyHostname``: only subject alternative names count, a wildcard is the whole left-most label and
+stands for exactly one label, and an IP address is compared with the certificate's IP addresses only.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from cryptography import x509
+
+__all__ = ["HostnameError", "ascii_name", "check_hostname"]
+
+_LABEL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_MOST_SHOWN: Final = 3
+_LONGEST_SHOWN: Final = 100
+"""Characters of a certificate's name in a message."""
+
+
+class HostnameError(Exception):
+    """The certificate is not that of the host. ``str()`` is safe to log."""
+
+
+def check_hostname(certificate: bytes, host: str) -> None:
+    """Check that a certificate (DER) is that of a host: a name, or an IP address with or without brackets.
+
+    Raises:
+        HostnameError: it is not, or cannot be read.
+    """
+    try:
+        names = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        dns = tuple(names.value.get_values_for_type(x509.DNSName))
+        addresses = tuple(names.value.get_values_for_type(x509.IPAddress))
+    except x509.ExtensionNotFound:
+        raise HostnameError("the certificate has no subject alternative name") from None
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        raise HostnameError("the names in the certificate cannot be read") from None
+    address = _address(host)
+    fits = address in addresses if address is not None else any(_matches(name, host) for name in dns)
+    if not fits:
+        raise HostnameError(f"the certificate is for {_some((*dns, *map(str, addresses)))}, not for {host}")
+
+
+def ascii_name(name: str) -> str:
+    """Return a host name in the form that certificates and TLS have: international labels encoded, no dot at the end.
+
+    Raises:
+        ValueError: it has no such form.
+    """
+    return (name if name.isascii() else name.encode("idna").decode("ascii")).removesuffix(".")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    text = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        return ipaddress.ip_address(text.partition("%")[0])  # a certificate names no zone
+    except ValueError:
+        return None
+
+
+def _matches(pattern: str, host: str) -> bool:
+    pattern, host = pattern.lower(), host.lower()
+    if not (_is_host(host) and _is_pattern(pattern)):
+        return pattern == host and host not in {"", "."}  # anything else is compared as it is
+    first, *rest = pattern.split(".")
+    label, *others = host.removesuffix(".").split(".")
+    return rest == others and first in {"*", label}
+
+
+def _is_host(host: str) -> bool:
+    return _are_labels(host.removesuffix(".").split("."))
+
+
+def _is_pattern(pattern: str) -> bool:
+    """Tell whether it is a host name, or a wildcard and at least one label."""
+    first, *rest = pattern.split(".")
+    return _are_labels(rest if first == "*" and rest else [first, *rest])
+
+
+def _are_labels(labels: Iterable[str]) -> bool:
+    return all(_LABEL.fullmatch(label) for label in labels)
+
+
+def _some(names: Iterable[str]) -> str:
+    """Write the first few names, without what could steer a terminal."""
+    every = tuple(names)
+    shown = ("".join(c if c.isprintable() else "?" for c in name[:_LONGEST_SHOWN]) for name in every[:_MOST_SHOWN])
+    return ", ".join(shown) + (" …" if len(every) > _MOST_SHOWN else "") if every else "no host"

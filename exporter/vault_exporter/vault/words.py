@@ -1,0 +1,85 @@
+"""What Vault says where it refuses something, fit to be shown: short, one line, and without what may be a secret.
+
+It is for people, in the log, ``check --online``, ``status`` and the status page. It is never a label: it is unbounded.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from vault_exporter.util.json import UNREADABLE
+
+__all__ = ["error_messages", "quote", "secrets_of"]
+
+_LONGEST: Final = 200
+"""Characters."""
+_MOST_MESSAGES: Final = 3
+_LONGEST_READ: Final = 4096
+"""Characters of a message that are looked at."""
+_SHORTEST_SECRET: Final = 4
+_PUBLIC_KEYS: Final = frozenset({"role", "type"})
+"""Keys of a request's body whose values are no secrets, and worth reading in the answer."""
+_LEFT_OUT: Final = "[…]"
+_COUNT: Final = re.compile(r"\d+ errors? occurred:")
+"""How Vault's library for several errors begins, also for one."""
+_SUSPECTS: Final = re.compile(
+    r"""
+    (?<=://)\S*@                                           # user name and password of a URL
+    | \b(?:hv[sbr]|s|b|r)\.[A-Za-z0-9_.-]{8,}              # tokens of Vault and OpenBao
+    | \beyJ[A-Za-z0-9_.-]+                                 # a JWT
+    | \b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b  # an accessor, a role-id, a secret-id, an old token
+    | (?i:(?:password|passwd|secret|token|jwt|accessor|authorization|api_?key))["']?\s*
+      (?:=\s*\S+ | :\s*(?=\S*\d)\S+)                         # what follows such a word
+    | \b(?=[A-Za-z_]*\d)(?=\d*[A-Za-z_])\w{20,}              # long, with letters and digits: keys, hashes
+    | (?=[a-z0-9+/=]*[A-Z])(?=[A-Z0-9+/=]*[a-z])(?=[A-Za-z+/=]*\d)[A-Za-z0-9+/=]{32,}  # base64
+    """,
+    re.VERBOSE,
+)
+
+
+class _Errors(msgspec.Struct, frozen=True):
+    errors: tuple[str, ...]
+
+
+def error_messages(body: bytes) -> tuple[str, ...] | None:
+    """Return the messages of a body ``{"errors": [...]}``; None where it is none, so that Vault did not write it."""
+    try:
+        return msgspec.json.decode(body, type=_Errors).errors
+    except UNREADABLE:
+        return None
+
+
+def quote(messages: Iterable[str], secrets: Iterable[str] = ()) -> str:
+    """Return the messages as one short line.
+
+    Args:
+        messages: of Vault.
+        secrets: what was sent to it, and may be in what it says.
+    """
+    parts = []
+    for message in tuple(messages)[:_MOST_MESSAGES]:
+        text = message[:_LONGEST_READ]
+        for secret in secrets:
+            text = text.replace(secret, _LEFT_OUT)
+        words = _COUNT.sub(" ", text).replace("* ", " ").split()
+        line = "".join(character if character.isprintable() else "?" for character in " ".join(words))
+        parts.append(_SUSPECTS.sub(_LEFT_OUT, line))
+    line = "; ".join(part for part in parts if part)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def secrets_of(headers: Mapping[str, str], body: object) -> tuple[str, ...]:
+    """Return what in a request must not be repeated: its token, and the text in its body, longest first."""
+    found = [headers.get("X-Vault-Token", ""), *_texts(body)]
+    return tuple(sorted((text for text in found if len(text) >= _SHORTEST_SECRET), key=len, reverse=True))
+
+
+def _texts(value: object) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key not in _PUBLIC_KEYS:
+                yield from _texts(inner)

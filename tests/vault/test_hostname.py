@@ -1,0 +1,180 @@
+"""Whether a certificate is that of a host: Go's rules, on certificates made for each case."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from tests.lab.fake_node import StartNode, target
+from vault_exporter.config.schema.model import Tls
+from vault_exporter.metrics.reasons import Reason
+from vault_exporter.vault.client import VaultError
+from vault_exporter.vault.connection import connect
+from vault_exporter.vault.hostname import HostnameError, ascii_name, check_hostname
+
+
+def der(*names: str) -> bytes:
+    """A certificate with these names; those that trustme would refuse are put in as they are."""
+    general = [x509.DNSName(name) for name in names]
+    return _self_signed(x509.SubjectAlternativeName(general)) if names else _self_signed(None)
+
+
+def _self_signed(names: x509.SubjectAlternativeName | None) -> bytes:
+    authority = x509.load_pem_x509_certificate(trustme.CA().cert_pem.bytes())
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vault.example.com")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(authority.not_valid_before_utc)
+        .not_valid_after(authority.not_valid_after_utc)
+    )
+    if names is not None:
+        builder = builder.add_extension(names, critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def issued(*names: str) -> bytes:
+    """A certificate of trustme, which knows IP addresses and international names."""
+    pem = trustme.CA().issue_cert(*names).cert_chain_pems[0].bytes()
+    return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+
+
+# As Go's TestMatchHostnames and its verifier's tests have them, and the names of Vault's guides.
+FITS = [
+    ("*.vault-internal", "vault-0.vault-internal"),
+    ("*.vault-internal", "VAULT-0.Vault-Internal"),
+    ("*.vault-internal.vault.svc.cluster.local", "vault-0.vault-internal.vault.svc.cluster.local"),
+    ("*.com", "example.com"),
+    ("vault", "vault"),
+    ("vault.example.com", "vault.example.com"),
+    ("Vault.Example.COM", "vault.example.com"),
+    ("vault.example.com", "vault.example.com."),
+    ("vault_0.example.com", "vault_0.example.com"),
+    ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+    ("*.xn--bcher-kva.example", "a.xn--bcher-kva.example"),
+    ("*.example.com", "xn--bcher-kva.example.com"),
+]
+FITS_NOT = [
+    ("*.vault-internal", "vault-internal"),
+    ("*.vault-internal", "a.vault-0.vault-internal"),
+    ("*.vault-internal", ".vault-internal"),
+    ("*.vault-internal", "vault-0.vault-internal.evil"),
+    ("*", "vault"),
+    ("*", "vault.example.com"),
+    ("*.*.com", "a.b.com"),
+    ("vault.*.com", "vault.example.com"),
+    ("v*.example.com", "vault.example.com"),
+    ("*t.example.com", "vault.example.com"),
+    ("va*lt.example.com", "vault.example.com"),
+    ("**.example.com", "vault.example.com"),
+    ("xn--*.example.com", "xn--bcher-kva.example.com"),
+    ("*.example.com", "vault.example.org"),
+    ("vault.example.com", "vault.example.com.evil"),
+    ("vault.example.com.", "vault.example.com"),
+    ("vault.example.com", "ault.example.com"),
+    ("vault.example.com", ""),
+    (".", "."),
+    ("10.0.0.1", "10.0.0.1"),
+]
+
+
+@pytest.mark.parametrize(("name", "host"), FITS)
+def test_the_certificate_of_the_host(name: str, host: str) -> None:
+    check_hostname(der("other.example.org", name), host)
+
+
+@pytest.mark.parametrize(("name", "host"), FITS_NOT)
+def test_the_certificate_of_another_host(name: str, host: str) -> None:
+    with pytest.raises(HostnameError, match="the certificate is for "):
+        check_hostname(der("other.example.org", name), host)
+
+
+def test_the_common_name_does_not_count() -> None:
+    for certificate, said in (
+        (der(), "the certificate has no subject alternative name"),
+        (der("b.example.com"), "the certificate is for b.example.com, not for vault.example.com"),
+    ):
+        with pytest.raises(HostnameError) as caught:
+            check_hostname(certificate, "vault.example.com")
+        assert str(caught.value) == said
+
+
+def test_ip_addresses() -> None:
+    certificate = issued("10.0.0.1", "2001:db8::1", "fe80::1", "vault.example.com")
+    for host in ("10.0.0.1", "2001:db8::1", "[2001:db8::1]", "2001:DB8:0::0001", "fe80::1%eth0", "vault.example.com"):
+        check_hostname(certificate, host)
+    for host in ("10.0.0.2", "2001:db8::2", "::ffff:10.0.0.1", "10.0.0.1.example.com", "1.0.0.10"):
+        with pytest.raises(HostnameError):
+            check_hostname(certificate, host)
+
+
+def test_international_names() -> None:
+    certificate = issued("bücher.example", "*.bücher.example")
+    check_hostname(certificate, ascii_name("bücher.example"))
+    check_hostname(certificate, ascii_name("vault.bücher.example"))
+    with pytest.raises(HostnameError):
+        check_hostname(certificate, ascii_name("bucher.example"))
+
+
+def test_what_is_no_certificate() -> None:
+    with pytest.raises(HostnameError, match="cannot be read"):
+        check_hostname(b"\x30\x00", "vault")
+
+
+def test_a_message_is_short_and_steers_no_terminal() -> None:
+    with pytest.raises(HostnameError) as caught:
+        check_hostname(der("\x1b[31m" + "a" * 500, *(f"{n}.example.com" for n in range(50))), "vault")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 250
+
+
+async def test_nothing_is_sent_to_a_host_with_the_certificate_of_another(start_node: StartNode, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("*.vault-internal").configure_cert(context)
+    node = await start_node(tls=context)
+
+    async def reason(**tls: object) -> Reason | None:
+        client, _ = connect(target(node, tls=Tls(ca_cert=tmp_path / "ca.pem", **tls)))  # type: ignore[arg-type]
+        try:
+            assert (await client.get("sys/health")).status == 200
+        except VaultError as error:
+            return error.reason if "the certificate is for *.vault-internal, not for" in str(error) else None
+        finally:
+            await client.close()
+        return None
+
+    assert await reason(server_name="vault-0.vault-internal") is None
+    assert node.calls.total() == 1
+    for name in (None, "vault-internal", "a.b.vault-internal", "127.0.0.1"):
+        assert await reason(server_name=name) is Reason.TLS
+    assert node.calls.total() == 1
+    assert await reason(server_name="vault", insecure_skip_verify=True) is None
+
+
+async def test_a_chain_that_is_not_trusted_is_refused_whatever_its_name(start_node: StartNode, tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    node = await start_node(tls=_listener("127.0.0.1"))
+    client, _ = connect(target(node, tls=Tls(ca_cert=tmp_path / "ca.pem")))
+    with pytest.raises(VaultError, match="certificate") as caught:
+        await client.get("sys/health")
+    await client.close()
+    assert caught.value.reason is Reason.TLS
+    assert not node.calls
+
+
+def _listener(name: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert(name).configure_cert(context)
+    return context
