@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
-from tests.lab.fake_node import TELEMETRY, Node, StartExporter, target
+from tests.lab.fake_node import HEALTH, TELEMETRY, Node, StartExporter, target
 from vault_exporter.app import Exporter
 from vault_exporter.config.schema.model import Audit, Config, Secret, Target, Telemetry, TokenAuth
 from vault_exporter.metrics.reasons import Reason
@@ -343,6 +343,29 @@ async def test_status_page_tells_the_state(
     client = await start_exporter(target(node))
     await get(client, "/metrics")
     assert f'<span class="s {state}">{state}</span>' in await get(client, "/")
+
+
+async def test_status_page_has_vaults_own_words_and_no_control_characters(
+    node: Node, start_exporter: StartExporter
+) -> None:
+    node.answers["sys/health"] = (200, HEALTH.replace("2.7.2", "2.7\\u0000\\u001b[31m").replace("its-c", "<i>\\u009b"))
+    node.answers["sys/leader"] = (
+        500,
+        '{"errors":["dial tcp 10.0.0.1:5432: connect: connection refused for hvs.CAESIplantedplanted <b>\\u001b"]}',
+    )
+    client = await start_exporter(target(node))
+    metrics = await get(client, "/metrics")
+    page = await get(client, "/")
+    said = (
+        "leader: sys/leader: HTTP 500: Vault says &quot;dial tcp 10.0.0.1:5432: connect: connection refused for […] "
+        "&lt;b&gt;?&quot;"
+    )
+    assert said in page
+    assert r'version="2.7\\x00\\x1b[31m"' in metrics
+    for text in (page, metrics):
+        assert "planted" not in text
+        assert all(character.isprintable() or character == "\n" for character in text)
+    assert "connection refused" not in metrics
 
 
 async def test_a_planted_token_is_on_no_page(node: Node, start_exporter: StartExporter) -> None:

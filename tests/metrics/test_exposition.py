@@ -67,7 +67,10 @@ def test_nothing_renders_as_nothing() -> None:
     assert render([], Format.TEXT) == b""
 
 
-@given(st.lists(st.tuples(st.text(), st.text()), unique=True, min_size=1), st.floats(allow_nan=False))
+TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs"), include_characters="\n"))
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), unique=True, min_size=1), st.floats(allow_nan=False))
 def test_hostile_labels_come_back_from_both_parsers(labels: list[tuple[str, str]], value: float) -> None:
     samples = [GAUGE(value, *pair) for pair in labels]
     (text,) = parse_text(render(samples, Format.TEXT).decode())
@@ -76,6 +79,17 @@ def test_hostile_labels_come_back_from_both_parsers(labels: list[tuple[str, str]
     assert [sample.labels for sample in text.samples] == expected
     assert [sample.labels for sample in openmetrics.samples] == expected
     assert {sample.value for sample in openmetrics.samples} == {value}
+
+
+def test_control_characters_are_written_so_that_they_can_be_seen() -> None:
+    every = [GAUGE(1, f"a{character}b", "") for character in map(chr, (*range(32), *range(127, 160)))]
+    for fmt in Format:
+        page = render(every, fmt).decode()
+        assert all(character.isprintable() or character == "\n" for character in page)
+        assert 'disk="a\\\\x1bb"' in page
+        assert 'disk="a\\\\x00b"' in page
+        assert 'disk="a\\nb"' in page
+        assert page.count("disk_free_bytes{") == len(every)
 
 
 def test_a_mangled_byte_in_a_label_does_not_lose_the_page() -> None:

@@ -1,5 +1,6 @@
 """Metric families and their samples: the catalogue declares families, collectors and the audit reader make samples."""
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -46,8 +47,8 @@ class Family:
         if isinstance(value, Distribution) != (self.type == "histogram"):
             raise ValueError(f"{self.name} is a {self.type}, got {type(value).__name__}")
         for label in labels:
-            if len(label) > _LONGEST_LABEL:
-                labels = tuple(map(_cut, labels))
+            if len(label) > _LONGEST_LABEL or not label.isprintable():
+                labels = tuple(_cut(_visible(value)) for value in labels)
                 break
         if isinstance(value, Distribution):
             return Sample(self, labels, sum(value.counts), value)
@@ -82,6 +83,11 @@ class Sample(NamedTuple):
     value: float
     """Of a histogram: how many observations."""
     distribution: Distribution | None = None
+
+
+def _visible(value: str) -> str:
+    r"""Write control characters as ``\x1b``, since they could steer a terminal; the formats have a line end's own."""
+    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" and c != "\n" else c for c in value)
 
 
 def _cut(value: str) -> str:

@@ -1,6 +1,6 @@
 """The status page: what the exporter watches, and what it saw last."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
@@ -18,6 +18,8 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
 }
 
+_MOST_PROBLEMS: Final = 3
+"""Failing collectors of a target that are shown."""
 _STYLE: Final = """
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -86,6 +88,7 @@ def _row(scraper: TargetScraper) -> str:
     name = f'<a href="/probe?target={quote(target.name)}">{escape(target.name)}</a>'
     badge = f'<span class="s {seen.split()[0]}">{seen}</span>{escape(_why(scrape))}'
     when = datetime.fromtimestamp(scrape.finished, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if scrape else ""
+    badge += "".join(f"<br><small>{escape(problem)}</small>" for problem in _problems(scraper))
     cells = (name, f"<code>{escape(target.address)}</code>", badge, escape(_version(scrape)), when)
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
@@ -97,6 +100,16 @@ def _value(scrape: Scrape, family: Family) -> float | None:
 def _why(scrape: Scrape | None) -> str:
     reasons = (s.labels[0] for s in scrape.samples if s.family is c.UP_FAILURE_REASON and s.value) if scrape else ()
     return "".join(f" {reason}" for reason in reasons)
+
+
+def _problems(scraper: TargetScraper) -> Iterator[str]:
+    """Yield what the first few collectors that fail say, with Vault's own words."""
+    samples = scraper.last.samples if scraper.last else ()
+    failing = [sample.labels[0] for sample in samples if sample.family is c.COLLECTOR_FAILURE]
+    for name in failing[:_MOST_PROBLEMS]:
+        yield f"{name}: {scraper.detail(name)}"
+    if len(failing) > _MOST_PROBLEMS:
+        yield f"and {len(failing) - _MOST_PROBLEMS} more"
 
 
 def _version(scrape: Scrape | None) -> str:
