@@ -2,7 +2,7 @@
 
 import pytest
 
-from vault_exporter.app import deadline
+from vault_exporter.web.exposition import deadline
 
 
 @pytest.mark.parametrize(

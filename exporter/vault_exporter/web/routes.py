@@ -1,0 +1,188 @@
+"""The HTTP endpoints."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from aiohttp import web
+
+from vault_exporter.audit import AuditService
+from vault_exporter.audit.inputs import http
+from vault_exporter.audit.inputs.service import InputReader
+from vault_exporter.audit.service import Scraped
+from vault_exporter.config.schema import inputs
+from vault_exporter.config.schema.model import Config
+from vault_exporter.metrics.exposition import Format, negotiate, render
+from vault_exporter.metrics.family import Sample
+from vault_exporter.scrape.backup import backup_samples
+from vault_exporter.scrape.scraper import Scrape
+from vault_exporter.targets.manager import Targets
+from vault_exporter.web import page, top
+from vault_exporter.web.auth import Guard, is_from_another_site
+from vault_exporter.web.background import Background
+from vault_exporter.web.connections import Connections
+from vault_exporter.web.exposition import TIMEOUT_HEADER, deadline, exposition, unread_seconds
+from vault_exporter.web.sd import authority, service_discovery
+from vault_exporter.web.top import TopPage
+
+__all__ = ["Routes", "Running"]
+
+_MANY_SAMPLES: Final = 4000
+"""From there on a thread makes the page, so that health checks and other scrapes are answered meanwhile."""
+_SAMPLES_WEIGHT: Final = 6
+"""Memory of a page and its samples, which are held until Prometheus has received it, as a multiple of the page."""
+
+
+class Running(Protocol):
+    """The exporter, as the endpoints know it.
+
+    Attributes:
+        config: the configuration in force.
+        stopping: whether it was told to stop.
+        reading: the tasks that read logs and inputs.
+    """
+
+    config: Config
+    stopping: bool
+    reading: Background
+
+    async def reload(self) -> bool:
+        """Read the configuration anew; return False where it is wrong."""
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield what the exporter tells of itself."""
+
+    def process(self, fmt: Format) -> bytes:
+        """Render the metrics of the process."""
+
+
+class Routes:
+    """What is answered to whom the guard lets in."""
+
+    def __init__(
+        self,
+        running: Running,
+        targets: Targets,
+        audit: AuditService,
+        audit_inputs: InputReader,
+        guard: Guard,
+        connections: Connections,
+    ) -> None:
+        self._running = running
+        self._targets = targets
+        self._audit = audit
+        self._inputs = audit_inputs
+        self._connections = connections
+        self._top = TopPage(audit.pipeline, guard)
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Add the endpoints."""
+        router.add_get("/", self._landing)
+        router.add_get("/metrics", self._metrics)
+        router.add_get("/probe", self._probe)
+        router.add_get("/sd", self._sd)
+        router.add_get("/-/healthy", self._healthy)
+        router.add_get("/-/ready", self._ready)
+        router.add_post("/-/reload", self._reload)
+        router.add_get(top.PATH, self._top.handle)
+        if (endpoint := self._inputs.endpoint) is not None:
+            router.add_post(http.PATH, endpoint.handle)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        """The exporter's own metrics, the audit logs', and the target's where there is exactly one."""
+        fmt = negotiate(request.headers.get("Accept"))
+        header = request.headers.get(TIMEOUT_HEADER)
+        loop = asyncio.get_running_loop()
+        by = loop.time() + unread_seconds(header)
+        scrape = None
+        if (scraper := self._targets.only) is not None:
+            scrape = await scraper.scrape(deadline(header, scraper.target.timeout))
+        backups = await backup_samples(self._running.config.backup)
+        seen: Scraped | None = None
+        completely = False
+        try:
+            async with self._connections.making_page():
+                target = await _rendered(scrape, fmt) if scrape is not None else b""
+                # Only what Prometheus has received moves the audit checkpoint; people look as often as they like.
+                if header is not None:
+                    seen = await self._audit.scrape(self._inputs.samples())
+                audit = (*self._audit.samples(), *self._inputs.samples()) if seen is None else seen.samples
+                own = render([*self._running.samples(), *audit, *backups], fmt)
+                response = await exposition(request, fmt, own + target + self._running.process(fmt))
+            if seen is not None:
+                completely = await self._connections.send(request, response, by - loop.time(), _SAMPLES_WEIGHT)
+        finally:
+            if seen is not None:
+                self._audit.received(seen, completely=completely)
+        return response
+
+    async def _probe(self, request: web.Request) -> web.Response:
+        """One configured target, by name."""
+        scraper = self._targets.get(request.query.get("target", ""))
+        if scraper is None and not self._targets.settled:
+            return _not_yet()
+        if scraper is None:
+            # The answer does not repeat what was asked for: that is anyone's text.
+            names = ", ".join(scraper.target.name for scraper in self._targets) or "none"
+            text = f"Ask for a configured target: /probe?target=NAME. Configured targets: {names}\n"
+            return web.Response(status=400, text=text)
+        fmt = negotiate(request.headers.get("Accept"))
+        scrape = await scraper.scrape(deadline(request.headers.get(TIMEOUT_HEADER), scraper.target.timeout))
+        async with self._connections.making_page():
+            return await exposition(request, fmt, await _rendered(scrape, fmt))
+
+    async def _sd(self, request: web.Request) -> web.Response:
+        """The targets for Prometheus; an error while they are not all known yet makes it keep those it has."""
+        if not self._targets.complete:
+            return _not_yet()
+        try:
+            exporter = authority(request.headers.getall("Host", ()))
+        except ValueError as error:
+            text = f"The targets would be at what the Host header says, but that is {error}.\n"
+            return web.Response(status=400, text=text)
+        targets = (scraper.target for scraper in self._targets)
+        return web.json_response(service_discovery(targets, exporter, request.scheme))
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        if not self._running.config.web_enable_lifecycle:
+            text = "Off. Set web_enable_lifecycle in the configuration to switch it on, or send SIGHUP.\n"
+            return web.Response(status=403, text=text)
+        if is_from_another_site(request):
+            return web.Response(status=403, text="The request comes from a page of another site.\n")
+        if await self._running.reload():
+            return web.Response(text="The configuration was read anew.\n")
+        text = "The configuration is wrong, and the old one stays in force; the log says what is wrong.\n"
+        return web.Response(status=500, text=text)
+
+    async def _landing(self, request: web.Request) -> web.Response:
+        """The status page for people."""
+        return web.Response(
+            text=page.landing(tuple(self._targets), self._logs(), self._top.section(request)),
+            content_type="text/html",
+            headers=page.HEADERS,
+        )
+
+    async def _healthy(self, _: web.Request) -> web.Response:
+        if failed := self._running.reading.failed:
+            text = f"No longer reading: {', '.join(failed)}. Restart; the log says what went wrong.\n"
+            return web.Response(status=500, text=text)
+        return web.Response(text="vault-exporter is healthy.\n")
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        if self._targets.settled and not self._running.stopping:
+            return web.Response(text="vault-exporter is ready.\n")
+        return web.Response(status=503, text="vault-exporter is starting or stopping.\n")
+
+    def _logs(self) -> Iterator[str]:
+        yield from map(str, self._running.config.audit.logs)
+        yield from map(inputs.name, self._running.config.audit.inputs)
+
+
+def _not_yet() -> web.Response:
+    return web.Response(status=503, text="The targets are not all known yet.\n")
+
+
+async def _rendered(scrape: Scrape, fmt: Format) -> bytes:
+    if scrape.page is not None and scrape.page.samples > _MANY_SAMPLES:
+        return await asyncio.to_thread(scrape.render, fmt)
+    return scrape.render(fmt)
