@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = sorted(set(options.folder.glob("*.json")) - set(texts))
     if options.check:
         for path in stale:
-            print(f"{path} is not what the code generates: run `make dashboards` and commit it", file=sys.stderr)
+            print(f"{path} is not what the code generates: run `make generate` and commit it", file=sys.stderr)
         for path in unknown:
             print(f"{path} comes from no code: remove it", file=sys.stderr)
         return 1 if stale or unknown else 0

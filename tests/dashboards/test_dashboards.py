@@ -54,7 +54,7 @@ def test_check_says_what_is_not_current(tmp_path: Path, capsys: pytest.CaptureFi
     (tmp_path / "old.json").write_text("{}")
     assert generate.main(["--folder", str(tmp_path), "--check"]) == 1
     assert capsys.readouterr().err == (
-        f"{file} is not what the code generates: run `make dashboards` and commit it\n"
+        f"{file} is not what the code generates: run `make generate` and commit it\n"
         f"{tmp_path / 'old.json'} comes from no code: remove it\n"
     )
 

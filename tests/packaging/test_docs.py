@@ -32,7 +32,7 @@ def test_generated_page_is_current(page: str) -> None:
     printed = subprocess.run(
         [program("vault-exporter"), page, "--format", "markdown"], check=True, capture_output=True, timeout=PATIENCE
     ).stdout.decode()
-    assert (ROOT / "docs" / f"{page}.md").read_text() == printed, "write it anew with `make docs`"
+    assert (ROOT / "docs" / f"{page}.md").read_text() == printed, "write it anew with `make generate`"
 
 
 def test_collectors_are_printed_for_people_and_programs() -> None:
