@@ -30,7 +30,7 @@ async def test_metrics_of_the_sidecar_has_everything(node: Node, start_exporter:
     for line in (
         "vault_exporter_targets 1",
         "vault_up 1",
-        "vault_core_unsealed 1",
+        'vault_core_unsealed{cluster="its-cluster"} 1',
         "vault_go_goroutines 544",
         "vault_barrier_put_count 39",
         'vault_exporter_telemetry_status{status="ok"} 1',
@@ -256,6 +256,23 @@ async def test_seal_state_comes_from_whoever_says_it(
     assert f"\nvault_core_unsealed {unsealed}\n" in page
     assert page.count("\nvault_sealed ") == page.count("\nvault_core_unsealed ") == 1
     assert page.count("\nvault_up ") == page.count("\nvault_active ") == 1
+
+
+async def test_the_cluster_label_of_vaults_own_series(node: Node, start_exporter: StartExporter) -> None:
+    client = await start_exporter(target(node), target(node, "n2", cluster="prod"))
+
+    async def lines(name: str) -> list[str]:
+        page = await get(client, f"/probe?target={name}")
+        return [line for line in page.splitlines() if line.startswith("vault_core_unsealed")]
+
+    assert await lines("n1") == ['vault_core_unsealed{cluster="its-cluster"} 1']
+    assert await lines("n2") == ["vault_core_unsealed 1"]  # /sd gives it the cluster that is configured
+    node.answers["sys/health"] = (503, '{"initialized":true,"sealed":true}')
+    node.answers["sys/seal-status"] = (200, '{"sealed":true}')
+    assert await lines("n1") == ['vault_core_unsealed{cluster="its-cluster"} 0']
+    node.answers["sys/health"] = node.answers["sys/seal-status"] = (500, "")
+    assert await lines("n1") == ['vault_core_unsealed{cluster="its-cluster"} 0']
+    assert await lines("n2") == ["vault_core_unsealed 0"]
 
 
 async def test_both_formats_are_negotiated(node: Node, start_exporter: StartExporter) -> None:

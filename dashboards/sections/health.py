@@ -20,7 +20,7 @@ _IS_VAULT: Final = f"and on (job) last_over_time({select(c.UP, window='1d')})"
 _NODES: Final = f"count({select(native.SCRAPE_UP)} {_IS_VAULT})"
 _UP: Final = f"(sum({select(c.UP)}) or {_NODES} * 0)"
 
-_ANSWERS: Final = f"{select(c.UP)} * ({select(c.SEALED)} + 2 * {select(c.CORE_UNSEALED)} + {select(c.ACTIVE)})"
+_ANSWERS: Final = f"{select(c.UP)} * (2 - {select(c.SEALED)} + {select(c.ACTIVE)})"
 _UNSCRAPED: Final = f"({select(native.SCRAPE_UP)} == 0) {_IS_VAULT}"
 STATE: Final = by_node(f"{_ANSWERS} or {_UNSCRAPED}", "max")
 """0 to 3: down, sealed, standby, active. A target that cannot be scraped is down."""
@@ -94,7 +94,7 @@ def _seals() -> Panel:
         "Seals",
         "Nodes that say that they are unsealed, and that they are sealed. A sealed node serves nothing. A node that is "
         "down is neither. Alert: VaultSealed.",
-        Query(f"sum({select(c.CORE_UNSEALED)}) or {_NODES} * 0", "unsealed"),
+        Query(f"sum({select(c.UP)} * (1 - {select(c.SEALED)})) or {_NODES} * 0", "unsealed"),
         Query(f"sum({select(c.SEALED)}) or {_NODES} * 0", "sealed"),
         overrides=[
             colored("unsealed", step(style.DOWN), step(style.GOOD, 1)),
@@ -180,7 +180,7 @@ def _latency() -> Panel:
 
 def _tolerance() -> Panel:
     autopilot = by("cluster", select(c.AUTOPILOT_FAILURE_TOLERANCE), "min")
-    standbys = by("cluster", f"{select(c.STANDBY)} * {select(c.CORE_UNSEALED)}")
+    standbys = by("cluster", f"{select(c.STANDBY)} * (1 - {select(c.SEALED)})")
     return stat(
         "Nodes that may fail",
         "Nodes that the cluster can lose and still serve: with raft what autopilot says of the quorum, with other "

@@ -51,7 +51,7 @@ def state() -> Section:
             "Oldest request",
             "How long the oldest request has been under way that the node is still at; 0 where it is at none.",
             Query(
-                f"time() - {by_node(select(c.IN_FLIGHT_OLDEST), 'min')} or {by_node(select(c.CORE_UNSEALED))} * 0",
+                f"time() - {by_node(select(c.IN_FLIGHT_OLDEST), 'min')} or {by_node(select(c.UP))} * 0",
                 PER_NODE,
             ),
             unit="s",

@@ -21,7 +21,7 @@ from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import Page
 from vault_exporter.scrape.collectors import COLLECTORS, Scope, policy, telemetry
 
-NO_WAITING = {collector.name: "1ms" for collector in COLLECTORS if collector.asked is not Scope.EVERY}
+NO_WAITING = {collector.name: "1ms" for collector in COLLECTORS if collector.scope is not Scope.EVERY}
 
 
 @pytest.fixture(params=["raft", "postgresql"])

@@ -63,7 +63,9 @@ def test_from_uninitialized_to_sealed_again(tmp_path: Path, start_exporter: Star
         assert 'vault_core_unsealed{cluster=""} 0' in plain
         assert len(plain) == 2
         page = probe(exporter, "node")
-        assert [(one.labels, one.value) for one in page.series("vault_core_unsealed")] == [({}, 1)]
+        cluster = page.label("vault_info", "cluster_name")
+        assert cluster.startswith("vault-cluster-")
+        assert [(one.labels, one.value) for one in page.series("vault_core_unsealed")] == [({"cluster": cluster}, 1)]
         wait_until(lambda: all(name in probe(exporter, "node") for name in NATIVE_NAMES), what="the native names")
 
         assert api.call(node.address, "PUT", "sys/seal", token).status == 204

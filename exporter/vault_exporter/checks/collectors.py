@@ -31,7 +31,7 @@ def check_collectors(collectors: Collectors) -> Iterator[tuple[str, str]]:
         if name in collectors.enable:
             yield "disable", f"{name} is enabled, too; choose one"
     for name in collectors.intervals:
-        if name in _BY_NAME and _BY_NAME[name].asked is Scope.EVERY:
+        if name in _BY_NAME and _BY_NAME[name].scope is Scope.EVERY:
             yield "intervals", f"{name} has none, since it tells the state of the node; it is asked at every scrape"
 
 

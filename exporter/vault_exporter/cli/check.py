@@ -28,7 +28,6 @@ from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import Config
 from vault_exporter.diagnose import status as report
 from vault_exporter.diagnose.online import Seen, is_wrapped
-from vault_exporter.metrics import catalogue as c
 from vault_exporter.util.fs import open_at_once
 
 __all__ = ["check"]
@@ -88,7 +87,7 @@ def _check_online(settings: Config) -> None:
             good = False
             typer.echo(f"{where}: down, {one.down.problem} ({one.down.remedy})")
             continue
-        typer.echo(f"{where}: {'sealed' if one.value(c.SEALED) else 'answers'}")
+        typer.echo(f"{where}: {'sealed' if one.scrape.state.sealed else 'answers'}")
         for finding in one.findings:
             good &= not finding.problem
             remedy = f"\n    {' ' * 18}{finding.remedy}" if finding.remedy else ""

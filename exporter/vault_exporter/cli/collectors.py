@@ -3,17 +3,19 @@
 import typer
 
 from vault_exporter.cli.printing import CatalogueFormat, FormatOption, console
-from vault_exporter.scrape.collectors import COLLECTORS, describe
+from vault_exporter.config.schema.model import Telemetry
+from vault_exporter.scrape.collectors import COLLECTORS, describe, telemetry
 
 __all__ = ["collectors"]
 
 
 def collectors(fmt: FormatOption = CatalogueFormat.TABLE) -> None:
     """Print every collector: whether it runs by default, whom it asks, and what its token must be granted."""
+    every = (*COLLECTORS, telemetry.collector(Telemetry()))
     match fmt:
         case CatalogueFormat.TABLE:
-            describe.print_table(COLLECTORS, console())
+            describe.print_table(every, console())
         case CatalogueFormat.MARKDOWN:
-            typer.echo(describe.as_markdown(COLLECTORS), nl=False)
+            typer.echo(describe.as_markdown(every), nl=False)
         case CatalogueFormat.JSON:
-            typer.echo(describe.as_json(COLLECTORS))
+            typer.echo(describe.as_json(every))

@@ -5,7 +5,6 @@ secret-id, which to open would take it from the server, and the canary, which wr
 """
 
 import asyncio
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -13,29 +12,25 @@ import msgspec
 from vault_exporter.config.schema.logins import ApproleAuth, Auth
 from vault_exporter.config.schema.model import Config, NoAuth, Target
 from vault_exporter.diagnose.policy import OWN, Need, capabilities, lacking, needs
-from vault_exporter.metrics import catalogue as c
-from vault_exporter.metrics.family import Family
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.collectors import HEALTH
-from vault_exporter.scrape.collectors.telemetry import REMEDIES, Status
 from vault_exporter.scrape.scraper import Scrape, TargetScraper
 from vault_exporter.targets.discovery import State
 from vault_exporter.targets.manager import Targets
 from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.token_manager import TokenStatus
 from vault_exporter.vault.errors import NoTokenError, VaultError
 
 __all__ = ["Diagnosis", "Finding", "Seen", "is_wrapped", "look"]
 
 _LOGIN: Final = "token"
-_NEED_REMEDY: Final = frozenset({Status.PERMISSION_DENIED, Status.DISABLED, Status.UNKNOWN_PREFIX})
-"""Telemetry has not failed then, but the operator must do something to get it, or to get it under its usual names."""
 
 
 class Finding(NamedTuple):
     """How one part of the exporter fares with a target."""
 
     name: str
-    """The collector's name, ``telemetry``, ``token`` or ``discovery``."""
+    """The collector's name, ``token`` or ``discovery``."""
     problem: str = ""
     """Empty if it works."""
     remedy: str = ""
@@ -50,20 +45,12 @@ class Seen(NamedTuple):
     entity_id: str
     display_name: str
     """Whom Vault's audit log names for the exporter's calls."""
+    token: TokenStatus
 
     @property
     def down(self) -> Finding | None:
         """What is said of the node where it is down."""
         return next((one for one in self.findings if one.name == HEALTH.name and one.problem), None)
-
-    def value(self, family: Family) -> float | None:
-        """Return the value of a family without labels; None where the node did not say."""
-        return next((sample.value for sample in self.scrape.samples if sample.family is family), None)
-
-    def label(self, family: Family, name: str) -> str:
-        """Return a label of a family's first sample; empty where there is none."""
-        at = family.labels.index(name)
-        return next((sample.labels[at] for sample in self.scrape.samples if sample.family is family), "")
 
 
 class Diagnosis(NamedTuple):
@@ -92,20 +79,21 @@ def is_wrapped(auth: Auth) -> bool:
 async def _look(config: Config, scraper: TargetScraper) -> Seen:
     scrape = await scraper.scrape(scraper.target.timeout)
     entity_id, display_name = scraper.tokens.identity
-    return Seen(scraper.target, scrape, await _findings(config, scraper, scrape), entity_id, display_name)
+    findings = await _findings(config, scraper, scrape)
+    return Seen(scraper.target, scrape, findings, entity_id, display_name, scraper.tokens.status)
 
 
 async def _findings(config: Config, scraper: TargetScraper, scrape: Scrape) -> tuple[Finding, ...]:
     """Tell how each part fares; what one cause explains (the node is down, the token refused) is said once."""
-    scraped = {finding.name: finding for finding in _scraped(scraper, scrape)}
-    if not _value(scrape, c.UP):
+    scraped = {outcome.name: Finding(*outcome) for outcome in scrape.outcomes}
+    if not scrape.state.up:
         return (scraped[HEALTH.name],)
     if not scraper.client.has_token:
         return tuple(scraped.values())
     wanted = needs(config, scraper.target)
     names = {need.name for need in wanted}
     without = {name: finding for name, finding in scraped.items() if name not in names}
-    if not _value(scrape, c.CORE_UNSEALED):  # nothing is asked that needs a token
+    if scrape.state.sealed is not False:  # nothing is asked that needs a token
         return tuple(without.values())
     try:
         async with asyncio.timeout(scraper.target.timeout):
@@ -120,18 +108,6 @@ async def _findings(config: Config, scraper: TargetScraper, scrape: Scrape) -> t
     every = without | {need.name: Finding(need.name) for need in wanted}
     found = every | scraped | {finding.name: finding for finding in rights}
     return tuple(found.values())
-
-
-def _scraped(scraper: TargetScraper, scrape: Scrape) -> Iterator[Finding]:
-    """Tell what the collectors and the telemetry said of themselves."""
-    reasons = {sample.labels[0]: sample.labels[1] for sample in scrape.samples if sample.family is c.COLLECTOR_FAILURE}
-    for sample in scrape.samples:
-        if sample.family is c.COLLECTOR_SUCCESS:
-            (name,) = sample.labels
-            yield Finding(name, reasons.get(name, ""), scraper.detail(name) if name in reasons else "")
-    current = next((s.labels[0] for s in scrape.samples if s.family is c.TELEMETRY_STATUS and s.value), "")
-    if current in _NEED_REMEDY:
-        yield Finding("telemetry", current, REMEDIES[Status(current)])
 
 
 async def _rights(scraper: TargetScraper, wanted: tuple[Need, ...]) -> list[Finding]:
@@ -149,10 +125,6 @@ async def _rights(scraper: TargetScraper, wanted: tuple[Need, ...]) -> list[Find
             remedy = " ".join(map(str, missing))
             found.append(Finding(need.name, f"the token's policies do not allow {paths}", f"grant: {remedy}"))
     return found
-
-
-def _value(scrape: Scrape, family: Family) -> float | None:
-    return next((sample.value for sample in scrape.samples if sample.family is family), None)
 
 
 def _without_effects(config: Config) -> Config:

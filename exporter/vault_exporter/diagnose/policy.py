@@ -10,7 +10,7 @@ import msgspec
 
 from vault_exporter.config.schema.model import ClusterDiscovery, Config, NoAuth, Secret, Target, TokenAuth
 from vault_exporter.metrics.reasons import Reason
-from vault_exporter.scrape.collectors import chosen, telemetry
+from vault_exporter.scrape.collectors import chosen
 from vault_exporter.scrape.collectors.collector import Grant, policy
 from vault_exporter.targets.manager import watched_of
 from vault_exporter.vault.client import Client, VaultError
@@ -34,18 +34,17 @@ class Need(NamedTuple):
     """What one part of the exporter asks Vault, and so must be granted."""
 
     name: str
-    """The collector's name, ``telemetry`` or ``discovery``."""
+    """The collector's name, or ``discovery``."""
     grants: tuple[Grant, ...]
 
 
 def needs(config: Config, target: Target) -> tuple[Need, ...]:
     """Return what the parts of the exporter need that run for a target, as if it had a login."""
     with_token = msgspec.structs.replace(target, auth=_SOME_TOKEN) if isinstance(target.auth, NoAuth) else target
-    running = chosen(with_token, watched_of(config))
+    running = chosen(with_token, watched_of(config), config.telemetry)
     collectors = (Need(collector.name, collector.grants) for collector in running if collector.grants)
-    metrics = (Need("telemetry", (telemetry.GRANT,)),) if config.telemetry.enabled else ()
     discovery = any(isinstance(source, ClusterDiscovery) for source in config.discovery)
-    return (*collectors, *metrics, *((Need("discovery", _HA_STATUS),) if discovery else ()))
+    return (*collectors, *((Need("discovery", _HA_STATUS),) if discovery else ()))
 
 
 def targets_of(config: Config) -> Iterator[Target]:

@@ -11,14 +11,13 @@ from rich.text import Text
 
 from vault_exporter.config.schema.model import NoAuth
 from vault_exporter.diagnose.online import Seen
-from vault_exporter.metrics import catalogue as c
-from vault_exporter.web.page import state
+from vault_exporter.scrape.node_state import Mode
 
 __all__ = ["Severity", "as_json", "print_table", "printable", "worst"]
 
 _SOON = 14 * 86_400
 """Seconds before its end from which a listener's certificate is a warning."""
-_BAD_STATES = frozenset({"down", "sealed", "uninitialized"})
+_BAD = frozenset({Mode.DOWN, Mode.SEALED, Mode.UNINITIALIZED})
 _COLUMNS = ("Target", "State", "Version", "Cluster", "Leader", "Certificate", "Token")
 _DISPENSABLE = ("Leader", "Cluster", "Certificate", "Version")
 """What a narrow terminal does without, first to last; what is wrong of it is said below the table, too."""
@@ -123,20 +122,18 @@ def _cells(row: _Status, now: float) -> dict[str, Text]:
 
 
 def _status(seen: Seen, now: float) -> _Status:
-    leader = seen.value(c.LEADER_KNOWN)
-    expires = seen.value(c.TOKEN_EXPIRY)
-    known = state(seen.scrape) not in _BAD_STATES
-    valid = seen.value(c.TOKEN_VALID) == 1 if known else None
-    token = _Token(seen.label(c.AUTH_INFO, "method"), valid, expires if known else None)
+    state = seen.scrape.state
+    known = state.mode not in _BAD
+    token = _Token(seen.token.method, seen.token.valid if known else None, seen.token.expires if known else None)
     return _Status(
         target=seen.target.name,
         address=seen.target.address,
-        cluster=seen.target.cluster or seen.label(c.INFO, "cluster_name") or None,
-        state=state(seen.scrape),
-        reason=next((s.labels[0] for s in seen.scrape.samples if s.family is c.UP_FAILURE_REASON and s.value), ""),
-        version=seen.label(c.INFO, "version"),
-        leader_known=None if leader is None else leader == 1,
-        certificate_not_after=seen.value(c.LISTENER_NOT_AFTER),
+        cluster=seen.target.cluster or state.cluster_name or None,
+        state=state.mode,
+        reason=state.failure or "",
+        version=state.version,
+        leader_known=state.leader_known,
+        certificate_not_after=_end(seen),
         token=None if isinstance(seen.target.auth, NoAuth) else token,
         problems=tuple(_problems(seen, now)),
         severity=_severity(seen, now).name.lower(),
@@ -147,24 +144,30 @@ def _problems(seen: Seen, now: float) -> Iterator[_Problem]:
     for finding in seen.findings:
         if finding.problem:
             yield _Problem(finding.name, finding.problem, finding.remedy)
-    if seen.value(c.LEADER_KNOWN) == 0:
+    if seen.scrape.state.leader_known is False:
         yield _Problem("leader", "the node knows of no leader", "see the logs of the cluster's nodes")
     if _ends_soon(seen, now):
-        end = _until(seen.value(c.LISTENER_NOT_AFTER), now)
+        end = _until(_end(seen), now)
         yield _Problem("certificate", f"the listener's certificate ends: {end}", "renew it")
 
 
 def _severity(seen: Seen, now: float) -> Severity:
-    if state(seen.scrape) in _BAD_STATES or seen.value(c.LEADER_KNOWN) == 0:
+    if seen.scrape.state.mode in _BAD or seen.scrape.state.leader_known is False:
         return Severity.CRITICAL
-    if _ends_soon(seen, now) or seen.value(c.TOKEN_VALID) == 0 or any(finding.problem for finding in seen.findings):
+    without_token = not isinstance(seen.target.auth, NoAuth) and not seen.token.valid
+    if _ends_soon(seen, now) or without_token or any(finding.problem for finding in seen.findings):
         return Severity.WARNING
     return Severity.OK
 
 
 def _ends_soon(seen: Seen, now: float) -> bool:
-    end = seen.value(c.LISTENER_NOT_AFTER)
+    end = _end(seen)
     return end is not None and end - now < _SOON
+
+
+def _end(seen: Seen) -> float | None:
+    certificate = seen.scrape.state.certificate
+    return certificate.not_after if certificate is not None else None
 
 
 def _token_text(token: _Token | None, now: float) -> str:

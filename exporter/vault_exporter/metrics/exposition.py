@@ -101,7 +101,7 @@ def _exemplar(exemplar: Exemplar) -> str:
 
 
 def _label_text(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-    if not names:
+    if not values:
         return ""
     if sum(map(len, values)) > _LONGEST_CACHED:
         return f"{{{_pairs(names, values)}}}"

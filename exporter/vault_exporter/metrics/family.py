@@ -27,6 +27,8 @@ class Family:
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
     """Upper bounds of a histogram's buckets, ascending, without ``+Inf``."""
+    labels_optional: bool = False
+    """A sample may be without all of its labels."""
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -42,7 +44,7 @@ class Family:
             ValueError: the number of label values is not the family's, or its value is not of the family's type.
             OverflowError: the value is an integer that no float holds.
         """
-        if len(labels) != len(self.labels):
+        if len(labels) != len(self.labels) and (labels or not self.labels_optional):
             raise ValueError(f"{self.name} has labels {self.labels}, got {labels}")
         if isinstance(value, Distribution) != (self.type == "histogram"):
             raise ValueError(f"{self.name} is a {self.type}, got {type(value).__name__}")

@@ -1,8 +1,9 @@
 """The bounded set of reasons for which a call to Vault fails."""
 
 import enum
+from typing import Final
 
-__all__ = ["Reason"]
+__all__ = ["NO_ANSWER", "Reason"]
 
 
 class Reason(enum.StrEnum):
@@ -45,3 +46,7 @@ class Reason(enum.StrEnum):
     """The exporter has no token, since its login was refused; the log says why."""
     OTHER = "other"
     """None of the above; the log has the error's class."""
+
+
+NO_ANSWER: Final = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.DNS, Reason.TLS, Reason.TIMEOUT, Reason.RESET})
+"""The node did not answer at all, not even with an error."""

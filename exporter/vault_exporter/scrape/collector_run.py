@@ -3,42 +3,39 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Iterator
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import structlog
 
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
+from vault_exporter.scrape.collectors import Reading
 from vault_exporter.vault.client import VaultError
 
 __all__ = ["CollectorRun", "CollectorRuns", "outcome"]
 
-T = TypeVar("T")
-
 _log = structlog.get_logger(__name__)
 
 
-class CollectorRun(NamedTuple, Generic[T]):
+class CollectorRun(NamedTuple):
     """A collector's work: its result, or the reason why there is none."""
 
-    result: T | None
+    result: Reading | None
     reason: Reason | None
     seconds: float
+    detail: str = ""
+    """What there is to say of a failure, or of what the collector does not get, beside the reason; safe to show."""
 
 
 class CollectorRuns:
-    """Makes the attempts of one target, and logs a collector's state when it changes, not at every scrape."""
+    """Runs the collectors of one target, and logs the state of each when it changes, not at every scrape."""
 
     def __init__(self, target: str) -> None:
         self._log = _log.bind(target=target)
         self._states: dict[str, str | None] = {}
-        self.details: dict[str, str] = {}
-        """What there is to say of each collector that gets nothing, beside the reason; safe to show."""
 
-    async def make(
-        self, collector: str, work: Awaitable[T], deadline: float, *, needs: str = "", quiet: bool = False
-    ) -> CollectorRun[T]:
+    async def make(self, collector: str, work: Awaitable[Reading], deadline: float, *, needs: str = "") -> CollectorRun:
         """Do one collector's work.
 
         Args:
@@ -46,7 +43,6 @@ class CollectorRuns:
             work: what to wait for.
             deadline: when it has failed, in the loop's time.
             needs: the rules that a token's policy must have for it, for the log.
-            quiet: do not note success, since the caller knows better what to note.
         """
         started = time.monotonic()
         result, reason, message = None, None, ""
@@ -62,25 +58,25 @@ class CollectorRuns:
         except Exception as error:  # noqa: BLE001 - our own mistake, too, costs one collector and not the page
             reason, message = Reason.OTHER, type(error).__name__
             self._log.exception("collector broke", collector=collector)
-        if not quiet or reason is not None:
-            self.note(collector, reason, message)
-        return CollectorRun(result, reason, time.monotonic() - started)
+        note = result.note if result is not None else None
+        state, detail = (note.state, note.remedy) if note is not None else (reason, message)
+        self._report(collector, state, detail)
+        return CollectorRun(result, reason, time.monotonic() - started, detail)
 
-    def note(self, collector: str, state: str | None, message: str) -> None:
-        """Note the present state (None is good)."""
-        self.details[collector] = message
+    def _report(self, collector: str, state: str | None, detail: str) -> None:
+        """Log the present state (None is good) if it is another one than before."""
         if state == self._states.get(collector):
             return
         self._states[collector] = state
         if state is None:
             self._log.info("collector works again", collector=collector)
         else:
-            self._log.warning("collector gets nothing", collector=collector, reason=str(state), detail=message)
+            self._log.warning("collector gets nothing", collector=collector, reason=str(state), detail=detail)
 
 
-def outcome(collector: str, attempt: CollectorRun[T]) -> Iterator[Sample]:
-    """Tell how a collector's attempt went."""
-    yield c.COLLECTOR_SUCCESS(attempt.reason is None, collector)
-    yield c.COLLECTOR_DURATION(attempt.seconds, collector)
-    if attempt.reason is not None:
-        yield c.COLLECTOR_FAILURE(1, collector, attempt.reason)
+def outcome(collector: str, run: CollectorRun) -> Iterator[Sample]:
+    """Tell how a collector's work went."""
+    yield c.COLLECTOR_SUCCESS(run.reason is None, collector)
+    yield c.COLLECTOR_DURATION(run.seconds, collector)
+    if run.reason is not None:
+        yield c.COLLECTOR_FAILURE(1, collector, run.reason)

@@ -2,127 +2,209 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple, TypeVar
 
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
-from vault_exporter.metrics.reasons import Reason
+from vault_exporter.metrics.reasons import NO_ANSWER, Reason
 from vault_exporter.scrape.cache import CachedReading
 from vault_exporter.scrape.collector_run import CollectorRun, CollectorRuns, outcome
-from vault_exporter.scrape.collectors import HEALTH, Collector, Scope
+from vault_exporter.scrape.collectors import HEALTH, LEADER, Collector, Reading, Scope
+from vault_exporter.scrape.node_state import Certificate, HealthReport, Leader, NodeState, SealStatus
+from vault_exporter.scrape.telemetry.page import Page
 from vault_exporter.vault.client import Client, VaultError
 
-__all__ = ["CollectorScheduler"]
+__all__ = ["Collected", "CollectorScheduler", "Outcome"]
 
-_Reading = Iterable[Sample]
+T = TypeVar("T")
 
 _ABSENT_SECONDS: Final = 60.0
 """How long a node is not asked again for what its product, version or storage does not have."""
+
+_NOTHING: Final = Reading()
+
+
+class Outcome(NamedTuple):
+    """How a collector fared."""
+
+    name: str
+    problem: str = ""
+    """The reason of a failure, or the state that an operator must do something about; empty where all is well."""
+    detail: str = ""
+    """What there is to say of the problem, and what to do; safe to show."""
+
+
+class Collected(NamedTuple):
+    """What the collectors of a target gave in one scrape."""
+
+    state: NodeState
+    samples: tuple[Sample, ...]
+    page: Page | None
+    outcomes: tuple[Outcome, ...]
 
 
 class CollectorScheduler:
     """The collectors of one target. Make it inside a running event loop, and close it.
 
-    Kept between scrapes: the last good reading of each collector that has an interval, and for a minute which ones the
-    node has nothing to say of.
+    Kept between scrapes: the last good reading of each collector that has an interval, for a minute which ones the
+    node has nothing to say of, and what the node last called its cluster.
     """
 
-    def __init__(self, client: Client, collectors: Sequence[Collector], attempts: CollectorRuns) -> None:
+    def __init__(self, client: Client, collectors: Sequence[Collector], runs: CollectorRuns) -> None:
         self._client = client
         self._collectors = tuple(collectors)
-        self._attempts = attempts
-        self._snapshots = {
+        self._runs = runs
+        self._cached = {
             collector.name: CachedReading(collector.interval) for collector in collectors if collector.interval
         }
         self._absent_until: dict[str, float] = {}
+        self._cluster_name = ""
 
     async def close(self) -> None:
         """Drop the readings under way."""
-        for snapshot in self._snapshots.values():
-            await snapshot.forget()
+        for cached in self._cached.values():
+            await cached.forget()
 
-    async def run(self, deadline: float) -> list[_Reading]:
-        """Run them all, until the deadline in the loop's time; return the samples of each."""
-        health = asyncio.create_task(self._attempts.make(HEALTH.name, _read(HEALTH, self._client), deadline))
-        attempts = await asyncio.gather(*(self._run(collector, health, deadline) for collector in self._collectors))
-        return list(map(self._samples, self._collectors, attempts))
+    async def run(self, deadline: float) -> Collected:
+        """Run them all, until the deadline in the loop's time."""
+        health = asyncio.create_task(self._runs.make(HEALTH.name, _read(HEALTH, self._client), deadline))
+        runs = await asyncio.gather(*(self._run(collector, health, deadline) for collector in self._collectors))
+        return self._put_together(runs)
 
-    def failed(self, reason: Reason, seconds: float) -> list[_Reading]:
+    def failed(self, reason: Reason, seconds: float) -> Collected:
         """Return what there is to say when none of them came to an end."""
-        attempt = CollectorRun[_Reading](None, reason, seconds)
-        return [self._samples(collector, attempt) for collector in self._collectors]
+        return self._put_together([CollectorRun(None, reason, seconds)] * len(self._collectors))
 
-    async def _run(
-        self, collector: Collector, health: "asyncio.Task[CollectorRun[_Reading]]", deadline: float
-    ) -> CollectorRun[_Reading]:
+    async def _run(self, collector: Collector, health: "asyncio.Task[CollectorRun]", deadline: float) -> CollectorRun:
         if collector.name == HEALTH.name:
             return await health
-        if collector.asked is Scope.EVERY:
-            return await self._attempts.make(collector.name, _read(collector, self._client), deadline)
-        state = await health
-        if state.result is None:  # a node that is down is asked nothing more, and logged as down once
-            return CollectorRun(None, state.reason, 0.0)
-        if not _is_asked(collector.asked, state.result):
-            if collector.name in self._snapshots:
-                await self._snapshots[collector.name].forget()
+        if collector.scope is Scope.EVERY:
+            return await self._runs.make(collector.name, _read(collector, self._client), deadline)
+        run = await health
+        if run.result is None:  # a node that is down is asked nothing more, and logged as down once
+            return CollectorRun(None, run.reason, 0.0)
+        if not _is_asked(collector.scope, _state({HEALTH.name: run})):
+            if collector.name in self._cached:
+                await self._cached[collector.name].forget()
             self._absent_until.pop(collector.name, None)
-            return CollectorRun((), None, 0.0)
+            return CollectorRun(_NOTHING, None, 0.0)
         needs = " ".join(map(str, collector.grants))
-        return await self._attempts.make(collector.name, self._ask(collector, deadline), deadline, needs=needs)
+        return await self._runs.make(collector.name, self._ask(collector, deadline), deadline, needs=needs)
 
-    async def _ask(self, collector: Collector, deadline: float) -> _Reading:
+    async def _ask(self, collector: Collector, deadline: float) -> Reading:
         if collector.needs_token and not self._client.has_token:
             raise VaultError(Reason.PERMISSION_DENIED, "there is no token at the moment")
-        snapshot = self._snapshots.get(collector.name)
-        if snapshot is None:
+        cached = self._cached.get(collector.name)
+        if cached is None:
             return await self._read_unless_absent(collector)
         left = deadline - asyncio.get_running_loop().time()
-        await snapshot.refresh(lambda: _read(collector, self._client), left)
-        return ()
+        await cached.refresh(lambda: _samples(collector, self._client), left)
+        return _NOTHING
 
-    async def _read_unless_absent(self, collector: Collector) -> _Reading:
+    async def _read_unless_absent(self, collector: Collector) -> Reading:
         """Read; what the node had nothing to say of is asked only now and then, since each question is audited."""
         now = asyncio.get_running_loop().time()
         if now < self._absent_until.get(collector.name, now):
-            return ()
-        samples = await _read(collector, self._client)
-        if samples:
+            return _NOTHING
+        reading = await _read(collector, self._client)
+        if reading.samples:
             self._absent_until.pop(collector.name, None)
         else:
             self._absent_until[collector.name] = now + _ABSENT_SECONDS
-        return samples
+        return reading
 
-    def _samples(self, collector: Collector, attempt: CollectorRun[_Reading]) -> Iterator[Sample]:
-        yield from collector.floor(attempt.reason) if attempt.reason else attempt.result or ()
-        snapshot = self._snapshots.get(collector.name)
-        if snapshot is not None and snapshot.taken is not None:
-            yield from snapshot.samples
-            yield c.COLLECTOR_LAST_SUCCESS(snapshot.taken, collector.name)
-        yield from outcome(collector.name, attempt)
+    def _put_together(self, runs: Sequence[CollectorRun]) -> Collected:
+        state = _state({collector.name: run for collector, run in zip(self._collectors, runs, strict=True)})
+        if state.health is not None and state.health.cluster_name:
+            self._cluster_name = state.health.cluster_name
+        state = state.in_cluster(self._cluster_name)
+        samples = list(state.samples(with_cluster=not self._client.target.cluster))
+        page = None
+        outcomes = []
+        for collector, run in zip(self._collectors, runs, strict=True):
+            samples += self._shown(collector, run, state)
+            samples += outcome(collector.name, run)
+            outcomes.append(_outcome(collector, run))
+            if run.result is not None and run.result.page is not None:
+                page = run.result.page
+        return Collected(state, _once(samples), page, tuple(outcomes))
+
+    def _shown(self, collector: Collector, run: CollectorRun, state: NodeState) -> Iterator[Sample]:
+        """Yield what a collector has to show: its reading, what it says where it failed, or its last good reading."""
+        if run.result is not None:
+            yield from run.result.samples
+        elif run.reason is not None:
+            yield from collector.floor(run.reason)
+        cached = self._cached.get(collector.name)
+        if cached is None or cached.taken is None:
+            return
+        # Of a node that does not answer nobody knows whether it is still its to say: another one may be active by now.
+        if state.failure not in NO_ANSWER:
+            yield from cached.samples
+        yield c.COLLECTOR_LAST_SUCCESS(cached.taken, collector.name)
 
 
-async def _read(collector: Collector, client: Client) -> _Reading:
+def _outcome(collector: Collector, run: CollectorRun) -> Outcome:
+    note = run.result.note if run.result is not None else None
+    problem = run.reason or (note.state if note is not None and note.wanting else "")
+    return Outcome(collector.name, problem, run.detail if problem else "")
+
+
+async def _samples(collector: Collector, client: Client) -> tuple[Sample, ...]:
+    return (await _read(collector, client)).samples
+
+
+async def _read(collector: Collector, client: Client) -> Reading:
     try:
+        found = await collector.collect(client)
         # As a tuple, so that what breaks while samples are made breaks here.
-        return tuple(await collector.collect(client))
+        return found if isinstance(found, Reading) else Reading(tuple(found))
     except VaultError as error:
-        if collector.asked is Scope.UNSEALED and error.reason is Reason.REDIRECT:
-            return ()  # a standby of Vault that cannot answer for itself
+        if collector.scope is Scope.UNSEALED and error.reason is Reason.REDIRECT:
+            return _NOTHING  # a standby of Vault that cannot answer for itself
         raise
     except OverflowError:
         raise VaultError(Reason.BAD_REPLY, "a number in the answer is out of range") from None
 
 
-def _is_asked(asked: Scope, health: _Reading) -> bool:
+def _state(runs: dict[str, CollectorRun]) -> NodeState:
+    """Put the state of the node together from what it said in some collectors, of which health must be one."""
+    said = [run.result.said for run in runs.values() if run.result is not None]
+    health, leader = runs[HEALTH.name], runs.get(LEADER.name)
+    failure = health.reason
+    if failure is None and leader is not None and leader.reason in {Reason.HTTP_5XX, Reason.PROXY_ERROR}:
+        failure = leader.reason  # a standby answers health from memory, and for its leader asks the storage
+    report = _of(HealthReport, said)
+    return NodeState(
+        failure=failure,
+        health=report.health if report is not None else None,
+        status_code=report.status_code if report is not None else None,
+        seal=_of(SealStatus, said),
+        leader=_of(Leader, said),
+        certificate=_of(Certificate, said),
+    )
+
+
+def _of(kind: type[T], said: Iterable[object]) -> T | None:
+    return next((one for one in said if isinstance(one, kind)), None)
+
+
+def _is_asked(scope: Scope, state: NodeState) -> bool:
     """Tell from what a node says of itself whether it is one of those to ask."""
-    said = {sample.family: sample.value for sample in health if not sample.labels}
-    if said.get(c.CORE_UNSEALED) != 1:
+    if not state.serves:
         return False
-    secondary = said.get(c.REPLICATION_DR_SECONDARY) == 1
-    match asked:
+    match scope:
         case Scope.ACTIVE:
-            return said.get(c.ACTIVE) == 1 and not secondary
+            return state.active and not state.dr_secondary
         case Scope.ACTIVE_DR:
-            return said.get(c.ACTIVE) == 1
+            return state.active
         case _:
-            return not secondary
+            return not state.dr_secondary
+
+
+def _once(samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """Keep the first of each series: Prometheus refuses a page that has one twice."""
+    series: dict[tuple[str, tuple[str, ...]], Sample] = {}
+    for sample in samples:
+        series.setdefault((sample.family.name, sample.labels), sample)
+    return tuple(series.values())

@@ -150,7 +150,7 @@ class Targets:
                 new[target.name] = kept
                 continue
             try:
-                scraper = TargetScraper(target, settings.telemetry, chosen(target, watched), self._shared)
+                scraper = TargetScraper(target, chosen(target, watched, config.telemetry), self._shared)
             except TlsError as error:  # a file that was good when the configuration was read
                 _log.warning("cannot scrape", target=target.name, detail=f"tls.{error.key}: {error}")
             else:

@@ -69,22 +69,21 @@ class Peer:
         """
         if not self.is_tls:
             return None
-        if self._direct:
-            await self._refresh()
-        return self._seen
+        return await self._refresh() if self._direct else self._seen
 
-    async def _refresh(self) -> None:
+    async def _refresh(self) -> bytes | None:
         if self._seen is None:
-            await self._look()
-        elif abs(self._clock() - self._at) > _KEPT_SECONDS:
+            return await self._look()  # another handshake may fail meanwhile, so that this one is forgotten
+        if abs(self._clock() - self._at) > _KEPT_SECONDS:
             self._at = self._clock()
             with contextlib.suppress(OSError):  # the connection that there is works
                 await self._look()
+        return self._seen
 
     def _note(self, tls: ssl.SSLObject) -> None:
         self._seen, self._at = tls.getpeercert(binary_form=True), self._clock()
 
-    async def _look(self) -> None:
+    async def _look(self) -> bytes | None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # only looked at: nothing is sent
@@ -96,6 +95,7 @@ class Peer:
             raise
         try:
             self._note(writer.get_extra_info("ssl_object"))
+            return self._seen
         finally:
             writer.close()
             with contextlib.suppress(OSError):

@@ -7,11 +7,10 @@ from typing import Final
 from urllib.parse import quote
 
 from vault_exporter import __version__
-from vault_exporter.metrics import catalogue as c
-from vault_exporter.metrics.family import Family
+from vault_exporter.scrape.node_state import NodeState
 from vault_exporter.scrape.scraper import Scrape, TargetScraper
 
-__all__ = ["HEADERS", "landing", "state"]
+__all__ = ["HEADERS", "landing"]
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
@@ -27,21 +26,6 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .8
 .s{border-radius:1rem;padding:.1rem .7rem;color:#fff;background:#666}
 .active{background:#2e7d32}.standby{background:#1565c0}.sealed,.uninitialized{background:#b26a00}.down{background:#c62828}
 """
-
-
-def state(scrape: Scrape | None) -> str:
-    """Say in a word what a scrape saw: active, standby, sealed, uninitialized, down, unsealed, or not scraped yet."""
-    if scrape is None:
-        return "not scraped yet"
-    if not _value(scrape, c.UP):
-        return "down"
-    if _value(scrape, c.INITIALIZED) == 0:
-        return "uninitialized"
-    if _value(scrape, c.SEALED):
-        return "sealed"
-    if _value(scrape, c.ACTIVE):
-        return "active"
-    return "standby" if _value(scrape, c.STANDBY) or _value(scrape, c.PERFORMANCE_STANDBY) else "unsealed"
 
 
 def landing(targets: Iterable[TargetScraper], logs: Iterable[str], top: str) -> str:
@@ -84,34 +68,20 @@ def _table(rows: str) -> str:
 
 def _row(scraper: TargetScraper) -> str:
     target, scrape = scraper.target, scraper.last
-    seen = state(scrape)
+    state = scrape.state if scrape is not None else NodeState()
+    seen = state.mode if scrape is not None else "not scraped yet"
     name = f'<a href="/probe?target={quote(target.name)}">{escape(target.name)}</a>'
-    badge = f'<span class="s {seen.split()[0]}">{seen}</span>{escape(_why(scrape))}'
+    badge = f'<span class="s {seen.split()[0]}">{seen}</span> {escape(state.failure or "")}'.rstrip()
     when = datetime.fromtimestamp(scrape.finished, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if scrape else ""
-    badge += "".join(f"<br><small>{escape(problem)}</small>" for problem in _problems(scraper))
-    cells = (name, f"<code>{escape(target.address)}</code>", badge, escape(_version(scrape)), when)
+    badge += "".join(f"<br><small>{escape(problem)}</small>" for problem in _problems(scrape))
+    cells = (name, f"<code>{escape(target.address)}</code>", badge, escape(state.version), when)
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _value(scrape: Scrape, family: Family) -> float | None:
-    return next((sample.value for sample in scrape.samples if sample.family is family), None)
-
-
-def _why(scrape: Scrape | None) -> str:
-    reasons = (s.labels[0] for s in scrape.samples if s.family is c.UP_FAILURE_REASON and s.value) if scrape else ()
-    return "".join(f" {reason}" for reason in reasons)
-
-
-def _problems(scraper: TargetScraper) -> Iterator[str]:
+def _problems(scrape: Scrape | None) -> Iterator[str]:
     """Yield what the first few collectors that fail say, with Vault's own words."""
-    samples = scraper.last.samples if scraper.last else ()
-    failing = [sample.labels[0] for sample in samples if sample.family is c.COLLECTOR_FAILURE]
-    for name in failing[:_MOST_PROBLEMS]:
-        yield f"{name}: {scraper.detail(name)}"
+    failing = [one for one in scrape.outcomes if one.detail] if scrape is not None else []
+    for one in failing[:_MOST_PROBLEMS]:
+        yield f"{one.name}: {one.detail}"
     if len(failing) > _MOST_PROBLEMS:
         yield f"and {len(failing) - _MOST_PROBLEMS} more"
-
-
-def _version(scrape: Scrape | None) -> str:
-    versions = (s.labels[0] for s in scrape.samples if s.family is c.INFO) if scrape else ()
-    return next(iter(versions), "")

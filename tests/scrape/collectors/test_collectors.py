@@ -197,3 +197,31 @@ async def test_a_number_or_a_time_that_is_none_is_a_bad_reply(
     page = await scraped(start_exporter, target(node, auth=AUTH))
     assert success(page, collector) == (0, "bad_reply")
     assert "Traceback" not in capsys.readouterr().out
+
+
+async def test_a_node_that_does_not_answer_shows_no_last_reading(node: Node, start_exporter: StartExporter) -> None:
+    client = await start_exporter(target(node, auth=AUTH))
+    taken = 'vault_exporter_collector_last_success_timestamp_seconds{collector="mounts"}'
+
+    async def probe(seconds: float) -> str:
+        header = {"X-Prometheus-Scrape-Timeout-Seconds": str(seconds)}
+        return await (await client.get("/probe?target=n1", headers=header)).text()
+
+    page = await probe(20)
+    assert "\nvault_mounts{" in page
+    node.open.clear()
+    page = await probe(1)
+    assert '\nvault_up_failure_reason{reason="timeout"} 1\n' in page
+    assert "\nvault_mounts{" not in page
+    assert taken in page
+    node.open.set()
+    # With an answer, be it an error, the reading is there again, and is not asked for before its time.
+    node.answers["sys/health"] = (500, '{"errors":["context deadline exceeded"]}')
+    page = await probe(20)
+    assert "\nvault_up 0\n" in page
+    assert "\nvault_mounts{" in page
+    node.answers["sys/health"] = (200, HEALTH)
+    page = await probe(20)
+    assert "\nvault_up 1\n" in page
+    assert "\nvault_mounts{" in page
+    assert node.calls["sys/mounts"] == 1

@@ -5,6 +5,7 @@ import pytest
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.collectors import COLLECTORS, health, leader, seal
+from vault_exporter.scrape.node_state import Health, Leader, Mode, NodeState, SealStatus
 from vault_exporter.vault.client import Answer, VaultError
 
 SENT = 1_795_519_873.25
@@ -25,7 +26,9 @@ def values(samples: "tuple[Sample, ...]") -> dict[str, float]:
 
 def health_values(status: int, body: str) -> dict[str, float]:
     reply = answer(status, body)
-    return values(tuple(health.samples(health.parse(reply), reply)))
+    said = health.parse(reply)
+    state = NodeState(health=said, status_code=status)
+    return values((*state.samples(with_cluster=False), *health.samples(said, reply)))
 
 
 OPENBAO_ACTIVE = (
@@ -197,11 +200,50 @@ def test_what_need_not_be_there_costs_nothing_else(wrong: str) -> None:
     assert health_values(200, f'{{"initialized":true,{wrong},"sealed":false}}') == plain
 
 
-def test_floor_names_the_one_reason() -> None:
-    samples = tuple(health.floor(Reason.TLS))
+def test_a_failure_names_the_one_reason() -> None:
+    state = NodeState(Reason.TLS)
+    samples = tuple(state.samples(with_cluster=True))
     assert values(samples) == {"vault_up": 0, "vault_active": 0, "vault_sealed": 0, "vault_core_unsealed": 0}
     reasons = {sample.labels[0]: sample.value for sample in samples if sample.labels}
     assert reasons == {reason: reason == "tls" for reason in Reason}
+    assert state.mode is Mode.DOWN
+
+
+@pytest.mark.parametrize(
+    ("state", "mode"),
+    [
+        (NodeState(Reason.TIMEOUT, seal=SealStatus(sealed=True)), Mode.DOWN),
+        (NodeState(Reason.HTTP_5XX, health=Health(True, sealed=False, standby=True), status_code=429), Mode.DOWN),
+        (NodeState(health=Health(False), status_code=501), Mode.UNINITIALIZED),
+        (NodeState(health=Health(True, sealed=True), status_code=503), Mode.SEALED),
+        (NodeState(health=Health(True, sealed=False, standby=False), seal=SealStatus(sealed=True)), Mode.SEALED),
+        (NodeState(health=Health(True, sealed=False, standby=False), status_code=200), Mode.ACTIVE),
+        (NodeState(health=Health(True, sealed=False), status_code=200), Mode.ACTIVE),
+        (NodeState(health=Health(True, sealed=False, standby=True), status_code=429), Mode.STANDBY),
+        (NodeState(health=Health(True, sealed=False, performance_standby=True), status_code=473), Mode.STANDBY),
+        (NodeState(health=Health(True, sealed=True, standby=True), seal=SealStatus(sealed=False)), Mode.STANDBY),
+        (NodeState(health=Health(True, sealed=False), status_code=472), Mode.UNSEALED),
+    ],
+)
+def test_the_state_in_a_word(state: NodeState, mode: Mode) -> None:
+    assert state.mode is mode
+
+
+@pytest.mark.parametrize(
+    ("seal_said", "sealed", "unsealed"),
+    [(None, 0, 1), (SealStatus(sealed=True), 1, 0), (SealStatus(sealed=False), 0, 1)],
+)
+def test_the_seal_status_comes_before_the_health(seal_said: SealStatus | None, sealed: int, unsealed: int) -> None:
+    state = NodeState(health=Health(True, sealed=False), status_code=200, seal=seal_said)
+    seen = values(tuple(state.samples(with_cluster=False)))
+    assert (seen["vault_sealed"], seen["vault_core_unsealed"]) == (sealed, unsealed)
+
+
+def test_the_label_that_vault_gives_its_own_series() -> None:
+    state = NodeState(health=Health(True, sealed=False), cluster_name="vault-cluster-1")
+    assert "vault_core_unsealed/vault-cluster-1" in values(tuple(state.samples(with_cluster=True)))
+    assert "vault_core_unsealed" in values(tuple(state.samples(with_cluster=False)))
+    assert "vault_core_unsealed" in values(tuple(NodeState().samples(with_cluster=True)))
 
 
 def test_seal_status_of_openbao() -> None:
@@ -209,10 +251,8 @@ def test_seal_status_of_openbao() -> None:
         200,
         '{"type":"shamir","initialized":true,"sealed":true,"t":2,"n":3,"progress":1,"nonce":"x","recovery_seal":false,'
         '"version":"2.7.2","commit_date":"2026-10-26T20:32:27Z","migration":false,"storage_type":"postgresql"}',
-    ).json(seal.SealStatus)
+    ).json(SealStatus)
     assert values(tuple(seal.samples(status))) == {
-        "vault_sealed": 1,
-        "vault_core_unsealed": 0,
         "vault_seal_info/shamir": 1,
         "vault_storage_info/postgresql": 1,
         "vault_seal_threshold": 2,
@@ -224,8 +264,9 @@ def test_seal_status_of_openbao() -> None:
 
 
 def test_seal_status_with_next_to_nothing() -> None:
-    status = answer(200, '{"sealed":false,"t":"2","type":[],"migration":1}').report(seal.SealStatus)
-    assert values(tuple(seal.samples(status))) == {"vault_sealed": 0, "vault_core_unsealed": 1}
+    status = answer(200, '{"sealed":false,"t":"2","type":[],"migration":1}').report(SealStatus)
+    assert status.sealed is False
+    assert values(tuple(seal.samples(status))) == {}
 
 
 @pytest.mark.parametrize(
@@ -254,7 +295,7 @@ def test_seal_status_with_next_to_nothing() -> None:
     ],
 )
 def test_leader(body: str, expected: dict[str, float]) -> None:
-    assert values(tuple(leader.samples(answer(200, body).report(leader.Leader)))) == expected
+    assert values(tuple(leader.samples(answer(200, body).report(Leader)))) == expected
 
 
 def test_the_table_has_each_name_once() -> None:

@@ -39,7 +39,10 @@ CORE_UNSEALED = _gauge(
     "vault_core_unsealed",
     SEAL_STATUS,
     "1 if the node says that it is unsealed; 0 if it is sealed or says nothing. Replaces the native series of the "
-    "same name, which is wrong after an unseal. Always present.",
+    "same name, which is wrong after an unseal. The label is Vault's own, the name that the node gives its cluster; "
+    "absent where the target has a cluster in the configuration, and before the node said it. Always present.",
+    "cluster",
+    labels_optional=True,
 )
 STANDBY = _gauge(
     "vault_standby",

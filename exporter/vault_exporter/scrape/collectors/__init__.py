@@ -3,18 +3,15 @@
 from collections.abc import Iterator
 from typing import Final
 
-from vault_exporter.config.schema.model import NoAuth, Target
+from vault_exporter.config.schema.model import NoAuth, Target, Telemetry
 from vault_exporter.config.schema.watched import Watched
 from vault_exporter.scrape.collectors import (
     audit_devices,
     barrier_key,
-    certificate,
     counters,
     ha_nodes,
-    health,
     host,
     in_flight,
-    leader,
     leases,
     licensing,
     locked_users,
@@ -26,30 +23,41 @@ from vault_exporter.scrape.collectors import (
     quotas,
     raft,
     replication,
-    seal,
+    telemetry,
     versions,
 )
-from vault_exporter.scrape.collectors.collector import Collector, Grant, Scope, policy
+from vault_exporter.scrape.collectors.certificate import CERTIFICATE
+from vault_exporter.scrape.collectors.collector import Collector, Grant, Reading, Scope, policy
 from vault_exporter.scrape.collectors.configured import CONFIGURED, configured
+from vault_exporter.scrape.collectors.health import HEALTH
+from vault_exporter.scrape.collectors.leader import LEADER
+from vault_exporter.scrape.collectors.seal import SEAL
 
-__all__ = ["COLLECTORS", "CONFIGURED", "HEALTH", "REQUIRED", "Collector", "Grant", "Scope", "chosen", "policy"]
-
-HEALTH: Final = Collector(
-    "health", "state of the node, its version and replication", health.collect, health.floor, asked=Scope.EVERY
-)
-"""The collector that the others go by: it tells whether a node is unsealed and active."""
+__all__ = [
+    "COLLECTORS",
+    "CONFIGURED",
+    "HEALTH",
+    "LEADER",
+    "REQUIRED",
+    "Collector",
+    "Grant",
+    "Reading",
+    "Scope",
+    "chosen",
+    "policy",
+]
 
 COLLECTORS: Final = (
     HEALTH,
-    Collector("seal", "seal and storage type, unseal progress", seal.collect, asked=Scope.EVERY),
-    Collector("leader", "high availability and leadership", leader.collect, leader.floor, asked=Scope.EVERY),
-    Collector("certificate", "the certificate of the listener", certificate.collect, asked=Scope.EVERY),
+    SEAL,
+    LEADER,
+    CERTIFICATE,
     # Of the node.
     Collector(
-        "host", "memory, disks and processors of the machine", host.collect, grants=host.GRANTS, asked=Scope.UNSEALED
+        "host", "memory, disks and processors of the machine", host.collect, grants=host.GRANTS, scope=Scope.UNSEALED
     ),
     Collector(
-        "in_flight", "the oldest request under way", in_flight.collect, grants=in_flight.GRANTS, asked=Scope.UNSEALED
+        "in_flight", "the oldest request under way", in_flight.collect, grants=in_flight.GRANTS, scope=Scope.UNSEALED
     ),
     # Of the cluster, fresh at every scrape.
     Collector("ha_nodes", "the nodes of the cluster and their heartbeats", ha_nodes.collect, grants=ha_nodes.GRANTS),
@@ -75,7 +83,7 @@ COLLECTORS: Final = (
         "replication (Vault Enterprise)",
         replication.collect,
         grants=replication.GRANTS,
-        asked=Scope.ACTIVE_DR,
+        scope=Scope.ACTIVE_DR,
         interval=30,
     ),
     Collector(
@@ -108,25 +116,31 @@ COLLECTORS: Final = (
         interval=60,
     ),
 )
-"""Every collector that needs no settings of its own. Where two make the same sample, the later one is believed."""
+"""Every collector that needs no settings of its own."""
 
 REQUIRED: Final = frozenset({"health", "seal", "leader"})
 """Collectors that cannot be disabled: what rules compare comes from them."""
 
 
-def chosen(target: Target, watched: Watched = Watched()) -> tuple[Collector, ...]:  # noqa: B008 - frozen
+def chosen(
+    target: Target,
+    watched: Watched = Watched(),  # noqa: B008 - frozen
+    settings: Telemetry = Telemetry(),  # noqa: B008 - frozen
+) -> tuple[Collector, ...]:
     """Return the collectors that run for a target, with the intervals that it wants.
 
     Args:
         target: the target.
         watched: what to look after in targets of its cluster.
+        settings: what to do with Vault's own telemetry.
     """
-    return tuple(_chosen(target, watched))
+    return tuple(_chosen(target, watched, settings))
 
 
-def _chosen(target: Target, watched: Watched) -> Iterator[Collector]:
+def _chosen(target: Target, watched: Watched, settings: Telemetry) -> Iterator[Collector]:
     wanted = target.collectors
-    for collector in (*COLLECTORS, *configured(target, watched)):
+    own = (telemetry.collector(settings),) if settings.enabled else ()
+    for collector in (*COLLECTORS, *configured(target, watched), *own):
         if collector.needs_token and isinstance(target.auth, NoAuth):
             continue
         if collector.name in wanted.disable or not (collector.default or collector.name in wanted.enable):

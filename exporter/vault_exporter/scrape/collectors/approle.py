@@ -14,8 +14,8 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask_keys, data
 from vault_exporter.scrape.collectors.collector import Collector, Grant
-from vault_exporter.scrape.collectors.go import Time, timestamp
 from vault_exporter.vault.client import Client
+from vault_exporter.vault.go import Time, timestamp
 
 __all__ = ["collector"]
 

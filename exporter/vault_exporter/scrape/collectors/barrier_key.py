@@ -13,8 +13,8 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask
 from vault_exporter.scrape.collectors.collector import Grant
-from vault_exporter.scrape.collectors.go import Time, seconds
 from vault_exporter.vault.client import Client
+from vault_exporter.vault.go import Time, seconds
 
 __all__ = ["GRANTS", "KeyStatus", "RotationConfig", "collect", "key_samples", "rotation_samples"]
 

@@ -1,25 +1,31 @@
 """The certificate that the node's listener shows, from the TLS connections of the scrape; no request is made for it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Final
 
 from cryptography import x509
 
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
+from vault_exporter.scrape.collectors.collector import Collector, Reading, Scope
+from vault_exporter.scrape.node_state import Certificate
 from vault_exporter.vault.client import Client, VaultError
 
-__all__ = ["collect", "samples"]
+__all__ = ["CERTIFICATE", "collect", "parse", "samples"]
 
 
-async def collect(client: Client) -> Iterable[Sample]:
+async def collect(client: Client) -> Reading:
     """Look at the certificate that the node showed last, also one that is not trusted; without TLS there is none."""
-    certificate = await client.certificate()
-    return () if certificate is None else samples(certificate)
+    shown = await client.certificate()
+    if shown is None:
+        return Reading()
+    certificate = parse(shown)
+    return Reading(tuple(samples(certificate)), said=certificate)
 
 
-def samples(certificate: bytes) -> Iterator[Sample]:
-    """Turn a certificate (DER) into samples.
+def parse(certificate: bytes) -> Certificate:
+    """Read a certificate (DER).
 
     Raises:
         VaultError: ``bad_reply``; it cannot be read.
@@ -28,5 +34,13 @@ def samples(certificate: bytes) -> Iterator[Sample]:
         found = x509.load_der_x509_certificate(certificate)
     except ValueError as error:
         raise VaultError(Reason.BAD_REPLY, "the listener's certificate cannot be read") from error
-    yield c.LISTENER_NOT_AFTER(found.not_valid_after_utc.timestamp())
-    yield c.LISTENER_NOT_BEFORE(found.not_valid_before_utc.timestamp())
+    return Certificate(found.not_valid_before_utc.timestamp(), found.not_valid_after_utc.timestamp())
+
+
+def samples(certificate: Certificate) -> Iterator[Sample]:
+    """Turn what a certificate says into samples."""
+    yield c.LISTENER_NOT_AFTER(certificate.not_after)
+    yield c.LISTENER_NOT_BEFORE(certificate.not_before)
+
+
+CERTIFICATE: Final = Collector("certificate", "the certificate of the listener", collect, scope=Scope.EVERY)

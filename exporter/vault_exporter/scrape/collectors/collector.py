@@ -1,14 +1,16 @@
-"""What a collector is: one row of the table."""
+"""What a collector is, and what it gives."""
 
 import enum
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
+from vault_exporter.scrape.telemetry.page import Page
 from vault_exporter.vault.client import Client
 
-__all__ = ["Collector", "Grant", "Scope", "policy"]
+__all__ = ["Collector", "Grant", "Note", "Reading", "Scope", "policy"]
 
 
 class Grant(NamedTuple):
@@ -32,7 +34,7 @@ class Scope(enum.Enum):
     """
 
     EVERY = enum.auto()
-    """Every node in every state: it answers for itself, without a token."""
+    """Every node in every state: it answers for itself, and can do so without a token."""
     UNSEALED = enum.auto()
     """Every unsealed node, which answers for itself."""
     ACTIVE = enum.auto()
@@ -41,12 +43,33 @@ class Scope(enum.Enum):
     """The same, and also the active node of a disaster recovery secondary, which serves next to nothing."""
 
 
+class Note(NamedTuple):
+    """Why a collector gets less than it could, where that is no failure of it."""
+
+    state: str
+    remedy: str
+    wanting: bool
+    """The operator must do something about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a collector got."""
+
+    samples: tuple[Sample, ...] = ()
+    said: object = None
+    """What the node said, for its state: one of the structs of :mod:`vault_exporter.scrape.node_state`."""
+    page: Page | None = None
+    """Metrics of the node's own, which are passed on."""
+    note: Note | None = None
+
+
 def _nothing(_: Reason) -> Iterable[Sample]:
     return ()
 
 
 class Collector(NamedTuple):
-    """One row of the table.
+    """One area of a node: how it is asked, and what the answer becomes.
 
     ``collect`` raises :class:`~vault_exporter.vault.client.VaultError` when it fails. Then its samples are those of
     ``floor``: the ones that a rule compares and that are therefore always present.
@@ -54,9 +77,9 @@ class Collector(NamedTuple):
 
     name: str
     help: str
-    collect: Callable[[Client], Awaitable[Iterable[Sample]]]
+    collect: Callable[[Client], Awaitable[Iterable[Sample] | Reading]]
     floor: Callable[[Reason], Iterable[Sample]] = _nothing
-    asked: Scope = Scope.ACTIVE
+    scope: Scope = Scope.ACTIVE
     grants: tuple[Grant, ...] = ()
     """Exactly what its calls need of the token."""
     default: bool = True
@@ -67,7 +90,7 @@ class Collector(NamedTuple):
     @property
     def needs_token(self) -> bool:
         """Whether its calls carry the token, also those that anyone may make; without a login it does not run."""
-        return self.asked is not Scope.EVERY
+        return self.scope is not Scope.EVERY
 
 
 def policy(grants: Iterable[Grant]) -> tuple[Grant, ...]:

@@ -11,7 +11,7 @@ from vault_exporter.scrape.collectors.collector import Collector, Scope
 
 __all__ = ["as_json", "as_markdown", "print_table"]
 
-_ASKED: Final = {
+_SCOPES: Final = {
     Scope.EVERY: "every node",
     Scope.UNSEALED: "every unsealed node",
     Scope.ACTIVE: "the active node",
@@ -23,7 +23,7 @@ class _Described(msgspec.Struct, frozen=True):
     name: str
     help: str
     default: bool
-    asked: str
+    scope: str
     interval_seconds: float
     grants: tuple[str, ...]
 
@@ -42,7 +42,7 @@ def print_table(collectors: Iterable[Collector], console: Console) -> None:
     """Print one table."""
     table = Table("Name", "Runs", "Asks", "Interval", "About", "Needs of the token's policy", expand=True)
     for one in map(_described, collectors):
-        table.add_row(one.name, _runs(one), one.asked, _interval(one), one.help, "\n".join(one.grants))
+        table.add_row(one.name, _runs(one), one.scope, _interval(one), one.help, "\n".join(one.grants))
     console.print(table)
 
 
@@ -55,13 +55,13 @@ def _markdown(collectors: Iterable[Collector]) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- | --- |\n"
     for one in map(_described, collectors):
         grants = "<br>".join(f"`{grant}`" for grant in one.grants)
-        yield f"| `{one.name}` | {_runs(one)} | {one.asked} | {_interval(one)} | {one.help} | {grants} |\n"
+        yield f"| `{one.name}` | {_runs(one)} | {one.scope} | {_interval(one)} | {one.help} | {grants} |\n"
 
 
 def _described(collector: Collector) -> _Described:
     grants = tuple(map(str, collector.grants))
-    asked = _ASKED[collector.asked]
-    return _Described(collector.name, collector.help, collector.default, asked, collector.interval, grants)
+    scope = _SCOPES[collector.scope]
+    return _Described(collector.name, collector.help, collector.default, scope, collector.interval, grants)
 
 
 def _runs(described: _Described) -> str:

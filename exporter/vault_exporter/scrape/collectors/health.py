@@ -4,60 +4,24 @@ https://openbao.org/api-docs/system/health/, https://developer.hashicorp.com/vau
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
-
-import msgspec
+from collections.abc import Iterator
+from typing import Final
 
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
-from vault_exporter.metrics.reasons import Reason
-from vault_exporter.scrape.collectors.go import moment
+from vault_exporter.scrape.collectors.collector import Collector, Reading, Scope
+from vault_exporter.scrape.node_state import Health, HealthReport, License
 from vault_exporter.vault.client import Answer, Client, VaultError
+from vault_exporter.vault.go import moment
 
-__all__ = ["Health", "collect", "failure_reasons", "floor", "parse", "samples"]
-
-_ACTIVE_STATUS = 200
-
-
-class License(msgspec.Struct, frozen=True):
-    """What a node of Vault Enterprise says of its license."""
-
-    expiry_time: str = ""
+__all__ = ["HEALTH", "collect", "parse", "samples"]
 
 
-class Health(msgspec.Struct, frozen=True):
-    """What ``sys/health`` says; only ``initialized`` is in every answer."""
-
-    initialized: bool
-    sealed: bool | None = None
-    standby: bool | None = None
-    performance_standby: bool | None = None
-    replication_performance_mode: str | None = None
-    replication_dr_mode: str | None = None
-    server_time_utc: float | None = None
-    version: str | None = None
-    cluster_name: str | None = None
-    cluster_id: str | None = None
-    echo_duration_ms: float | None = None
-    clock_skew_ms: float | None = None
-    removed_from_cluster: bool | None = None
-    ha_connection_healthy: bool | None = None
-    license: License | None = None
-
-
-async def collect(client: Client) -> Iterable[Sample]:
+async def collect(client: Client) -> Reading:
     """Ask the node; any status is good whose body says whether the node is initialized."""
     answer = await client.get("sys/health")
-    return tuple(samples(parse(answer), answer))
-
-
-def floor(reason: Reason) -> Iterator[Sample]:
-    """Say that the node is not up, and why."""
-    yield c.UP(0)
-    yield from failure_reasons(reason)
-    yield c.ACTIVE(0)
-    yield c.SEALED(0)
-    yield c.CORE_UNSEALED(0)
+    health = parse(answer)
+    return Reading(tuple(samples(health, answer)), said=HealthReport(answer.status, health))
 
 
 def parse(answer: Answer) -> Health:
@@ -73,14 +37,7 @@ def parse(answer: Answer) -> Health:
 
 
 def samples(health: Health, answer: Answer) -> Iterator[Sample]:
-    """Turn the report into samples."""
-    yield c.UP(1)
-    yield from failure_reasons(None)
-    yield c.HEALTH_STATUS_CODE(answer.status)
-    yield c.INITIALIZED(health.initialized)
-    yield c.SEALED(health.sealed is True)
-    yield c.CORE_UNSEALED(health.sealed is False)
-    yield c.ACTIVE(_is_active(health, answer.status))
+    """Turn the report into samples; those of the node's state are made of :class:`.NodeState`."""
     yield c.INFO(1, health.version or "", health.cluster_name or "", health.cluster_id or "")
     for family, value in (
         (c.STANDBY, health.standby),
@@ -114,15 +71,5 @@ def _license(found: License) -> Iterator[Sample]:
             yield c.LICENSE_EXPIRY(expiry)
 
 
-def failure_reasons(current: Reason | None) -> Iterator[Sample]:
-    """Say of every reason whether it is the present one."""
-    for reason in Reason:
-        yield c.UP_FAILURE_REASON(reason is current, reason)
-
-
-def _is_active(health: Health, status: int) -> bool:
-    if not health.initialized or health.sealed is not False:
-        return False
-    if health.standby is None:
-        return status == _ACTIVE_STATUS
-    return not health.standby and not health.performance_standby
+HEALTH: Final = Collector("health", "state of the node, its version and replication", collect, scope=Scope.EVERY)
+"""The collector that the others go by: it tells whether a node is unsealed and active."""

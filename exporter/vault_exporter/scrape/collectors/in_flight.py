@@ -13,8 +13,8 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, has_no_such_thing
 from vault_exporter.scrape.collectors.collector import Grant
-from vault_exporter.scrape.collectors.go import Time
 from vault_exporter.vault.client import Client
+from vault_exporter.vault.go import Time
 
 __all__ = ["GRANTS", "Request", "collect", "samples"]
 

@@ -18,8 +18,8 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import Keys, ask, ask_list
 from vault_exporter.scrape.collectors.collector import Collector, Grant
-from vault_exporter.scrape.collectors.go import Time, moment
 from vault_exporter.vault.client import Client
+from vault_exporter.vault.go import Time, moment
 
 __all__ = ["Metadata", "collector", "samples"]
 

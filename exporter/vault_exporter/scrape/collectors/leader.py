@@ -7,50 +7,31 @@ a standby went on saying 429. So a node that is out of reach of its storage is k
 https://openbao.org/api-docs/system/leader/
 """
 
-from collections.abc import Iterable, Iterator
-
-import msgspec
+from collections.abc import Iterator
+from typing import Final
 
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
-from vault_exporter.metrics.reasons import Reason
-from vault_exporter.scrape.collectors.go import Time
-from vault_exporter.scrape.collectors.health import failure_reasons
+from vault_exporter.scrape.collectors.collector import Collector, Reading, Scope
+from vault_exporter.scrape.node_state import Leader
 from vault_exporter.vault.client import Client
+from vault_exporter.vault.go import timestamp
 
-__all__ = ["Leader", "collect", "floor", "samples"]
+__all__ = ["LEADER", "collect", "samples"]
 
 _OK = 200
 _SEALED = 503
-_ZERO_TIME_YEAR = 1  # Go's zero time, which Vault sends for "never"
 
 
-class Leader(msgspec.Struct, frozen=True):
-    """What ``sys/leader`` says. Without high availability only ``ha_enabled`` is there."""
-
-    ha_enabled: bool
-    is_self: bool = False
-    active_time: Time | None = None
-    leader_address: str = ""
-    raft_committed_index: float | None = None
-    raft_applied_index: float | None = None
-
-
-async def collect(client: Client) -> Iterable[Sample]:
+async def collect(client: Client) -> Reading:
     """Ask the node; a sealed one answers 503, knows no leader, and that is no failure."""
     answer = await client.get("sys/leader")
     if answer.status == _SEALED and answer.says("sealed"):
-        return ()
+        return Reading()
     if answer.status != _OK:
         raise answer.failure()
-    return tuple(samples(answer.report(Leader)))
-
-
-def floor(reason: Reason) -> Iterator[Sample]:
-    """Say that a node is not up which cannot reach its storage, whatever its health says."""
-    if reason in {Reason.HTTP_5XX, Reason.PROXY_ERROR}:
-        yield c.UP(0)
-        yield from failure_reasons(reason)
+    leader = answer.report(Leader)
+    return Reading(tuple(samples(leader)), said=leader)
 
 
 def samples(leader: Leader) -> Iterator[Sample]:
@@ -59,9 +40,12 @@ def samples(leader: Leader) -> Iterator[Sample]:
     if leader.ha_enabled:
         yield c.LEADER_KNOWN(bool(leader.leader_address))
         yield c.LEADER_IS_SELF(leader.is_self)
-        if leader.is_self and leader.active_time and leader.active_time.year > _ZERO_TIME_YEAR:
-            yield c.ACTIVE_SINCE(leader.active_time.timestamp())
+        if leader.is_self and (since := timestamp(leader.active_time)) is not None:
+            yield c.ACTIVE_SINCE(since)
     if leader.raft_committed_index is not None:
         yield c.LEADER_RAFT_COMMITTED_INDEX(leader.raft_committed_index)
     if leader.raft_applied_index is not None:
         yield c.LEADER_RAFT_APPLIED_INDEX(leader.raft_applied_index)
+
+
+LEADER: Final = Collector("leader", "high availability and leadership", collect, scope=Scope.EVERY)

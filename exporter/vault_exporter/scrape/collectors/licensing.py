@@ -12,8 +12,8 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask
 from vault_exporter.scrape.collectors.collector import Grant
-from vault_exporter.scrape.collectors.go import Time
 from vault_exporter.vault.client import Client
+from vault_exporter.vault.go import Time
 
 __all__ = ["GRANTS", "Status", "collect", "samples"]
 

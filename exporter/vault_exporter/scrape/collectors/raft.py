@@ -13,8 +13,8 @@ from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask
 from vault_exporter.scrape.collectors.bounded import MOST_NODES
 from vault_exporter.scrape.collectors.collector import Grant
-from vault_exporter.scrape.collectors.go import Time, seconds, timestamp
 from vault_exporter.vault.client import Client
+from vault_exporter.vault.go import Time, seconds, timestamp
 
 __all__ = [
     "AUTOPILOT_GRANTS",

@@ -3,44 +3,31 @@
 https://openbao.org/api-docs/system/seal-status/
 """
 
-from collections.abc import Iterable, Iterator
-
-import msgspec
+from collections.abc import Iterator
+from typing import Final
 
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
+from vault_exporter.scrape.collectors.collector import Collector, Reading, Scope
+from vault_exporter.scrape.node_state import SealStatus
 from vault_exporter.vault.client import Client
 
-__all__ = ["SealStatus", "collect", "samples"]
+__all__ = ["SEAL", "collect", "samples"]
 
 _OK = 200
 
 
-class SealStatus(msgspec.Struct, frozen=True):
-    """What ``sys/seal-status`` says."""
-
-    sealed: bool
-    type: str | None = None
-    storage_type: str | None = None
-    t: float | None = None
-    n: float | None = None
-    progress: float | None = None
-    migration: bool | None = None
-    recovery_seal: bool | None = None
-
-
-async def collect(client: Client) -> Iterable[Sample]:
+async def collect(client: Client) -> Reading:
     """Ask the node."""
     answer = await client.get("sys/seal-status")
     if answer.status != _OK:
         raise answer.failure()
-    return tuple(samples(answer.report(SealStatus)))
+    status = answer.report(SealStatus)
+    return Reading(tuple(samples(status)), said=status)
 
 
 def samples(status: SealStatus) -> Iterator[Sample]:
-    """Turn the status into samples."""
-    yield c.SEALED(status.sealed)
-    yield c.CORE_UNSEALED(not status.sealed)
+    """Turn the status into samples; those of the node's state are made of :class:`.NodeState`."""
     if status.type:
         yield c.SEAL_INFO(1, status.type)
     if status.storage_type:
@@ -54,3 +41,6 @@ def samples(status: SealStatus) -> Iterator[Sample]:
     ):
         if value is not None:
             yield family(value)
+
+
+SEAL: Final = Collector("seal", "seal and storage type, unseal progress", collect, scope=Scope.EVERY)

@@ -1,19 +1,25 @@
-"""Vault's own telemetry as it stands, from ``sys/metrics``; :mod:`vault_exporter.scrape.telemetry` repairs it.
+"""Vault's own telemetry, from ``sys/metrics``; :mod:`vault_exporter.scrape.telemetry` repairs it.
 
 The endpoint needs a token with ``read`` on ``sys/metrics``, or ``unauthenticated_metrics_access`` in the listener.
 https://openbao.org/api-docs/system/metrics/
 """
 
 import enum
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from vault_exporter.metrics.reasons import Reason
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.config.schema import model
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
+from vault_exporter.metrics.reasons import NO_ANSWER, Reason
+from vault_exporter.scrape.collectors.collector import Collector, Grant, Note, Reading, Scope
+from vault_exporter.scrape.telemetry import Page, Telemetry, Worker
 from vault_exporter.vault.client import Answer, Client, VaultError
 from vault_exporter.vault.errors import NoTokenError
 
-__all__ = ["GRANT", "REMEDIES", "Fetched", "Status", "fetch"]
+__all__ = ["GRANT", "NAME", "REMEDIES", "Fetched", "Status", "collector", "fetch", "statuses"]
 
+NAME: Final = "telemetry"
 GRANT: Final = Grant("sys/metrics")
 
 _OK = 200
@@ -22,7 +28,8 @@ _NONE_AT_ALL: Final = ("local-only", "secondary", "unavailable in namespaces")
 """Of a standby that is still starting or does not know the token, of a DR secondary, and to one of a namespace."""
 _DISABLED = b"prometheus is not enabled"
 _SHORT = 256
-_NO_ANSWER = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.DNS, Reason.TLS, Reason.TIMEOUT, Reason.RESET})
+_WANTING: Final = frozenset({"permission_denied", "disabled", "unknown_prefix"})
+"""Statuses that an operator must do something about, to get telemetry, or to get it under its usual names."""
 
 
 class Status(enum.StrEnum):
@@ -62,6 +69,44 @@ REMEDIES = {
 """What to do about a status, for the log."""
 
 
+def collector(settings: model.Telemetry) -> Collector:
+    """Make the collector for one target, with what it keeps between scrapes."""
+    worker = Worker(Telemetry(settings, c.NAMES))
+
+    async def collect(client: Client) -> Reading:
+        status, text = await fetch(client)
+        page = await worker.repair(text) if status is Status.OK else None
+        if page is not None and not page.named:
+            status = Status.UNKNOWN_PREFIX
+        note = None if status is Status.OK else Note(status, REMEDIES.get(status, ""), wanting=status in _WANTING)
+        return Reading((*statuses(status), *_counts(page)), page=page, note=note)
+
+    return Collector(
+        NAME,
+        "Vault's own telemetry, repaired",
+        collect,
+        lambda _: statuses(Status.FAILED),
+        scope=Scope.EVERY,
+        grants=(GRANT,),
+    )
+
+
+def statuses(current: Status) -> Iterator[Sample]:
+    """Say of every status whether it is the present one."""
+    for status in Status:
+        yield c.TELEMETRY_STATUS(status is current, status)
+
+
+def _counts(page: Page | None) -> Iterator[Sample]:
+    if page is not None:
+        yield c.TELEMETRY_SAMPLES(page.samples)
+        yield c.TELEMETRY_TRACKED(page.tracked)
+        for cause, lines in page.dropped.items():
+            yield c.TELEMETRY_DROPPED(lines, cause)
+        for cause, lines in page.repaired.items():
+            yield c.TELEMETRY_REPAIRED(lines, cause)
+
+
 class Fetched(NamedTuple):
     """The page, or why there is none."""
 
@@ -95,7 +140,7 @@ async def _get(client: Client) -> Answer:
     try:
         return await client.get(path, token=True, max_bytes=limit)
     except NoTokenError as error:
-        if error.reason in _NO_ANSWER:
+        if error.reason in NO_ANSWER:
             raise
         answer = await client.get_openly(path, max_bytes=limit)
         if answer.status != _OK:

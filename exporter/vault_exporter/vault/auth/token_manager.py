@@ -15,7 +15,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -32,7 +32,7 @@ from vault_exporter.vault.auth.login_backoff import JITTER, Pace
 from vault_exporter.vault.auth.methods import LoginError, LoginFailure, Send, Shared, Token, Vault
 from vault_exporter.vault.errors import NoTokenError
 
-__all__ = ["Tokens"]
+__all__ = ["TokenStatus", "Tokens"]
 
 _RENEW_AT: Final = 2 / 3
 """Of a token's life."""
@@ -46,6 +46,17 @@ _NEW_SECONDS: Final = 10.0
 """How long after a login a standby may not know its token."""
 
 _log = structlog.get_logger(__name__)
+
+
+class TokenStatus(NamedTuple):
+    """How a token is."""
+
+    method: str
+    """How the exporter logs in."""
+    valid: bool
+    """Vault accepted it when last asked."""
+    expires: float | None
+    """Unix time, in seconds; None where it does not expire, or is not valid."""
 
 
 class Tokens:
@@ -106,6 +117,12 @@ class Tokens:
     def identity(self) -> tuple[str, str]:
         """The entity id and the display name that Vault's audit log has for the token; empty where unknown."""
         return (self._token.entity_id, self._token.display_name) if self._token else ("", "")
+
+    @property
+    def status(self) -> "TokenStatus":
+        """How the token is."""
+        valid = self._token is not None and self._valid
+        return TokenStatus(str(self._auth.__struct_config__.tag), valid, self._expires if valid else None)
 
     @property
     def remedy(self) -> str:
@@ -178,14 +195,15 @@ class Tokens:
 
     def samples(self) -> Iterator[Sample]:
         """Yield what is known about the token, and the counters."""
-        yield c.AUTH_INFO(1, str(self._auth.__struct_config__.tag))
+        status = self.status
+        yield c.AUTH_INFO(1, status.method)
         if isinstance(self._auth, logins.NoAuth):
             return
-        yield c.TOKEN_VALID(self._token is not None and self._valid)
-        if self._token is not None and self._valid:
+        yield c.TOKEN_VALID(status.valid)
+        if self._token is not None and status.valid:
             yield c.TOKEN_RENEWABLE(self._token.renewable)
-            if self._expires is not None:
-                yield c.TOKEN_EXPIRY(self._expires)
+            if status.expires is not None:
+                yield c.TOKEN_EXPIRY(status.expires)
         yield c.TOKEN_RENEWALS(self._renewals)
         yield c.LOGINS(self._logins)
         for failure in LoginFailure:

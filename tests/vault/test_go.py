@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from vault_exporter.scrape.collectors.go import moment, seconds, timestamp
 from vault_exporter.vault.client import VaultError
+from vault_exporter.vault.go import moment, seconds, timestamp
 
 
 @pytest.mark.parametrize(
