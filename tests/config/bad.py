@@ -403,6 +403,16 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         )
     ),
     (
+        "names of certificates that are not read",
+        TARGET + "pki: [{mount: pki, names: [a]}]\n",
+        ["c.yml:3: pki[0].names: takes certificates: true, which reads the certificates that the engine issues"],
+    ),
+    (
+        "too many names of certificates",
+        TARGET + f"pki: [{{mount: pki, certificates: true, names: [{', '.join(f'n{one}' for one in range(101))}]}}]\n",
+        ["c.yml:3: pki[0].names: more than 100; each is a series"],
+    ),
+    (
         "TLS without TLS",
         "targets:\n  - name: n1\n    address: http://v\n    tls: {server_name: v}\n",
         ["c.yml:4: targets[0].tls: has no effect, since the address is not https://; use that or leave this out"],

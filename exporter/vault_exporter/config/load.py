@@ -328,6 +328,7 @@ _CHECKS: Final[dict[type, Check]] = {
     watched.Canary: watched.check_canary,
     watched.Database: watched.check_names,
     watched.Kv: watched.check_kv,
+    watched.Pki: watched.check_pki,
     **dict.fromkeys(get_args(model.Auth), logins.problems),
     **dict.fromkeys(get_args(inputs.Input), read_inputs.problems),
 }

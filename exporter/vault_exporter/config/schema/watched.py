@@ -23,7 +23,11 @@ __all__ = [
     "check_canary",
     "check_kv",
     "check_names",
+    "check_pki",
 ]
+
+_MOST_NAMES: Final = 100
+"""Of certificates of an engine."""
 
 Duration = Annotated[float, "duration"]
 """Seconds, as :data:`vault_exporter.config.schema.model.Duration`."""
@@ -56,6 +60,8 @@ class Pki(msgspec.Struct, frozen=True):
     certificates: bool = False
     """Count the certificates that it issued, by the time to their expiry."""
     max_certificates: int = 1000
+    names: tuple[str, ...] = ()
+    """Common names or DNS names whose certificates get an expiry each."""
     clusters: tuple[str, ...] = ()
 
 
@@ -129,6 +135,14 @@ def check_canary(canary: Canary) -> Iterator[tuple[str, str]]:
     yield from (("path", message) for message in _wrong(canary.path))
     if set(canary.path) & set("*?["):
         yield "path", "names more than one secret; name one that is for nothing else"
+
+
+def check_pki(pki: Pki) -> Iterator[tuple[str, str]]:
+    """Yield keys and what is wrong with them."""
+    if pki.names and not pki.certificates:
+        yield "names", "takes certificates: true, which reads the certificates that the engine issues"
+    if len(pki.names) > _MOST_NAMES:
+        yield "names", f"more than {_MOST_NAMES}; each is a series"
 
 
 def check_names(watched: AppRole | Database) -> Iterator[tuple[str, str]]:

@@ -87,7 +87,7 @@ BACKUP_MAX_AGE = _gauge(
 
 # Certificates.
 
-PKI: Final = "GET /v1/:mount/issuer/:ref/{json,crl}, /v1/:mount/cert/:serial, of the engines in pki"
+PKI: Final = "GET /v1/:mount/issuer/:ref/{json,crl}, /v1/:mount/cert/:serial, LIST /v1/:mount/certs{,/revoked}, of pki"
 
 PKI_ISSUER_NOT_AFTER = _gauge(
     "vault_pki_issuer_not_after_timestamp_seconds",
@@ -119,10 +119,18 @@ PKI_CRL_REVOKED = _gauge(
 PKI_CERTIFICATES = _gauge(
     "vault_pki_certificates",
     PKI,
-    "Certificates that the engine keeps, the issuers' among them, by the time to their expiry: expired, 1d (at most a "
-    "day), 7d (more than a day), 30d, 90d, later.",
+    "Certificates that the engine keeps and has not revoked, the issuers' among them, by the time to their expiry: "
+    "expired, 1d (at most a day), 7d (more than a day), 30d, 90d, later.",
     "mount",
     "expires_in",
+)
+PKI_NAMED_NOT_AFTER = _gauge(
+    "vault_pki_named_certificate_not_after_timestamp_seconds",
+    PKI,
+    "When the certificate with the name in pki[].names expires that expires last of those that are not revoked. Absent "
+    "where the engine keeps none.",
+    "mount",
+    "name",
 )
 PKI_SKIPPED = _gauge(
     "vault_pki_certificates_skipped",
