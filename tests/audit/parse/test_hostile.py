@@ -24,8 +24,8 @@ DEEP = b"[" * 100_000
 
 CORPUS: list[tuple[str, bytes, int, Reject | None]] = [
     # what, line, entries counted of it, reason of its reject
-    ("empty", b"\n", 0, Reject.NOT_JSON),
-    ("spaces", b"   \n", 0, Reject.NOT_JSON),
+    ("empty", b"\n", 0, None),
+    ("spaces", b"   \n", 0, None),
     ("text", b"panic: runtime error\n", 0, Reject.NOT_JSON),
     ("NUL", b"\x00" * 4096 + b"\n", 0, Reject.NOT_JSON),
     ("NUL before an entry, after a crash", b"\x00" * 4096 + GOOD, 1, None),

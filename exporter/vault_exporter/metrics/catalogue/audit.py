@@ -14,8 +14,8 @@ AUDIT_READER: Final = "the audit log reader"
 AUDIT_ENTRIES = _counter(
     "vault_audit_entries_total",
     AUDIT,
-    "Audit log entries read, by type (request, response), operation and mount. Mounts beyond audit.max_mounts are "
-    "counted as other.",
+    "Audit log entries read, by type (request, response; others, such as kmip-request, as the entry states), operation "
+    "and mount. Mounts beyond audit.max_mounts are counted as other, and so are types beyond the first 8 others.",
     "type",
     "operation",
     "mount_type",
@@ -119,10 +119,18 @@ AUDIT_UNMATCHED = _counter(
 AUDIT_OVERFLOW = _counter(
     "vault_audit_label_overflow_total",
     AUDIT,
-    "Entries counted as other because a label had its number of values: operation, mount, mount_type, namespace.",
+    "Entries counted as other because a label had its number of values: operation, mount, mount_type, namespace, type.",
     "label",
 )
 
+AUDIT_GUESSED_MOUNT_ENTRIES = _counter(
+    "vault_audit_guessed_mount_entries_total",
+    AUDIT,
+    "Audit log entries that do not state their mount (Vault before 1.14), by the mount that is guessed from the path. "
+    "Absent for mounts that entries state.",
+    "mount_type",
+    "mount_point",
+)
 AUDIT_EXCLUDED = _counter(
     "vault_audit_excluded_entries_total",
     AUDIT,
