@@ -1,7 +1,7 @@
-"""From a file, flags and the environment to a Config, or every error at once.
+"""Load the configuration from a file, flags and the environment, or report every error at once.
 
-The loader knows the form of the settings. What the parts of the exporter ask of them beyond that, such as names of
-collectors and certificates that fit their keys, it is given: see :mod:`vault_exporter.checks`.
+The loader knows the form of the settings. Checks that need other parts of the exporter, such as the names of
+collectors, are passed in by :mod:`vault_exporter.checks`.
 """
 
 import re
@@ -26,10 +26,10 @@ __all__ = ["Check", "ConfigError", "Flags", "Loader", "environment_notices"]
 T = TypeVar("T")
 
 _STDIN: Final = "-"
-"""The name of standard input on the command line."""
+"""Standard input on the command line."""
 
 Check = Callable[[Any], Checks]
-"""Takes a struct whose keys are good one by one, and yields keys and what is wrong with them."""
+"""Takes a struct whose keys are each valid, and yields wrong keys with a message."""
 
 
 class Loader:
@@ -113,7 +113,7 @@ def _value(reader: Callable[[object], T], node: Node) -> T:
 
 
 class _Defaults(msgspec.Struct, frozen=True):
-    """The keys of ``defaults``: those of a target that several targets can share."""
+    """The keys of ``defaults``: keys of a target that several targets can share."""
 
     cluster: str | None = None
     namespace: str | None = None
@@ -167,7 +167,7 @@ class _Loading:
         return model.Config(**{key: getattr(config, key) for key in model.Config.__struct_fields__})
 
     def _put_together(self, file: Node) -> list[Node]:
-        """Put flags, environment and defaults into the file's tree; return the targets in it."""
+        """Merge flags, environment and defaults into the file's tree, and return its targets."""
         keys = file.value
         if not isinstance(keys, dict):
             return []  # the reader says what it should be
@@ -252,7 +252,7 @@ class _Loading:
                 seen[name.value] = name.place
 
     def _check_web(self, file: Node) -> None:
-        """Check the file that it names, also where the rest is not good."""
+        """Check the file that ``web_config_file`` names, even if other keys are wrong."""
         web = file.value.get("web_config_file") if isinstance(file.value, dict) else None
         if web is not None and _good(values.path, web.value):
             try:
@@ -280,13 +280,13 @@ def _name(address: Node) -> str:
 
 
 def _line(problem: Problem) -> int:
-    """Tell in which line of the file a problem is; those of flags and environment come first."""
+    """Return the line of a problem in the file; 0 for flags and the environment."""
     match = re.search(r":(\d+)(?:: |$)", problem.place)
     return int(match[1]) if match else 0
 
 
 def _with_defaults(target: Node, defaults: Mapping[str, Node]) -> Node:
-    """Fill in what a target does not say. What TLS and collectors say is filled in key by key, a login as a whole."""
+    """Fill in missing keys of a target. ``tls``, ``collectors`` and ``labels`` merge by key, ``auth`` as a whole."""
     if not isinstance(target.value, dict):
         return target
     keys = {key: value for key, value in defaults.items() if key in _Defaults.__struct_fields__}
@@ -332,7 +332,7 @@ _CHECKS: Final[dict[type, Check]] = {
     **dict.fromkeys(get_args(model.Auth), logins.problems),
     **dict.fromkeys(get_args(inputs.Input), read_inputs.problems),
 }
-"""What else must hold of a struct once each of its keys is good."""
+"""Further checks of a struct whose keys are each valid."""
 
 
 def _good(reader: Callable[[object], object], value: object) -> bool:
