@@ -627,6 +627,14 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "targets: [\n  {name: n1\n",
         ["c.yml:3: invalid YAML at column 1: expected ',' or '}', but got '<stream end>'"],
     ),
+    *(
+        (
+            f"an input on the exporter's own port, {own} and {listen}",
+            f"listen: '{own}'\naudit:\n  inputs:\n    - {{type: stdin}}\n    - {{type: socket, listen: 'tcp://{listen}'}}\n",
+            [f"c.yml:5: audit.inputs[1].listen: the exporter itself listens on {own}; choose another port"],
+        )
+        for own, listen in ((":9410", "127.0.0.1:9410"), ("127.0.0.1:9", ":9"), ("[::1]:9", "[::1]:9"))
+    ),
     (
         "invalid YAML around a token",
         "targets:\n  - token: 'hvs.planted\n",

@@ -112,6 +112,9 @@ def _value(reader: Callable[[object], T], node: Node) -> T:
         raise ConfigError((Problem(node.place, str(error)),)) from None
 
 
+_EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+
+
 class _Defaults(msgspec.Struct, frozen=True):
     """The keys of ``defaults``: keys of a target that several targets can share."""
 
@@ -155,6 +158,7 @@ class _Loading:
         config = found if isinstance(found, model.Config) else model.Config()
         self._check_names(targets)
         self._check_web(file)
+        self._check_ports(file, config)
         nothing = not (targets or config.discovery or config.audit.logs or config.audit.inputs)
         if nothing and not self._problems:
             self._problem(
@@ -251,6 +255,13 @@ class _Loading:
             else:
                 seen[name.value] = name.place
 
+    def _check_ports(self, file: Node, config: model.Config) -> None:
+        """Refuse an audit input on the port that the exporter itself listens on."""
+        for number, given in enumerate(config.audit.inputs):
+            if isinstance(given, inputs.Listening) and _meets(given.listen, config.listen):
+                place = _place(file, "audit", "inputs", number, "listen")
+                self._problem(place, f"the exporter itself listens on {config.listen}; choose another port")
+
     def _check_web(self, file: Node) -> None:
         """Check the file that ``web_config_file`` names, even if other keys are wrong."""
         web = file.value.get("web_config_file") if isinstance(file.value, dict) else None
@@ -277,6 +288,22 @@ def _name(address: Node) -> str:
         return "target"
     name = default_name(values.url(address.value))
     return name if _good(values.name, name) else "target"
+
+
+def _meets(one: inputs.Address, other: model.Listen) -> bool:
+    """Tell whether two addresses cannot be listened on at the same time."""
+    if one.scheme is not inputs.Scheme.TCP or one.port != other.port:
+        return False
+    return one.host == other.host or not _EVERY_ADDRESS.isdisjoint({one.host, other.host})
+
+
+def _place(node: Node, *keys: str | int) -> str:
+    for key in keys:
+        if isinstance(node.value, dict) and key in node.value:
+            node = node.value[str(key)]
+        elif isinstance(node.value, list) and isinstance(key, int):
+            node = node.value[key]
+    return node.place
 
 
 def _line(problem: Problem) -> int:
