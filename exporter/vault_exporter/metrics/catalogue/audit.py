@@ -2,12 +2,13 @@
 
 from typing import Final
 
+from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import counter as _counter
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 from vault_exporter.metrics.catalogue.declare import histogram as _histogram
 
-AUDIT: Final = "audit log entries"
-AUDIT_READER: Final = "the audit log reader"
+AUDIT: Final = Source("audit log entries", "audit")
+AUDIT_READER: Final = Source("the audit log reader", "audit")
 
 # What the entries say.
 
@@ -238,7 +239,7 @@ AUDIT_REFUSED = _counter(
     "reason",
 )
 
-AUDIT_TOP: Final = "who asks, in the audit log (audit.top, audit.paths)"
+AUDIT_TOP: Final = Source("who asks, in the audit log (audit.top, audit.paths)", "audit")
 
 AUDIT_CLIENTS = _gauge(
     "vault_audit_distinct_clients",
