@@ -74,7 +74,7 @@ class AuditService:
         self._writes: Scraped | None = None
         self._repeated = 0
         earlier = self._load()
-        limits = LogSettings(settings.max_line_bytes, settings.max_files)
+        limits = LogSettings(settings.max_line_bytes, settings.max_files, settings.format)
         self.logs = tuple(
             AuditLog(path, self.pipeline, limits, from_start=settings.from_start, earlier=earlier, clock=clock)
             for path in settings.logs

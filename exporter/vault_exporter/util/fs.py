@@ -5,10 +5,10 @@ A pipe would block the event loop and a device never ends, so only regular files
 """
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 __all__ = ["modified", "open_at_once", "open_regular", "read_small", "require_regular"]
 
@@ -27,7 +27,7 @@ def read_small(path: Path, most: int) -> bytes:
     return content
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """Open a file for reading.
 
     Raises:

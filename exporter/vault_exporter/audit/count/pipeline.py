@@ -19,6 +19,7 @@ from vault_exporter.audit.count.outcomes import Outcomes
 from vault_exporter.audit.count.sources import Cells, Source
 from vault_exporter.audit.events.counting import Events
 from vault_exporter.audit.events.rules import PathRules
+from vault_exporter.audit.lines.server_log import is_server_log, may_be_entry
 from vault_exporter.audit.parse.decode import (
     Details,
     Found,
@@ -156,7 +157,7 @@ class Pipeline:
             try:
                 entry = read(line)
             except UNREADABLE:
-                found = _second_look(line, source.rejected)
+                found = _second_look(line, source)
                 if found is None:
                     continue
                 other, line = found  # noqa: PLW2901 - without its prefix, or what it was glued to
@@ -267,6 +268,15 @@ class Pipeline:
         """Return how many lines of a log were no entries, by reason."""
         source = self._sources.get(log)
         return source.rejected if source is not None else Counter()
+
+    def expect_server_log(self, log: str) -> None:
+        """Take lines that are nothing like an audit entry for the server's own log lines, from now on."""
+        self._source(log).mixed = True
+
+    def passed_over(self, log: str) -> int:
+        """Return how many lines of a log were the server's own log lines, or others that are not audit entries."""
+        source = self._sources.get(log)
+        return source.passed_over if source is not None else 0
 
     def samples(self) -> Iterator[Sample]:
         """Yield what was counted so far; what is said of single logs is asked for by log."""
@@ -455,12 +465,17 @@ def _succeeded(entry: ResponseEntry) -> bool:
     return not entry.error and (data is None or data.error is None)
 
 
-def _second_look(line: bytes, rejected: Counter[Reject]) -> Found | None:
+def _second_look(line: bytes, source: Source) -> Found | None:
     """Make an entry of a line that is not quite one, or count why it is none; a blank line is passed over."""
     if not line or line.isspace():
         return None
     found = decode(line)
     if not isinstance(found, Reject):
         return found
-    rejected[found] += 1
+    if is_server_log(line):
+        source.mixed = True
+    if source.mixed and not may_be_entry(line, damaged=found is Reject.NOT_JSON):
+        source.passed_over += 1
+    else:
+        source.rejected[found] += 1
     return resynchronise(line)

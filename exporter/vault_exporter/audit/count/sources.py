@@ -34,6 +34,8 @@ class Source:
 
     Attributes:
         last: the time of the newest entry.
+        mixed: the server's own log lines may be among the entries.
+        passed_over: lines that are the server's own log, or others that are nothing like an entry.
         pending: requests whose responses were not read yet.
         rejected: lines that are no entry.
         excluded: by id, why a request was left out; its response is left out, too.
@@ -51,6 +53,8 @@ class Source:
         "excluded",
         "guessed",
         "last",
+        "mixed",
+        "passed_over",
         "pending",
         "rejected",
         "stated",
@@ -61,6 +65,8 @@ class Source:
 
     def __init__(self, most_guessed: int) -> None:
         self.last: datetime | None = None
+        self.mixed = False
+        self.passed_over = 0
         self.pending = Pending()
         self.rejected: Counter[Reject] = Counter()
         self.excluded: dict[str, str] = {}
@@ -98,6 +104,8 @@ class Source:
     def merge(self, other: "Source") -> None:
         """Add what another process read."""
         self.last = max((time for time in (self.last, other.last) if time is not None), default=None)
+        self.mixed |= other.mixed
+        self.passed_over += other.passed_over
         self.pending.merge(other.pending)
         self.rejected.update(other.rejected)
 

@@ -4,6 +4,7 @@ Only :mod:`vault_exporter.config.load` creates a :class:`Config`, so every one h
 Durations are seconds, sizes are bytes.
 """
 
+import enum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -19,6 +20,7 @@ __all__ = [
     "AllowedEvents",
     "AllowedHost",
     "Audit",
+    "AuditFormat",
     "Auth",
     "ClusterDiscovery",
     "Collectors",
@@ -320,12 +322,29 @@ class Top(msgspec.Struct, frozen=True):
     """Display names of clients that get a label each."""
 
 
+class AuditFormat(enum.StrEnum):
+    """How entries lie in audit log files."""
+
+    AUTO = "auto"
+    """Detected: in the envelope of a container runtime, or as they are."""
+    PLAIN = "plain"
+    """One entry a line, as Vault's file device writes them."""
+    STDOUT = "stdout"
+    """The same, among the server's own log lines."""
+    CRI = "cri"
+    """As containerd, CRI-O and Podman store a container's output."""
+    DOCKER = "docker"
+    """As Docker's json-file driver stores a container's output."""
+
+
 class Audit(msgspec.Struct, frozen=True):
     """The audit logs to follow."""
 
     logs: tuple[Path, ...] = ()
     from_start: bool = False
     """Count the entries that a log already has when the exporter starts without a checkpoint."""
+    format: AuditFormat = AuditFormat.AUTO
+    """How entries lie in the files."""
     checkpoint: Path | None = None
     """File that stores the position in each log over restarts."""
     max_files: int = 100

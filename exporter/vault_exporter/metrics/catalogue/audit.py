@@ -213,6 +213,13 @@ AUDIT_REJECTED = _counter(
     "log",
     "reason",
 )
+AUDIT_OTHER_LINES = _counter(
+    "vault_audit_reader_other_lines_total",
+    AUDIT_READER,
+    "Lines among the audit entries that are not audit entries, such as the server's own log in a container's output. "
+    "They are not rejected.",
+    "log",
+)
 AUDIT_SHED = _counter(
     "vault_audit_reader_shed_lines_total",
     AUDIT_READER,
