@@ -211,7 +211,7 @@ async def test_planted_secrets_are_nowhere(tmp_path: Path, capfd: pytest.Capture
             file.writelines(planted())
         while reader.logs[0].step():
             pass
-        reader.received(await reader.scrape(), completely=True)
+        reader.acknowledge(await reader.scrape())
     log.unlink()
     log.mkdir()
     reader.logs[0].step()

@@ -126,6 +126,16 @@ class AuditLog:
         self._trouble.report(trouble or self._what_is_wrong())
         return busy
 
+    @property
+    def name(self) -> str:
+        """The value of the label ``log``."""
+        return self._name
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes of the lines that were read since the start."""
+        return self._known.counts.read_bytes
+
     def marks(self) -> Iterator[tuple[str, LogCheckpoint]]:
         """Yield how far each file was read."""
         for path, mark in self._gone.items():

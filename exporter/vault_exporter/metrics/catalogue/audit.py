@@ -200,6 +200,13 @@ AUDIT_CHECKPOINT = _gauge(
     AUDIT_READER,
     "When the checkpoint was last written; absent while there is none.",
 )
+AUDIT_UNCOMMITTED = _gauge(
+    "vault_audit_reader_uncommitted_bytes",
+    AUDIT_READER,
+    "Bytes of the audit log that were counted and that the checkpoint does not cover, since no completed scrape has "
+    "shown them. After a crash they are counted again. Absent without audit.checkpoint.",
+    "log",
+)
 AUDIT_CHECKPOINT_ERRORS = _counter(
     "vault_audit_reader_checkpoint_errors_total",
     AUDIT_READER,
