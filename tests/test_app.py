@@ -157,6 +157,9 @@ async def test_the_token_goes_where_it_is_needed_and_nowhere_else(node: Node, st
         ((307, ""), "unavailable"),
         ((400, '{"errors":["who knows"]}'), "failed"),
         ((500, "<html>oops</html>"), "failed"),
+        ((200, "<html>\n<p>Sign in, please.</p>\n</html>\n"), "failed"),
+        ((200, ""), "failed"),
+        ((200, "my_app_requests 1\n"), "unknown_prefix"),
     ],
 )
 async def test_telemetry_that_is_not_given_fails_nothing_else(

@@ -19,6 +19,7 @@ from vault_exporter.vault.go import Time
 __all__ = ["Certificate", "Health", "HealthReport", "Leader", "License", "Mode", "NodeState", "SealStatus"]
 
 _ACTIVE_STATUS = 200
+_LONGEST_SHOWN = 200
 
 
 class License(msgspec.Struct, frozen=True):
@@ -155,8 +156,8 @@ class NodeState(msgspec.Struct, frozen=True):
 
     @property
     def version(self) -> str:
-        """The version that the node runs; empty where it does not say."""
-        return (self.health.version or "") if self.health is not None else ""
+        """The version that the node runs, safe to show; empty where it does not say."""
+        return _shown(self.health.version or "") if self.health is not None else ""
 
     @property
     def mode(self) -> Mode:
@@ -173,8 +174,8 @@ class NodeState(msgspec.Struct, frozen=True):
         return Mode.STANDBY if health.standby or health.performance_standby else Mode.UNSEALED
 
     def in_cluster(self, name: str) -> "NodeState":
-        """Return the state with the name of the cluster."""
-        return msgspec.structs.replace(self, cluster_name=name)
+        """Return the state with the name of the cluster, safe to show."""
+        return msgspec.structs.replace(self, cluster_name=_shown(name))
 
     def samples(self, *, with_cluster: bool) -> Iterator[Sample]:
         """Yield what rules compare, and what is therefore always there.
@@ -193,3 +194,8 @@ class NodeState(msgspec.Struct, frozen=True):
         labels = (self.cluster_name,) if with_cluster and self.cluster_name else ()
         yield c.CORE_UNSEALED(self.sealed is False, *labels)
         yield c.ACTIVE(self.active)
+
+
+def _shown(text: str) -> str:
+    """Return what a node said without what would steer a terminal, and not too long."""
+    return "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_SHOWN])

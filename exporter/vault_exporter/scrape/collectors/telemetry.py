@@ -76,6 +76,10 @@ def collector(settings: model.Telemetry) -> Collector:
     async def collect(client: Client) -> Reading:
         status, text = await fetch(client)
         page = await worker.repair(text) if status is Status.OK else None
+        if page is not None and page.is_empty:
+            raise VaultError(
+                Reason.BAD_REPLY, "sys/metrics: HTTP 200 with something other than Prometheus' text format"
+            )
         if page is not None and not page.named:
             status = Status.UNKNOWN_PREFIX
         note = None if status is Status.OK else Note(status, REMEDIES.get(status, ""), wanting=status in _WANTING)

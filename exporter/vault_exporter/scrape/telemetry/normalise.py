@@ -1,8 +1,16 @@
 """Any text brought into the regular form of :mod:`.grammar`; what cannot be is left out and counted.
 
-Vault's pages are regular already, so this is for what a proxy, another server or an attacker sends: spare spaces,
-timestamps, comments, samples without or before their TYPE, a family in two places, a series twice, OpenMetrics,
-mangled bytes, half lines.
+Vault's pages are regular today. This is against three threats:
+
+- One line that Prometheus cannot read makes it refuse the whole scrape, ``vault_up`` and the seal state included. Who
+  controls a node, a plugin of it, or the way to it would hide an outage with one such line. So no line is passed on
+  that is not known to be right.
+- A release of Vault, or of a library in it, that writes one family in another way (exemplars, created lines, a UNIT, a
+  family without HELP) would cost all of the telemetry, and the alerts that rest on it, if such a page were refused.
+- A proxy may write a page anew (OpenMetrics, timestamps, spare spaces, line ends of another system).
+
+A page on which no family is found, such as an error page in HTML, is refused: see
+:mod:`vault_exporter.scrape.collectors.telemetry`.
 """
 
 import io

@@ -69,6 +69,11 @@ class Page:
     _doubtful: frozenset[int] = field(repr=False)
     """Families (places in the above) that may not be what their type allows in OpenMetrics."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no family was found on the page."""
+        return not self.samples and not any(lines for cause, lines in self.dropped.items() if cause != "invalid")
+
     def render(self, fmt: Format) -> bytes:
         """Render the page; without ``# EOF``."""
         if not self._heads:
