@@ -35,8 +35,7 @@ async def scrape(reader: AuditService, prometheus: Prometheus | None, *, complet
     page = await reader.scrape()
     if prometheus is not None and completely:
         prometheus.take(page.samples)
-    if completely:
-        reader.acknowledge(page)
+    reader.received(page, completely=completely)
 
 
 def value(reader: AuditService, family: Family) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.lab.waiting import PATIENCE
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.page import Page, parse
 from vault_exporter.demo.process import free_port
@@ -38,12 +39,12 @@ def start_exporter(tmp_path: Path) -> Iterator[StartExporter]:
         yield start
 
 
-def probe(exporter: Exporter, name: str, timeout: float = 10.0) -> Page:
+def probe(exporter: Exporter, name: str, timeout: float = 60.0) -> Page:
     """Scrape one target as Prometheus does with this timeout."""
     request = urllib.request.Request(  # noqa: S310 - HTTP
         f"{exporter.address}/probe?target={name}", headers={"X-Prometheus-Scrape-Timeout-Seconds": str(timeout)}
     )
-    with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310 - HTTP
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310 - HTTP
         return parse(response.read(), Format.TEXT)
 
 

@@ -1,7 +1,6 @@
 """Nodes that misbehave on a real socket: each costs itself its deadline at the most, and nobody else anything."""
 
 import ssl
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,15 +11,12 @@ import trustme
 
 from tests.e2e.conftest import StartExporter, probe, reason
 from tests.lab import faulty
-from vault_exporter.demo.exporter import Exporter
+from tests.lab.waiting import PATIENCE
 from vault_exporter.demo.openbao import Server, dev_server
-from vault_exporter.demo.page import Page
 from vault_exporter.demo.process import free_port
 
-TIMEOUT = 3.0
-"""As Prometheus would send it; the exporter keeps half a second of it."""
-SLACK = 0.4
-"""For a machine that is busy with other things, and still within Prometheus' timeout."""
+TIMEOUT = 10.0
+"""As Prometheus would send it, to those that misbehave. ``bench/targets.py`` measures how well it is kept."""
 TOKEN = "planted-token-of-the-faults"
 
 REASONS = {
@@ -70,11 +66,6 @@ def addresses() -> Iterator[dict[str, str]]:
         yield found
 
 
-def timed(exporter: Exporter, name: str) -> tuple[Page, float]:
-    started = time.monotonic()
-    return probe(exporter, name, TIMEOUT), time.monotonic() - started
-
-
 def test_each_fault_has_its_reason_and_costs_nobody_else(
     server: Server, addresses: dict[str, str], start_exporter: StartExporter
 ) -> None:
@@ -83,20 +74,18 @@ def test_each_fault_has_its_reason_and_costs_nobody_else(
         targets=[{"name": name, "address": address, "auth": auth} for name, address in addresses.items()]
         + [{"name": "good", "address": server.address, "auth": auth}]
     )
-    timed(exporter, "good")  # connects
+    probe(exporter, "good", PATIENCE)  # connects
     with ThreadPoolExecutor(len(addresses) + 1) as pool:
-        bad = {name: pool.submit(timed, exporter, name) for name in addresses}
-        good_page, good_seconds = pool.submit(timed, exporter, "good").result()
-        assert not all(scrape.done() for scrape in bad.values())
-        scrapes = {name: scrape.result() for name, scrape in bad.items()}
+        bad = {name: pool.submit(probe, exporter, name, TIMEOUT) for name in addresses}
+        good = pool.submit(probe, exporter, "good", PATIENCE).result()
+        assert not bad["silent"].done()
+        pages = {name: scrape.result() for name, scrape in bad.items()}
 
-    assert (good_page.value("vault_up"), good_page.value("vault_core_unsealed")) == (1, 1)
-    assert good_seconds < TIMEOUT / 2
-    reasons = {name: reason(page) for name, (page, _) in scrapes.items()}
+    assert (good.value("vault_up"), good.value("vault_core_unsealed")) == (1, 1)
+    reasons = {name: reason(page) for name, page in pages.items()}
     assert reasons.pop("dust") in {"bad_reply", "reset"}  # as it is seen before or after the head
     assert reasons == REASONS
-    for name, (page, seconds) in scrapes.items():
-        assert seconds < TIMEOUT - 0.5 + SLACK, name
+    for name, page in pages.items():
         for metric in ("vault_up", "vault_active", "vault_sealed", "vault_core_unsealed"):
             assert page.values(metric) == (0,), (name, metric)
 

@@ -1,1 +1,1 @@
-"""The settings, and how they are loaded."""
+"""What the exporter is told: the settings and how they are read."""

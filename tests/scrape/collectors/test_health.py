@@ -164,7 +164,7 @@ def test_absent_fields_give_no_samples() -> None:
         (200, '{"initialized":"yes"}', Reason.BAD_REPLY),
         (200, '{"initialized":"\udcff"}', Reason.BAD_REPLY),
         (200, '{"sealed":false}', Reason.BAD_REPLY),
-        (200, "[" * 100_000, Reason.BAD_REPLY),
+        (200, "[" * 400_000, Reason.BAD_REPLY),
         (400, "Client sent an HTTP request to an HTTPS server.\n", Reason.HTTP_4XX),
         (403, '{"errors":["permission denied"]}', Reason.PERMISSION_DENIED),
         (404, "404 page not found", Reason.NOT_FOUND),

@@ -1,4 +1,4 @@
-"""Checks of paths in a configuration. They return a result for every path and never raise."""
+"""What there is at a path, for the checks of a configuration; whatever the path, this is no error."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ __all__ = ["is_directory", "unreadable"]
 
 
 def is_directory(path: Path) -> bool:
-    """Tell whether the path is a directory; False if this user may not look."""
+    """Whether there is a directory; no, too, where this user may not look."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - pathlib's own raises for some errors and not others
     except OSError:
@@ -18,7 +18,7 @@ def is_directory(path: Path) -> bool:
 
 
 def unreadable(path: Path) -> str:
-    """Return why a file cannot be read; empty if it can, or if it does not exist yet."""
+    """Say why a file cannot be read; empty if it can be, and also if it is not there yet."""
     try:
         open_regular(path).close()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Problems of the configuration, and their places."""
+"""What is wrong with the configuration, and where."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ __all__ = ["ConfigError", "Problem"]
 
 
 class Problem(NamedTuple):
-    """One problem. Neither part contains a secret."""
+    """One mistake. Neither part ever holds a secret's value."""
 
     place: str
     """``vault-exporter.yml:12: targets[1].address``, ``environment: VAULT_ADDR``, or ``--web.listen-address``."""
@@ -18,7 +18,7 @@ class Problem(NamedTuple):
 
 
 class ConfigError(Exception):
-    """All problems of a configuration; ``str()`` has a line for each."""
+    """Everything that is wrong, at once; ``str()`` has a line for each problem."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))

@@ -1,10 +1,9 @@
 """The exporter's settings: frozen, complete, and already validated.
 
-Only :mod:`vault_exporter.config.load` creates a :class:`Config`, so every one has been checked.
+Only :mod:`vault_exporter.config.load` makes them, so holding a :class:`Config` means that it was checked.
 Durations are seconds, sizes are bytes.
 """
 
-import enum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -20,7 +19,6 @@ __all__ = [
     "AllowedEvents",
     "AllowedHost",
     "Audit",
-    "AuditFormat",
     "Auth",
     "ClusterDiscovery",
     "Collectors",
@@ -61,13 +59,13 @@ Size = Annotated[int, "size"]
 """Bytes, written as a number or with a unit: ``16MiB``."""
 
 Url = Annotated[str, "url"]
-"""Base URL of an API, without a trailing slash."""
+"""An API's base URL, without a trailing slash."""
 
 ProxyUrl = Annotated[Secret, "proxy"]
-"""URL of an HTTP proxy; secret because it may hold a password."""
+"""An HTTP proxy's URL, secret since a password may be in it."""
 
 Pem = Annotated[str, "pem"]
-"""The text of certificates in PEM format."""
+"""Certificates in PEM format, not a file of them."""
 
 AllowedHost = Annotated[str, "allowed host"]
 """A host name, ``*.`` and a domain, or a network of IP addresses, in lower case."""
@@ -76,7 +74,7 @@ Scheme = Annotated[str, "scheme"]
 """``http`` or ``https``."""
 
 Name = Annotated[str, "name"]
-"""Name of a target, valid in ``?target=`` and as a label value."""
+"""A target's name, fit for ``?target=`` and a label."""
 
 
 class Listen(msgspec.Struct, frozen=True):
@@ -90,14 +88,14 @@ class Listen(msgspec.Struct, frozen=True):
 
 
 class RateLimit(msgspec.Struct, frozen=True):
-    """Limit of requests: ``rate`` per second, and ``burst`` at once."""
+    """How fast requests may be sent: so many a second, and so many at once after a pause."""
 
     rate: float
     burst: int
 
 
 class Tls(msgspec.Struct, frozen=True):
-    """TLS settings of the client, named like ``VAULT_CACERT`` and the other variables of the command line."""
+    """How to trust the node, and how to identify to it; the words of ``VAULT_CACERT`` and its like."""
 
     ca_cert: Path | None = None
     ca_cert_bytes: Pem | None = None
@@ -109,13 +107,13 @@ class Tls(msgspec.Struct, frozen=True):
 
 
 class Collectors(msgspec.Struct, frozen=True):
-    """Changes to the set of collectors that run by default."""
+    """What to change about the collectors that run by default."""
 
     enable: tuple[str, ...] = ()
-    """Collectors to run that are off by default."""
+    """Collectors that run only where they are named."""
     disable: tuple[str, ...] = ()
     intervals: dict[str, Duration] = {}
-    """Name of a collector → minimum seconds between two runs; scrapes in between publish the last good result."""
+    """Collector → seconds between two readings, at least; in between, the last good one is shown."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -129,30 +127,30 @@ class Target(msgspec.Struct, frozen=True):
     cluster: str | None = None
     namespace: str | None = None
     timeout: Duration = 5.0
-    """Deadline of a scrape in seconds, if the request has no ``X-Prometheus-Scrape-Timeout-Seconds``."""
+    """Deadline of a scrape, in seconds, where the request brings no X-Prometheus-Scrape-Timeout-Seconds."""
     max_response_bytes: Size = 16 << 20
     proxy: ProxyUrl | None = None
-    """Proxy to connect through."""
+    """What to connect through."""
     rate_limit: RateLimit | None = None
-    """Limit of requests to the node; requests beyond it wait."""
+    """Requests wait so that the node gets no more than so many."""
     tls: Tls = Tls()
     auth: Auth = NoAuth()
     collectors: Collectors = Collectors()
     labels: dict[str, str] = {}
-    """Extra labels of the target in ``/sd``."""
+    """More labels for ``/sd`` to give the target."""
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """A source of targets, and the settings that its targets share."""
+    """Where targets come from that are not listed, and what these have in common."""
 
     cluster: str | None = None
     namespace: str | None = None
     timeout: Duration = 5.0
     max_response_bytes: Size = 16 << 20
     proxy: ProxyUrl | None = None
-    """Proxy to connect through."""
+    """What to connect through."""
     rate_limit: RateLimit | None = None
-    """Limit of requests to the node; requests beyond it wait."""
+    """Requests wait so that the node gets no more than so many."""
     tls: Tls = Tls()
     auth: Auth = NoAuth()
     collectors: Collectors = Collectors()
@@ -160,9 +158,9 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     interval: Duration = 30.0
     """Seconds between two look-ups."""
     keep: Duration | None = None
-    """Seconds for which a target stays after its source stops listing it."""
+    """How long a target that is found no more stays one, in seconds."""
     max_targets: int = 1000
-    """Maximum number of targets; the rest is dropped, since each takes memory, connections and logins."""
+    """Further ones are left out; each takes memory, connections and logins."""
 
     def __str__(self) -> str:
         return f"{self.type} {self.source}"
@@ -174,24 +172,24 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
     @property
     def source(self) -> str:
-        """What tells it from other sources of its type."""
+        """Which one it is among those of its kind."""
         raise NotImplementedError
 
     def target(self, name: str, address: str, **changes: Any) -> Target:  # noqa: ANN401 - values of keys
-        """Return a target with this source's settings."""
+        """Make a target of what was found."""
         shared = {key: getattr(self, key) for key in Target.__struct_fields__ if key not in {"name", "address"}}
         return Target(name, address, **shared | changes)
 
 
 class ClusterDiscovery(Discovery, frozen=True, kw_only=True, tag="cluster"):
-    """All nodes of a cluster, from ``sys/ha-status`` of the node at ``address``."""
+    """All nodes of a cluster, as the node at the address lists them in ``sys/ha-status``."""
 
     address: Url
     cluster: str
     allow: tuple[AllowedHost, ...] = ()
-    """Hosts that nodes may have, in addition to the host of ``address``; empty allows any."""
+    """Hosts that nodes may have, beside that of the address; empty is any."""
     keep: Duration | None = 3600.0
-    """Vault stops listing a dead node after a while. It stays a target, so that its alert goes on."""
+    """A node that is dead is listed no more after a while, which must not end the alert about it."""
 
     @property
     def source(self) -> str:
@@ -200,7 +198,7 @@ class ClusterDiscovery(Discovery, frozen=True, kw_only=True, tag="cluster"):
 
 
 class DnsDiscovery(Discovery, frozen=True, kw_only=True, tag="dns"):
-    """All addresses of a DNS name, such as a headless service."""
+    """Every address that a name has, such as that of a headless service."""
 
     name: str
     port: int = 8200
@@ -213,10 +211,10 @@ class DnsDiscovery(Discovery, frozen=True, kw_only=True, tag="dns"):
 
 
 class FileDiscovery(Discovery, frozen=True, kw_only=True, tag="file"):
-    """Targets from files in the format of Prometheus' ``file_sd_configs``."""
+    """The targets in files, in the format of Prometheus' ``file_sd_configs``."""
 
     path: Path
-    """The last part may be a shell pattern."""
+    """May have shell patterns in its last part."""
     scheme: Scheme = "https"
 
     @property
@@ -229,29 +227,29 @@ Discoveries = ClusterDiscovery | DnsDiscovery | FileDiscovery
 
 
 class Telemetry(msgspec.Struct, frozen=True):
-    """Settings of Vault's own telemetry (``sys/metrics``)."""
+    """What to do with Vault's own telemetry (``sys/metrics``)."""
 
     enabled: bool = True
     drop: tuple[str, ...] = ("vault_*_job_manager_queue_length",)
-    """Families to drop, as shell patterns on the native name. The default drops families with unbounded ids."""
+    """Families to leave out, as shell patterns on the native name. The default ones carry an unbounded id."""
     keep_prefix: bool = False
     """Publish families under the names that the node gives them, whatever its ``metrics_prefix`` and host names."""
     max_tracked_series: int = 50_000
-    """Maximum number of counters that stay continuous when Vault deletes them; the rest is passed on unchanged."""
+    """Series whose continuity is kept across Vault's expiry; further ones are passed on as they are."""
 
 
 class Threshold(msgspec.Struct, frozen=True):
-    """``count`` entries ``within`` a time in seconds, by the times in the entries."""
+    """So many within so long, by the times that the entries state."""
 
     count: int
     within: Duration
 
 
 class EventRule(msgspec.Struct, frozen=True):
-    """Conditions that make a finished request an event. All given keys must match; in a list, one match is enough.
+    """What makes a finished request an event. All that is given must hold; of a list, one suffices.
 
-    Paths are written as in Vault's policies: ``+`` matches one segment, and ``*`` at the end any suffix. A policy name
-    may end in ``*`` too.
+    Paths are written as in Vault's policies: ``+`` is one segment, ``*`` at the end is any rest. Names of policies may
+    end in ``*``, too.
     """
 
     event: str
@@ -264,17 +262,17 @@ class EventRule(msgspec.Struct, frozen=True):
     errors: tuple[str, ...] = ()
     """Classes of error; with these the outcome is a failure."""
     policies: tuple[str, ...] = ()
-    """Policies of the request's token."""
+    """Of the token that asked."""
     token_types: tuple[str, ...] = ()
-    """Types of the request's token: service, batch."""
+    """Of the token that asked: service, batch."""
     logins: bool = False
-    """Match logins only."""
+    """Only logins, whatever their paths."""
     issued_policies: tuple[str, ...] = ()
-    """Policies of the token in the response."""
+    """Of the token that was given."""
     issued_without_expiry: bool = False
-    """Match only if the token in the response never expires."""
+    """Only where a token was given that does not expire."""
     threshold: Threshold | None = None
-    """Count one event for this many matches."""
+    """Count only as many together, as one event."""
 
 
 class AllowedEvents(msgspec.Struct, frozen=True):
@@ -289,52 +287,37 @@ class AllowedEvents(msgspec.Struct, frozen=True):
 
 
 class Events(msgspec.Struct, frozen=True):
-    """Settings of security and operations events."""
+    """Which finished requests are events."""
 
     disable: tuple[str, ...] = ()
-    """Built-in events to switch off."""
+    """Built-in events to leave out."""
     rules: tuple[EventRule, ...] = ()
-    """Rules of the operator, in addition to the built-in ones."""
+    """The operator's own, beside the built-in ones."""
     allow: tuple[AllowedEvents, ...] = ()
     """Those that are planned; they are not counted."""
 
 
 class Exclude(msgspec.Struct, frozen=True):
-    """Entries to leave out, such as those of a monitor. They are counted as excluded only."""
+    """Whose entries to leave out, such as a monitor's own; each is counted as left out."""
 
     own: bool = False
-    """Leave out the exporter's own requests, by the entities of its logins."""
+    """Leave out what the exporter itself asks with the tokens of its logins, by the entities that they have."""
     entity_ids: tuple[str, ...] = ()
     display_names: tuple[str, ...] = ()
     remote_addresses: tuple[str, ...] = ()
 
 
 class Top(msgspec.Struct, frozen=True):
-    """Estimates of the top clients and paths. Each setting costs time for every entry."""
+    """Who asks, within bounds. Each of it costs something for every entry."""
 
     enabled: bool = False
     """Count distinct clients, entities and addresses, and rank them and paths."""
     window: Duration = 3600.0
-    """Length of the window in seconds."""
+    """How far back, in seconds."""
     tracked: int = 1000
-    """Number of the most frequent values to keep, of each kind."""
+    """How many of the most frequent of each kind are kept."""
     clients: tuple[str, ...] = ()
-    """Display names of clients that get a label each."""
-
-
-class AuditFormat(enum.StrEnum):
-    """How entries lie in audit log files."""
-
-    AUTO = "auto"
-    """Detected: in the envelope of a container runtime, or as they are."""
-    PLAIN = "plain"
-    """One entry a line, as Vault's file device writes them."""
-    STDOUT = "stdout"
-    """The same, among the server's own log lines."""
-    CRI = "cri"
-    """As containerd, CRI-O and Podman store a container's output."""
-    DOCKER = "docker"
-    """As Docker's json-file driver stores a container's output."""
+    """Display names of clients that are counted each with a label of its own."""
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -342,43 +325,41 @@ class Audit(msgspec.Struct, frozen=True):
 
     logs: tuple[Path, ...] = ()
     from_start: bool = False
-    """Count the entries that a log already has when the exporter starts without a checkpoint."""
-    format: AuditFormat = AuditFormat.AUTO
-    """How entries lie in the files."""
+    """Count what a log already holds when the exporter starts, instead of only what is added."""
     checkpoint: Path | None = None
-    """File that stores the position in each log over restarts."""
+    """File that says where to go on after a restart."""
     max_files: int = 100
-    """Maximum number of files to follow of one pattern in ``logs``."""
+    """Files of one pattern in ``logs`` that are followed at once."""
     max_line_bytes: Size = 16 << 20
     max_mounts: int = 200
-    """Maximum number of mounts with labels; the rest counts as ``other``."""
+    """Mounts with labels of their own; further ones are counted as ``other``."""
     max_namespaces: int = 100
-    """Maximum number of namespaces with labels; the rest counts as ``other``."""
+    """Namespaces with labels of their own; further ones are counted as ``other``."""
     max_pending: int = 100_000
-    """Maximum number of requests of one log that wait for their responses."""
+    """Requests of one log whose responses are waited for."""
     events: Events = Events()
     exclude: Exclude = Exclude()
     top: Top = Top()
     paths: tuple[str, ...] = ()
-    """Path templates that become labels; see :mod:`vault_exporter.audit.top.paths`."""
+    """Templates of paths that get labels, as :mod:`vault_exporter.audit.top.paths` says."""
     max_path_values: int = 100
-    """Maximum number of label values of one template; the rest counts as ``other``."""
+    """Labels that one template makes; further ones are counted as ``other``."""
     inputs: tuple[Input, ...] = ()
-    """Sources of entries other than files."""
+    """Where entries come from beside files."""
 
 
 class Config(Watched, frozen=True):
-    """All settings of the exporter."""
+    """Everything the exporter is told."""
 
     listen: Listen = Listen()
     web_config_file: Path | None = None
-    """File with TLS and users of the exporter's own server; see :mod:`vault_exporter.config.schema.web`."""
+    """Who may ask, and over what; see :mod:`vault_exporter.config.schema.web`."""
     web_enable_lifecycle: bool = False
     """Whether ``POST /-/reload`` reads the configuration again."""
     targets: tuple[Target, ...] = ()
     discovery: tuple[Discoveries, ...] = ()
     clusters: dict[str, int] = msgspec.field(default_factory=dict)
-    """Name of a cluster → expected number of nodes."""
+    """Name of a cluster → the nodes that it should have."""
     telemetry: Telemetry = Telemetry()
     audit: Audit = Audit()
     backup: tuple[Backup, ...] = ()

@@ -1,10 +1,10 @@
-"""A value that must not be printed."""
+"""A value that must not be seen."""
 
 __all__ = ["Secret"]
 
 
 class Secret:
-    """A value that ``repr``, ``str``, logs and tracebacks do not show."""
+    """A value that never shows itself: not in ``repr``, ``str``, a log, or a traceback's locals."""
 
     __slots__ = ("_value",)
 
@@ -12,7 +12,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the value. Call this only where the value is used."""
+        """Return the value, for the one place that sends it to Vault."""
         return self._value
 
     def __eq__(self, other: object) -> bool:

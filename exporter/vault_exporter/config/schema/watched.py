@@ -1,4 +1,4 @@
-"""Settings of the collectors that run only if they are configured: secrets, certificates, logins, backups."""
+"""What the exporter looks after only where it is told to: secrets, certificates, logins, backups."""
 
 import re
 from collections.abc import Iterator
@@ -23,60 +23,54 @@ __all__ = [
     "check_canary",
     "check_kv",
     "check_names",
-    "check_pki",
 ]
-
-_MOST_NAMES: Final = 100
-"""Of certificates of an engine."""
 
 Duration = Annotated[float, "duration"]
 """Seconds, as :data:`vault_exporter.config.schema.model.Duration`."""
 
 Engine = Annotated[str, "engine"]
-"""Mount path of a secrets engine, without outer slashes."""
+"""Where a secrets engine is mounted, without slashes at its ends."""
 
 _PATH: Final = re.compile(r"[^/\s?#%+][^/?#%+]*(/[^/?#%+]+)*")
-"""Path of a secret. ``+`` is not allowed: it is a wildcard in policies and would grant more than it seems to."""
+"""Of a secret; ``+`` is a policy's wildcard and would grant more than it seems to."""
 
 
 class Kv(msgspec.Struct, frozen=True):
-    """Secrets of a KV version 2 engine. Only their metadata is read."""
+    """Secrets of a KV version 2 engine whose metadata is read, never their data."""
 
     mount: Engine
     paths: tuple[str, ...]
-    """Paths below the mount. ``*`` and ``?`` match within a segment, not a slash."""
+    """Below the mount. ``*`` and ``?`` stand for any part of a name, not for a slash."""
     max_age: Duration | None = None
-    """Maximum age of the current version."""
+    """How long a version may be the current one."""
     max_paths: int = 200
-    """Maximum number of secrets to read and folders to list."""
+    """Secrets to read and folders to list, at most."""
     clusters: tuple[str, ...] = ()
-    """Clusters whose targets this applies to; empty is all."""
+    """Only for targets of these clusters."""
 
 
 class Pki(msgspec.Struct, frozen=True):
-    """A PKI engine: its issuers, CRLs and certificates."""
+    """A PKI engine whose issuers and CRLs are watched."""
 
     mount: Engine
     certificates: bool = False
-    """Count the issued certificates by the time to their expiry."""
+    """Count the certificates that it issued, by the time to their expiry."""
     max_certificates: int = 1000
-    names: tuple[str, ...] = ()
-    """Common names or DNS names whose certificates get an expiry each."""
     clusters: tuple[str, ...] = ()
 
 
 class AppRole(msgspec.Struct, frozen=True):
-    """Roles of an AppRole method, for the expiry of their secret-ids."""
+    """Roles of an AppRole method whose secret-ids are watched."""
 
     roles: tuple[str, ...]
     mount: Mount = "approle"
     max_secret_ids: int = 100
-    """Maximum number of secret-ids to read of one role."""
+    """Of a role, at most."""
     clusters: tuple[str, ...] = ()
 
 
 class WatchedToken(msgspec.Struct, frozen=True):
-    """A token of somebody else, by its accessor."""
+    """A token that somebody else uses, watched by its accessor."""
 
     name: str
     accessor: Secret
@@ -84,7 +78,7 @@ class WatchedToken(msgspec.Struct, frozen=True):
 
 
 class Database(msgspec.Struct, frozen=True):
-    """Static roles of a database engine, for their rotation. Their credentials are never read."""
+    """Static roles of a database engine whose rotation is watched; their credentials are never read."""
 
     roles: tuple[str, ...]
     mount: Engine = "database"
@@ -92,18 +86,18 @@ class Database(msgspec.Struct, frozen=True):
 
 
 class Canary(msgspec.Struct, frozen=True):
-    """A secret that the exporter writes, reads and deletes at an interval, to test the whole path."""
+    """A secret that is written, read and deleted again and again, to see that the whole way works."""
 
     mount: Engine
-    """Mount path of a KV version 2 engine."""
+    """Of a KV version 2 engine."""
     path: str = "vault-exporter/canary"
-    """Path of the secret. It is deleted with all its versions, so nothing else may use it."""
+    """Nothing else may be kept there: it is deleted with all versions."""
     interval: Duration = 60.0
     clusters: tuple[str, ...] = ()
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """Settings of collectors that need a login; each applies to the targets of its ``clusters``."""
+    """What is asked of targets, of those that have a login and are of the right cluster."""
 
     kv: tuple[Kv, ...] = ()
     pki: tuple[Pki, ...] = ()
@@ -114,39 +108,31 @@ class Watched(msgspec.Struct, frozen=True):
 
 
 class Backup(msgspec.Struct, frozen=True):
-    """Backup files on the exporter's machine."""
+    """Files of backups, as the exporter's machine sees them."""
 
     name: str
     files: Path
-    """A pattern such as ``/backup/vault-*.snap``; the newest match is used."""
+    """A pattern such as ``/backup/vault-*.snap``; the newest file counts."""
     max_age: Duration | None = None
-    """Maximum age of the newest file."""
+    """How old the newest file may be."""
 
 
 def check_kv(kv: Kv) -> Iterator[tuple[str, str]]:
-    """Yield wrong keys, each with a message."""
+    """Yield keys and what is wrong with them."""
     if not kv.paths:
         yield "paths", "no path in the list; add one"
     yield from (("paths", message) for path in kv.paths for message in _wrong(path))
 
 
 def check_canary(canary: Canary) -> Iterator[tuple[str, str]]:
-    """Yield wrong keys, each with a message."""
+    """Yield keys and what is wrong with them."""
     yield from (("path", message) for message in _wrong(canary.path))
     if set(canary.path) & set("*?["):
         yield "path", "names more than one secret; name one that is for nothing else"
 
 
-def check_pki(pki: Pki) -> Iterator[tuple[str, str]]:
-    """Yield keys and what is wrong with them."""
-    if pki.names and not pki.certificates:
-        yield "names", "takes certificates: true, which reads the certificates that the engine issues"
-    if len(pki.names) > _MOST_NAMES:
-        yield "names", f"more than {_MOST_NAMES}; each is a series"
-
-
 def check_names(watched: AppRole | Database) -> Iterator[tuple[str, str]]:
-    """Yield wrong role names; they become part of a path."""
+    """Yield what is wrong with names of roles, which become part of a path."""
     if not watched.roles:
         yield "roles", "no role in the list; add one"
     for role in watched.roles:

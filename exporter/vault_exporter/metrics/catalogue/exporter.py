@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import counter as _counter
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 
-EXPORTER: Final = Source("the exporter", "exporter")
+EXPORTER: Final = "the exporter"
 
 BUILD_INFO = _gauge(
     "vault_exporter_build_info", EXPORTER, "Always 1; the exporter's version and its Python's.", "version", "python"

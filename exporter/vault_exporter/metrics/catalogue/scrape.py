@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 
-SCRAPE: Final = Source("the scrape of a target", "scrape")
+SCRAPE: Final = "the scrape of a target"
 
 COLLECTOR_SUCCESS = _gauge(
     "vault_exporter_collector_success", SCRAPE, "1 if the collector got what it asked the node for.", "collector"

@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 
-TELEMETRY: Final = Source("GET /v1/sys/metrics?format=prometheus", "telemetry")
+TELEMETRY: Final = "GET /v1/sys/metrics?format=prometheus"
 
 TELEMETRY_STATUS = _gauge(
     "vault_exporter_telemetry_status",

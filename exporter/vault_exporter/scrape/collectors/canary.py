@@ -22,9 +22,8 @@ __all__ = ["STEPS", "collector"]
 STEPS: Final = ("write", "read", "delete")
 
 
-def collector(canaries: tuple[Canary, ...]) -> Collector:
-    """Make the collector for the secret that is configured."""
-    (canary,) = canaries
+def collector(canary: Canary) -> Collector:
+    """Make the collector for this secret."""
     return Collector(
         "canary",
         "writes, reads and deletes a KV secret",
