@@ -1,4 +1,4 @@
-"""Files that belong to the package and are no Python: alert rules, dashboards, provisioning.
+"""Data files of the package: alert rules, dashboards, provisioning.
 
 In a wheel they are data inside the package (``vault_exporter/data/…``); in a checkout they are where they are edited.
 """
@@ -15,11 +15,11 @@ _IN_CHECKOUT: Final = {
     "dashboards": _CHECKOUT / "dashboards" / "json",
     "provisioning": _CHECKOUT / "dashboards" / "provisioning",
 }
-"""Where a checkout keeps what a wheel has in ``data/``, by the first part of the path."""
+"""Folder in a checkout for each folder of ``data/`` in a wheel."""
 
 
 class ResourceError(Exception):
-    """The installation is not whole."""
+    """A data file is missing from the installation."""
 
 
 def resource(*parts: str) -> Path:

@@ -1,4 +1,4 @@
-"""Run the exporter until it is told to stop."""
+"""Run the exporter until it gets a signal to stop."""
 
 import asyncio
 import contextlib
@@ -21,30 +21,30 @@ from vault_exporter.web.connections import MOST_CONNECTIONS, most_connections
 __all__ = ["ListenError", "run", "serve"]
 
 _DRAIN_SECONDS: Final = 3.0
-"""How long a scrape under way may still take when the exporter is told to stop; container engines kill after 10 s."""
+"""Seconds that running scrapes get at shutdown; container engines kill after 10 s."""
 _CLOSE_SECONDS: Final = 0.5
-"""How long aiohttp then waits for requests to end that were cancelled, or came meanwhile; it waits twice."""
+"""Seconds that aiohttp then waits for cancelled and new requests; it waits twice."""
 
 _log = structlog.get_logger(__name__)
 
 
 class ListenError(Exception):
-    """The exporter cannot listen where it is told to."""
+    """The exporter cannot listen on its address."""
 
 
 def run(config: Config, read: Callable[[], Config]) -> None:
-    """Serve until SIGTERM or SIGINT, then let the scrapes under way finish.
+    """Serve until SIGTERM or SIGINT, then let running scrapes finish.
 
     Args:
-        config: what to serve.
-        read: reads that anew at SIGHUP; raises ConfigError.
+        config: the settings.
+        read: loads the settings again at SIGHUP; raises ConfigError.
 
     Raises:
         ListenError: the address cannot be bound.
         LockedError: another exporter uses the checkpoint.
     """
     _raise_file_limit()
-    # What was imported stays for good. A full collection that looked at it would hold the event loop twice as long.
+    # Imported objects stay. Without freezing them, a full garbage collection would block the event loop twice as long.
     gc.collect()
     gc.freeze()
     with hold(config.audit.checkpoint):
@@ -106,7 +106,7 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
 
 
 def _raise_file_limit() -> None:
-    """Allow as many open files as the system lets us, as programs in Go do, and say so where that is few."""
+    """Raise the limit of open files to the hard limit, as Go programs do, and log a warning if that is low."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit than it says

@@ -15,7 +15,7 @@ from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.parse import decode
 from vault_exporter.audit.parse import entry as structs
 from vault_exporter.audit.parse.decode import Reject
-from vault_exporter.audit.parse.entry import Detail, Entry
+from vault_exporter.audit.parse.entry import Detail, Entry, Identified
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.util.json import UNREADABLE
 
@@ -44,8 +44,13 @@ def check(line: bytes) -> None:
     assert entry == _tried(decode.quick_alphabetical, line)
     assert in_detail == _tried(decode.quick_detail_alphabetical, line)
     assert in_detail is None or in_detail == found
+    identified = _tried(decode.quick_identified, line)
+    assert identified == _tried(decode.quick_identified_alphabetical, line)
+    if in_detail is not None:
+        assert identified is not None
     # Bad UTF-8 in a field that only the detail has is seen only there.
     if entry is not None and found is not None:
+        assert not isinstance(found, structs.OtherEntry)
         assert (entry.is_request, entry.time, entry.error) == (found.is_request, found.time, found.error)
         for request in (entry.request, found.request):
             assert (request is None) == (found.request is None)
@@ -57,12 +62,14 @@ def check(line: bytes) -> None:
     rejected = sum(pipeline.rejected(LOG).values())
     if entry is not None or found is not None:
         assert (entries, rejected) == (1, 0)
+    elif not line.strip():
+        assert (entries, rejected) == (0, 0)
     else:
-        assert rejected == 1
+        assert rejected + pipeline.passed_over(LOG) == 1
         assert entries <= 1  # what a torn one was glued to
 
 
-def _tried(read: Callable[[bytes], Entry | Detail], line: bytes) -> Entry | Detail | None:
+def _tried(read: Callable[[bytes], Entry | Identified | Detail], line: bytes) -> Entry | Identified | Detail | None:
     try:
         return read(line)
     except UNREADABLE:

@@ -35,7 +35,8 @@ async def scrape(reader: AuditService, prometheus: Prometheus | None, *, complet
     page = await reader.scrape()
     if prometheus is not None and completely:
         prometheus.take(page.samples)
-    reader.received(page, completely=completely)
+    if completely:
+        reader.acknowledge(page)
 
 
 def value(reader: AuditService, family: Family) -> float:

@@ -403,6 +403,16 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         )
     ),
     (
+        "names of certificates that are not read",
+        TARGET + "pki: [{mount: pki, names: [a]}]\n",
+        ["c.yml:3: pki[0].names: takes certificates: true, which reads the certificates that the engine issues"],
+    ),
+    (
+        "too many names of certificates",
+        TARGET + f"pki: [{{mount: pki, certificates: true, names: [{', '.join(f'n{one}' for one in range(101))}]}}]\n",
+        ["c.yml:3: pki[0].names: more than 100; each is a series"],
+    ),
+    (
         "TLS without TLS",
         "targets:\n  - name: n1\n    address: http://v\n    tls: {server_name: v}\n",
         ["c.yml:4: targets[0].tls: has no effect, since the address is not https://; use that or leave this out"],
@@ -616,6 +626,14 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "invalid YAML",
         "targets: [\n  {name: n1\n",
         ["c.yml:3: invalid YAML at column 1: expected ',' or '}', but got '<stream end>'"],
+    ),
+    *(
+        (
+            f"an input on the exporter's own port, {own} and {listen}",
+            f"listen: '{own}'\naudit:\n  inputs:\n    - {{type: stdin}}\n    - {{type: socket, listen: 'tcp://{listen}'}}\n",
+            [f"c.yml:5: audit.inputs[1].listen: the exporter itself listens on {own}; choose another port"],
+        )
+        for own, listen in ((":9410", "127.0.0.1:9410"), ("127.0.0.1:9", ":9"), ("[::1]:9", "[::1]:9"))
     ),
     (
         "invalid YAML around a token",

@@ -149,6 +149,7 @@ def _exporter_token(address: str, root_token: str) -> str:
     own = [
         f'path "{MOUNT}/metadata/*" {{ capabilities = ["read", "list"] }}',
         'path "pki/certs" { capabilities = ["list"] }',
+        'path "pki/certs/revoked" { capabilities = ["list"] }',
         'path "canary/*" { capabilities = ["create", "read", "update", "delete", "list"] }',
     ]
     _write(address, root_token, f"sys/policies/acl/{_WATCHER}", policy="\n".join([*map(str, rules), *own]))

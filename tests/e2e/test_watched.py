@@ -23,6 +23,7 @@ from vault_exporter.metrics.exposition import Format
 from vault_exporter.scrape.collectors import chosen
 
 DAY = 86_400
+NAMED = "vault_pki_named_certificate_not_after_timestamp_seconds"
 
 
 @pytest.fixture(scope="module")
@@ -173,8 +174,9 @@ def test_pki(bao: Bao, watch: Watch) -> None:
     bao("secrets", "enable", "pki")
     made = bao("write", "pki/root/generate/internal", "common_name=root", "issuer_name=first", "ttl=700h")["data"]
     bao("write", "pki/roles/any", "allow_any_name=true")
-    watched = watch("pki", [{"mount": "pki", "certificates": True}])
+    watched = watch("pki", [{"mount": "pki", "certificates": True, "names": ["leaf", "alt.example.com", "none"]}])
     page = watched.page()
+    assert not list(page.series(NAMED))
     issuer = {"mount": "pki", "issuer": "first"}
     assert page.value("vault_pki_issuer_not_after_timestamp_seconds", **issuer) == made["expiration"]
     assert page.value("vault_pki_issuer_not_before_timestamp_seconds", **issuer) == pytest.approx(time.time(), abs=90)
@@ -184,17 +186,27 @@ def test_pki(bao: Bao, watch: Watch) -> None:
     assert page.value("vault_pki_crl_revoked_certificates", **issuer) == 0
     assert leaves(page) == {"30d": 1}
 
-    issued = bao("write", "pki/issue/any", "common_name=leaf", "ttl=1h")["data"]
-    bao("write", "pki/issue/any", "common_name=leaf", "ttl=48h")
-    bao("write", "pki/revoke", f"serial_number={issued['serial_number']}")
+    first, second = (
+        bao("write", "pki/issue/any", "common_name=leaf", "alt_names=alt.example.com", f"ttl={ttl}")["data"]
+        for ttl in ("1h", "48h")
+    )
     page = watched.page()
     assert leaves(page) == {"1d": 1, "7d": 1, "30d": 1}
     assert sum(leaves(page).values()) == len(bao("list", "pki/certs"))
+    names = {"leaf", "alt.example.com"}
+    assert {one.labels["name"]: one.value for one in page.series(NAMED)} == dict.fromkeys(names, second["expiration"])
+
+    # Revoked after it was read, and before.
+    bao("write", "pki/revoke", f"serial_number={second['serial_number']}")
+    page = watched.page()
+    assert leaves(page) == {"1d": 1, "30d": 1}
+    assert {one.labels["name"]: one.value for one in page.series(NAMED)} == dict.fromkeys(names, first["expiration"])
+    assert leaves(watch("pki", [{"mount": "pki", "certificates": True}]).page()) == {"1d": 1, "30d": 1}
     assert page.value("vault_pki_crl_revoked_certificates", **issuer) == 1
     assert page.value("vault_pki_certificates_skipped") == 0
 
-    page = watch("pki", [{"mount": "pki", "certificates": True, "max_certificates": 2}]).page()
-    assert sum(leaves(page).values()) == 2
+    page = watch("pki", [{"mount": "pki", "certificates": True, "max_certificates": 1}]).page()
+    assert sum(leaves(page).values()) == 1
     assert page.value("vault_pki_certificates_skipped") == 1
 
 
@@ -260,6 +272,7 @@ def test_database(bao: Bao, watch: Watch) -> None:
     ("name", "section", "without"),
     [
         ("pki", {"mount": "pki", "certificates": True}, "pki/certs"),
+        ("pki", {"mount": "pki", "certificates": True}, "pki/certs/revoked"),
         ("approle", {"roles": ["billing"]}, "auth/approle/role/billing/secret-id"),
         ("approle", {"roles": ["billing"]}, "auth/approle/role/billing/secret-id-accessor/lookup"),
         ("watched_tokens", {"name": "ci", "accessor": "any"}, "auth/token/lookup-accessor"),

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import yaml
+
 from tests.faults import scaled, settings
 from tests.lab import api
 from tests.lab.alertmanager import Alertmanager
@@ -24,6 +26,8 @@ from vault_exporter.demo.prometheus import Prometheus
 
 GROUP_WAIT: Final = 6
 """Seconds: causes and symptoms come within it, as they do within the 30 s of the configuration."""
+INTERVAL: Final = 2
+"""Seconds between scrapes."""
 MEMORY_LIMIT: Final = "1073741824"
 
 
@@ -70,6 +74,19 @@ class Lab:
         scaled.plain(self.directory, self.pace, self.literals.get(MEMORY_LIMIT, MEMORY_LIMIT))
         for prometheus in (self.prometheus, self.plain):
             prometheus.service.signal(1)  # SIGHUP
+
+    def scrape(self, jobs: list[dict[str, Any]] | None = None, interval: int = INTERVAL) -> None:
+        """Have Prometheus with our rules scrape these jobs, the usual ones by default, at an interval in seconds."""
+        file = self.directory / "ours" / "prometheus.yml"
+        config = yaml.safe_load(file.read_text())
+        config["scrape_configs"] = jobs or self.jobs()
+        config["global"] |= {"scrape_interval": f"{interval}s", "scrape_timeout": f"{interval}s"}
+        file.write_text(yaml.safe_dump(config, sort_keys=False))
+        self.prometheus.service.signal(1)  # SIGHUP
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the usual jobs: each node, and the exporter's own page."""
+        return settings.jobs([node.name for node in self.nodes], self.exporter.address)
 
     def mend(self) -> None:
         """Start and unseal whatever is not there."""
@@ -144,7 +161,7 @@ def running(directory: Path, pace: scaled.Pace = scaled.PATIENT) -> Iterator[Lab
                 _made(directory / "ours"),
                 settings.jobs([node.name for node in cluster.nodes], exporter.address),
                 port=free_port(),
-                interval=2,
+                interval=INTERVAL,
                 rules=rules,
                 alertmanager=alertmanager.address,
             )
@@ -161,7 +178,7 @@ def running(directory: Path, pace: scaled.Pace = scaled.PATIENT) -> Iterator[Lab
                     }
                 ],
                 port=free_port(),
-                interval=2,
+                interval=INTERVAL,
                 rules=[scaled.plain(directory, pace, MEMORY_LIMIT)],
             )
         )

@@ -1,6 +1,6 @@
 """Try one fault: who fired, who was told, what was silenced, and how it ended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -121,6 +121,12 @@ def _firing(prometheus: Prometheus) -> set[str]:
 
 
 def _open(pages: Iterable[Post]) -> set[str]:
-    """Incidents that were not resolved."""
-    state = {post.body["dedup_key"]: post.body["event_action"] for post in pages}
-    return {key for key, action in state.items() if action == "trigger"}
+    """Incidents that were not resolved, but for those that a person closes."""
+    state = {post.body["dedup_key"]: post.body for post in pages}
+    return {key for key, body in state.items() if body["event_action"] == "trigger" and not is_of_an_event(body)}
+
+
+def is_of_an_event(page: Mapping[str, Any]) -> bool:
+    """Whether the incident stays open until a person closes it."""
+    told: str = page.get("client_url", "")
+    return told.endswith("receiver=vault-security-events")

@@ -91,7 +91,7 @@ async def test_a_cluster_by_one_address(node: Node, capsys: pytest.CaptureFixtur
         values = {
             sample.family.name.removeprefix("vault_exporter_discovery_"): sample.value for sample in keeper.samples()
         }
-        assert values == {"success": 0, "targets": 2, "excess_targets": 0, "last_success_timestamp_seconds": 1120}
+        assert values == {"success": 0, "targets": 2, "dropped_targets": 0, "last_success_timestamp_seconds": 1120}
         assert {sample.labels for sample in keeper.samples()} == {("cluster", node.address)}
     finally:
         await keeper.close()

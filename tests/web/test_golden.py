@@ -73,7 +73,7 @@ async def test_page(
     backup = Backup("daily", AUDIT_LOG, max_age=93600.0)
     watched = {
         "kv": (Kv("secret", ("team/*", "gone"), max_age=7776000.0),),
-        "pki": (Pki("pki", certificates=True),),
+        "pki": (Pki("pki", certificates=True, names=("root",)),),
         "approle": (AppRole(("ci",)),),
         "watched_tokens": (WatchedToken("ci", Secret("accessor")),),
         "database": (Database(("app",)),),

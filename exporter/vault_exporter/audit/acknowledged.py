@@ -1,9 +1,9 @@
-"""What scrapes have seen: so that Prometheus' ``increase()`` is right from the first event on, and over restarts.
+"""What completed scrapes have shown, so that Prometheus' ``increase()`` is right from the first event on.
 
-Prometheus takes a counter's first sample for where it began, so a series that first shows 5 has lost 5. Here each
-series first shows 0. A page is always what was counted up to one place in the logs, so while a page has new series,
-which show 0, the others show what they did in the page before: that page's place is then what was shown. With the next
-page all have caught up.
+Prometheus takes a counter's first sample for its beginning: a series that is 5 when it is first shown has lost 5. So
+each new series is shown with 0 first. All samples of a page are counts up to one place in the logs. While a page has
+new series, which show 0, the other counters therefore show what they did on the page before, and the page's place is
+that of the page before. On the next page all show what was counted.
 """
 
 from collections.abc import Iterable
@@ -19,40 +19,49 @@ _Series = tuple[str, tuple[str, ...]]
 
 
 class Page(NamedTuple, Generic[Place]):
-    """Samples for one scrape, and what it means that they were received."""
+    """The samples of one scrape, and what follows when it is completed."""
 
+    number: int
+    """Later pages have higher numbers."""
     samples: tuple[Sample, ...]
     place: Place
     """Up to where the samples count."""
     counted: dict[_Series, Sample]
-    """What will be shown by the page after, at the least."""
+    """The counters as they are, which the next page shows."""
     counted_place: Place
+    """Up to where these count."""
 
 
 class AcknowledgedCounters(Generic[Place]):
-    """What the last scrape has seen; bounded as the series are.
+    """The counters that Prometheus knows, as far as scrapes were completed.
 
-    Args:
-        place: where reading began, with all counters at 0.
+    Attributes:
+        last: the newest page that was received in full.
     """
 
     def __init__(self, place: Place) -> None:
+        """Begin with all counters at 0.
+
+        Args:
+            place: where reading begins.
+        """
+        self.last: Page[Place] | None = None
         self._counted: dict[_Series, Sample] = {}
         self._place = place
-        self.last: Page[Place] | None = None
-        """The last page that was received."""
+        self._pages = 0
 
     def page(self, samples: Iterable[Sample], place: Place) -> Page[Place]:
-        """Make the page for a scrape.
+        """Make the page of a scrape.
 
         Args:
             samples: what was counted; gauges are passed on as they are.
             place: up to where.
         """
+        self._pages += 1
         now = tuple(samples)
         counted = {(sample.family.name, sample.labels): sample for sample in now if sample.family.type != "gauge"}
         if counted.keys() <= self._counted.keys():
-            return Page(now, place, counted, place)
+            return Page(self._pages, now, place, counted, place)
         before = self._counted
         held = tuple(
             sample
@@ -60,11 +69,18 @@ class AcknowledgedCounters(Generic[Place]):
             else before.get((sample.family.name, sample.labels)) or _at_zero(sample)
             for sample in now
         )
-        return Page(held, self._place, counted, place)
+        return Page(self._pages, held, self._place, counted, place)
 
-    def received(self, page: Page[Place]) -> None:
-        """Take note that a page reached Prometheus."""
+    def acknowledge(self, page: Page[Place]) -> bool:
+        """Note that a page was received in full.
+
+        Returns:
+            whether it is newer than all pages that were; an older one changes nothing.
+        """
+        if self.last is not None and page.number <= self.last.number:
+            return False
         self._counted, self._place, self.last = page.counted, page.counted_place, page
+        return True
 
 
 def _at_zero(sample: Sample) -> Sample:

@@ -1,6 +1,6 @@
-"""Load the settings, and check them against the parts of the exporter that use them.
+"""Load the configuration with every check.
 
-:mod:`vault_exporter.config` knows the form of the settings and nothing of those parts.
+:mod:`vault_exporter.config` knows the form of the settings. The checks here need the parts that use them.
 """
 
 from typing import Final, get_args

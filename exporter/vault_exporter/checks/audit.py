@@ -1,4 +1,4 @@
-"""What must hold of ``audit`` beyond the types of its keys."""
+"""Checks of ``audit`` beyond the types of its keys."""
 
 import difflib
 import re
@@ -30,7 +30,7 @@ _LARGEST_COUNT: Final = 10_000
 
 
 def check_audit(audit: Audit) -> _Checks:
-    """Yield keys and what is wrong with them."""
+    """Yield wrong keys, each with a message."""
     seen = set()
     for log in audit.logs:
         if is_directory(log):
@@ -69,7 +69,7 @@ def _check_top(audit: Audit) -> _Checks:
 
 
 def check_events(events: Events) -> _Checks:
-    """Yield keys and what is wrong with them."""
+    """Yield wrong keys, each with a message."""
     yield from _unknown("disable", events.disable, _NAMES, "a built-in event")
     if len(events.rules) > _MOST_RULES:
         yield "rules", f"more than {_MOST_RULES}; each event is a series for ever"
@@ -82,7 +82,7 @@ def check_events(events: Events) -> _Checks:
 
 
 def check_allowed(allowed: AllowedEvents) -> _Checks:
-    """Yield keys and what is wrong with them."""
+    """Yield wrong keys, each with a message."""
     if not allowed.events:
         yield "events", "is empty; name the events that are allowed"
     if not (allowed.entity_ids or allowed.display_names or allowed.hours):
@@ -92,7 +92,7 @@ def check_allowed(allowed: AllowedEvents) -> _Checks:
 
 
 def check_rule(rule: EventRule) -> _Checks:
-    """Yield keys and what is wrong with them."""
+    """Yield wrong keys, each with a message."""
     if not _NAME.fullmatch(rule.event):
         yield "event", "not a name; use small letters, digits and _, starting with a letter, at most 64"
     elif rule.event in _NAMES:
@@ -120,7 +120,7 @@ def check_rule(rule: EventRule) -> _Checks:
 
 
 def check_threshold(threshold: Threshold) -> _Checks:
-    """Yield keys and what is wrong with them."""
+    """Yield wrong keys, each with a message."""
     if threshold.count > _LARGEST_COUNT:
         yield "count", f"above {_LARGEST_COUNT}; as many times are kept in memory"
 

@@ -1,4 +1,4 @@
-"""What must hold of ``collectors``: each name is a collector's, and is used for what it can be used for."""
+"""Checks of ``collectors``: names exist, and keys apply to them."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ _TELEMETRY: Final = "telemetry"
 
 
 def check_collectors(collectors: Collectors) -> Iterator[tuple[str, str]]:
-    """Yield keys and what is wrong with them."""
+    """Yield wrong keys, each with a message."""
     for key, names in (
         ("enable", collectors.enable),
         ("disable", collectors.disable),
@@ -36,7 +36,7 @@ def check_collectors(collectors: Collectors) -> Iterator[tuple[str, str]]:
 
 
 def check_token(target: Target | Discovery) -> Iterator[tuple[str, str]]:
-    """Yield the collectors that were asked for by name, and cannot run without a token."""
+    """Yield enabled collectors that need a token if the target has none."""
     if isinstance(target.auth, NoAuth):
         for name in target.collectors.enable:
             if name in _BY_NAME and _BY_NAME[name].needs_token:
@@ -50,5 +50,5 @@ def _unknown(names: Iterable[str]) -> Iterator[str]:
         elif name not in _NAMES:
             close = difflib.get_close_matches(name, _NAMES, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
-            # What stands there is not repeated: it may be anything, a token among them.
+            # The value is not repeated: it may be a token.
             yield f"not a collector; {hint}Collectors: {', '.join(_NAMES)}"

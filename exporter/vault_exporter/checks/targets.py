@@ -1,4 +1,4 @@
-"""What must hold of ``targets``, ``discovery`` and ``tls`` beyond the types of their keys."""
+"""Checks of ``targets``, ``discovery`` and ``tls`` beyond the types of their keys."""
 
 from typing import Final
 
@@ -13,11 +13,11 @@ __all__ = ["check_target", "check_tls"]
 
 _LONGEST_TIMEOUT: Final = 120.0
 _OWN_LABELS: Final = ("instance", "cluster", "job")
-"""They have keys of their own, or are Prometheus' own."""
+"""Labels with keys of their own, or set by Prometheus."""
 
 
 def check_target(target: model.Target | model.Discovery) -> Checks:
-    """Yield keys and what is wrong with them."""
+    """Yield wrong keys, each with a message."""
     if target.timeout > _LONGEST_TIMEOUT:
         yield "timeout", f"longer than {_LONGEST_TIMEOUT:g}s; a scrape must end before the next"
     yield from check_token(target)
@@ -31,7 +31,7 @@ def check_target(target: model.Target | model.Discovery) -> Checks:
 
 
 def check_tls(tls: model.Tls) -> Checks:
-    """Yield the key to blame where no TLS context can be made of the settings."""
+    """Yield the wrong key if the settings make no TLS context."""
     try:
         tls_context(tls)
     except TlsError as error:

@@ -39,7 +39,10 @@ _OWN: Final = (
 
 def replay(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Audit logs, plain, gzip or zstd; - is standard input.")
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help="Audit logs, plain or compressed (gzip, zstd, xz); - is standard input."
+        ),
     ],
     config: ConfigOption = None,
     *,

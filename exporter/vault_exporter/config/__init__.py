@@ -1,1 +1,1 @@
-"""What the exporter is told: the settings and how they are read."""
+"""The settings, and how they are loaded."""

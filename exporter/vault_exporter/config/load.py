@@ -1,7 +1,7 @@
-"""From a file, flags and the environment to a Config, or every error at once.
+"""Load the configuration from a file, flags and the environment, or report every error at once.
 
-The loader knows the form of the settings. What the parts of the exporter ask of them beyond that, such as names of
-collectors and certificates that fit their keys, it is given: see :mod:`vault_exporter.checks`.
+The loader knows the form of the settings. Checks that need other parts of the exporter, such as the names of
+collectors, are passed in by :mod:`vault_exporter.checks`.
 """
 
 import re
@@ -26,10 +26,10 @@ __all__ = ["Check", "ConfigError", "Flags", "Loader", "environment_notices"]
 T = TypeVar("T")
 
 _STDIN: Final = "-"
-"""The name of standard input on the command line."""
+"""Standard input on the command line."""
 
 Check = Callable[[Any], Checks]
-"""Takes a struct whose keys are good one by one, and yields keys and what is wrong with them."""
+"""Takes a struct whose keys are each valid, and yields wrong keys with a message."""
 
 
 class Loader:
@@ -112,8 +112,11 @@ def _value(reader: Callable[[object], T], node: Node) -> T:
         raise ConfigError((Problem(node.place, str(error)),)) from None
 
 
+_EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+
+
 class _Defaults(msgspec.Struct, frozen=True):
-    """The keys of ``defaults``: those of a target that several targets can share."""
+    """The keys of ``defaults``: keys of a target that several targets can share."""
 
     cluster: str | None = None
     namespace: str | None = None
@@ -155,6 +158,7 @@ class _Loading:
         config = found if isinstance(found, model.Config) else model.Config()
         self._check_names(targets)
         self._check_web(file)
+        self._check_ports(file, config)
         nothing = not (targets or config.discovery or config.audit.logs or config.audit.inputs)
         if nothing and not self._problems:
             self._problem(
@@ -167,7 +171,7 @@ class _Loading:
         return model.Config(**{key: getattr(config, key) for key in model.Config.__struct_fields__})
 
     def _put_together(self, file: Node) -> list[Node]:
-        """Put flags, environment and defaults into the file's tree; return the targets in it."""
+        """Merge flags, environment and defaults into the file's tree, and return its targets."""
         keys = file.value
         if not isinstance(keys, dict):
             return []  # the reader says what it should be
@@ -251,8 +255,15 @@ class _Loading:
             else:
                 seen[name.value] = name.place
 
+    def _check_ports(self, file: Node, config: model.Config) -> None:
+        """Refuse an audit input on the port that the exporter itself listens on."""
+        for number, given in enumerate(config.audit.inputs):
+            if isinstance(given, inputs.Listening) and _meets(given.listen, config.listen):
+                place = _place(file, "audit", "inputs", number, "listen")
+                self._problem(place, f"the exporter itself listens on {config.listen}; choose another port")
+
     def _check_web(self, file: Node) -> None:
-        """Check the file that it names, also where the rest is not good."""
+        """Check the file that ``web_config_file`` names, even if other keys are wrong."""
         web = file.value.get("web_config_file") if isinstance(file.value, dict) else None
         if web is not None and _good(values.path, web.value):
             try:
@@ -279,14 +290,30 @@ def _name(address: Node) -> str:
     return name if _good(values.name, name) else "target"
 
 
+def _meets(one: inputs.Address, other: model.Listen) -> bool:
+    """Tell whether two addresses cannot be listened on at the same time."""
+    if one.scheme is not inputs.Scheme.TCP or one.port != other.port:
+        return False
+    return one.host == other.host or not _EVERY_ADDRESS.isdisjoint({one.host, other.host})
+
+
+def _place(node: Node, *keys: str | int) -> str:
+    for key in keys:
+        if isinstance(node.value, dict) and key in node.value:
+            node = node.value[str(key)]
+        elif isinstance(node.value, list) and isinstance(key, int):
+            node = node.value[key]
+    return node.place
+
+
 def _line(problem: Problem) -> int:
-    """Tell in which line of the file a problem is; those of flags and environment come first."""
+    """Return the line of a problem in the file; 0 for flags and the environment."""
     match = re.search(r":(\d+)(?:: |$)", problem.place)
     return int(match[1]) if match else 0
 
 
 def _with_defaults(target: Node, defaults: Mapping[str, Node]) -> Node:
-    """Fill in what a target does not say. What TLS and collectors say is filled in key by key, a login as a whole."""
+    """Fill in missing keys of a target. ``tls``, ``collectors`` and ``labels`` merge by key, ``auth`` as a whole."""
     if not isinstance(target.value, dict):
         return target
     keys = {key: value for key, value in defaults.items() if key in _Defaults.__struct_fields__}
@@ -328,10 +355,11 @@ _CHECKS: Final[dict[type, Check]] = {
     watched.Canary: watched.check_canary,
     watched.Database: watched.check_names,
     watched.Kv: watched.check_kv,
+    watched.Pki: watched.check_pki,
     **dict.fromkeys(get_args(model.Auth), logins.problems),
     **dict.fromkeys(get_args(inputs.Input), read_inputs.problems),
 }
-"""What else must hold of a struct once each of its keys is good."""
+"""Further checks of a struct whose keys are each valid."""
 
 
 def _good(reader: Callable[[object], object], value: object) -> bool:

@@ -29,6 +29,8 @@ class Family:
     """Upper bounds of a histogram's buckets, ascending, without ``+Inf``."""
     labels_optional: bool = False
     """A sample may be without all of its labels."""
+    made_by: str = ""
+    """The collector that makes the samples, or the part of the exporter: audit, auth, backup, exporter, scrape."""
 
     @property
     def series(self) -> tuple[str, ...]:

@@ -1,24 +1,23 @@
-"""Small files that are read while the exporter runs: credentials, settings, certificates.
+"""Read small files that other programs write: credentials, settings, certificates.
 
-Another program writes them, and may put anything in their place. A pipe would stop the event loop until someone writes
-to it, a device gives bytes without end: only regular files are read, and so many bytes of them. What is wrong is an
-``OSError`` whose ``strerror`` completes the sentence "cannot be read: ...".
+A pipe would block the event loop and a device never ends, so only regular files are read, up to a size. Errors are
+``OSError`` with a ``strerror`` that completes the sentence "cannot be read: ...".
 """
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 __all__ = ["modified", "open_at_once", "open_regular", "read_small", "require_regular"]
 
 
 def read_small(path: Path, most: int) -> bytes:
-    """Read a whole file of at most so many bytes.
+    """Read a whole file of at most ``most`` bytes.
 
     Raises:
-        OSError: it cannot be opened or read, is no regular file, or is larger.
+        OSError: the file cannot be read, is not a regular file, or is larger.
     """
     with open_regular(path) as file:
         content = file.read(most + 1)
@@ -28,11 +27,11 @@ def read_small(path: Path, most: int) -> bytes:
     return content
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """Open a file for reading.
 
     Raises:
-        OSError: it cannot be opened, or is no regular file.
+        OSError: the file cannot be opened, or is not a regular file.
     """
     descriptor = open_at_once(path)
     try:
@@ -44,17 +43,17 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def open_at_once(path: Path) -> int:
-    """Open for reading whatever it is, without waiting.
+    """Open any kind of file for reading, without waiting.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: the file cannot be opened.
     """
-    # Without O_NONBLOCK the opening of a pipe waits until someone writes to it.
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
     return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def modified(path: Path) -> int:
-    """When a file was last written to, in nanoseconds since the epoch; 0 if nobody can tell."""
+    """Return the modification time of a file in nanoseconds since the epoch; 0 if unknown."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -62,10 +61,10 @@ def modified(path: Path) -> int:
 
 
 def require_regular(status: os.stat_result) -> None:
-    """Refuse what is no regular file.
+    """Raise unless the file is a regular one.
 
     Raises:
-        OSError: it is a directory, a pipe, a device.
+        OSError: the file is a directory, a pipe or a device.
     """
     if stat.S_ISDIR(status.st_mode):
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))

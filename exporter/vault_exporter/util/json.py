@@ -1,4 +1,4 @@
-"""What JSON that cannot be read is told by."""
+"""Errors of msgspec for invalid JSON."""
 
 from typing import Final
 
@@ -7,4 +7,4 @@ import msgspec
 __all__ = ["UNREADABLE"]
 
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""All that msgspec raises for what is not JSON of the shape that is wanted."""
+"""Everything msgspec raises for text that is not JSON of the expected type."""

@@ -19,7 +19,7 @@ class LogFormat(enum.StrEnum):
 
 
 class LogLevel(enum.StrEnum):
-    """The least important messages to show."""
+    """Lowest level to log."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -35,7 +35,7 @@ _SHARED: Final[tuple[structlog.typing.Processor, ...]] = (
 
 
 def _is_no_bad_request(record: logging.LogRecord) -> bool:
-    """Leave out what aiohttp logs of a request that is not HTTP: anyone can send one, and its text would be shown."""
+    """Drop aiohttp's messages about requests that are not HTTP: any client can cause them, and they quote its bytes."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, http_exceptions.HttpProcessingError)
 

@@ -1,4 +1,4 @@
-"""Work in a thread that the exporter's end does not wait for."""
+"""Run blocking work in a thread that does not delay the exporter's shutdown."""
 
 import threading
 from collections.abc import Callable
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 def in_thread(work: Callable[[], T], name: str) -> Future[T]:
-    """Work in a thread of its own, and no pool's: one that hangs holds up neither other work nor the process's end.
+    """Run in a new thread, not in a pool: if it hangs, it delays neither other work nor the end of the process.
 
     Args:
         work: what to do; it cannot be cancelled.
         name: of the thread.
     """
     future: Future[T] = Future()
-    future.set_running_or_notify_cancel()  # from here on it cannot be cancelled
+    future.set_running_or_notify_cancel()  # it cannot be cancelled from here on
 
     def run() -> None:
         try:

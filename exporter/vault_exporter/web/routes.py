@@ -7,9 +7,9 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from vault_exporter.audit import AuditService
+from vault_exporter.audit.commits import CommittedPage
 from vault_exporter.audit.inputs import http
 from vault_exporter.audit.inputs.service import InputReader
-from vault_exporter.audit.service import Scraped
 from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import Config
 from vault_exporter.metrics.exposition import Format, negotiate, render
@@ -98,7 +98,7 @@ class Routes:
         if (scraper := self._targets.only) is not None:
             scrape = await scraper.scrape(deadline(header, scraper.target.timeout))
         backups = await backup_samples(self._running.config.backup)
-        seen: Scraped | None = None
+        seen: CommittedPage | None = None
         completely = False
         try:
             async with self._connections.making_page():
@@ -112,8 +112,8 @@ class Routes:
             if seen is not None:
                 completely = await self._connections.send(request, response, by - loop.time(), _SAMPLES_WEIGHT)
         finally:
-            if seen is not None:
-                self._audit.received(seen, completely=completely)
+            if seen is not None and completely:
+                self._audit.acknowledge(seen)
         return response
 
     async def _probe(self, request: web.Request) -> web.Response:

@@ -1,7 +1,11 @@
 """What was compressed while the exporter was down: said and counted once where something may be lost, else not."""
 
 import gzip
+import lzma
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,11 @@ from tests.audit.reading import Prometheus, entries, scrape, value
 from vault_exporter.audit import AuditService
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 PATTERNS = ("audit.log", "*.log", "audit.log*")
 
@@ -48,12 +57,19 @@ async def started(device: Device, pattern: str) -> Exporter:
     return exporter
 
 
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".zst": zstd.compress,
+    ".xz": lzma.compress,
+}
+
+
 def rotate(device: Device, name: str, *, suffix: str = ".gz") -> None:
     """Rotate and compress at once, as logrotate does without delaycompress."""
     file = device.rotate(name)
     device.reopen()
     compressed = file.with_name(file.name + suffix)
-    compressed.write_bytes(gzip.compress(file.read_bytes()))
+    compressed.write_bytes(COMPRESS[suffix](file.read_bytes()))
     file.unlink()
 
 
@@ -61,13 +77,14 @@ def warnings(capsys: pytest.CaptureFixture[str]) -> int:
     return "".join(capsys.readouterr()).count("what the audit log got after the last scrape may not be counted")
 
 
+@pytest.mark.parametrize("suffix", COMPRESS)
 @pytest.mark.parametrize("pattern", PATTERNS)
 async def test_what_was_written_after_the_last_scrape(
-    device: Device, pattern: str, capsys: pytest.CaptureFixture[str]
+    device: Device, pattern: str, suffix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     exporter = await started(device, pattern)
     entries(device, "lost")
-    rotate(device, "audit.log.1")
+    rotate(device, "audit.log.1", suffix=suffix)
     entries(device, "b")
     await exporter.start()
     assert (exporter.counted, exporter.gaps, warnings(capsys)) == (4, 1, 1)
@@ -75,19 +92,20 @@ async def test_what_was_written_after_the_last_scrape(
     assert (exporter.counted, exporter.gaps, warnings(capsys)) == (4, 0, 0)
 
 
+@pytest.mark.parametrize("suffix", COMPRESS)
 @pytest.mark.parametrize("pattern", PATTERNS)
 async def test_nothing_was_written_after_the_last_scrape(
-    device: Device, pattern: str, capsys: pytest.CaptureFixture[str]
+    device: Device, pattern: str, suffix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     exporter = await started(device, pattern)
-    rotate(device, "audit.log.1")
+    rotate(device, "audit.log.1", suffix=suffix)
     entries(device, "b")
     await exporter.start()
     assert (exporter.counted, exporter.gaps, warnings(capsys)) == (4, 0, 0)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-@pytest.mark.parametrize("suffix", [".gz", ".xz"])  # into which nobody looks
+@pytest.mark.parametrize("suffix", [".gz", ".bz2"])  # into which nobody looks
 async def test_a_file_that_was_read_to_its_end_before_it_was_compressed(
     device: Device, pattern: str, suffix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,11 +180,42 @@ async def test_files_that_were_empty_or_closed_when_they_were_compressed(device:
     assert (exporter.counted, exporter.gaps) == (6, 0)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8b", b"no gzip at all", gzip.compress(b"{}\n" * 9)[:-9]])
-async def test_what_is_no_gzip_file_proves_nothing(device: Device, content: bytes) -> None:
+XZ = lzma.compress(b"{}\n" * 9)
+DAMAGED_XZ = (XZ[:-1], XZ[:20], XZ[-24:], XZ[:6], XZ + bytes(2), XZ[:-8] + b"\xff" * 4 + XZ[-4:])
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8b", b"no gzip at all", gzip.compress(b"{}\n" * 9)[:-9], *DAMAGED_XZ])
+async def test_a_damaged_compressed_file_proves_nothing(device: Device, content: bytes) -> None:
     exporter = await started(device, "audit.log")
     device.path.unlink()
     device.path.with_name("audit.log.1.gz").write_bytes(content)
     device.reopen()
     await exporter.start()
     assert exporter.gaps == 1
+
+
+def xz(path: Path, *options: str) -> None:
+    subprocess.run(["xz", *options, path], check=True)
+
+
+@pytest.mark.parametrize("options", ["-0", "-T2 --block-size=40", "--check=none"])
+async def test_the_xz_program_states_the_length(device: Device, options: str) -> None:
+    exporter = await started(device, "audit.log")
+    rotated = device.rotate("audit.log.1")
+    xz(rotated, *options.split())
+    device.reopen()
+    entries(device, "b")
+    await exporter.start()
+    assert (exporter.counted, exporter.gaps) == (4, 0)
+    assert rotated.with_name("audit.log.1.xz").exists()
+
+
+async def test_two_xz_streams_in_one_file(device: Device) -> None:
+    exporter = await started(device, "audit.log")
+    rotated = device.rotate("audit.log.1")
+    content = rotated.read_bytes()
+    rotated.with_name("audit.log.1.xz").write_bytes(lzma.compress(content[:100]) + lzma.compress(content[100:]))
+    rotated.unlink()
+    device.reopen()
+    await exporter.start()
+    assert exporter.gaps == 0

@@ -52,7 +52,7 @@ async def test_a_new_series_shows_0_first_and_then_its_count(device: Device, set
             while log.step():
                 pass
         page = await reader.scrape()
-        reader.received(page, completely=True)
+        reader.acknowledge(page)
         pages.append({s.labels[1]: s.value for s in page.samples if s.family is c.AUDIT_ENTRIES and s.labels[0] != "x"})
     # While the list is new, the page is the one before: everything on a page is of one moment.
     assert pages == [{"read": 0}, {"read": 2}, {"read": 2, "list": 0}]
@@ -92,7 +92,7 @@ async def test_a_truncation_that_was_not_noticed_before_the_kill(device: Device,
     for _ in range(2):
         page = await reader.scrape()
         prometheus.take(page.samples)
-        reader.received(page, completely=True)
+        reader.acknowledge(page)
     entries(device, "c")
     again = AuditService(settings)
     for _ in range(2):

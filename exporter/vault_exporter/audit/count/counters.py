@@ -12,7 +12,6 @@ import msgspec
 
 from vault_exporter.audit.count.latency import Durations, operation_class
 from vault_exporter.audit.events.rules import PathRules
-from vault_exporter.audit.parse.entry import Detail
 from vault_exporter.audit.parse.errors import ErrorClass
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
@@ -49,9 +48,10 @@ MOST_CELLS: Final = 50_000
 """Beyond as many combinations of operation, mount and namespace, mounts are counted as other, too."""
 
 Key = tuple[str, ...]
-"""Mount point, operation, mount type, and the namespace unless it is the root: as an entry has them."""
+"""Mount point, operation, mount type, and the namespace unless it is the root, as an entry states them."""
 _OF_ROOT: Final = 3
 """The length of a key without a namespace."""
+_TYPES: Final = frozenset({"request", "response"})
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -59,6 +59,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     mounts: int = 200
     mount_types: int = 50
+    types: int = 8
+    """Types of entries beside request and response."""
     namespaces: int = 100
 
 
@@ -92,16 +94,18 @@ class CellKey(NamedTuple):
     mount_point: str
     mount_class: str
     namespace: str
+    is_guessed: bool
+    """The mount is guessed from the path."""
 
 
 class Cell:
-    """What is counted of entries that are alike; the pipeline writes it.
+    """What is counted of entries with the same labels; the pipeline writes it.
 
     Attributes:
-        notable: every entry is looked into, not only those that end in error or give something.
-        looks: what is to be looked at, by path; bounded by the pipeline.
+        notable: every entry is inspected, not only those with an error, a token or a lease.
+        looks: the rules for each path; bounded by the pipeline.
         answered: of a request's cell, where its responses are counted, once that is known.
-        policies: of a response's cell, the policies of the last entry; ``matched_rules`` are the rules that watch them.
+        policies: of a response's cell, the policies of the last entry, and ``matched_rules`` the rules that match them.
     """
 
     __slots__ = (
@@ -114,6 +118,7 @@ class Cell:
         "looks",
         "matched_rules",
         "mount",
+        "mount_class",
         "notable",
         "policies",
     )
@@ -121,6 +126,7 @@ class Cell:
     def __init__(self, key: CellKey, mount: Mount, durations: Durations) -> None:
         self.key = key
         self.mount = mount
+        self.mount_class = key.mount_class
         self.durations = durations
         self.notable = False
         self.entries = 0
@@ -139,12 +145,12 @@ class Cell:
 
 
 class EntryCounters:
-    """How many entries there were, how large, how many requests failed, and how long they took.
+    """Counts entries, their bytes, failed requests, and durations.
 
-    Mounts get series of their own in the order in which they first appear; later ones are counted as ``other``, so
-    sums stay right. Requests that reach no mount (an unknown path, a rate limit) have empty mount labels and do not
-    count against the bound. Every error class of a known mount is there from the mount's first entry on, so that
-    ``increase()`` sees the first error.
+    Mounts get series in the order in which they first appear; later ones are counted as ``other``, so sums stay right.
+    Requests that reach no mount (an unknown path, a rate limit) have empty mount labels and do not count against the
+    bound. Every error class of a mount has a series from the mount's first entry on, so that ``increase()`` sees the
+    first error.
     """
 
     def __init__(self, limits: Limits, is_notable: Callable[[CellKey], bool]) -> None:
@@ -152,42 +158,43 @@ class EntryCounters:
 
         Args:
             limits: the bounds.
-            is_notable: tells of which cells every entry is looked into.
+            is_notable: tells which cells need every entry inspected.
         """
         self._is_notable = is_notable
-        self.asked: dict[Key, Cell] = {}
-        self.answered: dict[Key, Cell] = {}
-        """Of requests and of responses, by what they say; the pipeline reads it. Without what is beyond a bound."""
         self._limits = limits
         self._folded: dict[CellKey, Cell] = {}
         self._mounts: dict[tuple[str, str], Mount] = {}
         self._namespaces = {""}
         self._durations: dict[tuple[str, str], Durations] = {}
         self._mount_types: set[str] = set()
-        self._overflow = Counter(dict.fromkeys(("operation", "mount", "mount_type", "namespace"), 0))
+        self._overflow = Counter(dict.fromkeys(("operation", "mount", "mount_type", "namespace", "type"), 0))
+        self._types: set[str] = set(_TYPES)
         self._mount("", "")
 
-    def cell(self, kind: str, key: Key, entry: Detail | None) -> Cell:
-        """Find where entries that say this are counted, and count what is beyond a bound.
+    def cell(self, type_: str, key: Key, mount_class: str, known: dict[Key, Cell], *, is_guessed: bool = False) -> Cell:
+        """Find where entries with this key and class are counted, and count what is beyond a bound.
 
         Args:
-            kind: request or response.
-            key: what the entry says.
-            entry: the entry in detail, for the class of the mount.
+            type_: of the entry.
+            key: what the entry states.
+            mount_class: as the entry states it.
+            known: gets the cell by its key, unless a part of the key is beyond its bound.
+            is_guessed: the mount is guessed from the path.
         """
         point, operation, mount_type, namespace = key if len(key) > _OF_ROOT else (*key, "")
         within = CellKey(
-            kind,
+            self._type(type_),
             operation if operation in OPERATIONS else self._beyond("operation"),
             *self._mount(mount_type, point).labels,
-            _mount_class(entry),
+            mount_class if mount_class in _MOUNT_CLASSES else OTHER,
             self._namespace(namespace),
+            is_guessed,
         )
         cell = self._folded.get(within)
         if cell is None:
             cell = self._new(within)
-        if cell.key[:4] == (kind, operation, mount_type, point) and cell.key.namespace == namespace:
-            (self.asked if kind == "request" else self.answered)[key] = cell
+        if cell.key == (type_, operation, mount_type, point, mount_class, namespace, is_guessed):
+            known[key] = cell
         return cell
 
     def merge(self, other: "EntryCounters") -> None:
@@ -195,6 +202,7 @@ class EntryCounters:
         for theirs in other._folded.values():  # noqa: SLF001 - of our own class
             mount = self._mount(*theirs.key[2:4])
             key = theirs.key._replace(
+                type=self._type(theirs.key.type),
                 mount_type=mount.labels[0],
                 mount_point=mount.labels[1],
                 namespace=self._namespace(theirs.key.namespace),
@@ -212,7 +220,10 @@ class EntryCounters:
         sizes: Counter[tuple[str, ...]] = Counter()
         namespaces: Counter[tuple[str, ...]] = Counter()
         failures: Counter[tuple[str, ...]] = Counter()
-        for (kind, operation, mount_type, point, class_, namespace), cell in self._folded.items():
+        guessed: Counter[tuple[str, ...]] = Counter()
+        for (kind, operation, mount_type, point, class_, namespace, is_guessed), cell in self._folded.items():
+            if is_guessed:
+                guessed[mount_type, point] += cell.entries
             entries[kind, operation, mount_type, point] += cell.entries
             sizes[kind, mount_type, point] += cell.bytes
             namespaces[kind, class_, namespace] += cell.entries
@@ -222,6 +233,7 @@ class EntryCounters:
             (c.AUDIT_ENTRY_BYTES, sizes),
             (c.AUDIT_NAMESPACE_ENTRIES, namespaces),
             (c.AUDIT_NAMESPACE_ERRORS, failures),
+            (c.AUDIT_GUESSED_MOUNT_ENTRIES, guessed),
         ):
             for labels, count in counts.items():
                 yield family(count, *labels)
@@ -265,6 +277,14 @@ class EntryCounters:
             known = self._mounts[mount_type, point] = Mount(mount_type, point)
         return known
 
+    def _type(self, type_: str) -> str:
+        if type_ in self._types or type_ == OTHER:
+            return type_
+        if len(self._types) >= self._limits.types + len(_TYPES):
+            return self._beyond("type")
+        self._types.add(type_)
+        return type_
+
     def _namespace(self, path: str) -> str:
         if path in self._namespaces or path == OTHER:
             return path
@@ -285,8 +305,3 @@ class EntryCounters:
     def _beyond(self, label: str) -> str:
         self._overflow[label] += 1
         return OTHER
-
-
-def _mount_class(entry: Detail | None) -> str:
-    class_ = entry.request.mount_class if entry is not None and entry.request is not None else ""
-    return class_ if class_ in _MOUNT_CLASSES else OTHER

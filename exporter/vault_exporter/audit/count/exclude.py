@@ -1,9 +1,9 @@
-"""Entries that are left out: those of a monitor itself, mostly. None goes without being counted as left out."""
+"""Entries that are not counted, mostly those of a monitor itself. Each is counted as left out."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from vault_exporter.audit.parse.decode import detail
+from vault_exporter.audit.parse.entry import AddressedRequest, DetailAuth, Identity
 from vault_exporter.config.schema import model
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
@@ -12,35 +12,37 @@ __all__ = ["Excluded"]
 
 
 class Excluded:
-    """Tells entries to leave out by who asked and from where; false if there is nothing to leave out."""
+    """Tells which requests to leave out, by who sends them and from where; false if there is nothing to leave out."""
 
     def __init__(self, settings: model.Exclude) -> None:
         self._entity_ids = frozenset(settings.entity_ids)
-        self._display_names = frozenset(settings.display_names)
-        self._remote_addresses = frozenset(settings.remote_addresses)
+        self.display_names = frozenset(settings.display_names)
+        self.remote_addresses = frozenset(settings.remote_addresses)
         self.own: AbstractSet[str] = frozenset()
-        """Entities that the exporter itself is, as its logins go; they may become more."""
+        """Entities that the exporter's own tokens belong to; a login may add one."""
         self._counts = dict.fromkeys(("entity_id", "display_name", "remote_address"), 0)
 
     def __bool__(self) -> bool:
-        return bool(self._entity_ids or self.own or self._display_names or self._remote_addresses)
+        return bool(self._entity_ids or self.own or self.display_names or self.remote_addresses)
 
-    def matches(self, line: bytes) -> bool:
-        """Whether this entry is left out; it is counted if so."""
-        entry = detail(line)
-        if entry is None:
-            return False
-        auth, request = entry.auth, entry.request
-        if auth is not None and (auth.entity_id in self._entity_ids or auth.entity_id in self.own):
-            reason = "entity_id"
-        elif auth is not None and auth.display_name in self._display_names:
-            reason = "display_name"
-        elif request is not None and request.remote_address in self._remote_addresses:
-            reason = "remote_address"
-        else:
-            return False
+    def entities(self) -> AbstractSet[str]:
+        """Return the entities to leave out."""
+        return self._entity_ids | self.own if self.own else self._entity_ids
+
+    def reason(self, auth: Identity | DetailAuth | None, request: AddressedRequest | None) -> str:
+        """Return what tells that an entry is left out, the value of the ``reason`` label; empty if it is not."""
+        if auth is not None:
+            if auth.entity_id in self.own or auth.entity_id in self._entity_ids:
+                return "entity_id"
+            if auth.display_name in self.display_names:
+                return "display_name"
+        if request is not None and request.remote_address in self.remote_addresses:
+            return "remote_address"
+        return ""
+
+    def count(self, reason: str) -> None:
+        """Count an entry that is left out."""
         self._counts[reason] += 1
-        return True
 
     def merge(self, other: "Excluded") -> None:
         """Add what another process left out."""
@@ -48,6 +50,6 @@ class Excluded:
             self._counts[reason] += count
 
     def samples(self) -> Iterator[Sample]:
-        """Yield how many were left out, for each reason."""
+        """Yield how many entries were left out, by reason."""
         for reason, count in self._counts.items():
             yield c.AUDIT_EXCLUDED(count, reason)

@@ -6,41 +6,47 @@ several processes may read several files.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
-from typing import Final, Protocol, Self
+from functools import partial
+from typing import Any, Final, Protocol, Self
 
 import msgspec
 
 from vault_exporter.audit.count.counters import OTHER, Cell, CellKey, EntryCounters, Key, Limits
 from vault_exporter.audit.count.exclude import Excluded
 from vault_exporter.audit.count.outcomes import Outcomes
-from vault_exporter.audit.count.pending import Pending
+from vault_exporter.audit.count.sources import Cells, Source
 from vault_exporter.audit.events.counting import Events
 from vault_exporter.audit.events.rules import PathRules
+from vault_exporter.audit.lines.server_log import is_server_log, may_be_entry
 from vault_exporter.audit.parse.decode import (
+    Details,
+    Found,
     Reject,
     decode,
-    detail,
     is_alphabetical,
     quick,
     quick_alphabetical,
     quick_detail,
     quick_detail_alphabetical,
+    quick_identified,
+    quick_identified_alphabetical,
     resynchronise,
 )
 from vault_exporter.audit.parse.entry import (
     Detail,
-    DetailedRequestEntry,
+    DetailedResponseEntry,
+    DetailRequest,
     Entry,
+    OtherEntry,
     Request,
     RequestEntry,
     RequestRef,
     ResponseEntry,
 )
-from vault_exporter.audit.parse.errors import ErrorClass, error_class, refusal
-from vault_exporter.audit.parse.request_kind import request_kind
+from vault_exporter.audit.parse.errors import ErrorClass, error_class
+from vault_exporter.audit.parse.request_kind import guess_mount, request_kind
 from vault_exporter.config.schema import model
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
@@ -48,7 +54,7 @@ from vault_exporter.util.json import UNREADABLE
 
 __all__ = ["Observer", "Pipeline", "PipelineSettings"]
 
-_NO_REQUEST: Final = Request()
+_NO_REQUEST: Final = DetailRequest()
 _NOT_TOLD: Final = RequestRef()
 _NEVER_ASKED: Final = (None, None)
 _NOTHING: Final[frozenset[int]] = frozenset()
@@ -116,7 +122,8 @@ class Pipeline:
         self._excluded = Excluded(settings.exclude)
         self._tally = EntryCounters(settings.limits, self._is_notable)
         self._outcomes = Outcomes()
-        self._sources: dict[str, _Source] = {}
+        self._details = Details()
+        self._sources: dict[str, Source] = {}
 
     def leave_out(self, entities: AbstractSet[str]) -> None:
         """Leave out the entries of these entities, beside those of the settings; they may become more later."""
@@ -124,7 +131,7 @@ class Pipeline:
 
     def open(self, log: str) -> None:
         """Make the log known, so that its counts are there from the start."""
-        self._sources.setdefault(log, _Source())
+        self._source(log)
 
     def feed(self, log: str, lines: Sequence[bytes]) -> None:  # noqa: C901, PLR0912, PLR0915 - a call a line costs more
         """Take in lines of a log, with or without their newlines; whatever they hold, this goes on.
@@ -133,48 +140,65 @@ class Pipeline:
             log: the name of where the lines come from. A request and its response come from one log.
             lines: whole lines, in order.
         """
-        source = self._sources.get(log)
-        if source is None:
-            source = self._sources[log] = _Source()
+        source = self._source(log)
         # From here to the end of the loop every attribute and call counts: see bench/audit.py.
         observers = self.observers
         read = self._reading(lines)
-        cells = self._tally.asked
+        cells = source.stated.requests
         pending = source.pending.requests
         answer = pending.pop
-        excluded = self._excluded.matches if self._excluded else None
+        excludes = bool(self._excluded)
+        entities, names = self._excluded.entities(), self._excluded.display_names
+        addresses = self._excluded.remote_addresses
         watches_raw = self._events.watches_raw_values
         buckets, bucket = c.AUDIT_DURATION.buckets, bisect_left
-        entry: Entry | None = None
+        entry: Any = None  # its class is told apart below, by what costs least
         for line in lines:
             try:
                 entry = read(line)
             except UNREADABLE:
-                found = _second_look(line, source.rejected)
+                found = _second_look(line, source)
                 if found is None:
                     continue
-                entry, line = found  # noqa: PLW2901 - without its prefix, or what it was glued to
-            if excluded is not None and excluded(line):
-                if entry.request is not None:
-                    answer(entry.request.id, None)  # a login's request does not say yet who asks
-                continue
-            if type(entry) is RequestEntry or type(entry) is DetailedRequestEntry:  # isinstance costs more
+                other, line = found  # noqa: PLW2901 - without its prefix, or what it was glued to
+                if type(other) is OtherEntry:
+                    self._count_other(other, line, source)
+                    continue
+                entry = other
+            kind = type(entry)
+            if kind is not ResponseEntry and kind is not DetailedResponseEntry:  # isinstance costs more
                 asked = entry.request
                 if asked is None:
                     asked = _NO_REQUEST
+                id_ = answers = asked.id
+                if excludes:
+                    sender = entry.auth
+                    if sender is None or not sender.display_name:
+                        answers = ""  # a login: its response says who it was
+                    if (
+                        (addresses and asked.remote_address in addresses)
+                        or (sender is not None and sender.entity_id in entities)
+                        or (names and sender is not None and sender.display_name in names)
+                    ) and (reason := self._excluded.reason(sender, asked)):
+                        self._excluded.count(reason)
+                        source.excluded[id_] = reason
+                        continue
                 key: Key = (asked.mount_point, asked.operation, asked.mount_type)
                 namespace = asked.namespace
                 if namespace is not None and namespace.path:
                     key = (*key, namespace.path)
                 try:
                     cell = cells[key]
+                    if cell.mount_class != asked.mount_class:
+                        cell = self._request_cell(asked, source)
                 except KeyError:
-                    cell = self._tally.cell("request", key, detail(line))
+                    cell = self._request_cell(asked, source)
                 cell.entries += 1
                 cell.bytes += len(line)
-                id_ = asked.id
                 # What Vault does by itself when it starts has no id: its response says itself what it is of.
-                pending[id_] = (entry.time, cell.answered if id_ else None)
+                pending[id_] = (entry.time, cell.answered if answers else None)
+                if excludes and not answers:
+                    source.unsigned[id_] = cell.answered
                 if cell.notable or entry.error:
                     self._maybe_ended(entry, cell, line, source)
             else:
@@ -182,21 +206,26 @@ class Pipeline:
                 if told is None:
                     told = _NOT_TOLD
                 since, known = answer(told.id, _NEVER_ASKED)
-                cell = self._answered(line) if known is None else known
+                if known is None:
+                    known = self._response_cell(entry, line, source)
+                    if known is None:
+                        continue
+                cell = known
                 cell.entries += 1
                 cell.bytes += len(line)
                 ended = entry.time
-                if since is None or ended is None:
+                try:
+                    seconds = (ended - since).total_seconds()
+                except TypeError:  # one of them states no time
                     source.pending.unmatched += 1
                 else:
-                    seconds = (ended - since).total_seconds()
                     durations = cell.durations
                     if seconds > 0:  # a clock that was set back would make the sum fall
                         durations.sum += seconds
                     place = bucket(buckets, seconds)
                     durations.counts[place] += 1
                     durations.last[place] = (told.id, seconds, ended)
-                response, auth = entry.response, entry.auth  # type: ignore[union-attr]  # no request
+                response, auth = entry.response, entry.auth
                 if auth is not None:
                     if auth.policies != cell.policies:  # mostly they are those of the last entry that was alike
                         cell.policies = auth.policies.copy()
@@ -221,13 +250,14 @@ class Pipeline:
                         )
                     )
                 ):
-                    self._ended(entry, cell, line, matched_rules)  # type: ignore[arg-type]  # no request
+                    self._ended(entry, cell, line, matched_rules, source)
             if observers:
                 for observer in observers:
-                    observer.observe(entry)  # type: ignore[arg-type]  # it was read in detail
+                    observer.observe(entry)
+        self._details.forget()
         if entry is not None:
             source.last = entry.time or source.last
-            source.pending.bound(entry.time, self._settings.max_pending)
+        source.bound(self._settings.max_pending)
 
     def last_entry(self, log: str) -> float | None:
         """Return the time of the newest entry of a log in seconds since the epoch, or None if there was none."""
@@ -238,6 +268,15 @@ class Pipeline:
         """Return how many lines of a log were no entries, by reason."""
         source = self._sources.get(log)
         return source.rejected if source is not None else Counter()
+
+    def expect_server_log(self, log: str) -> None:
+        """Take lines that are nothing like an audit entry for the server's own log lines, from now on."""
+        self._source(log).mixed = True
+
+    def passed_over(self, log: str) -> int:
+        """Return how many lines of a log were the server's own log lines, or others that are not audit entries."""
+        source = self._sources.get(log)
+        return source.passed_over if source is not None else 0
 
     def samples(self) -> Iterator[Sample]:
         """Yield what was counted so far; what is said of single logs is asked for by log."""
@@ -253,6 +292,14 @@ class Pipeline:
         for observer in self.observers:
             yield from observer.samples()
 
+    def last_events(self) -> dict[str, float]:
+        """Return when each event last happened, in seconds since the epoch."""
+        return self._events.last_times()
+
+    def restore_events(self, last: Mapping[str, float]) -> None:
+        """Take over when each event last happened, as an earlier process knew it."""
+        self._events.restore(last)
+
     def merge(self, other: "Pipeline") -> None:
         """Add what another process took in; it must have been made with the same settings and observers."""
         self._tally.merge(other._tally)  # noqa: SLF001 - of our own class
@@ -260,57 +307,122 @@ class Pipeline:
         self._excluded.merge(other._excluded)  # noqa: SLF001 - of our own class
         self._outcomes.merge(other._outcomes)  # noqa: SLF001 - of our own class
         for log, source in other._sources.items():  # noqa: SLF001 - of our own class
-            self._sources.setdefault(log, _Source()).merge(source)
+            self._source(log).merge(source)
         for own, theirs in zip(self.observers, other.observers, strict=True):
             own.merge(theirs)
 
-    def _reading(self, lines: Sequence[bytes]) -> Callable[[bytes], Entry]:
-        """Choose what decodes these lines quickest; it decodes any."""
-        if lines and is_alphabetical(lines[0]):
-            return quick_detail_alphabetical if self.observers else quick_alphabetical
-        return quick_detail if self.observers else quick
+    def _source(self, log: str) -> Source:
+        source = self._sources.get(log)
+        if source is None:
+            source = self._sources[log] = Source(self._settings.limits.mounts)
+        return source
 
-    def _answered(self, line: bytes) -> Cell:
-        """Find where a response is counted, by what it says itself, and remember it for the next of such a request."""
-        entry = detail(line)
-        request = _NO_REQUEST if entry is None or entry.request is None else entry.request
-        key: Key = (request.mount_point, request.operation, request.mount_type)
-        if request.namespace is not None and request.namespace.path:
-            key = (*key, request.namespace.path)
-        tally = self._tally
-        cell = tally.answered.get(key) or tally.cell("response", key, entry)
-        if key in tally.answered and (asked := tally.asked.get(key)) is not None:
+    def _reading(self, lines: Sequence[bytes]) -> Callable[[bytes], Entry]:
+        """Choose what decodes these lines quickest, in the depth that is needed; it decodes any."""
+        alphabetical = bool(lines) and is_alphabetical(lines[0])
+        if self.observers:
+            return quick_detail_alphabetical if alphabetical else quick_detail
+        if self._excluded:
+            return quick_identified_alphabetical if alphabetical else quick_identified
+        return quick_alphabetical if alphabetical else quick
+
+    def _request_cell(self, request: Request, source: Source) -> Cell:
+        """Find where a request is counted, and remember it for the next one that states the same."""
+        key, cells, is_guessed = self._cells(request, source)
+        cell = cells.requests.get(key)
+        if cell is not None and cell.mount_class == request.mount_class:
+            return cell
+        return self._tally.cell("request", key, request.mount_class, cells.requests, is_guessed=is_guessed)
+
+    def _response_cell(self, entry: ResponseEntry, line: bytes, source: Source) -> Cell | None:
+        """Find where a response is counted by what it says itself, and remember it for the next of such a request.
+
+        Returns:
+            None if the entry is left out; then it is counted as that.
+        """
+        id_ = "" if entry.request is None else entry.request.id
+        if reason := source.excluded.pop(id_, ""):
+            self._excluded.count(reason)
+            return None
+        unsigned = source.unsigned.pop(id_, None)
+        if unsigned is not None and (entry.auth is None or not entry.auth.client_token):
+            return unsigned  # the response does not say who sent the request either
+        full = self._details.of(entry, line)
+        request = _NO_REQUEST if full is None or full.request is None else full.request
+        if self._excluded and full is not None and (reason := self._excluded.reason(full.auth, request)):
+            self._excluded.count(reason)
+            return None
+        key, cells, is_guessed = self._cells(request, source, exists=_succeeded(entry))
+        cell = cells.responses.get(key)
+        if cell is None or cell.mount_class != request.mount_class:
+            cell = self._tally.cell("response", key, request.mount_class, cells.responses, is_guessed=is_guessed)
+        asked = cells.requests.get(key)
+        if asked is not None and asked.mount_class == request.mount_class and key in cells.responses:
             asked.answered = cell
         return cell
 
-    def _maybe_ended(self, entry: RequestEntry, cell: Cell, line: bytes, source: "_Source") -> None:
-        """Take in a request of which Vault may say nothing more."""
+    def _cells(self, request: Request, source: Source, *, exists: bool = False) -> tuple[Key, Cells, bool]:
+        """Return the key of an entry, where entries of its kind are counted, and whether its mount is guessed.
+
+        Args:
+            request: as the entry states it.
+            source: the log.
+            exists: the request succeeded, so its mount exists.
+        """
+        key = _key(request)
+        if request.mount_point or not request.path:
+            source.states_mounts |= bool(request.mount_point)
+            return key, source.stated, False
+        mount = guess_mount(request.path)
+        if request.mount_type or source.admits(mount.point, exists=exists):
+            return (mount.point, key[1], request.mount_type or mount.type, *key[3:]), source.guessed, True
+        return key, source.unmounted, False
+
+    def _count_other(self, entry: OtherEntry, line: bytes, source: Source) -> None:
+        """Count an entry that is neither a request nor a response."""
         request = entry.request or _NO_REQUEST
-        kind = refusal(entry.error) if entry.error else None
-        if kind is None and (request.path not in _UNANSWERED or cell.mount.labels[0]):
+        if self._excluded and (reason := self._excluded.reason(entry.auth, request)):
+            self._excluded.count(reason)
+            return
+        cell = self._tally.cell(entry.type, _key(request), request.mount_class, {})
+        cell.entries += 1
+        cell.bytes += len(line)
+        source.last = entry.time or source.last
+
+    def _maybe_ended(self, entry: RequestEntry, cell: Cell, line: bytes, source: Source) -> None:
+        """Take in a request that may have no response in the log."""
+        request = entry.request or _NO_REQUEST
+        full = partial(self._details.of, entry, line)
+        kind = error_class(entry, line, full)
+        if kind is None and (request.path not in _UNANSWERED or request.mount_type):
             return  # a response is to come
         look = cell.looks.get(request.path) or self._look(cell, request.path)
         if kind is not None:
             self._failed(entry, cell, look, kind)
         source.pending.requests.pop(request.id, None)
         if request.path != _DEVICE_TEST:
-            full = detail(line)
-            auth = None if full is None else full.auth
+            detail = full()
+            auth = None if detail is None else detail.auth
             matched_rules = _NOTHING if auth is None else self._events.woken_by(auth.policies)
-            self._events.finish(look, kind, entry.time, matched_rules, None, line)
+            self._events.finish(look, kind, entry.time, matched_rules, None, full)
 
-    def _ended(self, entry: ResponseEntry, cell: Cell, line: bytes, matched_rules: frozenset[int]) -> None:
-        """Tell what only few responses say."""
+    def _ended(
+        self, entry: ResponseEntry, cell: Cell, line: bytes, matched_rules: frozenset[int], source: Source
+    ) -> None:
+        """Take in a response that may be an event, an error, or hold a token or a lease."""
         path = "" if entry.request is None else entry.request.path
         look = cell.looks.get(path) or self._look(cell, path)
-        kind = error_class(entry, line)
+        full = partial(self._details.of, entry, line)
+        kind = error_class(entry, line, full)
         if kind is None:
+            if path and not cell.key.mount_point:
+                source.admits(guess_mount(path).point, exists=True)
             self._outcomes.succeeded(look.act, cell.mount, entry.response)
         else:
             self._failed(entry, cell, look, kind)
         if path != _DEVICE_TEST:
             issued = None if entry.response is None else entry.response.auth
-            self._events.finish(look, kind, entry.time, matched_rules, issued, line)
+            self._events.finish(look, kind, entry.time, matched_rules, issued, full)
 
     def _failed(self, entry: Entry, cell: Cell, look: PathRules, kind: ErrorClass) -> None:
         cell.failures += 1
@@ -320,9 +432,12 @@ class Pipeline:
             observer.failed(entry)
 
     def _look(self, cell: Cell, path: str) -> PathRules:
-        """Tell what is to be looked at in entries of this path, and remember it: paths come again."""
+        """Return the kind of request and the rules for this path, and remember them: paths recur."""
         key = cell.key
-        act = request_kind(key.mount_type, key.mount_point, key.operation, path)
+        if key.mount_point == OTHER:  # beyond the bound, where the cell does not say the mount
+            act = request_kind("", "", key.operation, path)
+        else:
+            act = request_kind(key.mount_type, key.mount_point, key.operation, path)
         look = self._events.look(act, key.mount_type, key.operation, path)
         if len(path) <= _LONGEST_PATH:
             if len(cell.looks) >= _MOST_LOOKS:
@@ -337,26 +452,30 @@ class Pipeline:
         )
 
 
-class _Source:
-    """What is known of one log."""
-
-    __slots__ = ("last", "pending", "rejected")
-
-    def __init__(self) -> None:
-        self.last: datetime | None = None
-        self.pending = Pending()
-        self.rejected: Counter[Reject] = Counter()
-
-    def merge(self, other: "_Source") -> None:
-        self.last = max((time for time in (self.last, other.last) if time is not None), default=None)
-        self.pending.merge(other.pending)
-        self.rejected.update(other.rejected)
+def _key(request: Request) -> Key:
+    key: Key = (request.mount_point, request.operation, request.mount_type)
+    if request.namespace is not None and request.namespace.path:
+        return (*key, request.namespace.path)
+    return key
 
 
-def _second_look(line: bytes, rejected: Counter[Reject]) -> tuple[Detail, bytes] | None:
-    """Make an entry of a line that is not quite one, or count why it is none."""
-    found = Reject.NOT_JSON if line.isspace() else decode(line)
+def _succeeded(entry: ResponseEntry) -> bool:
+    """Whether a response has no sign of an error; a secret with the key ``error`` counts as one."""
+    data = None if entry.response is None else entry.response.data
+    return not entry.error and (data is None or data.error is None)
+
+
+def _second_look(line: bytes, source: Source) -> Found | None:
+    """Make an entry of a line that is not quite one, or count why it is none; a blank line is passed over."""
+    if not line or line.isspace():
+        return None
+    found = decode(line)
     if not isinstance(found, Reject):
         return found
-    rejected[found] += 1
+    if is_server_log(line):
+        source.mixed = True
+    if source.mixed and not may_be_entry(line, damaged=found is Reject.NOT_JSON):
+        source.passed_over += 1
+    else:
+        source.rejected[found] += 1
     return resynchronise(line)

@@ -1,8 +1,8 @@
 """Security and operations events: how often each happened, and when last."""
 
 import collections
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -10,8 +10,7 @@ import msgspec
 from vault_exporter.audit.events.allowed import Allowed
 from vault_exporter.audit.events.builtin import BUILT_IN, RAW_VALUES
 from vault_exporter.audit.events.rules import CompiledRule, PathRules, compiled
-from vault_exporter.audit.parse.decode import detail
-from vault_exporter.audit.parse.entry import NewAuth
+from vault_exporter.audit.parse.entry import Detail, NewAuth
 from vault_exporter.audit.parse.errors import ErrorClass
 from vault_exporter.audit.parse.request_kind import RequestKind
 from vault_exporter.config.schema import model
@@ -66,36 +65,47 @@ class Events:
         time: datetime | None,
         matched_rules: frozenset[int],
         issued: NewAuth | None,
-        line: bytes,
+        full: Callable[[], Detail | None],
     ) -> None:
-        """Take note of the entry that ends a request.
+        """Count the events that the entry which ends a request is.
 
         Args:
-            look: which rules fit its path.
+            look: the rules for its path.
             kind: the class of its error.
-            time: when it was written.
-            matched_rules: what the policies of who asked wake.
-            issued: the token that it gives.
-            line: where it was decoded from.
+            time: the time that the entry states.
+            matched_rules: the rules that match the policies of the request's token.
+            issued: the token that the response holds.
+            full: returns the entry with all fields.
         """
         if issued is not None and not issued.client_token:
             issued = None  # a second factor is still to come
         for rule in look.ended(kind, issued=issued is not None):
-            if _rest_holds(rule, issued, line) and not self._allowed.holds(rule.rule.event, time, lambda: detail(line)):
+            if _rest_holds(rule, issued, full) and not self._allowed.holds(rule.rule.event, time, full):
                 self._count(rule, time)
         if matched_rules:
             for rule in look.watching:
                 if (
                     rule.number in matched_rules
                     and rule.accepts(kind, issued=issued is not None)
-                    and _rest_holds(rule, issued, line)
-                    and not self._allowed.holds(rule.rule.event, time, lambda: detail(line))
+                    and _rest_holds(rule, issued, full)
+                    and not self._allowed.holds(rule.rule.event, time, full)
                 ):
                     self._count(rule, time)
 
     def raw_value(self, time: datetime | None) -> None:
         """Take note of an entry with a token as it is."""
         self._note(RAW_VALUES, time)
+
+    def last_times(self) -> dict[str, float]:
+        """Return when each event last happened, in seconds since the epoch; the next process starts from there."""
+        return {event: time.timestamp() for event, time in self._last.items()}
+
+    def restore(self, last: Mapping[str, float]) -> None:
+        """Take over what an earlier process returned from :meth:`last_times`; events without a rule are dropped."""
+        for event, seconds in last.items():
+            if event in self._counts:
+                time = datetime.fromtimestamp(seconds, UTC)
+                self._last[event] = max(time, self._last.get(event, time))
 
     def merge(self, other: "Events") -> None:
         """Add what another process counted; a burst is seen within one process only."""
@@ -130,13 +140,13 @@ class Events:
             self._last[event] = max(time, self._last.get(event, time))
 
 
-def _rest_holds(rule: CompiledRule, issued: NewAuth | None, line: bytes) -> bool:
-    """Whether what is tried for each entry by itself holds: the token that was given, and the type of the one used."""
+def _rest_holds(rule: CompiledRule, issued: NewAuth | None, full: Callable[[], Detail | None]) -> bool:
+    """Whether the conditions hold that are tried for each entry: on the token issued, and on the type of that used."""
     if rule.is_of_issued and issued is not None:
         expires = issued.token_ttl > 0 or issued.token_type == "batch"  # noqa: S105 - a type of token
         if not rule.accepts_issued(issued.policies, expires=expires):
             return False
     if rule.rule.token_types:
-        full = detail(line)
-        return full is not None and full.auth is not None and full.auth.token_type in rule.rule.token_types
+        entry = full()
+        return entry is not None and entry.auth is not None and entry.auth.token_type in rule.rule.token_types
     return True

@@ -107,6 +107,7 @@ class InputReader:
             yield c.AUDIT_READ_BYTES(inbox.received_bytes, name)
             yield c.AUDIT_LAG(inbox.held_bytes, name)
             yield c.AUDIT_SHED(inbox.shed_lines, name)
+            yield c.AUDIT_OTHER_LINES(self.pipeline.passed_over(name), name)
             rejected = self.pipeline.rejected(name)
             for reason in Reject:
                 yield c.AUDIT_REJECTED(rejected[reason] + inbox.rejected[reason], name, reason.value)

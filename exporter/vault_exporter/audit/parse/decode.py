@@ -6,7 +6,7 @@ before the JSON. Searching a line for a text costs more than decoding a field of
 
 import enum
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -18,10 +18,13 @@ from vault_exporter.audit.parse.entry import (
     DetailRequest,
     Entry,
     ErrorBody,
+    Identified,
+    IdentifiedRequestEntry,
     Label,
     Lease,
     Namespace,
     NewAuth,
+    OtherEntry,
     RequestEntry,
     Response,
     ResponseEntry,
@@ -31,14 +34,17 @@ from vault_exporter.audit.parse.entry import (
 from vault_exporter.util.json import UNREADABLE
 
 __all__ = [
+    "Details",
+    "Found",
     "Reject",
     "decode",
-    "detail",
     "is_alphabetical",
     "quick",
     "quick_alphabetical",
     "quick_detail",
     "quick_detail_alphabetical",
+    "quick_identified",
+    "quick_identified_alphabetical",
     "resynchronise",
 ]
 
@@ -58,18 +64,29 @@ class Reject(enum.StrEnum):
     """No message of RFC 3164 or RFC 5424, from an input for these."""
 
 
+_Word = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z][A-Za-z0-9._-]*\Z", max_length=64)]
+
+
 class _Lenient(msgspec.Struct, frozen=True, gc=False):
-    """What makes an object an entry; for the rest, wrong types and lengths are seen to field by field."""
+    """What makes an object an entry; the other fields are then decoded one by one."""
 
-    type: Literal["request", "response"]
+    type: _Word
+    time: msgspec.Raw = msgspec.Raw()
+    request: msgspec.Raw = msgspec.Raw()
+    response: msgspec.Raw = msgspec.Raw()
 
+
+Found: TypeAlias = tuple[Detail | OtherEntry, bytes]
+"""An entry, and its line without the device's prefix."""
 
 _ENTRY: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry)
-_ASKED: Final = msgspec.json.Decoder(RequestEntry)
-_ANSWERED: Final = msgspec.json.Decoder(ResponseEntry)
+_REQUEST: Final = msgspec.json.Decoder(RequestEntry)
+_RESPONSE: Final = msgspec.json.Decoder(ResponseEntry)
+_IDENTIFIED: Final[msgspec.json.Decoder[Identified]] = msgspec.json.Decoder(Identified)
+_IDENTIFIED_REQUEST: Final = msgspec.json.Decoder(IdentifiedRequestEntry)
 _DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(Detail)
-_ASKED_IN_DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(DetailedRequestEntry)
-_ANSWERED_IN_DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(DetailedResponseEntry)
+_REQUEST_IN_DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(DetailedRequestEntry)
+_RESPONSE_IN_DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(DetailedResponseEntry)
 _LENIENT: Final = msgspec.json.Decoder(_Lenient)
 _ANY: Final = msgspec.json.Decoder(msgspec.Raw)
 
@@ -86,6 +103,8 @@ _RESYNCHRONISATIONS: Final = 8
 
 quick: Final = _ENTRY.decode
 """Decode a line that is as it should be, or raise one of :data:`UNREADABLE`; then :func:`decode` says more."""
+quick_identified: Final = _IDENTIFIED.decode
+"""The same with who sends a request."""
 quick_detail: Final = _DETAIL.decode
 """The same with all fields."""
 
@@ -101,29 +120,38 @@ def is_alphabetical(line: bytes) -> bool:
 def quick_alphabetical(line: bytes) -> Entry:
     """Decode a line as :data:`quick` does, quicker where its type comes last."""
     if line.endswith(_RESPONSE_ENDS):
-        return _ANSWERED.decode(line)
+        return _RESPONSE.decode(line)
     if line.endswith(_REQUEST_ENDS):
-        return _ASKED.decode(line)
+        return _REQUEST.decode(line)
     return quick(line)
+
+
+def quick_identified_alphabetical(line: bytes) -> Identified:
+    """Decode a line as :data:`quick_identified` does, quicker where its type comes last."""
+    if line.endswith(_RESPONSE_ENDS):
+        return _RESPONSE.decode(line)
+    if line.endswith(_REQUEST_ENDS):
+        return _IDENTIFIED_REQUEST.decode(line)
+    return quick_identified(line)
 
 
 def quick_detail_alphabetical(line: bytes) -> Detail:
     """Decode a line as :data:`quick_detail` does, quicker where its type comes last."""
     if line.endswith(_RESPONSE_ENDS):
-        return _ANSWERED_IN_DETAIL.decode(line)
+        return _RESPONSE_IN_DETAIL.decode(line)
     if line.endswith(_REQUEST_ENDS):
-        return _ASKED_IN_DETAIL.decode(line)
+        return _REQUEST_IN_DETAIL.decode(line)
     return quick_detail(line)
 
 
-def decode(line: bytes) -> tuple[Detail, bytes] | Reject:
-    """Decode one line; whatever it holds, this returns.
+def decode(line: bytes) -> Found | Reject:
+    """Decode one line, whatever it holds.
 
     Args:
         line: the bytes of the line, with or without its newline.
 
     Returns:
-        the entry, and the line without the device's prefix; or why it is none.
+        the entry, and the line without the device's prefix; or why the line is no entry.
     """
     try:
         if not line.startswith(b"{"):
@@ -134,20 +162,44 @@ def decode(line: bytes) -> tuple[Detail, bytes] | Reject:
         try:
             return _DETAIL.decode(line), line
         except msgspec.ValidationError:
-            return _patched(_LENIENT.decode(line).type, line), line
+            found = _field_by_field(line)
+            return Reject.NOT_AN_ENTRY if found is None else (found, line)
     except msgspec.ValidationError:
         return Reject.NOT_AN_ENTRY
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Reject.NOT_JSON
 
 
-def detail(line: bytes) -> Detail | None:
-    """Decode a line again, for the fields that few entries need; None only for a line that is no entry."""
-    found = decode(line)
-    return None if isinstance(found, Reject) else found[0]
+class Details:
+    """Decodes entries in full where the first depth is not enough, and each line once at most."""
+
+    __slots__ = ("_found", "_line")
+
+    def __init__(self) -> None:
+        self._line: bytes | None = None
+        self._found: Detail | None = None
+
+    def of(self, entry: Entry, line: bytes) -> Detail | None:
+        """Return an entry in full.
+
+        Args:
+            entry: what the line was decoded to.
+            line: the line. None is returned if a field that ``entry`` does not have is no UTF-8.
+        """
+        if isinstance(entry, DetailedRequestEntry | DetailedResponseEntry):
+            return entry
+        if line is not self._line:
+            found = decode(line)
+            self._line = line
+            self._found = None if isinstance(found, Reject) or isinstance(found[0], OtherEntry) else found[0]
+        return self._found
+
+    def forget(self) -> None:
+        """Let go of the last line."""
+        self._line = self._found = None
 
 
-def resynchronise(line: bytes) -> tuple[Detail, bytes] | None:
+def resynchronise(line: bytes) -> Found | None:
     """Find the whole entry at the end of a line that begins with a torn one.
 
     A write cut short by a crash has no newline, so the next entry follows on the same line. An entry's start cannot
@@ -175,9 +227,13 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def _patched(type_: str, line: bytes) -> Detail:
-    """Make an entry of a line some of whose fields are not as they should be: those are cut, or left out."""
-    entry: Detail = _struct(DetailedRequestEntry if type_ == "request" else DetailedResponseEntry, line)
+def _field_by_field(line: bytes) -> Detail | OtherEntry | None:
+    """Make an entry of a line some of whose fields are not as expected: these are cut, or left out."""
+    lenient = _LENIENT.decode(line)
+    kind = _CLASSES.get(lenient.type, OtherEntry)
+    if kind is OtherEntry and not (lenient.time or lenient.request or lenient.response):
+        return None
+    entry: Detail | OtherEntry = _struct(kind, line)
     return entry
 
 
@@ -220,12 +276,15 @@ def _fields(kind: Any) -> dict[str, tuple[tuple[msgspec.json.Decoder[Any], int |
     return decoders
 
 
+_CLASSES: Final[dict[str, Any]] = {"request": DetailedRequestEntry, "response": DetailedResponseEntry}
 _INNER: Final = {
     (DetailedRequestEntry, "request"): DetailRequest,
     (DetailedRequestEntry, "auth"): DetailAuth,
     (DetailedResponseEntry, "request"): DetailRequest,
     (DetailedResponseEntry, "response"): Response,
     (DetailedResponseEntry, "auth"): DetailAuth,
+    (OtherEntry, "request"): DetailRequest,
+    (OtherEntry, "auth"): DetailAuth,
     (DetailRequest, "namespace"): Namespace,
     (Response, "auth"): NewAuth,
     (Response, "secret"): Lease,

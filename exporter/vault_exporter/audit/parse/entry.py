@@ -3,10 +3,13 @@
 Every field may be absent. The schema: https://developer.hashicorp.com/vault/docs/audit/schema and
 https://openbao.org/docs/audit/.
 
-There are two depths. :data:`Entry` has what every entry is counted by and is decoded for each line, so each of its
-fields is paid for hundreds of thousands of times a second. :data:`Detail` has the rest and is decoded for the few
-lines that need it, or for all where an observer looks at every entry. For the same reason requests and responses are
-two classes: a response belongs to a request that said already what it is of.
+There are three depths, since each decoded field costs time for each of hundreds of thousands of lines a second.
+:data:`Entry` has the fields that every entry is counted by. :data:`Identified` adds who sends a request, and is used
+with ``audit.exclude``. :data:`Detail` has all fields; it is used with an observer, and for the few entries that need
+more than the first depth has. Requests and responses are two classes for the same reason: a response is counted by
+what its request says.
+
+:class:`OtherEntry` is an entry of another type, such as those of Vault Enterprise's KMIP engine.
 """
 
 from datetime import datetime
@@ -15,6 +18,7 @@ from typing import Annotated, ClassVar, TypeAlias
 import msgspec
 
 __all__ = [
+    "AddressedRequest",
     "Auth",
     "Detail",
     "DetailAuth",
@@ -23,10 +27,14 @@ __all__ = [
     "DetailedResponseEntry",
     "Entry",
     "ErrorBody",
+    "Identified",
+    "IdentifiedRequestEntry",
+    "Identity",
     "Label",
     "Lease",
     "Namespace",
     "NewAuth",
+    "OtherEntry",
     "Request",
     "RequestEntry",
     "RequestRef",
@@ -62,15 +70,16 @@ class Request(RequestRef, frozen=True, gc=False):
     operation: Short = ""
     mount_point: Label = ""
     mount_type: Label = ""
+    mount_class: Label = ""
     namespace: Namespace | None = None
 
 
 class Auth(msgspec.Struct, frozen=True, gc=False):
-    """Who asked. The token is hashed, unless the device writes it as it is."""
+    """Who sends a request. The token is hashed, unless the device has ``log_raw`` set."""
 
     client_token: str = ""
     policies: msgspec.Raw = msgspec.Raw()
-    """The JSON list: the same few lists come again and again, so what they mean is looked up by their bytes."""
+    """The JSON list. The same few lists recur, so what they mean is looked up by their bytes."""
 
 
 class NewAuth(msgspec.Struct, frozen=True, gc=False):
@@ -136,12 +145,16 @@ class ResponseEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag
     error: str = ""
 
 
-class DetailRequest(Request, frozen=True, gc=False):
-    """What was asked, and from where."""
+class AddressedRequest(Request, frozen=True, gc=False):
+    """What is requested, and from where."""
 
-    mount_class: str = ""
-    client_id: str = ""
     remote_address: str = ""
+
+
+class DetailRequest(AddressedRequest, frozen=True, gc=False):
+    """What is requested, with all fields that are used."""
+
+    client_id: str = ""
 
 
 class DetailAuth(Auth, frozen=True, gc=False):
@@ -167,5 +180,29 @@ class DetailedResponseEntry(ResponseEntry, frozen=True, gc=False, tag_field="typ
     auth: DetailAuth | None = None
 
 
+class Identity(msgspec.Struct, frozen=True, gc=False):
+    """Who sends a request."""
+
+    entity_id: str = ""
+    display_name: str = ""
+
+
+class IdentifiedRequestEntry(RequestEntry, frozen=True, gc=False, tag_field="type", tag="request"):
+    """The entry of a request with who sends it."""
+
+    request: AddressedRequest | None = None
+    auth: Identity | None = None
+
+
+class OtherEntry(msgspec.Struct, frozen=True, gc=False):
+    """The entry of neither a request nor a response."""
+
+    type: Short = ""
+    time: _Moment | None = None
+    request: DetailRequest | None = None
+    auth: DetailAuth | None = None
+
+
 Entry: TypeAlias = RequestEntry | ResponseEntry
+Identified: TypeAlias = IdentifiedRequestEntry | ResponseEntry
 Detail: TypeAlias = DetailedRequestEntry | DetailedResponseEntry

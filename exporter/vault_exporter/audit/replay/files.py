@@ -1,32 +1,34 @@
-"""The lines of a finished log: plain, gzip or zstd, from a file or standard input.
+"""The lines of a finished log: plain or compressed, from a file or standard input."""
 
-What it is compressed with is told by its first bytes, not by its name: rotated logs are called anything.
-"""
-
-import gzip
 import io
-import sys
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from vault_exporter.audit.parse.decode import Reject
+from vault_exporter.audit.lines.compression import DAMAGED, decompressed
+from vault_exporter.audit.lines.container import Origin, Unwrapper
+from vault_exporter.audit.lines.splitter import LineCounts, LineSplitter
+from vault_exporter.audit.parse.decode import Reject, decode
+from vault_exporter.config.schema.model import AuditFormat
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-__all__ = ["STANDARD_INPUT", "FinishedLog"]
+__all__ = ["STANDARD_INPUT", "FinishedLog", "LineEnd"]
 
 STANDARD_INPUT: Final = "-"
 
 _BLOCK_BYTES: Final = 1 << 20
-_GZIP: Final = b"\x1f\x8b"
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
-_DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError)
+
+
+class LineEnd(NamedTuple):
+    """A line of a container at the beginning or the end of a file. It may begin or end in another file."""
+
+    stream: str
+    time: str
+    """When the runtime received it, as it states it."""
+    text: bytes
+    """What the file has of it; empty for a first line that was handed out, since it is an entry."""
+    is_first: bool
+    """No other line of its stream ends in the file before it."""
 
 
 class FinishedLog:
@@ -38,72 +40,75 @@ class FinishedLog:
         position: bytes of these that were read.
         read_bytes: bytes of its text that were read.
         problem: why it could not be read to its end; empty while it can.
-        rejected: lines that cannot be handed out, by reason.
+        ends: the container's lines that may begin or end in another file. They are not handed out, or they are entries.
     """
 
-    def __init__(self, name: str, max_line_bytes: int) -> None:
+    def __init__(self, name: str, max_line_bytes: int, format_: AuditFormat = AuditFormat.AUTO) -> None:
         self.name = name
         self.size = 0
         self.position = 0
         self.read_bytes = 0
         self.problem = ""
-        self.rejected: Counter[Reject] = Counter()
-        self._max_line_bytes = max_line_bytes
+        self.ends: list[LineEnd] = []
+        self._begun: set[str] = set()
+        self._counts = LineCounts(max_line_bytes)
+        self._unwrapper = Unwrapper(self._counts, format_)
         if name != STANDARD_INPUT:
             try:
                 self.size = Path(name).stat().st_size
             except OSError:
                 return  # reading it says why
 
+    @property
+    def mixed(self) -> bool:
+        """Whether the server's own log lines may be among the entries."""
+        return self._unwrapper.mixed
+
+    @property
+    def rejected(self) -> Counter[Reject]:
+        """Lines that cannot be handed out, by reason."""
+        return self._counts.rejected
+
     def blocks(self) -> Iterator[list[bytes]]:
         """Yield the lines, some thousand at a time. What goes wrong ends them, and is in ``problem``."""
         try:
             with _open(self.name) as raw:
-                yield from self._split(raw, _plain(raw))
-        except _DAMAGED:
+                yield from self._split(raw, decompressed(raw))
+        except DAMAGED:
             self.problem = "damaged or cut short; it was counted as far as it could be read"
         except OSError as error:
             self.problem = f"cannot be read: {error.strerror or type(error).__name__}"
 
     def _split(self, raw: io.BufferedReader, source: io.BufferedIOBase) -> Iterator[list[bytes]]:
-        rest, skipping = b"", False
+        splitter = LineSplitter(self._counts)
         # Not read(), which gives nothing of a block within which the file is damaged.
         while block := source.read1(_BLOCK_BYTES):
             self.read_bytes += len(block)
             self.position = raw.tell() if self.size else self.read_bytes
-            if skipping:
-                _, newline, block = block.partition(b"\n")
-                skipping = not newline
-            # Splitting a file in memory is more than twice as fast as bytes.split, and keeps newlines as they are.
-            lines = io.BytesIO(rest + block).readlines()
-            rest = b"" if not lines or lines[-1].endswith(b"\n") else lines.pop()
-            if len(rest) > self._max_line_bytes:
-                self.rejected[Reject.TOO_LONG] += 1
-                rest, skipping = b"", True
-            yield self._fitting(lines)
-        if rest:
-            yield self._fitting([rest])
+            lines, _ = splitter.split(block)
+            yield self._unwrapped(lines)
+        if rest := splitter.partial.finish():
+            yield self._unwrapped([rest])
+        for stream, one in self._unwrapper.unfinished.items():
+            if (text := one.line.finish()) is not None:
+                self.ends.append(LineEnd(stream, one.time, text, is_first=stream not in self._begun))
 
-    def _fitting(self, lines: list[bytes]) -> list[bytes]:
-        """Leave out empty lines and those that are too long."""
-        limit = self._max_line_bytes
-        if b"\n" not in lines and max(map(len, lines), default=0) <= limit:
+    def _unwrapped(self, lines: list[bytes]) -> list[bytes]:
+        if not lines or not self._unwrapper.detect(lines):
             return lines
-        self.rejected[Reject.TOO_LONG] += sum(len(line) > limit for line in lines)
-        return [line for line in lines if 1 < len(line) <= limit]
+        found = []
+        for line, part in self._unwrapper.unwrap(lines, [Origin()] * len(lines)):
+            is_first = part is not None and part.stream not in self._begun
+            is_entry = not is_first or not isinstance(decode(line), Reject)
+            if is_entry:
+                found.append(line)
+            if part is not None and is_first:
+                self._begun.add(part.stream)
+                self.ends.append(LineEnd(part.stream, part.time, b"" if is_entry else line, is_first=True))
+        return found
 
 
 def _open(name: str) -> io.BufferedReader:
     if name == STANDARD_INPUT:
         return io.BufferedReader(io.FileIO(0, closefd=False), _BLOCK_BYTES)
     return io.BufferedReader(io.FileIO(name), _BLOCK_BYTES)
-
-
-def _plain(raw: io.BufferedReader) -> io.BufferedIOBase:
-    """Take the compression off."""
-    start = raw.peek(len(_ZSTD))
-    if start.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=raw)
-    if start.startswith(_ZSTD):
-        return zstd.ZstdFile(raw)
-    return raw

@@ -12,7 +12,7 @@ import msgspec
 
 from vault_exporter.audit.count.pipeline import Observer, Pipeline, PipelineSettings
 from vault_exporter.audit.parse.decode import Reject
-from vault_exporter.audit.replay.files import STANDARD_INPUT, FinishedLog
+from vault_exporter.audit.replay.files import STANDARD_INPUT, FinishedLog, LineEnd
 from vault_exporter.audit.replay.observer import ReplayObserver
 from vault_exporter.audit.top.observers import make_observers
 from vault_exporter.audit.top.sketches import TopObserver
@@ -43,6 +43,8 @@ class FileResult(msgspec.Struct, frozen=True):
     read_bytes: int
     problem: str
     rejected: dict[Reject, int]
+    other_lines: int
+    """Lines that are not audit entries and not rejected, such as the server's own log."""
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -52,6 +54,16 @@ class Replayed(msgspec.Struct, frozen=True):
     top: TopObserver
     seen: ReplayObserver
     files: tuple[FileResult, ...]
+
+
+class _FileRead(msgspec.Struct, frozen=True):
+    """A file as it was read, with the pieces of lines at its ends."""
+
+    name: str
+    read_bytes: int
+    problem: str
+    rejected: dict[Reject, int]
+    ends: tuple[LineEnd, ...]
 
 
 Report = Callable[[Progress], None]
@@ -74,16 +86,16 @@ def replay(names: Sequence[str], settings: Audit, jobs: int, report: Report) -> 
     workers = min(jobs or len(os.sched_getaffinity(0)), len(names))
     if workers > 1 and STANDARD_INPUT not in names:
         return _in_processes(names, settings, workers, report)
-    logs = [FinishedLog(name, settings.max_line_bytes) for name in names]
+    logs = [FinishedLog(name, settings.max_line_bytes, settings.format) for name in names]
     size = _sum([log.size for log in logs])
     pipeline = _make(settings)
     lines = 0
     for log in logs:
         for block in log.blocks():
-            pipeline.feed(log.name, block)
+            _feed(pipeline, log, block)
             lines += len(block)
             report(Progress(sum(one.position for one in logs), size, lines))
-    return _result(pipeline, [_file_result(log, pipeline) for log in logs])
+    return _result(pipeline, [_read(log) for log in logs])
 
 
 def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: Report) -> Replayed:
@@ -91,12 +103,12 @@ def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: R
     # Not forked: the progress bar's thread would be, too.
     context = multiprocessing.get_context("spawn")
     shared = context.RawArray("Q", 2 * len(names))
-    results: dict[int, tuple[Pipeline, FileResult]] = {}
+    results: dict[int, tuple[Pipeline, _FileRead]] = {}
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(shared, settings))
     with executor:
         # The largest first, so that no process has it alone in the end.
         order = sorted(range(len(names)), key=lambda index: -FinishedLog(names[index], 1).size)
-        waiting: dict[Future[tuple[Pipeline, FileResult]], int] = {
+        waiting: dict[Future[tuple[Pipeline, _FileRead]], int] = {
             executor.submit(_work, index, names[index]): index for index in order
         }
         try:
@@ -126,14 +138,14 @@ def _share(shared: Any, settings: Audit) -> None:  # noqa: ANN401 - a type that 
     _shared, _settings = shared, settings
 
 
-def _work(index: int, name: str) -> tuple[Pipeline, FileResult]:
-    log = FinishedLog(name, _settings.max_line_bytes)
+def _work(index: int, name: str) -> tuple[Pipeline, _FileRead]:
+    log = FinishedLog(name, _settings.max_line_bytes, _settings.format)
     pipeline = _make(_settings)
     for block in log.blocks():
-        pipeline.feed(log.name, block)
+        _feed(pipeline, log, block)
         _shared[2 * index] = log.position
         _shared[2 * index + 1] += len(block)
-    return pipeline, _file_result(log, pipeline)
+    return pipeline, _read(log)
 
 
 def _make(settings: Audit) -> Pipeline:
@@ -143,16 +155,47 @@ def _make(settings: Audit) -> Pipeline:
     return Pipeline(PipelineSettings.of(settings), observers)
 
 
-def _file_result(log: FinishedLog, pipeline: Pipeline) -> FileResult:
-    rejected = Counter(log.rejected) + pipeline.rejected(log.name)
-    return FileResult(log.name, log.read_bytes, log.problem, dict(rejected))
+def _feed(pipeline: Pipeline, log: FinishedLog, lines: Sequence[bytes]) -> None:
+    if log.mixed:
+        pipeline.expect_server_log(log.name)
+    pipeline.feed(log.name, lines)
 
 
-def _result(pipeline: Pipeline, files: Sequence[FileResult]) -> Replayed:
+def _read(log: FinishedLog) -> _FileRead:
+    return _FileRead(log.name, log.read_bytes, log.problem, dict(log.rejected), tuple(log.ends))
+
+
+def _result(pipeline: Pipeline, files: Sequence[_FileRead]) -> Replayed:
+    _join_ends(pipeline, files)
     top, seen = pipeline.observers[:2]
     if not isinstance(top, TopObserver) or not isinstance(seen, ReplayObserver):
         raise TypeError("the pipeline was made elsewhere")
-    return Replayed(pipeline, top, seen, tuple(files))
+    return Replayed(pipeline, top, seen, tuple(_file_result(file, pipeline) for file in files))
+
+
+def _join_ends(pipeline: Pipeline, files: Sequence[_FileRead]) -> None:
+    """Count the container's lines at the ends of files: those that go on in the next file, by the runtime's times."""
+    ends = sorted(
+        ((end.time.removesuffix("Z"), end.text.endswith(b"\n"), file.name, end) for file in files for end in file.ends),
+        key=lambda one: one[:3],
+    )
+    begun: dict[str, tuple[str, bytes]] = {}
+    for _, is_whole, name, end in ends:
+        before, text = begun.pop(end.stream, (name, b""))
+        if not end.is_first or not end.text:  # what was begun does not go on here
+            pipeline.feed(before, [text] if text else [])
+            text = b""
+        if is_whole:
+            pipeline.feed(name, [text + end.text])
+        elif text + end.text:
+            begun[end.stream] = name, text + end.text
+    for name, text in begun.values():
+        pipeline.feed(name, [text])
+
+
+def _file_result(file: _FileRead, pipeline: Pipeline) -> FileResult:
+    rejected = Counter(file.rejected) + pipeline.rejected(file.name)
+    return FileResult(file.name, file.read_bytes, file.problem, dict(rejected), pipeline.passed_over(file.name))
 
 
 def _sum(sizes: Sequence[int]) -> int | None:

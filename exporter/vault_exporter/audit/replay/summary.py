@@ -71,6 +71,8 @@ class Summary(msgspec.Struct, frozen=True):
     """Failed requests by class, most first."""
     rejected: dict[str, int]
     """Lines that are no entry, by reason."""
+    other_lines: int
+    """Lines among the entries that are none, such as the server's own log."""
     top: Top
     failed_paths: tuple[Ranked, ...]
     operations: dict[str, int]
@@ -120,6 +122,7 @@ def summarize(replayed: Replayed, number: int) -> Summary:
         responses=_total(s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "response"),
         errors=_ranked(samples[c.AUDIT_ERRORS], 0),
         rejected=dict(_rejected(replayed).most_common()),
+        other_lines=sum(file.other_lines for file in replayed.files),
         top=replayed.top.top(number),
         failed_paths=tuple(Ranked(presentable(item.value), "", *item[1:]) for item in failed),
         operations=_ranked((s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "request"), 1),
@@ -145,6 +148,7 @@ def all_samples(replayed: Replayed) -> Iterable[Sample]:
         if last is not None:
             yield c.AUDIT_LAST_ENTRY(last, file.name)
         yield c.AUDIT_READ_BYTES(file.read_bytes, file.name)
+        yield c.AUDIT_OTHER_LINES(file.other_lines, file.name)
         for reason, count in file.rejected.items():
             yield c.AUDIT_REJECTED(count, file.name, reason.value)
 

@@ -69,6 +69,8 @@ def _parts(summary: Summary) -> Iterable[RenderableType]:
     if summary.events:
         happened = ((event.event, f"{event.count:,}", _when(event.last)) for event in summary.events)
         yield _table("Events", ("Event", "Times", "Last"), happened)
+    if summary.other_lines:
+        yield Text(f"{summary.other_lines:,} lines are not audit entries, such as the server's own log")
     if summary.rejected:
         yield _pairs("Lines that are no entry", summary.rejected.items())
 

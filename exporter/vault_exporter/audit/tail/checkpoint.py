@@ -27,6 +27,7 @@ __all__ = [
     "FilePosition",
     "LogCheckpoint",
     "PatternCheckpoint",
+    "UnfinishedLine",
     "digest",
     "key_of",
     "paths_of",
@@ -47,6 +48,18 @@ _Place = Annotated[int, msgspec.Meta(ge=0, le=_FARTHEST)]
 Failure = Literal["corrupt", "unreadable", "unwritable"]
 
 
+class UnfinishedLine(msgspec.Struct, frozen=True):
+    """A line of a container that was read in part."""
+
+    stream: str
+    """The container's output: ``stdout`` or ``stderr``."""
+    position: _Place
+    """Where in the file its first part begins. All that follows of this stream, up to the file's position, is of this
+    line."""
+    skipping: bool = False
+    """The line is too long."""
+
+
 class FilePosition(msgspec.Struct, frozen=True):
     """A place in a file, and how to know the file again: its inode may be another file's, and its name is another."""
 
@@ -64,6 +77,8 @@ class FilePosition(msgspec.Struct, frozen=True):
     """The position is within a line that is too long."""
     ended: bool = False
     """All of it was read, and a newer file was in use, so that nothing came into it any more."""
+    unfinished: tuple[UnfinishedLine, ...] = ()
+    """Lines of a container whose parts were read and whose ends were not: their parts are read again."""
 
 
 class LogCheckpoint(msgspec.Struct, frozen=True):

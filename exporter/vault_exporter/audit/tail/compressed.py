@@ -1,20 +1,16 @@
 """Whether the files of a log that were compressed while nobody read it hold more than was read before."""
 
-import gzip
-import os
-import zlib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
+from vault_exporter.audit.lines.compression import DAMAGED, decompressed, is_of_length
 from vault_exporter.audit.tail.checkpoint import FilePosition, digest
 from vault_exporter.audit.tail.rotation import compressed_paths
 from vault_exporter.util.fs import modified, open_regular
 
 __all__ = ["may_lack_something"]
 
-_LENGTH_BYTES: Final = 4
-"""At the end of a gzip file: how long its content is, modulo 2^32 (RFC 1952)."""
 _EMPTY: Final = FilePosition(0, 0, 0, 0, digest(b""), 0, digest(b""))
 """Of what was compressed without anything in it, all was read."""
 
@@ -24,7 +20,7 @@ def may_lack_something(
 ) -> bool:
     """Tell whether a log may have had something that was not read and cannot be read any more.
 
-    Nothing is unpacked but the beginning of a file that is as long as one that was read.
+    Of a file in gzip or xz only the beginning is unpacked, and only if it is as long as one that was read.
 
     Args:
         path: the log.
@@ -47,16 +43,15 @@ def may_lack_something(
 
 
 def _is_as_read(path: Path, places: Iterable[FilePosition]) -> bool:
+    """Whether a compressed file holds what was read of one of these files, and nothing more."""
     try:
         with open_regular(path) as file:
-            file.seek(-_LENGTH_BYTES, os.SEEK_END)
-            length = int.from_bytes(file.read(), "little")
-            alike = [place for place in places if place.position % (1 << 8 * _LENGTH_BYTES) == length]
-            if not alike:
-                return False
-            file.seek(0)
-            with gzip.GzipFile(fileobj=file) as content:
-                head = content.read(max(place.head_bytes for place in alike))
-    except (OSError, EOFError, zlib.error):  # compressed by another program, damaged, or not ours to read
+            for place in places:
+                file.seek(0)
+                if is_of_length(file, place.position):
+                    file.seek(0)
+                    if digest(decompressed(file).read(place.head_bytes)) == place.head:
+                        return True
+    except (OSError, *DAMAGED):  # compressed by a program that we do not know, damaged, or not ours to read
         return False
-    return any(digest(head[: place.head_bytes]) == place.head for place in alike)
+    return False

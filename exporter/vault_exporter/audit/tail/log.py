@@ -16,11 +16,12 @@ from vault_exporter.audit.count.pipeline import Pipeline
 from vault_exporter.audit.parse.decode import Reject
 from vault_exporter.audit.tail.checkpoint import Checkpoint, LogCheckpoint, PatternCheckpoint, key_of, paths_of
 from vault_exporter.audit.tail.matching import is_pattern, matching, may_stand_for, vanished
-from vault_exporter.audit.tail.open_file import Bounds, Old, old_of
+from vault_exporter.audit.tail.open_file import Bounds, LogFile, Old, old_of
 from vault_exporter.audit.tail.read_error import ReadError
 from vault_exporter.audit.tail.registry import LOOK_SECONDS, FileRegistry
 from vault_exporter.audit.tail.resume import resume
 from vault_exporter.audit.tail.tailer import Tailer
+from vault_exporter.config.schema.model import AuditFormat
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.util.fs import modified
@@ -44,6 +45,8 @@ class LogSettings(NamedTuple):
     max_line_bytes: int
     max_files: int
     """Files of one pattern that are followed at once; of more, those last written to, and that is logged."""
+    format: AuditFormat = AuditFormat.AUTO
+    """How entries lie in the files."""
 
 
 class AuditLog:
@@ -74,7 +77,7 @@ class AuditLog:
         self._path = path
         self._name = str(path)
         self._pipeline = pipeline
-        self._max_files = settings.max_files
+        self._settings = settings
         self._clock = clock
         self._from_start = from_start
         self._earlier = {} if earlier is None else earlier.logs
@@ -111,6 +114,8 @@ class AuditLog:
             try:
                 lines = follower.poll()
                 if lines:
+                    if follower.mixed:
+                        self._pipeline.expect_server_log(self._name)
                     self._pipeline.feed(self._name, lines)
             except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
                 trouble = error
@@ -120,6 +125,16 @@ class AuditLog:
                 self._busy[path] = self._clock()
         self._trouble.report(trouble or self._what_is_wrong())
         return busy
+
+    @property
+    def name(self) -> str:
+        """The value of the label ``log``."""
+        return self._name
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes of the lines that were read since the start."""
+        return self._known.counts.read_bytes
 
     def marks(self) -> Iterator[tuple[str, LogCheckpoint]]:
         """Yield how far each file was read."""
@@ -152,6 +167,7 @@ class AuditLog:
         yield c.AUDIT_GAPS(counts.gaps, name)
         yield c.AUDIT_LOST_BYTES(counts.lost_bytes, name)
         yield c.AUDIT_SKIPPED_BYTES(counts.skipped_bytes, name)
+        yield c.AUDIT_OTHER_LINES(self._pipeline.passed_over(name), name)
         rejected = counts.rejected + self._pipeline.rejected(name)
         for reason in Reject:
             yield c.AUDIT_REJECTED(rejected[reason], name, reason.value)
@@ -183,13 +199,13 @@ class AuditLog:
         for path, files in resume(self._known, marks).items():
             if files or path in fresh:
                 self._gone.pop(path, None)
-                self._follow(path, Tailer(path, self._known, files=files, looked=marks[path].looked))
+                self._follow(path, files=files, looked=marks[path].looked)
             else:
                 self._miss(path, marks[path])
         for path in fresh:
             if path not in marks:
                 old = left_out.pop(path, None)
-                self._follow(path, Tailer(path, self._known, from_start=self._from_start, old=old))
+                self._follow(path, old=old)
         self._earlier, self._noted = {}, []
         self._group = PatternCheckpoint(since, (), ())
 
@@ -199,9 +215,19 @@ class AuditLog:
             return mark
         return LogCheckpoint(self._group.since, ()) if self._group else None
 
-    def _follow(self, path: Path, follower: Tailer) -> None:
+    def _follow(
+        self, path: Path, *, files: Collection[LogFile] = (), looked: int | None = None, old: Old | None = None
+    ) -> None:
         self._busy[path] = self._clock()
-        self._followers[path] = follower
+        self._followers[path] = Tailer(
+            path,
+            self._known,
+            from_start=bool(files) or self._from_start,
+            files=files,
+            looked=looked,
+            old=old,
+            format_=self._settings.format,
+        )
 
     def _let_go(self) -> list[Path]:
         """Let go of logs that are gone, and return them."""
@@ -233,11 +259,13 @@ class AuditLog:
         """The files that match and are not followed, as many as there is room for."""
         found = matching(self._path, logs)
         fresh = [path for path in found if path not in self._followers]
-        room = max(0, self._max_files - len(self._followers))
+        room = max(0, self._settings.max_files - len(self._followers))
         before, self._too_many = self._too_many, len(fresh) > room
         if self._too_many and not before:
             remedy = "raise audit.max_files, or make the pattern narrower"
-            _log.error("more files match than are followed", log=self._name, limit=self._max_files, remedy=remedy)
+            _log.error(
+                "more files match than are followed", log=self._name, limit=self._settings.max_files, remedy=remedy
+            )
         if self._too_many:
             # The newest is the one that is written to, whatever the names are.
             written = {path: modified(path) for path in (*fresh, *self._followers)}

@@ -1,15 +1,13 @@
 """One open file of a log, where in it the reader is, and the lines that it gives."""
 
-import io
-import itertools
 import os
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
+from vault_exporter.audit.lines.splitter import LineCounts, LineSplitter
 from vault_exporter.audit.parse.decode import Reject
-from vault_exporter.audit.tail.checkpoint import HEAD_BYTES, MARKER_BYTES, FilePosition, digest
+from vault_exporter.audit.tail.checkpoint import HEAD_BYTES, MARKER_BYTES, FilePosition, UnfinishedLine, digest
 
 __all__ = [
     "CHUNK_BYTES",
@@ -48,24 +46,24 @@ class Bounds(NamedTuple):
     """How much to read in one step."""
 
 
-@dataclass(slots=True)
-class Counts:
-    """What was read of a log, in all its files, and what could not be."""
+class Counts(LineCounts):
+    """What was read of a log, in all its files, and what could not be.
 
-    read_bytes: int = 0
-    """Bytes of the complete, skipped and rejected lines."""
-    rotations: int = 0
-    """Times that another file came in the place of the log."""
-    truncations: int = 0
-    """Times that a file was truncated in place."""
-    rejected: Counter[Reject] = field(default_factory=Counter)
-    """Lines that cannot be handed out, by reason (too_long, incomplete)."""
-    skipped_bytes: int = 0
-    """Bytes of those lines."""
-    lost_bytes: int = 0
-    """Bytes that were seen to be there and were gone before they were read; there may have been more."""
-    gaps: int = 0
-    """Times that the file to go on with was gone when the reader started."""
+    Attributes:
+        read_bytes: bytes of the complete, skipped and rejected lines.
+        rotations: how often another file took the place of the log.
+        truncations: how often a file was truncated in place.
+        lost_bytes: bytes that were seen in a file and were gone before they were read; there may have been more.
+        gaps: how often the file to go on with was gone when the reader started.
+    """
+
+    def __init__(self, max_line_bytes: int) -> None:
+        super().__init__(max_line_bytes)
+        self.read_bytes = 0
+        self.rotations = 0
+        self.truncations = 0
+        self.lost_bytes = 0
+        self.gaps = 0
 
 
 class TruncatedError(Exception):
@@ -82,8 +80,8 @@ class LogFile:
         marker: the last bytes before the position.
         beginning: how the file began when it was read, up to the position.
         unread: how it began when last looked at, while nothing of it was read.
-        partial: what was read of a line that has no end yet.
-        skipping: the position is within a line that is too long.
+        lines_end: where the last line ends that was handed out.
+        unfinished: where container lines begin whose last part comes later, as the checkpoint said; by their stream.
         seen: how long it was when last looked at.
         quiet_since: since when nothing came, by the reader's clock.
     """
@@ -91,6 +89,7 @@ class LogFile:
     def __init__(self, descriptor: int, bounds: Bounds, counts: Counts) -> None:
         """Take over an open descriptor; reading begins at the start."""
         self._descriptor = descriptor
+        self._splitter = LineSplitter(counts)
         self._max_line_bytes = bounds.max_line_bytes
         self._chunk_bytes = min(bounds)
         self._counts = counts
@@ -101,10 +100,20 @@ class LogFile:
         self.marker = b""
         self.beginning = b""
         self.unread = b""
-        self.partial = bytearray()
-        self.skipping = False
+        self.lines_end = 0
+        self.unfinished: tuple[UnfinishedLine, ...] = ()
         self.seen = 0
         self.quiet_since: float | None = None
+
+    @property
+    def partial(self) -> bytearray:
+        """What was read of a line that has no end yet."""
+        return self._splitter.partial.data
+
+    @property
+    def skipping(self) -> bool:
+        """Whether the position is within a line that is too long."""
+        return self._splitter.partial.skipping
 
     def read(self) -> list[bytes] | None:
         """Read one chunk: its complete lines, or None if there is none.
@@ -119,53 +128,25 @@ class LogFile:
             raise TruncatedError
         if len(chunk) == len(marker):
             return None
-        unfinished = len(self.partial)
-        buffer = io.BytesIO(chunk)
-        buffer.seek(len(marker))
-        lines = list(itertools.islice(buffer, CHUNK_LINES))
-        more = buffer.tell() < len(chunk) or len(chunk) - len(marker) == self._chunk_bytes
-        chunk = chunk[: buffer.tell()]  # further lines are for the next step
+        before = len(self.partial)
+        lines, taken = self._splitter.split(chunk[len(marker) :], CHUNK_LINES)  # further lines are for the next step
+        more = taken < len(chunk) - len(marker) or taken == self._chunk_bytes
+        chunk = chunk[: len(marker) + taken]
         self.unread = b""
         if self.position == len(self.beginning) < MARKER_BYTES:
             self.beginning += chunk[len(marker) :][: MARKER_BYTES - self.position]
-        self.position += len(chunk) - len(marker)
+        self.position += taken
+        self.lines_end = self.position - (len(chunk) - 1 - chunk.rfind(b"\n"))
         if more:
             self.size()  # there is more: how much, should it be gone when it is to be read
         self.marker = chunk[-MARKER_BYTES:]
-        if self.partial or self.skipping:
-            self._complete_first(lines)
-        if lines and not lines[-1].endswith(b"\n"):
-            self.partial += lines.pop()
-            if len(self.partial) > self._max_line_bytes:
-                self._reject(Reject.TOO_LONG)
-                self.skipping = True
-        self._counts.read_bytes += unfinished + len(chunk) - len(marker) - len(self.partial)
+        self._counts.read_bytes += before + taken - len(self.partial)
         return lines
-
-    def _complete_first(self, lines: list[bytes]) -> None:
-        """Join what the last chunks left of a line to its end, if that is here now."""
-        if self.skipping:
-            skipped = lines.pop(0)
-            self._counts.skipped_bytes += len(skipped)
-            self.skipping = not skipped.endswith(b"\n")
-        elif lines[0].endswith(b"\n"):
-            if len(self.partial) + len(lines[0]) - 1 > self._max_line_bytes:
-                self._counts.skipped_bytes += len(lines.pop(0))
-                self._reject(Reject.TOO_LONG)
-            else:
-                lines[0] = bytes(self.partial + lines[0])
-                self.partial.clear()
 
     def reject_partial(self) -> None:
         """Give up a line that will have no end."""
-        if self.partial:
-            self._counts.read_bytes += len(self.partial)
-            self._reject(Reject.INCOMPLETE)
-
-    def _reject(self, reason: Reject) -> None:
-        self._counts.rejected[reason] += 1
-        self._counts.skipped_bytes += len(self.partial)
-        self.partial.clear()
+        self._counts.read_bytes += len(self.partial)
+        self._splitter.partial.reject(Reject.INCOMPLETE)
 
     def pread(self, size: int, position: int) -> bytes:
         """Read at a place."""
@@ -174,12 +155,14 @@ class LogFile:
     def seek(self, position: int) -> None:
         """Go to a place that is the beginning of a line."""
         size = min(position, MARKER_BYTES)
-        self.skipping, self.unread = False, b""
-        self.position = position
+        self._splitter.partial.clear()
+        self.unread, self.unfinished = b"", ()
+        self.position = self.lines_end = position
         self.marker = self.pread(size, position - size)
         self.beginning = self.head()[:position]
         if len(self.marker) < size:  # truncated just now: all that comes is new
             self.position, self.marker, self.beginning = 0, b"", b""
+            self.lines_end = 0
 
     def skip_to(self, end: int) -> None:
         """Move to the start of the line that is being written at ``end``, so that it counts when it is complete."""
@@ -194,12 +177,15 @@ class LogFile:
             at -= size
         if at > 0:
             self.seek(end)
-            self.skipping = True
+            self._splitter.partial.skipping = True
 
     def go_on_from(self, other: "LogFile") -> None:
         """Take over where the reader is in another file that begins alike."""
         self.position, self.marker, self.beginning = other.position, other.marker, other.beginning
-        self.partial, self.skipping = bytearray(other.partial), other.skipping
+        self.lines_end = other.lines_end
+        self._splitter.partial.clear()
+        self._splitter.partial.data += other.partial
+        self._splitter.partial.skipping = other.skipping
 
     def size(self) -> int:
         """How long it is now; of a file that went away under us (a network file system), nothing."""
@@ -250,20 +236,21 @@ class LogFile:
         """When it was last written to, in nanoseconds since the epoch."""
         return os.fstat(self._descriptor).st_mtime_ns
 
-    def mark(self, *, ended: bool = False) -> FilePosition:
+    def mark(self, *, ended: bool = False, unfinished: Sequence[UnfinishedLine] = ()) -> FilePosition:
         """Where the reader is, at the beginning of the line that has no end yet.
 
         It is of what was read, and not of what the file holds now: it may have been truncated since.
 
         Args:
             ended: all of it was read, and nothing more comes.
+            unfinished: where container lines begin whose last part was not read yet.
         """
         partial = len(self.partial)
         position = self.position - partial
         head = self.beginning[: min(position, HEAD_BYTES)]
         marker = self.marker[: max(0, len(self.marker) - partial)]
         digests = len(head), digest(head), len(marker), digest(marker)
-        return FilePosition(*self.identity, position, *digests, self.skipping, ended)
+        return FilePosition(*self.identity, position, *digests, self.skipping, ended, tuple(unfinished))
 
     def holds(self, mark: FilePosition) -> bool:
         """Whether this is the file of the mark, perhaps grown, or a copy of it."""
@@ -286,7 +273,9 @@ class LogFile:
     def resume(self, mark: FilePosition) -> Self:
         """Go to the mark."""
         self.seek(mark.position)
-        self.skipping = mark.skipping and self.position == mark.position
+        if self.position == mark.position:
+            self._splitter.partial.skipping = mark.skipping
+            self.unfinished = mark.unfinished
         return self
 
     def close(self) -> None:

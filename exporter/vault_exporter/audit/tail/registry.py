@@ -57,7 +57,7 @@ class FileRegistry:
             now: nanoseconds since the epoch.
             opener: opens a file for reading.
         """
-        self.counts = Counts()
+        self.counts = Counts(bounds.max_line_bytes)
         self.clock = clock
         self.now = now
         self._bounds = bounds

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from vault_exporter.audit.tail.checkpoint import LogCheckpoint
+from vault_exporter.audit.tail.container_log import ContainerLog
 from vault_exporter.audit.tail.open_file import (
     MARKER_BYTES,
     Identity,
@@ -29,12 +30,16 @@ from vault_exporter.audit.tail.open_file import (
     identity_of,
 )
 from vault_exporter.audit.tail.registry import FileRegistry
+from vault_exporter.config.schema.model import AuditFormat
 from vault_exporter.util.fs import require_regular
 
 __all__ = ["LINGER_SECONDS", "Tailer"]
 
 LINGER_SECONDS: Final = 10.0
 """How long a rotated file must be quiet, with its successor in use, before it is closed."""
+
+TORN_SECONDS: Final = 60.0
+"""The same where a container's line begins in the file and did not end yet."""
 
 
 class Tailer:
@@ -56,6 +61,7 @@ class Tailer:
         files: Iterable[LogFile] = (),
         looked: int | None = None,
         old: Old | None = None,
+        format_: AuditFormat = AuditFormat.AUTO,
     ) -> None:
         """Open what there is now; nothing is handed out yet.
 
@@ -66,8 +72,10 @@ class Tailer:
             files: those to go on with, as :func:`.resume.resume` found them.
             looked: when they were found, in nanoseconds since the epoch.
             old: what is not to be read of the file at the path; without ``from_start``, all that it holds now.
+            format_: how entries lie in the files.
         """
         self.path = path
+        self._container = ContainerLog(known.counts, format_)
         self.trouble: OSError | None = None
         self.counts = known.counts
         self._known = known
@@ -89,7 +97,12 @@ class Tailer:
     @property
     def lag_bytes(self) -> int:
         """Bytes that are in the open files and not yet handed out."""
-        return sum(file.lag_bytes() for file in self._files)
+        return sum(file.lag_bytes() for file in self._files) + self._container.unfinished_bytes
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the server's own log lines may be among the entries."""
+        return self._container.mixed
 
     def mark(self) -> LogCheckpoint:
         """Where the reader is, for a later one to go on from."""
@@ -98,7 +111,7 @@ class Tailer:
             # The newer one was asked first: what came into this one until that was in use is seen here.
             ended = in_use and file.size() == file.position and not file.partial
             in_use = in_use or file.size() > 0
-            marks.append(file.mark(ended=ended))
+            marks.append(file.mark(ended=ended, unfinished=self._container.unfinished_in(file)))
         return LogCheckpoint(self._looked, tuple(reversed(marks)))
 
     def next_line(self) -> bytes:
@@ -127,6 +140,7 @@ class Tailer:
                 # What came before may have been copied, and truncated, unseen.
                 if file.position == 0 and file.was_touched() and self._look_for_copies(file):
                     return []
+                self._container.restore(file)
                 lines = file.read()
             except TruncatedError:
                 self._restart(file)
@@ -135,7 +149,7 @@ class Tailer:
                 self.trouble = error
             if lines is not None:
                 file.quiet_since = None
-                return lines
+                return self._container.unwrap(file, lines)
             # Without a look at what came, a place would not tell the closed file from one that came.
             if superseded and self._looked == now and self._has_been_quiet(file):
                 self._close(file)
@@ -151,6 +165,7 @@ class Tailer:
         """Close all files for good: a part of a line at the end will have no end."""
         while self._files:
             self._close(self._files[0])
+        self._container.give_up()
 
     def _watch_path(self, now: int) -> None:
         self.trouble = None
@@ -228,10 +243,11 @@ class Tailer:
         if copy is None:
             self._known.remember(file)  # its copy is not to be taken for a new log
             file.reject_partial()
+            self._container.give_up(file)
             self.counts.lost_bytes += max(0, until - file.position)
         else:
             copy.go_on_from(file)
-            file.partial.clear()
+            self._container.moved(file, copy)
             self.counts.lost_bytes += max(0, until - copy.size())
             self._known.follow(copy)
             self._files.insert(self._files.index(file), copy)
@@ -263,12 +279,15 @@ class Tailer:
         now = self._known.clock()
         if file.quiet_since is None:
             file.quiet_since = now
-        return now - file.quiet_since >= LINGER_SECONDS
+        # A container's line may end in the next file; while it does not, a checkpoint must be able to name its parts.
+        linger = TORN_SECONDS if self._container.unfinished_in(file) else LINGER_SECONDS
+        return now - file.quiet_since >= linger
 
     def _close(self, file: LogFile) -> None:
         self._files.remove(file)
         self._known.release(file)
         file.reject_partial()
+        self._container.give_up(file)
 
     def _missed(self, opened: contextlib.ExitStack, *fresh: LogFile) -> list[LogFile]:
         """Open the files that were the log, and were rotated away, since the last look; the oldest first."""

@@ -1,4 +1,4 @@
-"""What there is at a path, for the checks of a configuration; whatever the path, this is no error."""
+"""Checks of paths in a configuration. They return a result for every path and never raise."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ __all__ = ["is_directory", "unreadable"]
 
 
 def is_directory(path: Path) -> bool:
-    """Whether there is a directory; no, too, where this user may not look."""
+    """Tell whether the path is a directory; False if this user may not look."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - pathlib's own raises for some errors and not others
     except OSError:
@@ -18,7 +18,7 @@ def is_directory(path: Path) -> bool:
 
 
 def unreadable(path: Path) -> str:
-    """Say why a file cannot be read; empty if it can be, and also if it is not there yet."""
+    """Return why a file cannot be read; empty if it can, or if it does not exist yet."""
     try:
         open_regular(path).close()
     except FileNotFoundError:

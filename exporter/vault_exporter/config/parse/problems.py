@@ -1,4 +1,4 @@
-"""What is wrong with the configuration, and where."""
+"""Problems of the configuration, and their places."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ __all__ = ["ConfigError", "Problem"]
 
 
 class Problem(NamedTuple):
-    """One mistake. Neither part ever holds a secret's value."""
+    """One problem. Neither part contains a secret."""
 
     place: str
     """``vault-exporter.yml:12: targets[1].address``, ``environment: VAULT_ADDR``, or ``--web.listen-address``."""
@@ -18,7 +18,7 @@ class Problem(NamedTuple):
 
 
 class ConfigError(Exception):
-    """Everything that is wrong, at once; ``str()`` has a line for each problem."""
+    """All problems of a configuration; ``str()`` has a line for each."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))

@@ -1,4 +1,4 @@
-"""From a tree of nodes to typed structs, noting every error with its place."""
+"""Convert a tree of nodes to typed structs, and record every error with its place."""
 
 import difflib
 import types
@@ -14,14 +14,14 @@ from vault_exporter.config.parse.tree import Node
 __all__ = ["BAD", "Checks", "Reader"]
 
 Checks = Iterator[tuple[str, str]]
-"""Keys of a mapping, and what is wrong with them."""
+"""Wrong keys of a mapping, each with a message."""
 
 BAD: Final = object()
 """Stands for a value that could not be read."""
 
 
 class Reader:
-    """Reads nodes as typed structs, and collects what is wrong."""
+    """Converts nodes to typed structs and collects the problems."""
 
     def __init__(
         self,
@@ -29,19 +29,19 @@ class Reader:
         scalars: Mapping[object, Callable[[object], object]],
         checks: Mapping[type, Callable[[Any], Checks]],
     ) -> None:
-        """Read with these rules.
+        """Create a reader.
 
         Args:
-            problems: where to add what is wrong.
-            scalars: how to read a single value of a type; raises ValueError.
-            checks: what else must hold of a struct once each of its keys is good.
+            problems: list to which problems are added.
+            scalars: readers of single values by type; they raise ValueError.
+            checks: further checks of a struct by type; they run if every key is valid.
         """
         self._problems = problems
         self._scalars = scalars
         self._checks = checks
 
     def read(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
-        """Return the value, or :data:`BAD` after noting why."""
+        """Return the value, or :data:`BAD` after recording a problem."""
         if reader := self._scalars.get(kind):
             return self._scalar(reader, node)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -72,7 +72,7 @@ class Reader:
         return BAD if BAD in items else tuple(items)
 
     def _mapping(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
-        """Read a mapping whose keys are the user's own."""
+        """Read a mapping with free keys."""
         if node.value is None:
             return {}
         if not isinstance(node.value, dict):
@@ -81,7 +81,7 @@ class Reader:
         return BAD if BAD in members.values() else members
 
     def _tagged(self, kinds: list[type[msgspec.Struct]], node: Node) -> object:
-        """Read the one of several structs that the tag (``method``) names."""
+        """Read the struct that the tag (such as ``method``) selects."""
         by_tag = {str(kind.__struct_config__.tag): kind for kind in kinds}
         field = str(kinds[0].__struct_config__.tag_field)
         if not isinstance(node.value, dict):

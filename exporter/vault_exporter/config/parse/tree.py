@@ -1,4 +1,4 @@
-"""A configuration file as a tree in which every value knows where it stands."""
+"""A configuration file as a tree in which every value has its place: file, line and key."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ __all__ = ["Node", "read_file"]
 T = TypeVar("T")
 
 _MOST_VALUES: Final = 20_000
-"""Aliases can make a small file into an endless one."""
+"""Limits what YAML aliases can expand to."""
 _QUOTED: Final = re.compile(r"""((["'])(?:.|\\.|<[a-z ]+>)\2)|(["']).*?\3""", re.DOTALL)
 _LARGEST_FILE: Final = 1 << 20
 _KEY_TAGS: Final = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
@@ -25,18 +25,18 @@ _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and its place; a mapping's or list's members are nodes again."""
+    """A value and its place. Members of a mapping or list are nodes."""
 
     value: "dict[str, Node] | list[Node] | object"
     place: str
     directory: Path | None = None
-    """Of the file it stands in, for a single value."""
+    """Directory of the file, for a single value."""
 
     def read(self, reader: Callable[[object], T]) -> T:
-        """Read a single value; a file name that is not absolute is taken as beside the file it stands in.
+        """Read a single value. A relative file name is relative to the configuration file.
 
         Raises:
-            ValueError: the reader does not take it.
+            ValueError: the value is not valid.
         """
         value = reader(self.value)
         if self.directory is not None and isinstance(value, Path):
@@ -64,7 +64,7 @@ def read_file(path: Path) -> Node:
 
 
 class _Reader:
-    """Turns PyYAML's nodes, which have line numbers, into ours."""
+    """Converts PyYAML's nodes, which have line numbers."""
 
     def __init__(self, path: Path, text: str) -> None:
         self._file = path.name
@@ -104,14 +104,14 @@ class _Reader:
             return Node([self._convert(item, f"{path}[{number}]") for number, item in enumerate(node.value)], place)
         try:
             return Node(self._loader.construct_object(node), place, self._directory)
-        # What else PyYAML raises for a tag and a value that do not fit, with the value in it.
+        # What PyYAML raises if a tag does not fit its value. Its message contains the value.
         except (yaml.constructor.ConstructorError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             self._problems.append(Problem(place, "not a plain value; quote it if it is meant as text"))
             return Node(None, place)
 
     def _mapping(self, node: yaml.MappingNode, path: str) -> dict[str, Node]:
         seen: dict[object, int] = {}
-        for key, _ in node.value:  # before merging, where keys of the merged mapping may come again
+        for key, _ in node.value:  # before merging, which may repeat keys
             if not isinstance(key, yaml.ScalarNode) or key.tag not in {
                 "tag:yaml.org,2002:str",
                 "tag:yaml.org,2002:merge",
@@ -132,13 +132,13 @@ class _Reader:
 
 
 def _join(path: str, key: str) -> str:
-    # A token in the place of a key would be a mistake of indentation; it must not be shown.
+    # With wrong indentation a token can be in the place of a key; it must not be printed.
     shown = key if _KEY.fullmatch(key) else "(a key)"
     return f"{path}.{shown}" if path else shown
 
 
 def _safe(error: yaml.MarkedYAMLError) -> str:
-    """PyYAML's own words, without what it quotes of the file, single characters apart."""
+    """Return PyYAML's message without its quotations of the file, except single characters."""
     problem = error.problem or error.context or "not understood"
     if problem.startswith("but ") and error.context:
         problem = f"{error.context}, {problem}"

@@ -1,4 +1,4 @@
-"""Where audit entries may come from beside files; each input is told apart by its ``type``."""
+"""Sources of audit entries other than files. The key ``type`` selects one."""
 
 import enum
 import ipaddress
@@ -26,10 +26,10 @@ Size = Annotated[int, "size"]
 """Bytes, as :data:`vault_exporter.config.schema.model.Size`."""
 
 Mode = Annotated[int, "mode"]
-"""Permissions of a file, written in quotes as octal digits."""
+"""Permissions of a file, as octal digits in quotes."""
 
 Network = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, "network"]
-"""Addresses, written as 10.0.0.0/8 or as one address."""
+"""A network such as 10.0.0.0/8, or one address."""
 
 
 class Scheme(enum.StrEnum):
@@ -56,35 +56,35 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class StdinInput(msgspec.Struct, frozen=True, tag_field="type", tag="stdin"):
-    """Standard input. Its writer has to wait while the exporter is behind."""
+    """Standard input. Its writer waits while the exporter is behind."""
 
 
 class Listening(msgspec.Struct, frozen=True):
-    """What inputs that listen have in common."""
+    """Settings that all listening inputs share."""
 
     listen: Address
     mode: Mode = 0o660
     """Permissions of a Unix socket."""
     allow: tuple[Network, ...] = ()
-    """Who may connect or send; everybody where it is empty."""
+    """Networks that may connect or send; empty allows any."""
     max_connections: int = 64
     max_waiting_bytes: Size = 64 << 20
     """Memory for lines that are not yet counted; further ones are shed."""
 
 
 class SocketInput(Listening, frozen=True, tag_field="type", tag="socket"):
-    """What Vault's ``socket`` device sends: entries that end in a newline."""
+    """Receives newline-separated entries from Vault's ``socket`` device."""
 
 
 class SyslogInput(Listening, frozen=True, tag_field="type", tag="syslog"):
-    """What a syslog daemon passes on of Vault's ``syslog`` device."""
+    """Receives entries of Vault's ``syslog`` device from a syslog daemon."""
 
 
 class HttpInput(msgspec.Struct, frozen=True, tag_field="type", tag="http"):
-    """What OpenBao's ``http`` device posts, to ``/audit`` of the exporter."""
+    """Receives entries that OpenBao's ``http`` device posts to ``/audit`` of the exporter."""
 
     token_file: Path
-    """File with the token that the device must bring; read again when it changes."""
+    """File with the token that the device must send; read again when it changes."""
     max_waiting_bytes: Size = 64 << 20
 
 
@@ -92,7 +92,7 @@ Input = StdinInput | SocketInput | SyslogInput | HttpInput
 
 
 def name(given: Input) -> str:
-    """Name an input, as the label ``log`` does."""
+    """Return an input's name: its value of the label ``log``."""
     match given:
         case StdinInput():
             return "stdin"

@@ -1,7 +1,7 @@
-"""The ways to log in, told apart by ``method``, and what must hold of each.
+"""Auth methods and their settings. The key ``method`` selects one.
 
-The words are those of hvac and of the ``vault login`` command. A credential is given as it is or, better, as a file
-that holds it; the file is read at every login, so whoever rotates it need not tell the exporter.
+Keys are named as in hvac and the ``vault login`` command. A credential is a value or, better, a file; the file is read
+at every login, so it can be rotated at any time.
 """
 
 from collections.abc import Iterator
@@ -34,44 +34,44 @@ __all__ = [
 ]
 
 Mount = Annotated[str, "mount"]
-"""Where an auth method is mounted, below ``auth/``, without slashes at its ends."""
+"""Mount path of an auth method, without ``auth/`` and outer slashes."""
 
 Password = Annotated[Secret, "password"]
-"""A secret that a person may have chosen: spaces are allowed."""
+"""A secret that may contain spaces."""
 
 SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-"""Where Kubernetes puts a pod's own token."""
+"""File with the token of the pod's service account."""
 
 
 class NoAuth(msgspec.Struct, frozen=True, tag_field="method", tag="none"):
-    """Talk to the node without a token."""
+    """No token."""
 
 
 class TokenAuth(msgspec.Struct, frozen=True, tag_field="method", tag="token"):
-    """A token as it is, or a file that holds one (read again when it changes); exactly one of the two is set."""
+    """A token, or a file that holds one and is read again when it changes. Exactly one is set."""
 
     token: Secret | None = None
     token_file: Path | None = None
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True, tag_field="method"):
-    """What the methods share that get a token from Vault."""
+    """Settings that all methods with a login share."""
 
     mount: Mount = ""
-    """By default the method's name."""
+    """Mount path of the method; by default its name."""
     namespace: str | None = None
-    """Of the auth method; None is the target's own."""
+    """Namespace of the auth method; None is the target's."""
 
 
 class ApproleAuth(Login, frozen=True, kw_only=True, tag="approle"):
-    """A role-id and, unless the role does without, a secret-id."""
+    """A role-id, and a secret-id unless the role needs none."""
 
     mount: Mount = "approle"
     role_id: str
     secret_id: Secret | None = None
     secret_id_file: Path | None = None
     wrapped: bool = False
-    """What is given as secret-id is the token of a wrapped response that holds it."""
+    """The secret-id is a wrapping token, which the exporter unwraps."""
 
 
 class KubernetesAuth(Login, frozen=True, kw_only=True, tag="kubernetes"):
@@ -92,15 +92,15 @@ class JwtAuth(Login, frozen=True, kw_only=True, tag="jwt"):
 
 
 class CertAuth(Login, frozen=True, kw_only=True, tag="cert"):
-    """The certificate that the target's ``tls`` identifies with."""
+    """The client certificate of the target's ``tls``."""
 
     mount: Mount = "cert"
     role: str | None = None
-    """Name of the certificate role; None lets Vault try them all."""
+    """Name of the certificate role; with None, Vault tries all."""
 
 
 class UserpassAuth(Login, frozen=True, kw_only=True, tag="userpass"):
-    """A user and a password that Vault keeps."""
+    """A username and password stored in Vault."""
 
     mount: Mount = "userpass"
     username: str
@@ -109,7 +109,7 @@ class UserpassAuth(Login, frozen=True, kw_only=True, tag="userpass"):
 
 
 class LdapAuth(Login, frozen=True, kw_only=True, tag="ldap"):
-    """A user and a password of a directory."""
+    """A username and password of an LDAP directory."""
 
     mount: Mount = "ldap"
     username: str
@@ -118,13 +118,13 @@ class LdapAuth(Login, frozen=True, kw_only=True, tag="ldap"):
 
 
 class AwsAuth(Login, frozen=True, kw_only=True, tag="aws"):
-    """A signed ``sts:GetCallerIdentity``, as the ``iam`` type of Vault's method takes it."""
+    """A signed ``sts:GetCallerIdentity`` request, for the ``iam`` type of Vault's AWS method."""
 
     mount: Mount = "aws"
     role: str | None = None
     region: str = "us-east-1"
     header_value: str | None = None
-    """What Vault's ``iam_server_id_header_value`` is set to."""
+    """Value of Vault's ``iam_server_id_header_value``."""
     access_key: Secret
     secret_key: Secret | None = None
     secret_key_file: Path | None = None
@@ -178,7 +178,7 @@ _ONE_OF: Final[dict[type, str]] = {
     AzureAuth: "jwt",
     GcpAuth: "jwt",
 }
-"""The key of which, or of it with ``_file`` added, exactly one is given."""
+"""Key of a credential. Exactly one of it and the key with ``_file`` added is given."""
 
 
 def credential_files(auth: Auth) -> tuple[Path, ...]:
@@ -187,7 +187,7 @@ def credential_files(auth: Auth) -> tuple[Path, ...]:
 
 
 def problems(auth: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any of Auth, as a table of checks holds it
-    """Yield keys of a login and what is wrong with them."""
+    """Yield wrong keys of a login, each with a message."""
     if key := _ONE_OF.get(type(auth)):
         if (getattr(auth, key) is None) == (getattr(auth, f"{key}_file") is None):
             yield key, f"give either {key} or {key}_file"
@@ -204,7 +204,7 @@ def problems(auth: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any of A
 
 
 def _file_problems(file: Path) -> Iterator[str]:
-    # The file itself may come later: an agent writes it.
+    # The file may not exist yet: an agent writes it.
     if is_directory(file):
         yield "is a directory; name the file in it"
     elif problem := unreadable(file):

@@ -1,9 +1,10 @@
 """The exporter's settings: frozen, complete, and already validated.
 
-Only :mod:`vault_exporter.config.load` makes them, so holding a :class:`Config` means that it was checked.
+Only :mod:`vault_exporter.config.load` creates a :class:`Config`, so every one has been checked.
 Durations are seconds, sizes are bytes.
 """
 
+import enum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -19,6 +20,7 @@ __all__ = [
     "AllowedEvents",
     "AllowedHost",
     "Audit",
+    "AuditFormat",
     "Auth",
     "ClusterDiscovery",
     "Collectors",
@@ -59,13 +61,13 @@ Size = Annotated[int, "size"]
 """Bytes, written as a number or with a unit: ``16MiB``."""
 
 Url = Annotated[str, "url"]
-"""An API's base URL, without a trailing slash."""
+"""Base URL of an API, without a trailing slash."""
 
 ProxyUrl = Annotated[Secret, "proxy"]
-"""An HTTP proxy's URL, secret since a password may be in it."""
+"""URL of an HTTP proxy; secret because it may hold a password."""
 
 Pem = Annotated[str, "pem"]
-"""Certificates in PEM format, not a file of them."""
+"""The text of certificates in PEM format."""
 
 AllowedHost = Annotated[str, "allowed host"]
 """A host name, ``*.`` and a domain, or a network of IP addresses, in lower case."""
@@ -74,7 +76,7 @@ Scheme = Annotated[str, "scheme"]
 """``http`` or ``https``."""
 
 Name = Annotated[str, "name"]
-"""A target's name, fit for ``?target=`` and a label."""
+"""Name of a target, valid in ``?target=`` and as a label value."""
 
 
 class Listen(msgspec.Struct, frozen=True):
@@ -88,14 +90,14 @@ class Listen(msgspec.Struct, frozen=True):
 
 
 class RateLimit(msgspec.Struct, frozen=True):
-    """How fast requests may be sent: so many a second, and so many at once after a pause."""
+    """Limit of requests: ``rate`` per second, and ``burst`` at once."""
 
     rate: float
     burst: int
 
 
 class Tls(msgspec.Struct, frozen=True):
-    """How to trust the node, and how to identify to it; the words of ``VAULT_CACERT`` and its like."""
+    """TLS settings of the client, named like ``VAULT_CACERT`` and the other variables of the command line."""
 
     ca_cert: Path | None = None
     ca_cert_bytes: Pem | None = None
@@ -107,13 +109,13 @@ class Tls(msgspec.Struct, frozen=True):
 
 
 class Collectors(msgspec.Struct, frozen=True):
-    """What to change about the collectors that run by default."""
+    """Changes to the set of collectors that run by default."""
 
     enable: tuple[str, ...] = ()
-    """Collectors that run only where they are named."""
+    """Collectors to run that are off by default."""
     disable: tuple[str, ...] = ()
     intervals: dict[str, Duration] = {}
-    """Collector → seconds between two readings, at least; in between, the last good one is shown."""
+    """Name of a collector → minimum seconds between two runs; scrapes in between publish the last good result."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -127,30 +129,30 @@ class Target(msgspec.Struct, frozen=True):
     cluster: str | None = None
     namespace: str | None = None
     timeout: Duration = 5.0
-    """Deadline of a scrape, in seconds, where the request brings no X-Prometheus-Scrape-Timeout-Seconds."""
+    """Deadline of a scrape in seconds, if the request has no ``X-Prometheus-Scrape-Timeout-Seconds``."""
     max_response_bytes: Size = 16 << 20
     proxy: ProxyUrl | None = None
-    """What to connect through."""
+    """Proxy to connect through."""
     rate_limit: RateLimit | None = None
-    """Requests wait so that the node gets no more than so many."""
+    """Limit of requests to the node; requests beyond it wait."""
     tls: Tls = Tls()
     auth: Auth = NoAuth()
     collectors: Collectors = Collectors()
     labels: dict[str, str] = {}
-    """More labels for ``/sd`` to give the target."""
+    """Extra labels of the target in ``/sd``."""
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """Where targets come from that are not listed, and what these have in common."""
+    """A source of targets, and the settings that its targets share."""
 
     cluster: str | None = None
     namespace: str | None = None
     timeout: Duration = 5.0
     max_response_bytes: Size = 16 << 20
     proxy: ProxyUrl | None = None
-    """What to connect through."""
+    """Proxy to connect through."""
     rate_limit: RateLimit | None = None
-    """Requests wait so that the node gets no more than so many."""
+    """Limit of requests to the node; requests beyond it wait."""
     tls: Tls = Tls()
     auth: Auth = NoAuth()
     collectors: Collectors = Collectors()
@@ -158,9 +160,9 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     interval: Duration = 30.0
     """Seconds between two look-ups."""
     keep: Duration | None = None
-    """How long a target that is found no more stays one, in seconds."""
+    """Seconds for which a target stays after its source stops listing it."""
     max_targets: int = 1000
-    """Further ones are left out; each takes memory, connections and logins."""
+    """Maximum number of targets; the rest is dropped, since each takes memory, connections and logins."""
 
     def __str__(self) -> str:
         return f"{self.type} {self.source}"
@@ -172,24 +174,24 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
     @property
     def source(self) -> str:
-        """Which one it is among those of its kind."""
+        """What tells it from other sources of its type."""
         raise NotImplementedError
 
     def target(self, name: str, address: str, **changes: Any) -> Target:  # noqa: ANN401 - values of keys
-        """Make a target of what was found."""
+        """Return a target with this source's settings."""
         shared = {key: getattr(self, key) for key in Target.__struct_fields__ if key not in {"name", "address"}}
         return Target(name, address, **shared | changes)
 
 
 class ClusterDiscovery(Discovery, frozen=True, kw_only=True, tag="cluster"):
-    """All nodes of a cluster, as the node at the address lists them in ``sys/ha-status``."""
+    """All nodes of a cluster, from ``sys/ha-status`` of the node at ``address``."""
 
     address: Url
     cluster: str
     allow: tuple[AllowedHost, ...] = ()
-    """Hosts that nodes may have, beside that of the address; empty is any."""
+    """Hosts that nodes may have, in addition to the host of ``address``; empty allows any."""
     keep: Duration | None = 3600.0
-    """A node that is dead is listed no more after a while, which must not end the alert about it."""
+    """Vault stops listing a dead node after a while. It stays a target, so that its alert goes on."""
 
     @property
     def source(self) -> str:
@@ -198,7 +200,7 @@ class ClusterDiscovery(Discovery, frozen=True, kw_only=True, tag="cluster"):
 
 
 class DnsDiscovery(Discovery, frozen=True, kw_only=True, tag="dns"):
-    """Every address that a name has, such as that of a headless service."""
+    """All addresses of a DNS name, such as a headless service."""
 
     name: str
     port: int = 8200
@@ -211,10 +213,10 @@ class DnsDiscovery(Discovery, frozen=True, kw_only=True, tag="dns"):
 
 
 class FileDiscovery(Discovery, frozen=True, kw_only=True, tag="file"):
-    """The targets in files, in the format of Prometheus' ``file_sd_configs``."""
+    """Targets from files in the format of Prometheus' ``file_sd_configs``."""
 
     path: Path
-    """May have shell patterns in its last part."""
+    """The last part may be a shell pattern."""
     scheme: Scheme = "https"
 
     @property
@@ -227,29 +229,29 @@ Discoveries = ClusterDiscovery | DnsDiscovery | FileDiscovery
 
 
 class Telemetry(msgspec.Struct, frozen=True):
-    """What to do with Vault's own telemetry (``sys/metrics``)."""
+    """Settings of Vault's own telemetry (``sys/metrics``)."""
 
     enabled: bool = True
     drop: tuple[str, ...] = ("vault_*_job_manager_queue_length",)
-    """Families to leave out, as shell patterns on the native name. The default ones carry an unbounded id."""
+    """Families to drop, as shell patterns on the native name. The default drops families with unbounded ids."""
     keep_prefix: bool = False
     """Publish families under the names that the node gives them, whatever its ``metrics_prefix`` and host names."""
     max_tracked_series: int = 50_000
-    """Series whose continuity is kept across Vault's expiry; further ones are passed on as they are."""
+    """Maximum number of counters that stay continuous when Vault deletes them; the rest is passed on unchanged."""
 
 
 class Threshold(msgspec.Struct, frozen=True):
-    """So many within so long, by the times that the entries state."""
+    """``count`` entries ``within`` a time in seconds, by the times in the entries."""
 
     count: int
     within: Duration
 
 
 class EventRule(msgspec.Struct, frozen=True):
-    """What makes a finished request an event. All that is given must hold; of a list, one suffices.
+    """Conditions that make a finished request an event. All given keys must match; in a list, one match is enough.
 
-    Paths are written as in Vault's policies: ``+`` is one segment, ``*`` at the end is any rest. Names of policies may
-    end in ``*``, too.
+    Paths are written as in Vault's policies: ``+`` matches one segment, and ``*`` at the end any suffix. A policy name
+    may end in ``*`` too.
     """
 
     event: str
@@ -262,17 +264,17 @@ class EventRule(msgspec.Struct, frozen=True):
     errors: tuple[str, ...] = ()
     """Classes of error; with these the outcome is a failure."""
     policies: tuple[str, ...] = ()
-    """Of the token that asked."""
+    """Policies of the request's token."""
     token_types: tuple[str, ...] = ()
-    """Of the token that asked: service, batch."""
+    """Types of the request's token: service, batch."""
     logins: bool = False
-    """Only logins, whatever their paths."""
+    """Match logins only."""
     issued_policies: tuple[str, ...] = ()
-    """Of the token that was given."""
+    """Policies of the token in the response."""
     issued_without_expiry: bool = False
-    """Only where a token was given that does not expire."""
+    """Match only if the token in the response never expires."""
     threshold: Threshold | None = None
-    """Count only as many together, as one event."""
+    """Count one event for this many matches."""
 
 
 class AllowedEvents(msgspec.Struct, frozen=True):
@@ -287,37 +289,52 @@ class AllowedEvents(msgspec.Struct, frozen=True):
 
 
 class Events(msgspec.Struct, frozen=True):
-    """Which finished requests are events."""
+    """Settings of security and operations events."""
 
     disable: tuple[str, ...] = ()
-    """Built-in events to leave out."""
+    """Built-in events to switch off."""
     rules: tuple[EventRule, ...] = ()
-    """The operator's own, beside the built-in ones."""
+    """Rules of the operator, in addition to the built-in ones."""
     allow: tuple[AllowedEvents, ...] = ()
     """Those that are planned; they are not counted."""
 
 
 class Exclude(msgspec.Struct, frozen=True):
-    """Whose entries to leave out, such as a monitor's own; each is counted as left out."""
+    """Entries to leave out, such as those of a monitor. They are counted as excluded only."""
 
     own: bool = False
-    """Leave out what the exporter itself asks with the tokens of its logins, by the entities that they have."""
+    """Leave out the exporter's own requests, by the entities of its logins."""
     entity_ids: tuple[str, ...] = ()
     display_names: tuple[str, ...] = ()
     remote_addresses: tuple[str, ...] = ()
 
 
 class Top(msgspec.Struct, frozen=True):
-    """Who asks, within bounds. Each of it costs something for every entry."""
+    """Estimates of the top clients and paths. Each setting costs time for every entry."""
 
     enabled: bool = False
     """Count distinct clients, entities and addresses, and rank them and paths."""
     window: Duration = 3600.0
-    """How far back, in seconds."""
+    """Length of the window in seconds."""
     tracked: int = 1000
-    """How many of the most frequent of each kind are kept."""
+    """Number of the most frequent values to keep, of each kind."""
     clients: tuple[str, ...] = ()
-    """Display names of clients that are counted each with a label of its own."""
+    """Display names of clients that get a label each."""
+
+
+class AuditFormat(enum.StrEnum):
+    """How entries lie in audit log files."""
+
+    AUTO = "auto"
+    """Detected: in the envelope of a container runtime, or as they are."""
+    PLAIN = "plain"
+    """One entry a line, as Vault's file device writes them."""
+    STDOUT = "stdout"
+    """The same, among the server's own log lines."""
+    CRI = "cri"
+    """As containerd, CRI-O and Podman store a container's output."""
+    DOCKER = "docker"
+    """As Docker's json-file driver stores a container's output."""
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -325,41 +342,43 @@ class Audit(msgspec.Struct, frozen=True):
 
     logs: tuple[Path, ...] = ()
     from_start: bool = False
-    """Count what a log already holds when the exporter starts, instead of only what is added."""
+    """Count the entries that a log already has when the exporter starts without a checkpoint."""
+    format: AuditFormat = AuditFormat.AUTO
+    """How entries lie in the files."""
     checkpoint: Path | None = None
-    """File that says where to go on after a restart."""
+    """File that stores the position in each log over restarts."""
     max_files: int = 100
-    """Files of one pattern in ``logs`` that are followed at once."""
+    """Maximum number of files to follow of one pattern in ``logs``."""
     max_line_bytes: Size = 16 << 20
     max_mounts: int = 200
-    """Mounts with labels of their own; further ones are counted as ``other``."""
+    """Maximum number of mounts with labels; the rest counts as ``other``."""
     max_namespaces: int = 100
-    """Namespaces with labels of their own; further ones are counted as ``other``."""
+    """Maximum number of namespaces with labels; the rest counts as ``other``."""
     max_pending: int = 100_000
-    """Requests of one log whose responses are waited for."""
+    """Maximum number of requests of one log that wait for their responses."""
     events: Events = Events()
     exclude: Exclude = Exclude()
     top: Top = Top()
     paths: tuple[str, ...] = ()
-    """Templates of paths that get labels, as :mod:`vault_exporter.audit.top.paths` says."""
+    """Path templates that become labels; see :mod:`vault_exporter.audit.top.paths`."""
     max_path_values: int = 100
-    """Labels that one template makes; further ones are counted as ``other``."""
+    """Maximum number of label values of one template; the rest counts as ``other``."""
     inputs: tuple[Input, ...] = ()
-    """Where entries come from beside files."""
+    """Sources of entries other than files."""
 
 
 class Config(Watched, frozen=True):
-    """Everything the exporter is told."""
+    """All settings of the exporter."""
 
     listen: Listen = Listen()
     web_config_file: Path | None = None
-    """Who may ask, and over what; see :mod:`vault_exporter.config.schema.web`."""
+    """File with TLS and users of the exporter's own server; see :mod:`vault_exporter.config.schema.web`."""
     web_enable_lifecycle: bool = False
     """Whether ``POST /-/reload`` reads the configuration again."""
     targets: tuple[Target, ...] = ()
     discovery: tuple[Discoveries, ...] = ()
     clusters: dict[str, int] = msgspec.field(default_factory=dict)
-    """Name of a cluster → the nodes that it should have."""
+    """Name of a cluster → expected number of nodes."""
     telemetry: Telemetry = Telemetry()
     audit: Audit = Audit()
     backup: tuple[Backup, ...] = ()

@@ -1,10 +1,10 @@
-"""A value that must not be seen."""
+"""A value that must not be printed."""
 
 __all__ = ["Secret"]
 
 
 class Secret:
-    """A value that never shows itself: not in ``repr``, ``str``, a log, or a traceback's locals."""
+    """A value that ``repr``, ``str``, logs and tracebacks do not show."""
 
     __slots__ = ("_value",)
 
@@ -12,7 +12,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the value, for the one place that sends it to Vault."""
+        """Return the value. Call this only where the value is used."""
         return self._value
 
     def __eq__(self, other: object) -> bool:

@@ -1,4 +1,4 @@
-"""What the exporter looks after only where it is told to: secrets, certificates, logins, backups."""
+"""Settings of the collectors that run only if they are configured: secrets, certificates, logins, backups."""
 
 import re
 from collections.abc import Iterator
@@ -23,54 +23,60 @@ __all__ = [
     "check_canary",
     "check_kv",
     "check_names",
+    "check_pki",
 ]
+
+_MOST_NAMES: Final = 100
+"""Of certificates of an engine."""
 
 Duration = Annotated[float, "duration"]
 """Seconds, as :data:`vault_exporter.config.schema.model.Duration`."""
 
 Engine = Annotated[str, "engine"]
-"""Where a secrets engine is mounted, without slashes at its ends."""
+"""Mount path of a secrets engine, without outer slashes."""
 
 _PATH: Final = re.compile(r"[^/\s?#%+][^/?#%+]*(/[^/?#%+]+)*")
-"""Of a secret; ``+`` is a policy's wildcard and would grant more than it seems to."""
+"""Path of a secret. ``+`` is not allowed: it is a wildcard in policies and would grant more than it seems to."""
 
 
 class Kv(msgspec.Struct, frozen=True):
-    """Secrets of a KV version 2 engine whose metadata is read, never their data."""
+    """Secrets of a KV version 2 engine. Only their metadata is read."""
 
     mount: Engine
     paths: tuple[str, ...]
-    """Below the mount. ``*`` and ``?`` stand for any part of a name, not for a slash."""
+    """Paths below the mount. ``*`` and ``?`` match within a segment, not a slash."""
     max_age: Duration | None = None
-    """How long a version may be the current one."""
+    """Maximum age of the current version."""
     max_paths: int = 200
-    """Secrets to read and folders to list, at most."""
+    """Maximum number of secrets to read and folders to list."""
     clusters: tuple[str, ...] = ()
-    """Only for targets of these clusters."""
+    """Clusters whose targets this applies to; empty is all."""
 
 
 class Pki(msgspec.Struct, frozen=True):
-    """A PKI engine whose issuers and CRLs are watched."""
+    """A PKI engine: its issuers, CRLs and certificates."""
 
     mount: Engine
     certificates: bool = False
-    """Count the certificates that it issued, by the time to their expiry."""
+    """Count the issued certificates by the time to their expiry."""
     max_certificates: int = 1000
+    names: tuple[str, ...] = ()
+    """Common names or DNS names whose certificates get an expiry each."""
     clusters: tuple[str, ...] = ()
 
 
 class AppRole(msgspec.Struct, frozen=True):
-    """Roles of an AppRole method whose secret-ids are watched."""
+    """Roles of an AppRole method, for the expiry of their secret-ids."""
 
     roles: tuple[str, ...]
     mount: Mount = "approle"
     max_secret_ids: int = 100
-    """Of a role, at most."""
+    """Maximum number of secret-ids to read of one role."""
     clusters: tuple[str, ...] = ()
 
 
 class WatchedToken(msgspec.Struct, frozen=True):
-    """A token that somebody else uses, watched by its accessor."""
+    """A token of somebody else, by its accessor."""
 
     name: str
     accessor: Secret
@@ -78,7 +84,7 @@ class WatchedToken(msgspec.Struct, frozen=True):
 
 
 class Database(msgspec.Struct, frozen=True):
-    """Static roles of a database engine whose rotation is watched; their credentials are never read."""
+    """Static roles of a database engine, for their rotation. Their credentials are never read."""
 
     roles: tuple[str, ...]
     mount: Engine = "database"
@@ -86,18 +92,18 @@ class Database(msgspec.Struct, frozen=True):
 
 
 class Canary(msgspec.Struct, frozen=True):
-    """A secret that is written, read and deleted again and again, to see that the whole way works."""
+    """A secret that the exporter writes, reads and deletes at an interval, to test the whole path."""
 
     mount: Engine
-    """Of a KV version 2 engine."""
+    """Mount path of a KV version 2 engine."""
     path: str = "vault-exporter/canary"
-    """Nothing else may be kept there: it is deleted with all versions."""
+    """Path of the secret. It is deleted with all its versions, so nothing else may use it."""
     interval: Duration = 60.0
     clusters: tuple[str, ...] = ()
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """What is asked of targets, of those that have a login and are of the right cluster."""
+    """Settings of collectors that need a login; each applies to the targets of its ``clusters``."""
 
     kv: tuple[Kv, ...] = ()
     pki: tuple[Pki, ...] = ()
@@ -108,31 +114,39 @@ class Watched(msgspec.Struct, frozen=True):
 
 
 class Backup(msgspec.Struct, frozen=True):
-    """Files of backups, as the exporter's machine sees them."""
+    """Backup files on the exporter's machine."""
 
     name: str
     files: Path
-    """A pattern such as ``/backup/vault-*.snap``; the newest file counts."""
+    """A pattern such as ``/backup/vault-*.snap``; the newest match is used."""
     max_age: Duration | None = None
-    """How old the newest file may be."""
+    """Maximum age of the newest file."""
 
 
 def check_kv(kv: Kv) -> Iterator[tuple[str, str]]:
-    """Yield keys and what is wrong with them."""
+    """Yield wrong keys, each with a message."""
     if not kv.paths:
         yield "paths", "no path in the list; add one"
     yield from (("paths", message) for path in kv.paths for message in _wrong(path))
 
 
 def check_canary(canary: Canary) -> Iterator[tuple[str, str]]:
-    """Yield keys and what is wrong with them."""
+    """Yield wrong keys, each with a message."""
     yield from (("path", message) for message in _wrong(canary.path))
     if set(canary.path) & set("*?["):
         yield "path", "names more than one secret; name one that is for nothing else"
 
 
+def check_pki(pki: Pki) -> Iterator[tuple[str, str]]:
+    """Yield keys and what is wrong with them."""
+    if pki.names and not pki.certificates:
+        yield "names", "takes certificates: true, which reads the certificates that the engine issues"
+    if len(pki.names) > _MOST_NAMES:
+        yield "names", f"more than {_MOST_NAMES}; each is a series"
+
+
 def check_names(watched: AppRole | Database) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with names of roles, which become part of a path."""
+    """Yield wrong role names; they become part of a path."""
     if not watched.roles:
         yield "roles", "no role in the list; add one"
     for role in watched.roles:

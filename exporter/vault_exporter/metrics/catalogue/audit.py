@@ -2,20 +2,21 @@
 
 from typing import Final
 
+from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import counter as _counter
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 from vault_exporter.metrics.catalogue.declare import histogram as _histogram
 
-AUDIT: Final = "audit log entries"
-AUDIT_READER: Final = "the audit log reader"
+AUDIT: Final = Source("audit log entries", "audit")
+AUDIT_READER: Final = Source("the audit log reader", "audit")
 
 # What the entries say.
 
 AUDIT_ENTRIES = _counter(
     "vault_audit_entries_total",
     AUDIT,
-    "Audit log entries read, by type (request, response), operation and mount. Mounts beyond audit.max_mounts are "
-    "counted as other.",
+    "Audit log entries read, by type (request, response; others, such as kmip-request, as the entry states), operation "
+    "and mount. Mounts beyond audit.max_mounts are counted as other, and so are types beyond the first 8 others.",
     "type",
     "operation",
     "mount_type",
@@ -119,10 +120,18 @@ AUDIT_UNMATCHED = _counter(
 AUDIT_OVERFLOW = _counter(
     "vault_audit_label_overflow_total",
     AUDIT,
-    "Entries counted as other because a label had its number of values: operation, mount, mount_type, namespace.",
+    "Entries counted as other because a label had its number of values: operation, mount, mount_type, namespace, type.",
     "label",
 )
 
+AUDIT_GUESSED_MOUNT_ENTRIES = _counter(
+    "vault_audit_guessed_mount_entries_total",
+    AUDIT,
+    "Audit log entries that do not state their mount (Vault before 1.14), by the mount that is guessed from the path. "
+    "Absent for mounts that entries state.",
+    "mount_type",
+    "mount_point",
+)
 AUDIT_EXCLUDED = _counter(
     "vault_audit_excluded_entries_total",
     AUDIT,
@@ -191,6 +200,13 @@ AUDIT_CHECKPOINT = _gauge(
     AUDIT_READER,
     "When the checkpoint was last written; absent while there is none.",
 )
+AUDIT_UNCOMMITTED = _gauge(
+    "vault_audit_reader_uncommitted_bytes",
+    AUDIT_READER,
+    "Bytes of the audit log that were counted and that the checkpoint does not cover, since no completed scrape has "
+    "shown them. After a crash they are counted again. Absent without audit.checkpoint.",
+    "log",
+)
 AUDIT_CHECKPOINT_ERRORS = _counter(
     "vault_audit_reader_checkpoint_errors_total",
     AUDIT_READER,
@@ -203,6 +219,13 @@ AUDIT_REJECTED = _counter(
     "Lines of the audit log that are no entry, by reason: not_json, not_an_entry, too_long, incomplete, not_syslog.",
     "log",
     "reason",
+)
+AUDIT_OTHER_LINES = _counter(
+    "vault_audit_reader_other_lines_total",
+    AUDIT_READER,
+    "Lines among the audit entries that are not audit entries, such as the server's own log in a container's output. "
+    "They are not rejected.",
+    "log",
 )
 AUDIT_SHED = _counter(
     "vault_audit_reader_shed_lines_total",
@@ -230,7 +253,7 @@ AUDIT_REFUSED = _counter(
     "reason",
 )
 
-AUDIT_TOP: Final = "who asks, in the audit log (audit.top, audit.paths)"
+AUDIT_TOP: Final = Source("who asks, in the audit log (audit.top, audit.paths)", "audit")
 
 AUDIT_CLIENTS = _gauge(
     "vault_audit_distinct_clients",

@@ -2,19 +2,20 @@
 
 from typing import Final
 
+from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 
-KEY_STATUS: Final = "GET /v1/sys/key-status"
-ROTATE_CONFIG: Final = "GET /v1/sys/rotate/config"
-RAFT: Final = "GET /v1/sys/storage/raft/configuration"
-AUTOPILOT: Final = "GET /v1/sys/storage/raft/autopilot/state"
-HA_STATUS: Final = "GET /v1/sys/ha-status"
-REPLICATION: Final = "GET /v1/sys/replication/status"
-LICENSE: Final = "GET /v1/sys/license/status"
-OPERATIONS: Final = (
-    "GET /v1/sys/rotate/{root,recovery}/init, sys/generate-root-token/attempt, or sys/rekey and its like"
+KEY_STATUS: Final = Source("GET /v1/sys/key-status", "barrier_key")
+ROTATE_CONFIG: Final = Source("GET /v1/sys/rotate/config", "barrier_key")
+RAFT: Final = Source("GET /v1/sys/storage/raft/configuration", "raft")
+AUTOPILOT: Final = Source("GET /v1/sys/storage/raft/autopilot/state", "autopilot")
+HA_STATUS: Final = Source("GET /v1/sys/ha-status", "ha_nodes")
+REPLICATION: Final = Source("GET /v1/sys/replication/status", "replication")
+LICENSE: Final = Source("GET /v1/sys/license/status", "license")
+OPERATIONS: Final = Source(
+    "GET /v1/sys/rotate/{root,recovery}/init, sys/generate-root-token/attempt, or sys/rekey and its like", "operations"
 )
-VERSIONS: Final = "LIST /v1/sys/version-history"
+VERSIONS: Final = Source("LIST /v1/sys/version-history", "versions")
 
 # The key that encrypts the storage.
 
@@ -182,12 +183,6 @@ REPLICATION_MERKLE_CORRUPTED = _gauge(
     REPLICATION,
     "1 if the last check found the Merkle tree corrupted.",
     "replication",
-)
-LICENSE_EXPIRY = _gauge(
-    "vault_license_expiry_timestamp_seconds",
-    LICENSE,
-    "When the license expires (Vault Enterprise); without a token, and on other nodes than the active one, the node's "
-    "own, as its sys/health says.",
 )
 LICENSE_TERMINATION = _gauge(
     "vault_license_termination_timestamp_seconds",

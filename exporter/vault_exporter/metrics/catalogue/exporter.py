@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import counter as _counter
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 
-EXPORTER: Final = "the exporter"
+EXPORTER: Final = Source("the exporter", "exporter")
 
 BUILD_INFO = _gauge(
     "vault_exporter_build_info", EXPORTER, "Always 1; the exporter's version and its Python's.", "version", "python"

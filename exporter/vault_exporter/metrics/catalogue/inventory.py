@@ -2,22 +2,23 @@
 
 from typing import Final
 
+from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 
-AUDIT_DEVICES_LIST: Final = "GET /v1/sys/audit"
-MOUNTS_LIST: Final = "GET /v1/sys/mounts"
-AUTH_LIST: Final = "GET /v1/sys/auth"
-LEASES_COUNT: Final = "GET /v1/sys/leases/count?type=irrevocable"
-TOKEN_COUNTERS: Final = "GET /v1/sys/internal/counters/tokens"  # noqa: S105 - a path
-ENTITY_COUNTERS: Final = "GET /v1/sys/internal/counters/entities"
-ACTIVITY_COUNTERS: Final = "GET /v1/sys/internal/counters/activity/monthly"
-QUOTAS_LISTS: Final = "LIST /v1/sys/quotas/{rate-limit,lease-count}"
-QUOTAS_CONFIG: Final = "GET /v1/sys/quotas/config"
-LOCKED_USERS_LIST: Final = "GET /v1/sys/locked-users"
-POLICIES_LISTS: Final = "LIST /v1/sys/policies/{acl,password}"
-NAMESPACES_LIST: Final = "LIST /v1/sys/namespaces"
-NAMESPACE_SEAL: Final = "GET /v1/sys/namespaces/:path/seal-status"
-PLUGINS_CATALOG: Final = "GET /v1/sys/plugins/catalog"
+AUDIT_DEVICES_LIST: Final = Source("GET /v1/sys/audit", "audit_devices")
+MOUNTS_LIST: Final = Source("GET /v1/sys/mounts", "mounts")
+AUTH_LIST: Final = Source("GET /v1/sys/auth", "auth_methods")
+LEASES_COUNT: Final = Source("GET /v1/sys/leases/count?type=irrevocable", "leases")
+TOKEN_COUNTERS: Final = Source("GET /v1/sys/internal/counters/tokens", "tokens")
+ENTITY_COUNTERS: Final = Source("GET /v1/sys/internal/counters/entities", "entities")
+ACTIVITY_COUNTERS: Final = Source("GET /v1/sys/internal/counters/activity/monthly", "clients")
+QUOTAS_LISTS: Final = Source("LIST /v1/sys/quotas/{rate-limit,lease-count}", "quotas")
+QUOTAS_CONFIG: Final = Source("GET /v1/sys/quotas/config", "quotas")
+LOCKED_USERS_LIST: Final = Source("GET /v1/sys/locked-users", "locked_users")
+POLICIES_LISTS: Final = Source("LIST /v1/sys/policies/{acl,password}", "policies")
+NAMESPACES_LIST: Final = Source("LIST /v1/sys/namespaces", "namespaces")
+NAMESPACE_SEAL: Final = Source("GET /v1/sys/namespaces/:path/seal-status", "namespaces")
+PLUGINS_CATALOG: Final = Source("GET /v1/sys/plugins/catalog", "plugins")
 
 # What is mounted.
 

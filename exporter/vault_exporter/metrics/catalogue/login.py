@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import counter as _counter
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 
-LOGIN: Final = "the exporter's login to a target"
+LOGIN: Final = Source("the exporter's login to a target", "auth")
 
 AUTH_INFO = _gauge("vault_exporter_auth_info", LOGIN, "Always 1; how the exporter logs in to the target.", "method")
 TOKEN_VALID = _gauge(

@@ -2,11 +2,12 @@
 
 from typing import Final
 
+from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 
-HOST_INFO: Final = "GET /v1/sys/host-info"
-IN_FLIGHT: Final = "GET /v1/sys/in-flight-req"
-TLS: Final = "the TLS connection to the node"
+HOST_INFO: Final = Source("GET /v1/sys/host-info", "host")
+IN_FLIGHT: Final = Source("GET /v1/sys/in-flight-req", "in_flight")
+TLS: Final = Source("the TLS connection to the node", "certificate")
 
 HOST_MEMORY_TOTAL = _gauge("vault_host_memory_total_bytes", HOST_INFO, "Memory of the node's machine.")
 HOST_MEMORY_AVAILABLE = _gauge(

@@ -2,12 +2,13 @@
 
 from typing import Final
 
+from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 from vault_exporter.metrics.reasons import Reason
 
-HEALTH: Final = "GET /v1/sys/health"
-SEAL_STATUS: Final = "GET /v1/sys/seal-status"
-LEADER: Final = "GET /v1/sys/leader"
+HEALTH: Final = Source("GET /v1/sys/health", "health")
+SEAL_STATUS: Final = Source("GET /v1/sys/seal-status", "seal")
+LEADER: Final = Source("GET /v1/sys/leader", "leader")
 
 # Health.
 
@@ -95,6 +96,12 @@ HA_CONNECTION_HEALTHY = _gauge(
 )
 REMOVED_FROM_CLUSTER = _gauge(
     "vault_removed_from_cluster", HEALTH, "1 if the node was removed from its raft cluster (Vault)."
+)
+LICENSE_EXPIRY = _gauge(
+    "vault_license_expiry_timestamp_seconds",
+    HEALTH,
+    "When the node's license expires (Vault Enterprise). Of an active node whose sys/health does not say, it is from "
+    "sys/license/status.",
 )
 
 # The seal.

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 
-SCRAPE: Final = "the scrape of a target"
+SCRAPE: Final = Source("the scrape of a target", "scrape")
 
 COLLECTOR_SUCCESS = _gauge(
     "vault_exporter_collector_success", SCRAPE, "1 if the collector got what it asked the node for.", "collector"

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 
-TELEMETRY: Final = "GET /v1/sys/metrics?format=prometheus"
+TELEMETRY: Final = Source("GET /v1/sys/metrics?format=prometheus", "telemetry")
 
 TELEMETRY_STATUS = _gauge(
     "vault_exporter_telemetry_status",

@@ -2,12 +2,13 @@
 
 from typing import Final
 
+from vault_exporter.metrics.catalogue.declare import Source
 from vault_exporter.metrics.catalogue.declare import counter as _counter
 from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 
-KV_METADATA: Final = "GET /v1/:mount/metadata/:path, of the secrets in kv"
-CANARY: Final = "the canary, where one is configured"
-BACKUP: Final = "the files in backup"
+KV_METADATA: Final = Source("GET /v1/:mount/metadata/:path, of the secrets in kv", "kv")
+CANARY: Final = Source("the canary, where one is configured", "canary")
+BACKUP: Final = Source("the files in backup", "backup")
 
 # Secrets.
 
@@ -87,7 +88,9 @@ BACKUP_MAX_AGE = _gauge(
 
 # Certificates.
 
-PKI: Final = "GET /v1/:mount/issuer/:ref/{json,crl}, /v1/:mount/cert/:serial, of the engines in pki"
+PKI: Final = Source(
+    "GET /v1/:mount/issuer/:ref/{json,crl}, /v1/:mount/cert/:serial, LIST /v1/:mount/certs{,/revoked}, of pki", "pki"
+)
 
 PKI_ISSUER_NOT_AFTER = _gauge(
     "vault_pki_issuer_not_after_timestamp_seconds",
@@ -119,10 +122,18 @@ PKI_CRL_REVOKED = _gauge(
 PKI_CERTIFICATES = _gauge(
     "vault_pki_certificates",
     PKI,
-    "Certificates that the engine keeps, the issuers' among them, by the time to their expiry: expired, 1d (at most a "
-    "day), 7d (more than a day), 30d, 90d, later.",
+    "Certificates that the engine keeps and has not revoked, the issuers' among them, by the time to their expiry: "
+    "expired, 1d (at most a day), 7d (more than a day), 30d, 90d, later.",
     "mount",
     "expires_in",
+)
+PKI_NAMED_NOT_AFTER = _gauge(
+    "vault_pki_named_certificate_not_after_timestamp_seconds",
+    PKI,
+    "When the certificate with the name in pki[].names expires that expires last of those that are not revoked. Absent "
+    "where the engine keeps none.",
+    "mount",
+    "name",
 )
 PKI_SKIPPED = _gauge(
     "vault_pki_certificates_skipped",
@@ -133,9 +144,9 @@ PKI_SKIPPED = _gauge(
 
 # Credentials.
 
-APPROLE: Final = "LIST /v1/auth/:mount/role/:role/secret-id, of the roles in approle"
-WATCHED_TOKENS: Final = "POST /v1/auth/token/lookup-accessor, of the tokens in watched_tokens"
-DATABASE: Final = "GET /v1/:mount/static-roles/:role, of the roles in database"
+APPROLE: Final = Source("LIST /v1/auth/:mount/role/:role/secret-id, of the roles in approle", "approle")
+WATCHED_TOKENS: Final = Source("POST /v1/auth/token/lookup-accessor, of the tokens in watched_tokens", "watched_tokens")
+DATABASE: Final = Source("GET /v1/:mount/static-roles/:role, of the roles in database", "database")
 
 APPROLE_SECRET_IDS = _gauge("vault_approle_secret_ids", APPROLE, "Secret-ids of the role.", "mount", "role")
 APPROLE_NEXT_EXPIRY = _gauge(

@@ -5,33 +5,31 @@ from typing import Final
 
 from vault_exporter.config.schema.model import NoAuth, Target, Telemetry
 from vault_exporter.config.schema.watched import Watched
-from vault_exporter.scrape.collectors import (
-    audit_devices,
-    barrier_key,
-    counters,
-    ha_nodes,
-    host,
-    in_flight,
-    leases,
-    licensing,
-    locked_users,
-    mounts,
-    namespaces,
-    operations,
-    plugins,
-    policies,
-    quotas,
-    raft,
-    replication,
-    telemetry,
-    versions,
-)
+from vault_exporter.scrape.collectors import telemetry
+from vault_exporter.scrape.collectors.audit_devices import AUDIT_DEVICES
+from vault_exporter.scrape.collectors.barrier_key import BARRIER_KEY
 from vault_exporter.scrape.collectors.certificate import CERTIFICATE
 from vault_exporter.scrape.collectors.collector import Collector, Grant, Reading, Scope, policy
 from vault_exporter.scrape.collectors.configured import CONFIGURED, configured
+from vault_exporter.scrape.collectors.counters import CLIENTS, ENTITIES, TOKENS
+from vault_exporter.scrape.collectors.ha_nodes import HA_NODES
 from vault_exporter.scrape.collectors.health import HEALTH
+from vault_exporter.scrape.collectors.host import HOST
+from vault_exporter.scrape.collectors.in_flight import IN_FLIGHT
 from vault_exporter.scrape.collectors.leader import LEADER
+from vault_exporter.scrape.collectors.leases import LEASES
+from vault_exporter.scrape.collectors.licensing import LICENSE
+from vault_exporter.scrape.collectors.locked_users import LOCKED_USERS
+from vault_exporter.scrape.collectors.mounts import AUTH_METHODS, MOUNTS
+from vault_exporter.scrape.collectors.namespaces import NAMESPACES
+from vault_exporter.scrape.collectors.operations import OPERATIONS
+from vault_exporter.scrape.collectors.plugins import PLUGINS
+from vault_exporter.scrape.collectors.policies import POLICIES
+from vault_exporter.scrape.collectors.quotas import QUOTAS
+from vault_exporter.scrape.collectors.raft import AUTOPILOT, RAFT
+from vault_exporter.scrape.collectors.replication import REPLICATION
 from vault_exporter.scrape.collectors.seal import SEAL
+from vault_exporter.scrape.collectors.versions import VERSIONS
 
 __all__ = [
     "COLLECTORS",
@@ -44,6 +42,7 @@ __all__ = [
     "Reading",
     "Scope",
     "chosen",
+    "configured",
     "policy",
 ]
 
@@ -53,68 +52,30 @@ COLLECTORS: Final = (
     LEADER,
     CERTIFICATE,
     # Of the node.
-    Collector(
-        "host", "memory, disks and processors of the machine", host.collect, grants=host.GRANTS, scope=Scope.UNSEALED
-    ),
-    Collector(
-        "in_flight", "the oldest request under way", in_flight.collect, grants=in_flight.GRANTS, scope=Scope.UNSEALED
-    ),
+    HOST,
+    IN_FLIGHT,
     # Of the cluster, fresh at every scrape.
-    Collector("ha_nodes", "the nodes of the cluster and their heartbeats", ha_nodes.collect, grants=ha_nodes.GRANTS),
-    Collector("raft", "the servers of raft", raft.collect, grants=raft.GRANTS),
-    Collector("autopilot", "health of the servers of raft", raft.collect_autopilot, grants=raft.AUTOPILOT_GRANTS),
+    HA_NODES,
+    RAFT,
+    AUTOPILOT,
     # What changes slowly, or costs the node something.
-    Collector(
-        "operations",
-        "rekeying and root token generation in progress",
-        operations.collect,
-        grants=operations.GRANTS,
-        interval=30,
-    ),
-    Collector(
-        "locked_users",
-        "users locked out after failed logins",
-        locked_users.collect,
-        grants=locked_users.GRANTS,
-        interval=30,
-    ),
-    Collector(
-        "replication",
-        "replication (Vault Enterprise)",
-        replication.collect,
-        grants=replication.GRANTS,
-        scope=Scope.ACTIVE_DR,
-        interval=30,
-    ),
-    Collector(
-        "barrier_key",
-        "the key that encrypts the storage, and its rotation",
-        barrier_key.collect,
-        grants=barrier_key.GRANTS,
-        interval=60,
-    ),
-    Collector("leases", "leases that cannot be revoked", leases.collect, grants=leases.GRANTS, interval=60),
-    Collector("mounts", "secrets engines by type", mounts.collect, grants=mounts.GRANTS, interval=60),
-    Collector("auth_methods", "auth methods by type", mounts.collect_auth, grants=mounts.AUTH_GRANTS, interval=60),
-    Collector("namespaces", "namespaces and their seals", namespaces.collect, grants=namespaces.GRANTS, interval=60),
-    Collector("quotas", "quotas", quotas.collect, grants=quotas.GRANTS, interval=60),
-    Collector("tokens", "service tokens", counters.collect_tokens, grants=counters.TOKEN_GRANTS, interval=300),
-    Collector("entities", "identity entities", counters.collect_entities, grants=counters.ENTITY_GRANTS, interval=300),
-    Collector(
-        "clients", "clients of the month (Vault)", counters.collect_clients, grants=counters.CLIENT_GRANTS, interval=300
-    ),
-    Collector("policies", "policies", policies.collect, grants=policies.GRANTS, interval=300),
-    Collector("plugins", "plugins of the catalogue", plugins.collect, grants=plugins.GRANTS, interval=300),
-    Collector("versions", "versions that the cluster has run", versions.collect, grants=versions.GRANTS, interval=300),
-    Collector("license", "the license (Vault Enterprise)", licensing.collect, grants=licensing.GRANTS, interval=300),
-    Collector(
-        "audit_devices",
-        "audit devices by type",
-        audit_devices.collect,
-        grants=audit_devices.GRANTS,
-        default=False,
-        interval=60,
-    ),
+    OPERATIONS,
+    LOCKED_USERS,
+    REPLICATION,
+    BARRIER_KEY,
+    LEASES,
+    MOUNTS,
+    AUTH_METHODS,
+    NAMESPACES,
+    QUOTAS,
+    TOKENS,
+    ENTITIES,
+    CLIENTS,
+    POLICIES,
+    PLUGINS,
+    VERSIONS,
+    LICENSE,
+    AUDIT_DEVICES,
 )
 """Every collector that needs no settings of its own."""
 

@@ -13,10 +13,10 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask
 from vault_exporter.scrape.collectors.bounded import most_frequent
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 
-__all__ = ["GRANTS", "Device", "collect", "samples"]
+__all__ = ["AUDIT_DEVICES", "GRANTS", "Device", "collect", "samples"]
 
 GRANTS: Final = (Grant("sys/audit", ("read", "sudo")),)
 
@@ -48,3 +48,13 @@ def samples(devices: Iterable[Device]) -> Iterator[Sample]:
 
 def _is_raw(device: Device) -> bool:
     return (device.options or {}).get("log_raw", "") in {"1", "t", "T", "TRUE", "true", "True"}
+
+
+AUDIT_DEVICES: Final = Collector(
+    "audit_devices",
+    "audit devices by type",
+    collect,
+    grants=GRANTS,
+    default=False,
+    interval=60,
+)

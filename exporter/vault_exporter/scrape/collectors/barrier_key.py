@@ -12,11 +12,11 @@ import msgspec
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 from vault_exporter.vault.go import Time, seconds
 
-__all__ = ["GRANTS", "KeyStatus", "RotationConfig", "collect", "key_samples", "rotation_samples"]
+__all__ = ["BARRIER_KEY", "GRANTS", "KeyStatus", "RotationConfig", "collect", "key_samples", "rotation_samples"]
 
 GRANTS: Final = (Grant("sys/key-status"), Grant("sys/rotate/config"))
 
@@ -58,3 +58,12 @@ def rotation_samples(config: RotationConfig) -> Iterator[Sample]:
     yield c.BARRIER_KEY_ROTATION_ENABLED(config.enabled)
     yield c.BARRIER_KEY_ROTATION_INTERVAL(seconds(config.interval))
     yield c.BARRIER_KEY_ROTATION_MAX_OPERATIONS(config.max_operations)
+
+
+BARRIER_KEY: Final = Collector(
+    "barrier_key",
+    "the key that encrypts the storage, and its rotation",
+    collect,
+    grants=GRANTS,
+    interval=60,
+)

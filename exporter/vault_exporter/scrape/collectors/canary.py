@@ -22,8 +22,9 @@ __all__ = ["STEPS", "collector"]
 STEPS: Final = ("write", "read", "delete")
 
 
-def collector(canary: Canary) -> Collector:
-    """Make the collector for this secret."""
+def collector(canaries: tuple[Canary, ...]) -> Collector:
+    """Make the collector for the secret that is configured."""
+    (canary,) = canaries
     return Collector(
         "canary",
         "writes, reads and deletes a KV secret",

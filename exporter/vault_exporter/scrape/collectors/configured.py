@@ -1,7 +1,7 @@
 """The collectors that run only where the configuration says what to look after."""
 
-from collections.abc import Iterable, Iterator
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.watched import Watched
@@ -10,33 +10,21 @@ from vault_exporter.scrape.collectors.collector import Collector
 
 __all__ = ["CONFIGURED", "configured"]
 
-CONFIGURED: Final = ("kv", "pki", "approle", "watched_tokens", "database", "canary")
-"""Their names, which are the keys that configure them."""
-
-
-class _Clustered(Protocol):
-    @property
-    def clusters(self) -> tuple[str, ...]: ...
-
-
-S = TypeVar("S", bound=_Clustered)
+CONFIGURED: Final[dict[str, Callable[[Any], Collector]]] = {
+    "kv": kv.collector,
+    "pki": pki.collector,
+    "approle": approle.collector,
+    "watched_tokens": watched_tokens.collector,
+    "database": database.collector,
+    "canary": canary.collector,
+}
+"""Name of a collector, which is also the key that configures it → what makes it, of what to look after."""
 
 
 def configured(target: Target, watched: Watched) -> Iterator[Collector]:
     """Yield those that have something to look after in a target."""
-    if secrets := _for(target, watched.kv):
-        yield kv.collector(secrets)
-    if engines := _for(target, watched.pki):
-        yield pki.collector(engines)
-    if methods := _for(target, watched.approle):
-        yield approle.collector(methods)
-    if tokens := _for(target, watched.watched_tokens):
-        yield watched_tokens.collector(tokens)
-    if databases := _for(target, watched.database):
-        yield database.collector(databases)
-    if watched.canary is not None and _for(target, (watched.canary,)):
-        yield canary.collector(watched.canary)
-
-
-def _for(target: Target, settings: Iterable[S]) -> tuple[S, ...]:
-    return tuple(one for one in settings if not one.clusters or target.cluster in one.clusters)
+    for name, collector in CONFIGURED.items():
+        settings = getattr(watched, name)
+        listed = settings if isinstance(settings, tuple) else (settings,) if settings is not None else ()
+        if mine := tuple(one for one in listed if not one.clusters or target.cluster in one.clusters):
+            yield collector(mine)

@@ -12,12 +12,15 @@ import msgspec
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, ask
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 
 __all__ = [
+    "CLIENTS",
     "CLIENT_GRANTS",
+    "ENTITIES",
     "ENTITY_GRANTS",
+    "TOKENS",
     "TOKEN_GRANTS",
     "Activity",
     "Entities",
@@ -101,3 +104,10 @@ def client_samples(activity: Activity) -> Iterator[Sample]:
     ):
         if number is not None:
             yield c.CLIENTS_CURRENT_MONTH(number, kind)
+
+
+TOKENS: Final = Collector("tokens", "service tokens", collect_tokens, grants=TOKEN_GRANTS, interval=300)
+ENTITIES: Final = Collector("entities", "identity entities", collect_entities, grants=ENTITY_GRANTS, interval=300)
+CLIENTS: Final = Collector(
+    "clients", "clients of the month (Vault)", collect_clients, grants=CLIENT_GRANTS, interval=300
+)

@@ -12,11 +12,11 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask
 from vault_exporter.scrape.collectors.bounded import MOST_NODES
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 from vault_exporter.vault.go import Time, timestamp
 
-__all__ = ["GRANTS", "Status", "collect", "samples"]
+__all__ = ["GRANTS", "HA_NODES", "Status", "collect", "samples"]
 
 GRANTS: Final = (Grant("sys/ha-status"),)
 
@@ -58,3 +58,6 @@ def samples(status: Status) -> Iterator[Sample]:
                 yield c.HA_NODE_ECHO_DURATION(node.echo_duration_ms / 1000, *labels)
             if node.clock_skew_ms is not None:
                 yield c.HA_NODE_CLOCK_SKEW(node.clock_skew_ms / 1000, *labels)
+
+
+HA_NODES: Final = Collector("ha_nodes", "the nodes of the cluster and their heartbeats", collect, grants=GRANTS)

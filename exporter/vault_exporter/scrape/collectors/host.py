@@ -11,10 +11,10 @@ import msgspec
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, ask
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant, Scope
 from vault_exporter.vault.client import Client
 
-__all__ = ["GRANTS", "HostInfo", "collect", "samples"]
+__all__ = ["GRANTS", "HOST", "HostInfo", "collect", "samples"]
 
 GRANTS: Final = (Grant("sys/host-info"),)
 
@@ -72,3 +72,8 @@ def samples(info: HostInfo) -> Iterator[Sample]:
         yield c.HOST_CPUS(len(info.cpu))
     if info.host is not None and info.host.boot_time is not None:
         yield c.HOST_BOOTED(info.host.boot_time)
+
+
+HOST: Final = Collector(
+    "host", "memory, disks and processors of the machine", collect, grants=GRANTS, scope=Scope.UNSEALED
+)

@@ -12,11 +12,11 @@ import msgspec
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, has_no_such_thing
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant, Scope
 from vault_exporter.vault.client import Client
 from vault_exporter.vault.go import Time
 
-__all__ = ["GRANTS", "Request", "collect", "samples"]
+__all__ = ["GRANTS", "IN_FLIGHT", "Request", "collect", "samples"]
 
 GRANTS: Final = (Grant("sys/in-flight-req"),)
 
@@ -53,3 +53,6 @@ def samples(requests: Iterable[Request]) -> Iterator[Sample]:
         starts = [request.start_time for request in requests if max(questions) - request.start_time > _YOUNG]
         if starts:
             yield c.IN_FLIGHT_OLDEST(min(starts).timestamp())
+
+
+IN_FLIGHT: Final = Collector("in_flight", "the oldest request under way", collect, grants=GRANTS, scope=Scope.UNSEALED)

@@ -12,10 +12,10 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, ask
 from vault_exporter.scrape.collectors.bounded import most_frequent
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 
-__all__ = ["GRANTS", "Count", "collect", "samples"]
+__all__ = ["GRANTS", "LEASES", "Count", "collect", "samples"]
 
 GRANTS: Final = (Grant("sys/leases/count"),)
 
@@ -38,3 +38,6 @@ def samples(count: Count) -> Iterator[Sample]:
     yield c.IRREVOCABLE_LEASES(count.lease_count)
     for labels, number in most_frequent({(accessor,): number for accessor, number in count.counts.items()}):
         yield c.MOUNT_IRREVOCABLE_LEASES(number, *labels)
+
+
+LEASES: Final = Collector("leases", "leases that cannot be revoked", collect, grants=GRANTS, interval=60)

@@ -11,11 +11,11 @@ import msgspec
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 from vault_exporter.vault.go import Time
 
-__all__ = ["GRANTS", "Status", "collect", "samples"]
+__all__ = ["GRANTS", "LICENSE", "Status", "collect", "samples"]
 
 GRANTS: Final = (Grant("sys/license/status"),)
 
@@ -40,7 +40,10 @@ async def collect(client: Client) -> Iterable[Sample]:
 
 
 def samples(license_: License) -> Iterator[Sample]:
-    """Turn the license into samples."""
+    """Turn the license into samples. When it expires is there for nodes before Vault 1.13, whose health lacks it."""
     yield c.LICENSE_EXPIRY(license_.expiration_time.timestamp())
     if license_.termination_time is not None:
         yield c.LICENSE_TERMINATION(license_.termination_time.timestamp())
+
+
+LICENSE: Final = Collector("license", "the license (Vault Enterprise)", collect, grants=GRANTS, interval=300)

@@ -13,10 +13,10 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, ask
 from vault_exporter.scrape.collectors.bounded import most_frequent
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 
-__all__ = ["GRANTS", "Locked", "collect", "samples"]
+__all__ = ["GRANTS", "LOCKED_USERS", "Locked", "collect", "samples"]
 
 GRANTS: Final = (Grant("sys/locked-users"),)
 
@@ -56,3 +56,12 @@ def samples(locked: Locked) -> Iterator[Sample]:
             mounts[mount.mount_accessor,] += mount.counts
     for labels, number in most_frequent(mounts):
         yield c.MOUNT_LOCKED_USERS(number, *labels)
+
+
+LOCKED_USERS: Final = Collector(
+    "locked_users",
+    "users locked out after failed logins",
+    collect,
+    grants=GRANTS,
+    interval=30,
+)

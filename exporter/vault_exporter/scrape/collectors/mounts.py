@@ -13,12 +13,14 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Family, Sample
 from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, ask
 from vault_exporter.scrape.collectors.bounded import most_frequent
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 
 __all__ = [
     "AUTH_GRANTS",
+    "AUTH_METHODS",
     "GRANTS",
+    "MOUNTS",
     "Mount",
     "auth_samples",
     "collect",
@@ -80,3 +82,7 @@ def _counted(mounts: tuple[Mount, ...], family: Family, deprecated: Family) -> I
     for kind, number in most_frequent(kinds):
         yield family(number, *kind)
     yield deprecated(sum(mount.deprecation_status in _GOING for mount in mounts))
+
+
+MOUNTS: Final = Collector("mounts", "secrets engines by type", collect, grants=GRANTS, interval=60)
+AUTH_METHODS: Final = Collector("auth_methods", "auth methods by type", collect_auth, grants=AUTH_GRANTS, interval=60)

@@ -13,10 +13,10 @@ import msgspec
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, ask, data, is_empty_list
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 
-__all__ = ["GRANTS", "Listed", "collect", "samples"]
+__all__ = ["GRANTS", "NAMESPACES", "Listed", "collect", "samples"]
 
 GRANTS: Final = (Grant("sys/namespaces", ("list",)), Grant("sys/namespaces/+/seal-status"))
 
@@ -72,3 +72,6 @@ def samples(listed: Listed, sealed: Iterable[bool] | None) -> Iterator[Sample]:
 async def _is_sealed(client: Client, name: str) -> bool:
     seal = await ask(client, f"sys/namespaces/{quote(name.rstrip('/'))}/seal-status", Seal)
     return seal is not None and seal.sealed
+
+
+NAMESPACES: Final = Collector("namespaces", "namespaces and their seals", collect, grants=GRANTS, interval=60)

@@ -15,10 +15,10 @@ import msgspec
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import data
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client, VaultError
 
-__all__ = ["GRANTS", "Progress", "collect", "samples"]
+__all__ = ["GRANTS", "OPERATIONS", "Progress", "collect", "samples"]
 
 _PATHS: Final = {
     "rekey": ("sys/rotate/root/init", "sys/rekey/init"),
@@ -67,3 +67,12 @@ async def _ask(client: Client, paths: Iterable[str]) -> Progress | None:
         if progress is not None:
             return progress
     return None
+
+
+OPERATIONS: Final = Collector(
+    "operations",
+    "rekeying and root token generation in progress",
+    collect,
+    grants=GRANTS,
+    interval=30,
+)

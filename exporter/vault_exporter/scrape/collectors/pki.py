@@ -4,13 +4,15 @@ https://openbao.org/api-docs/secret/pki/
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from vault_exporter.config.schema.watched import Pki
 from vault_exporter.metrics import catalogue as c
@@ -42,6 +44,17 @@ class _Crl(msgspec.Struct, frozen=True):
 
 class _Certificate(msgspec.Struct, frozen=True):
     certificate: str
+    revocation_time: float = 0
+
+
+class _Known(NamedTuple):
+    """What is kept of a certificate."""
+
+    expiry: float
+    """Unix time, in seconds; 0 where it is gone."""
+    names: frozenset[str] = frozenset()
+    """Those that are watched."""
+    revoked: bool = False
 
 
 def collector(watched: Sequence[Pki]) -> Collector:
@@ -67,11 +80,12 @@ def bucket(seconds: float) -> str:
 
 
 class _Reader:
-    """Reads one engine. Kept between readings: when each certificate expires, since certificates do not change."""
+    """Reads one engine. Kept between readings: what is known of each certificate, since certificates do not change."""
 
     def __init__(self, pki: Pki) -> None:
         self._pki = pki
-        self._expiries: dict[str, float] = {}
+        self._names = frozenset(pki.names)
+        self._known: dict[str, _Known] = {}
 
     async def read(self, client: Client) -> Iterable[Sample]:
         mount = self._pki.mount
@@ -85,19 +99,57 @@ class _Reader:
 
     async def _certificates(self, client: Client) -> Iterable[Sample]:
         mount, most = self._pki.mount, self._pki.max_certificates
-        listed = await ask_list(client, f"{mount}/certs", Keys)
-        serials = listed.keys if listed else ()
+        listed, revoked = await asyncio.gather(
+            ask_list(client, f"{mount}/certs", Keys),
+            ask_list(client, f"{mount}/certs/revoked", Keys),  # Vault before 1.13 has no such list
+        )
+        no_more = frozenset(map(_canonical, revoked.keys)) if revoked else frozenset()
+        serials = [serial for serial in (listed.keys if listed else ()) if _canonical(serial) not in no_more]
         kept = serials[:most]
-        unread = [serial for serial in kept if serial not in self._expiries]
-        read = await asyncio.gather(*(_expiry(client, mount, serial) for serial in unread))
-        known = self._expiries | dict(zip(unread, read, strict=True))
-        self._expiries = {serial: known[serial] for serial in kept}
+        unread = [serial for serial in kept if serial not in self._known]
+        read = await asyncio.gather(*(self._read_certificate(client, serial) for serial in unread))
+        known = self._known | dict(zip(unread, read, strict=True))
+        self._known = {serial: known[serial] for serial in kept}
+        good = [one for one in self._known.values() if not one.revoked]
         now = time.time()
-        counted = Counter(bucket(expiry - now) for expiry in self._expiries.values())
+        counted = Counter(bucket(one.expiry - now) for one in good)
         return (
             *(c.PKI_CERTIFICATES(counted[label], mount, label) for label in (*dict(_BUCKETS), _LATER)),
             c.PKI_SKIPPED(len(serials) - len(kept), mount),
+            *(c.PKI_NAMED_NOT_AFTER(expiry, mount, name) for name, expiry in _last(good)),
         )
+
+    async def _read_certificate(self, client: Client, serial: str) -> _Known:
+        found = await ask(client, f"{self._pki.mount}/cert/{serial}", _Certificate)
+        if found is None:  # tidied up meanwhile
+            return _Known(0.0)
+        certificate = _parse(found.certificate)
+        names = frozenset(_names(certificate)) & self._names if self._names else frozenset()
+        return _Known(certificate.not_valid_after_utc.timestamp(), names, bool(found.revocation_time))
+
+
+def _canonical(serial: str) -> str:
+    """Write a serial number in one way: Vault lists it with hyphens or with colons."""
+    return serial.replace(":", "-").lower()
+
+
+def _last(known: Iterable[_Known]) -> Iterable[tuple[str, float]]:
+    """Return the last expiry for each name."""
+    last: dict[str, float] = {}
+    for one in known:
+        for name in one.names:
+            last[name] = max(last.get(name, one.expiry), one.expiry)
+    return sorted(last.items())
+
+
+def _names(certificate: x509.Certificate) -> Iterator[str]:
+    """Yield the common name and the DNS names; those that cannot be read are none that is watched."""
+    with contextlib.suppress(ValueError, x509.DuplicateExtension):
+        for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
+            yield str(attribute.value)
+    with contextlib.suppress(ValueError, x509.DuplicateExtension, x509.ExtensionNotFound):
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        yield from names.get_values_for_type(x509.DNSName)
 
 
 async def _issuer(client: Client, mount: str, issuer_id: str) -> Iterable[Sample]:
@@ -110,7 +162,7 @@ async def _issuer(client: Client, mount: str, issuer_id: str) -> Iterable[Sample
 
 
 def _issuer_samples(issuer: _Issuer, labels: tuple[str, str]) -> Iterator[Sample]:
-    certificate = _read_certificate(issuer.certificate)
+    certificate = _parse(issuer.certificate)
     yield c.PKI_ISSUER_NOT_AFTER(certificate.not_valid_after_utc.timestamp(), *labels)
     yield c.PKI_ISSUER_NOT_BEFORE(certificate.not_valid_before_utc.timestamp(), *labels)
 
@@ -128,14 +180,7 @@ def _crl_samples(found: _Crl, labels: tuple[str, str]) -> Iterator[Sample]:
     yield c.PKI_CRL_REVOKED(len(crl), *labels)
 
 
-async def _expiry(client: Client, mount: str, serial: str) -> float:
-    found = await ask(client, f"{mount}/cert/{serial}", _Certificate)
-    if found is None:  # tidied up meanwhile
-        return 0.0
-    return _read_certificate(found.certificate).not_valid_after_utc.timestamp()
-
-
-def _read_certificate(text: str) -> x509.Certificate:
+def _parse(text: str) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(text.encode())
     except ValueError:
@@ -145,3 +190,4 @@ def _read_certificate(text: str) -> x509.Certificate:
 def _grants(pki: Pki) -> Iterator[Grant]:
     if pki.certificates:  # the rest is for anyone to read
         yield Grant(f"{pki.mount}/certs", ("list",))
+        yield Grant(f"{pki.mount}/certs/revoked", ("list",))

@@ -13,10 +13,10 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, ask
 from vault_exporter.scrape.collectors.bounded import most_frequent
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 
-__all__ = ["GRANTS", "Catalogue", "collect", "samples"]
+__all__ = ["GRANTS", "PLUGINS", "Catalogue", "collect", "samples"]
 
 GRANTS: Final = (Grant("sys/plugins/catalog"),)
 
@@ -48,3 +48,6 @@ def samples(catalogue: Catalogue) -> Iterator[Sample]:
     )
     for kind, number in most_frequent(kinds):
         yield c.PLUGINS(number, *kind)
+
+
+PLUGINS: Final = Collector("plugins", "plugins of the catalogue", collect, grants=GRANTS, interval=300)

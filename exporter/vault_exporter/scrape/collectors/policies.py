@@ -10,10 +10,10 @@ from typing import Final
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask_keys
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 
-__all__ = ["GRANTS", "collect"]
+__all__ = ["GRANTS", "POLICIES", "collect"]
 
 _TYPES: Final = ("acl", "password")
 
@@ -24,3 +24,6 @@ async def collect(client: Client) -> Iterable[Sample]:
     """Ask for their names."""
     names = await asyncio.gather(*(ask_keys(client, f"sys/policies/{kind}") for kind in _TYPES))
     return tuple(c.POLICIES(len(keys), kind) for kind, keys in zip(_TYPES, names, strict=True) if keys is not None)
+
+
+POLICIES: Final = Collector("policies", "policies", collect, grants=GRANTS, interval=300)

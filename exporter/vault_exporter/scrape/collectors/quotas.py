@@ -13,10 +13,10 @@ import msgspec
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask, ask_keys
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 
-__all__ = ["GRANTS", "collect"]
+__all__ = ["GRANTS", "QUOTAS", "collect"]
 
 GRANTS: Final = (
     Grant("sys/quotas/rate-limit", ("list",)),
@@ -50,3 +50,6 @@ def _samples(
         yield c.QUOTAS(len(lease_counts), "lease_count")
     if config is not None and config.enable_rate_limit_audit_logging is not None:
         yield c.QUOTA_AUDIT_LOGGING(config.enable_rate_limit_audit_logging)
+
+
+QUOTAS: Final = Collector("quotas", "quotas", collect, grants=GRANTS, interval=60)

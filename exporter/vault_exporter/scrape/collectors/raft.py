@@ -12,13 +12,15 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask
 from vault_exporter.scrape.collectors.bounded import MOST_NODES
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 from vault_exporter.vault.go import Time, seconds, timestamp
 
 __all__ = [
+    "AUTOPILOT",
     "AUTOPILOT_GRANTS",
     "GRANTS",
+    "RAFT",
     "Autopilot",
     "Configuration",
     "autopilot_samples",
@@ -108,3 +110,7 @@ def autopilot_samples(state: Autopilot) -> Iterator[Sample]:
             yield c.AUTOPILOT_SERVER_LAST_INDEX(server.last_index, node_id)
         if (since := timestamp(server.stable_since)) is not None:
             yield c.AUTOPILOT_SERVER_STABLE_SINCE(since, node_id)
+
+
+RAFT: Final = Collector("raft", "the servers of raft", collect, grants=GRANTS)
+AUTOPILOT: Final = Collector("autopilot", "health of the servers of raft", collect_autopilot, grants=AUTOPILOT_GRANTS)

@@ -11,10 +11,10 @@ import msgspec
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant, Scope
 from vault_exporter.vault.client import Client
 
-__all__ = ["GRANTS", "Status", "collect", "samples"]
+__all__ = ["GRANTS", "REPLICATION", "Status", "collect", "samples"]
 
 GRANTS: Final = (Grant("sys/replication/status"),)
 
@@ -85,3 +85,13 @@ def _samples(name: str, kind: Kind, wal: int | None) -> Iterator[Sample]:
         if kind.primaries is not None:
             connected = any(peer.connection_status == _CONNECTED for peer in kind.primaries)
             yield c.REPLICATION_PRIMARY_CONNECTED(connected, name)
+
+
+REPLICATION: Final = Collector(
+    "replication",
+    "replication (Vault Enterprise)",
+    collect,
+    grants=GRANTS,
+    scope=Scope.ACTIVE_DR,
+    interval=30,
+)

@@ -11,11 +11,11 @@ import msgspec
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors.ask import ask_list
-from vault_exporter.scrape.collectors.collector import Grant
+from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client
 from vault_exporter.vault.go import Time
 
-__all__ = ["GRANTS", "History", "collect", "samples"]
+__all__ = ["GRANTS", "VERSIONS", "History", "collect", "samples"]
 
 GRANTS: Final = (Grant("sys/version-history", ("list",)),)
 
@@ -46,3 +46,6 @@ def samples(history: History) -> Iterator[Sample]:
     installed = {name: version.timestamp_installed.timestamp() for name, version in history.key_info.items()}
     for name in sorted(installed, key=installed.__getitem__)[-_MOST:]:
         yield c.VERSION_INSTALLED(installed[name], name)
+
+
+VERSIONS: Final = Collector("versions", "versions that the cluster has run", collect, grants=GRANTS, interval=300)

@@ -1,0 +1,130 @@
+"""Read compressed logs: gzip, zstd and xz.
+
+The first bytes say how a file is compressed, not its name: rotated logs have any names.
+"""
+
+import gzip
+import io
+import lzma
+import os
+import sys
+import zlib
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, cast
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+__all__ = ["DAMAGED", "compression_of", "decompressed", "is_of_length"]
+
+DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, lzma.LZMAError)
+"""What reading a damaged file raises."""
+
+_BLOCK_BYTES: Final = 1 << 20
+_LARGEST_INDEX: Final = 64 << 20
+_XZ_FOOTER_BYTES: Final = 12
+_XZ_HEADER_BYTES: Final = 12
+_GZIP_LENGTH_BYTES: Final = 4
+_LONGEST_MAGIC: Final = 6
+
+
+def decompressed(raw: io.BufferedReader) -> io.BufferedIOBase:
+    """Return a reader of the content; of a file that is not compressed, the file itself."""
+    kind = compression_of(raw)
+    return raw if kind is None else kind.open(raw)
+
+
+def is_of_length(file: io.BufferedReader, length: int) -> bool:
+    """Whether the content of a compressed file has so many bytes. Moves the position in the file.
+
+    Raises:
+        OSError: the file cannot be read.
+        DAMAGED: it is damaged.
+    """
+    kind = compression_of(file)
+    return kind is not None and kind.has_length(file, length)
+
+
+class Compression(NamedTuple):
+    """A kind of compression."""
+
+    magic: bytes
+    """What files begin with."""
+    open: Callable[[Any], io.BufferedIOBase]
+    has_length: Callable[[io.BufferedReader, int], bool]
+    """Whether the content has so many bytes."""
+
+
+def compression_of(file: io.BufferedReader) -> Compression | None:
+    """Return how a file is compressed, from its position on; None if it is not."""
+    start = file.peek(_LONGEST_MAGIC)
+    return next((kind for kind in _KINDS if start.startswith(kind.magic)), None)
+
+
+def _gzip_has_length(file: io.BufferedReader, length: int) -> bool:
+    """Compare with what the file states at its end: the length modulo 2^32 (RFC 1952)."""
+    file.seek(-_GZIP_LENGTH_BYTES, os.SEEK_END)
+    return int.from_bytes(file.read(), "little") == length % (1 << 8 * _GZIP_LENGTH_BYTES)
+
+
+def _xz_has_length(file: io.BufferedReader, length: int) -> bool:
+    """Add up what the indexes at the end of each stream state."""
+    found, end = 0, file.seek(0, os.SEEK_END)
+    while end > 0:
+        footer = _read_at(file, end - _XZ_FOOTER_BYTES, _XZ_FOOTER_BYTES)
+        size = 4 * (1 + int.from_bytes(footer[4:8], "little"))
+        if footer[10:] != b"YZ" or size > _LARGEST_INDEX:
+            raise lzma.LZMAError
+        content, blocks = _sums_of_index(_read_at(file, end - _XZ_FOOTER_BYTES - size, size))
+        found += content
+        end -= _XZ_FOOTER_BYTES + size + blocks + _XZ_HEADER_BYTES
+    return found == length and end == 0
+
+
+def _read_at(file: io.BufferedReader, position: int, size: int) -> bytes:
+    if position < 0:
+        raise lzma.LZMAError
+    file.seek(position)
+    return file.read(size)
+
+
+def _sums_of_index(index: bytes) -> tuple[int, int]:
+    """Return how long the content of a stream is, and how many bytes its blocks take in the file."""
+    place = 1
+
+    def number() -> int:
+        nonlocal place
+        value = shift = 0
+        while True:
+            byte = index[place]
+            place += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:  # noqa: PLR2004 - the highest bit says that another byte follows
+                return value
+
+    content = blocks = 0
+    try:
+        for _ in range(number()):
+            blocks += (number() + 3) // 4 * 4
+            content += number()
+    except IndexError:
+        raise lzma.LZMAError from None
+    return content, blocks
+
+
+def _unpacked_has_length(file: io.BufferedReader, length: int) -> bool:
+    """Unpack the file, no further than needed: it does not always state the length."""
+    left, content = length + 1, decompressed(file)
+    while left and (block := content.read1(min(left, _BLOCK_BYTES))):
+        left -= len(block)
+    return left == 1
+
+
+_KINDS: Final = (
+    Compression(b"\x1f\x8b", lambda raw: gzip.GzipFile(fileobj=raw), _gzip_has_length),
+    Compression(b"\x28\xb5\x2f\xfd", lambda raw: cast("io.BufferedIOBase", zstd.ZstdFile(raw)), _unpacked_has_length),
+    Compression(b"\xfd7zXZ\0", lzma.LZMAFile, _xz_has_length),
+)

@@ -1,0 +1,157 @@
+"""Split streams and files into lines, in bounded memory.
+
+A line that is longer than allowed, or that there is no room for, is counted and skipped as it comes; the next line is
+read as usual.
+"""
+
+import io
+import itertools
+from collections import Counter
+from typing import Final
+
+from vault_exporter.audit.parse.decode import Reject
+
+__all__ = ["OVERHEAD_BYTES", "LineCounts", "LineSplitter", "PartialLine"]
+
+OVERHEAD_BYTES: Final = 64
+"""Memory that a line takes beside its bytes; a flood of short lines must be bounded, too."""
+
+
+class LineCounts:
+    """The limits of one source's lines, and the lines that were not passed on.
+
+    Attributes:
+        max_line_bytes: longer lines are skipped; the newline is not counted.
+        rejected: lines that were not passed on, by reason.
+        skipped_bytes: bytes of these lines.
+        dropped_lines: lines for which there was no room.
+    """
+
+    def __init__(self, max_line_bytes: int) -> None:
+        self.max_line_bytes = max_line_bytes
+        self.rejected: Counter[Reject] = Counter()
+        self.skipped_bytes = 0
+        self.dropped_lines = 0
+
+    def reserve(self, size: int) -> bool:  # noqa: ARG002 - a source with a bound overrides this
+        """Set memory aside; return False if there is not enough left."""
+        return True
+
+    def release(self, size: int) -> None:
+        """Give memory back."""
+
+    def reject(self, reason: Reject, size: int) -> None:
+        """Count a line that is not passed on, with the bytes of it that have come."""
+        self.rejected[reason] += 1
+        self.skipped_bytes += size
+
+
+class PartialLine:
+    """The part of a line that has come so far.
+
+    Attributes:
+        data: its bytes; empty while it is being skipped.
+        skipping: the line is too long, or there was no room for it.
+    """
+
+    def __init__(self, counts: LineCounts) -> None:
+        self.data = bytearray()
+        self.skipping = False
+        self._counts = counts
+        self._reserved = 0
+
+    def __bool__(self) -> bool:
+        """Whether a line has begun."""
+        return bool(self.data) or self.skipping
+
+    @property
+    def looks_whole(self) -> bool:
+        """Whether it may be a JSON object that lacks only its newline."""
+        return self.data.rstrip().endswith(b"}")
+
+    def add(self, piece: bytes) -> None:
+        """Add the next piece, without a newline."""
+        if self.skipping:
+            self._counts.skipped_bytes += len(piece)
+            return
+        if not piece:
+            return
+        size = len(self.data) + len(piece)
+        if size > self._counts.max_line_bytes:
+            self._counts.reject(Reject.TOO_LONG, size)
+        elif not self._counts.reserve(len(piece) + OVERHEAD_BYTES):
+            self._counts.dropped_lines += 1
+            self._counts.skipped_bytes += size
+        else:
+            self._reserved += len(piece) + OVERHEAD_BYTES
+            self.data += piece
+            return
+        self.clear()
+        self.skipping = True
+
+    def finish(self) -> bytes | None:
+        """End the line and return it; None if it was skipped."""
+        line = None if self.skipping else bytes(self.data)
+        self.clear()
+        return line
+
+    def reject(self, reason: Reject) -> None:
+        """Give up a line that will not be completed, unless it was skipped and so counted already."""
+        if self.data:
+            self._counts.reject(reason, len(self.data))
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the line."""
+        self._counts.release(self._reserved)
+        self._reserved = 0
+        self.data.clear()
+        self.skipping = False
+
+
+class LineSplitter:
+    """Makes lines of consecutive pieces of data.
+
+    Attributes:
+        partial: the line that has no end yet.
+    """
+
+    def __init__(self, counts: LineCounts) -> None:
+        self.partial = PartialLine(counts)
+        self._counts = counts
+
+    def split(self, data: bytes, most: int | None = None) -> tuple[list[bytes], int]:
+        """Take the next piece.
+
+        Args:
+            data: the piece.
+            most: how many newlines to look at, at the most; the caller passes the rest again.
+
+        Returns:
+            the lines that end in it, each with its newline, and how many bytes of the piece were taken.
+        """
+        # Splitting a file in memory is more than twice as fast as bytes.split, and keeps newlines as they are.
+        buffer = io.BytesIO(data)
+        lines = buffer.readlines() if most is None else list(itertools.islice(buffer, most))
+        if lines and self.partial:
+            self._continue(lines)
+        if lines and not lines[-1].endswith(b"\n"):
+            self.partial.add(lines.pop())
+        limit = self._counts.max_line_bytes + 1
+        if len(data) > limit and max(map(len, lines), default=0) > limit:
+            for line in lines:
+                if len(line) > limit:
+                    self._counts.reject(Reject.TOO_LONG, len(line))
+            lines = [line for line in lines if len(line) <= limit]
+        return lines, buffer.tell()
+
+    def _continue(self, lines: list[bytes]) -> None:
+        """Add the first line to the partial one."""
+        first = lines.pop(0)
+        self.partial.add(first.removesuffix(b"\n"))
+        if not first.endswith(b"\n"):
+            return
+        self._counts.skipped_bytes += self.partial.skipping
+        whole = self.partial.finish()
+        if whole is not None:
+            lines.insert(0, whole + b"\n")
