@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from tests.lab.nodes import Cluster, Node, postgres_cluster, raft_node
+from tests.lab.waiting import wait_until
 from vault_exporter.demo.exporter import Exporter
-from vault_exporter.demo.process import free_port, wait_until
+from vault_exporter.demo.process import free_port
 
 README: Final = Path(__file__).parents[2] / "alerts" / "README.md"
 NAMES: Final = ("vault_up", "vault_sealed", "vault_core_unsealed")
@@ -46,7 +47,6 @@ class Lab(NamedTuple):
         for node in nodes:
             wait_until(
                 lambda node=node: self.measured(node) == expected,  # type: ignore[misc]
-                timeout=60,
                 what=f"{node.name}, {state}: {expected}",
                 interval=0.5,
             )
