@@ -45,19 +45,19 @@ class Exporter:
     Attributes:
         app: the web application.
         config: the configuration in force.
-        stopping: whether it was told to stop.
-        guard: who may ask.
-        connections: those that are open.
-        listener: the socket that clients connect to.
-        reading: the tasks beside it, which read logs and inputs; it is not healthy without one of them.
+        stopping: whether it is shutting down.
+        guard: decides which requests are served.
+        connections: the open connections.
+        listener: the listening socket.
+        reading: the background tasks; the exporter is unhealthy when one of them fails.
     """
 
     def __init__(self, config: Config, read: Callable[[], Config] | None = None) -> None:
-        """Take what there is to do; nothing happens yet.
+        """Build the parts; nothing runs yet.
 
         Args:
-            config: what the exporter was told.
-            read: reads that anew, for :meth:`reload`; raises ConfigError.
+            config: the configuration.
+            read: loads the configuration again for :meth:`reload`; raises ConfigError.
         """
         self.stopping = False
         self.config = config
@@ -106,7 +106,7 @@ class Exporter:
             return True
 
     def samples(self) -> Iterator[Sample]:
-        """Yield what the exporter tells of itself."""
+        """Yield the exporter's own samples."""
         yield c.BUILD_INFO(1, __version__, platform.python_version())
         yield from self._targets.samples()
         successful, read = self._reloaded
@@ -129,6 +129,7 @@ class Exporter:
         await self._inputs.start()
         self.reading.start("audit logs", self._audit.run())
         self.reading.start("audit inputs", self._inputs.run())
+        self.reading.start("connections", self.connections.watch(self.guard.is_outdated))
         yield
         self.stopping = True
         await self.reading.cancel()

@@ -67,7 +67,6 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
 
     exporter.app.on_shutdown.append(lambda _: exporter.connections.drain(_DRAIN_SECONDS))
     runner = web.AppRunner(exporter.app, shutdown_timeout=_CLOSE_SECONDS)
-    watching: asyncio.Task[None] | None = None
     try:
         try:
             await runner.setup()
@@ -89,13 +88,10 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
             targets=len(config.targets),
             audit_logs=len(config.audit.logs),
         )
-        watching = asyncio.create_task(exporter.connections.watch(exporter.guard.is_outdated))
         await stop.wait()
         exporter.stopping = True
         _log.info("stopping")
     finally:
-        if watching is not None:
-            watching.cancel()
         await exporter.listener.close()
         for task in reloads:
             task.cancel()

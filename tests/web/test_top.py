@@ -41,8 +41,8 @@ async def test_without_a_login_nothing_is_shown(start_exporter: StartExporter, t
     response = await client.get("/audit/top")
     assert response.status == 403
     assert await response.text() == (
-        "Who asks for what is shown only to who has logged in: set web_config_file to a file with basic_auth_users, "
-        "or with client_auth_type: RequireAndVerifyClientCert.\n"
+        "The most frequent clients are shown only to authenticated users: set web_config_file to a file with "
+        "basic_auth_users, or with client_auth_type: RequireAndVerifyClientCert and client_ca_file.\n"
     )
     page = await (await client.get("/")).text()
     assert "client-0" not in page
@@ -87,6 +87,6 @@ async def test_where_it_is_not_observed(start_exporter: StartExporter, tmp_path:
     client = await start_exporter(audit=audit(tmp_path, enabled=False), web_file=protected(tmp_path))
     response = await client.get("/audit/top", headers=LOGIN)
     assert response.status == 404
-    assert await response.text() == "Who asks is not observed: set audit.top.enabled: true.\n"
+    assert await response.text() == "The most frequent clients are not counted: set audit.top.enabled: true.\n"
     page = await (await client.get("/", headers=LOGIN)).text()
     assert "Who asks" not in page

@@ -1,4 +1,4 @@
-"""Tasks that run beside the server; one that ends by a defect is noticed."""
+"""Background tasks. A task that fails is logged and makes the exporter unhealthy."""
 
 import asyncio
 import traceback
@@ -14,10 +14,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Background:
-    """Running tasks.
+    """The background tasks.
 
     Attributes:
-        failed: names of those that ended by an exception.
+        failed: names of the tasks that raised an exception.
     """
 
     def __init__(self) -> None:
@@ -25,18 +25,18 @@ class Background:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, name: str, coroutine: Coroutine[None, None, None]) -> None:
-        """Run something until it ends or is cancelled.
+        """Start a task.
 
         Args:
-            name: what it does, for people.
-            coroutine: what to run.
+            name: the name in logs and in ``failed``.
+            coroutine: the work.
         """
         task = asyncio.create_task(coroutine)
         task.add_done_callback(partial(self._ended, name))
         self._tasks.append(task)
 
     async def cancel(self) -> None:
-        """End all and wait for that."""
+        """Cancel all tasks and wait until they have ended."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -46,10 +46,10 @@ class Background:
         if error is None:
             return
         self.failed.append(name)
-        # Not the error's own text, which may quote what was read.
+        # The error's own text may quote audit data.
         where = traceback.extract_tb(error.__traceback__)[-1]
         _log.error(
-            "a task ended by a defect; its metrics stand still",
+            "background task failed; its metrics are no longer updated",
             task=name,
             error=f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}",
             remedy="restart vault-exporter, and report this as a defect",

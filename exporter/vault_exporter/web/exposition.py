@@ -1,4 +1,4 @@
-"""How long a page may take, and the page as an answer."""
+"""The deadline of a scrape, and the response with the page."""
 
 import asyncio
 import gzip
@@ -17,13 +17,13 @@ __all__ = ["TIMEOUT_HEADER", "deadline", "exposition", "unread_seconds"]
 TIMEOUT_HEADER: Final = "X-Prometheus-Scrape-Timeout-Seconds"
 
 _MARGIN: Final = 0.5
-"""Seconds of Prometheus' scrape timeout left for the way back."""
+"""Seconds of Prometheus' scrape timeout reserved for the transfer."""
 _LONGEST: Final = 120.0
-"""No scrape takes longer, whatever a client asks for."""
+"""Upper limit of a scrape, whatever the client requests."""
 _GZIP_FROM: Final = 1400
-"""Smaller pages fit one packet as they are."""
+"""Smaller pages fit into one packet uncompressed."""
 _LARGE_BYTES: Final = 256 << 10
-"""From there on a thread compresses, so that health checks and other scrapes are answered meanwhile."""
+"""Larger pages are compressed in a thread, so that the event loop stays responsive."""
 
 
 def deadline(header: str | None, default: float) -> float:
@@ -36,12 +36,12 @@ def deadline(header: str | None, default: float) -> float:
 
 
 def unread_seconds(header: str | None) -> float:
-    """Return the seconds in which a page must be received: Prometheus' timeout, after which it reads no more."""
+    """Return the seconds within which Prometheus must receive the page: its scrape timeout, or a default."""
     return min(_timeout(header) or UNREAD_SECONDS, _LONGEST)
 
 
 async def exposition(request: web.Request, fmt: Format, body: bytes) -> web.Response:
-    """Make the answer, compressed where the client takes it."""
+    """Build the response, compressed if the client accepts gzip."""
     if fmt is Format.OPENMETRICS:
         body += EOF
     headers = {"Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding"}
@@ -62,7 +62,7 @@ def _timeout(header: str | None) -> float | None:
 
 
 def _takes_gzip(accepted: str) -> bool:
-    """Tell from ``Accept-Encoding`` whether the client wants gzip; ``q=0`` says that it does not."""
+    """Return whether ``Accept-Encoding`` accepts gzip; ``q=0`` refuses it."""
     for one in accepted.split(","):
         coding, _, weight = one.partition(";")
         if coding.strip().lower() == "gzip":

@@ -28,18 +28,18 @@ from vault_exporter.web.top import TopPage
 __all__ = ["Routes", "Running"]
 
 _MANY_SAMPLES: Final = 4000
-"""From there on a thread makes the page, so that health checks and other scrapes are answered meanwhile."""
+"""Pages with more samples are rendered in a thread, so that the event loop stays responsive."""
 _SAMPLES_WEIGHT: Final = 6
-"""Memory of a page and its samples, which are held until Prometheus has received it, as a multiple of the page."""
+"""Memory of a page with its samples, which are kept until Prometheus has received it, as a multiple of the page."""
 
 
 class Running(Protocol):
-    """The exporter, as the endpoints know it.
+    """The parts of the exporter that the endpoints need.
 
     Attributes:
         config: the configuration in force.
-        stopping: whether it was told to stop.
-        reading: the tasks that read logs and inputs.
+        stopping: whether it is shutting down.
+        reading: the background tasks.
     """
 
     config: Config
@@ -50,14 +50,14 @@ class Running(Protocol):
         """Read the configuration anew; return False where it is wrong."""
 
     def samples(self) -> Iterator[Sample]:
-        """Yield what the exporter tells of itself."""
+        """Yield the exporter's own samples."""
 
     def process(self, fmt: Format) -> bytes:
         """Render the metrics of the process."""
 
 
 class Routes:
-    """What is answered to whom the guard lets in."""
+    """The handlers of the endpoints. The guard has let the request through."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Routes:
         try:
             async with self._connections.making_page():
                 target = await _rendered(scrape, fmt) if scrape is not None else b""
-                # Only what Prometheus has received moves the audit checkpoint; people look as often as they like.
+                # Only Prometheus' scrapes move the audit checkpoint, not people who look at the page.
                 if header is not None:
                     seen = await self._audit.scrape(self._inputs.samples())
                 audit = (*self._audit.samples(), *self._inputs.samples()) if seen is None else seen.samples
@@ -122,14 +122,19 @@ class Routes:
         if scraper is None and not self._targets.settled:
             return _not_yet()
         if scraper is None:
-            # The answer does not repeat what was asked for: that is anyone's text.
+            # The answer does not quote the query, which is untrusted.
             names = ", ".join(scraper.target.name for scraper in self._targets) or "none"
             text = f"Ask for a configured target: /probe?target=NAME. Configured targets: {names}\n"
             return web.Response(status=400, text=text)
         fmt = negotiate(request.headers.get("Accept"))
-        scrape = await scraper.scrape(deadline(request.headers.get(TIMEOUT_HEADER), scraper.target.timeout))
+        header = request.headers.get(TIMEOUT_HEADER)
+        loop = asyncio.get_running_loop()
+        by = loop.time() + unread_seconds(header)
+        scrape = await scraper.scrape(deadline(header, scraper.target.timeout))
         async with self._connections.making_page():
-            return await exposition(request, fmt, await _rendered(scrape, fmt))
+            response = await exposition(request, fmt, await _rendered(scrape, fmt))
+        await self._connections.send(request, response, by - loop.time())
+        return response
 
     async def _sd(self, request: web.Request) -> web.Response:
         """The targets for Prometheus; an error while they are not all known yet makes it keep those it has."""
@@ -164,7 +169,7 @@ class Routes:
 
     async def _healthy(self, _: web.Request) -> web.Response:
         if failed := self._running.reading.failed:
-            text = f"No longer reading: {', '.join(failed)}. Restart; the log says what went wrong.\n"
+            text = f"No longer running: {', '.join(failed)}. Restart vault-exporter; the log has the error.\n"
             return web.Response(status=500, text=text)
         return web.Response(text="vault-exporter is healthy.\n")
 

@@ -1,4 +1,4 @@
-"""The targets, as Prometheus' HTTP service discovery wants them.
+"""The targets in the format of Prometheus' HTTP service discovery.
 
 https://prometheus.io/docs/prometheus/latest/http_sd/
 """
@@ -15,18 +15,18 @@ __all__ = ["authority", "service_discovery"]
 _AUTHORITY: Final = re.compile(
     r"(?:\[(?P<six>[0-9A-Fa-f:.]{2,45})\]|[A-Za-z0-9._~-]{1,253})(?::(?P<port>[0-9]{1,5}))?", re.ASCII
 )
-"""``host[:port]`` of RFC 3986, but for what no host in use has: percent signs, and such as ``!`` or ``,``."""
+"""``host[:port]`` of RFC 3986, without percent signs and characters such as ``!`` or ``,``, which no real host has."""
 _PORTS: Final = range(1, 65_536)
 
 
 def authority(hosts: Sequence[str]) -> str:
-    """Return the exporter's host and port, as Prometheus reached it.
+    """Return the host and port by which Prometheus reached the exporter.
 
     Args:
-        hosts: the request's Host headers, which are anyone's text.
+        hosts: the request's Host headers, which are untrusted.
 
     Raises:
-        ValueError: they do not say; the message does not repeat them.
+        ValueError: they are no host and port; the message does not quote them.
     """
     match = _AUTHORITY.fullmatch(hosts[0]) if len(hosts) == 1 else None
     if match and (match["port"] is None or int(match["port"]) in _PORTS):
@@ -42,12 +42,12 @@ def authority(hosts: Sequence[str]) -> str:
 
 
 def service_discovery(targets: Iterable[Target], exporter: str, scheme: str) -> list[dict[str, Any]]:
-    """Return a group for each target, whose labels make Prometheus ask the exporter for it without relabelling.
+    """Return one group per target. Its labels make Prometheus probe the target without relabelling.
 
     Args:
-        targets: what there is.
-        exporter: the exporter's host and port, as Prometheus reached it.
-        scheme: the same way.
+        targets: the targets.
+        exporter: the exporter's host and port.
+        scheme: http or https, as Prometheus reached the exporter.
     """
     return [{"targets": [exporter], "labels": dict(_labels(target, scheme))} for target in targets]
 

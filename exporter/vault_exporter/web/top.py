@@ -1,4 +1,4 @@
-"""Who asks, for people who proved who they are: a JSON endpoint, and a section of the status page."""
+"""The most frequent clients and paths of the audit log, for authenticated users: JSON, and part of the status page."""
 
 from collections.abc import Iterator
 from html import escape
@@ -20,10 +20,10 @@ _LARGEST_NUMBER: Final = 1000
 _MOST_DIGITS: Final = 4
 _ON_THE_PAGE: Final = 10
 _NOT_PROTECTED: Final = (
-    "Who asks for what is shown only to who has logged in: set web_config_file to a file with basic_auth_users, "
-    "or with client_auth_type: RequireAndVerifyClientCert.\n"
+    "The most frequent clients are shown only to authenticated users: set web_config_file to a file with "
+    "basic_auth_users, or with client_auth_type: RequireAndVerifyClientCert and client_ca_file.\n"
 )
-_NOT_ENABLED: Final = "Who asks is not observed: set audit.top.enabled: true.\n"
+_NOT_ENABLED: Final = "The most frequent clients are not counted: set audit.top.enabled: true.\n"
 
 
 class TopPage:
@@ -47,7 +47,7 @@ class TopPage:
         return web.Response(body=body, content_type="application/json")
 
     def section(self, request: web.Request) -> str:
-        """Render what the status page shows to whoever sends the request."""
+        """Render the section of the status page, if the client may see it."""
         if self._observer is None:
             return ""
         if not self._guard.knows_clients(request):

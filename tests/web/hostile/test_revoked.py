@@ -14,7 +14,7 @@ from vault_exporter.demo.process import wait_until
 
 ASK = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 PAGES = ("/metrics", "/audit/top", "/", "/-/healthy")
-TOP_ON = DOWN + "audit: {who: {enabled: true}}\n"
+TOP_ON = DOWN + "audit: {top: {enabled: true}}\n"
 
 
 def opened(running: Running, tls: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
