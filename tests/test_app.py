@@ -13,7 +13,7 @@ from vault_exporter.app import Exporter
 from vault_exporter.config.schema.model import Audit, Config, Secret, Target, Telemetry, TokenAuth
 from vault_exporter.metrics.reasons import Reason
 
-PATHS = {"sys/health", "sys/seal-status", "sys/leader", "sys/metrics"}
+PATHS = {"sys/health", "sys/seal-status", "sys/leader", "sys/metrics", "sys/replication/status"}
 PLANTED = "hvs.planted"
 
 Client = TestClient[web.Request, web.Application]
@@ -125,7 +125,7 @@ async def test_a_number_out_of_range_costs_its_own_metric(
     assert f"\n{family} " not in page
 
 
-async def test_without_a_token_four_paths_are_called(node: Node, start_exporter: StartExporter) -> None:
+async def test_without_a_token_five_paths_are_called(node: Node, start_exporter: StartExporter) -> None:
     await get(await start_exporter(target(node, namespace="team")), "/metrics")
     assert set(node.calls) == PATHS
     for headers in node.headers.values():
@@ -139,7 +139,7 @@ async def test_the_token_goes_where_it_is_needed_and_nowhere_else(node: Node, st
     auth = TokenAuth(token=Secret(PLANTED))
     await get(await start_exporter(target(node, auth=auth, namespace="team")), "/metrics")
     without = {path for path, headers in node.headers.items() if "X-Vault-Token" not in headers}
-    assert without == {"sys/health", "sys/seal-status", "sys/leader"}
+    assert without == PATHS - {"sys/metrics"}
     assert node.headers["sys/metrics"]["X-Vault-Token"] == PLANTED
     assert node.headers["sys/metrics"]["X-Vault-Namespace"] == "team"
 

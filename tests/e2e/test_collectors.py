@@ -23,8 +23,8 @@ from vault_exporter.scrape.collectors import COLLECTORS, Scope, policy, telemetr
 
 WITH_TOKEN = [collector for collector in COLLECTORS if collector.needs_token]
 NO_WAITING = {collector.name: "1ms" for collector in COLLECTORS if collector.scope is not Scope.EVERY}
-FALLBACKS = {"sys/rekey/init", "sys/rekey-recovery-key/init", "sys/generate-root/attempt", "sys/replication/status"}
-"""Granted for Vault; OpenBao answers the paths before them, or has them without a token."""
+FALLBACKS = {"sys/rekey/init", "sys/rekey-recovery-key/init", "sys/generate-root/attempt"}
+"""Granted for Vault; OpenBao answers the paths before them."""
 
 
 class Lab(NamedTuple):

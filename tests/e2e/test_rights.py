@@ -115,7 +115,6 @@ def test_the_policy_is_enough_and_all_of_it_is_needed(lab: Lab) -> None:
     assert without_effect == {
         "sys/metrics",
         "sys/namespaces/+/seal-status",
-        "sys/replication/status",
         "sys/generate-root/attempt",
         "sys/rekey/init",
         "sys/rekey-recovery-key/init",

@@ -1,11 +1,14 @@
 """What is made of the answers of other products, versions and states, recorded or hand-made as their README says."""
 
+import asyncio
 import re
 
 import pytest
 
 from tests.lab.answers import answers
 from tests.lab.fake_node import Node, StartExporter, target
+from tests.lab.waiting import PATIENCE
+from vault_exporter.config.schema.logins import UserpassAuth
 from vault_exporter.config.schema.model import Collectors, Secret, TokenAuth
 
 AUTH = TokenAuth(token=Secret("hvs.planted"))
@@ -72,7 +75,7 @@ VERSIONS: dict[str, tuple[dict[str, float], set[str]]] = {
         {"vault_service_tokens", "vault_clients_current_month", "rekey_recovery"},
     ),
     "vault-redacted": (
-        EVERY_VERSION | {'vault_info{version="",cluster_name="",cluster_id="c1"}': 1, "vault_leader_known": 0},
+        EVERY_VERSION | {'vault_info{version="",cluster_name="",cluster_id="c1"}': 1, "vault_leader_known": 1},
         set(),
     ),
     "openbao-2.0": (
@@ -105,7 +108,7 @@ VERSIONS: dict[str, tuple[dict[str, float], set[str]]] = {
     ),
 }
 STATES: dict[str, tuple[dict[str, float], set[str]]] = {
-    # What is there, and what is asked with the token.
+    # What is there, and what else is asked than every node is.
     "vault-dr-secondary": (
         {
             "vault_up": 1,
@@ -116,7 +119,7 @@ STATES: dict[str, tuple[dict[str, float], set[str]]] = {
             f"vault_replication_primary_connected{SECONDARY}": 1,
             'vault_replication_state{replication="dr",state="stream-wals"}': 1,
         },
-        {"sys/replication/status"},
+        set(),
     ),
     "vault-performance-standby": (
         {
@@ -135,7 +138,14 @@ STATES: dict[str, tuple[dict[str, float], set[str]]] = {
         set(),
     ),
 }
-OF_THE_NODE = {"sys/health", "sys/seal-status", "sys/leader", "sys/metrics", "auth/token/lookup-self"}
+OF_THE_NODE = {
+    "sys/health",
+    "sys/seal-status",
+    "sys/leader",
+    "sys/metrics",
+    "sys/replication/status",
+    "auth/token/lookup-self",
+}
 
 
 async def samples(start: StartExporter, node: Node) -> dict[str, float]:
@@ -157,6 +167,66 @@ async def test_versions(node: Node, start_exporter: StartExporter, name: str) ->
         # A name stands for the whole of it, a label for any series that has it.
         found = [one for one in seen if (part in one if not part.startswith("vault_") else part == one.split("{")[0])]
         assert found == [], part
+
+
+HIDDEN = '"leader_address": ""'
+WITHOUT = '"is_self": false'
+
+
+@pytest.mark.parametrize(
+    ("version", "leader", "health", "known"),
+    [
+        # Vault with redact_addresses, on a standby: what it says of its connection counts.
+        ("1.19.0", HIDDEN, '"ha_connection_healthy": true', "1"),
+        ("1.19.0", HIDDEN, '"ha_connection_healthy": false', "0"),
+        ("1.16.2", HIDDEN, "", None),
+        ("", HIDDEN, "", None),
+        ("1.15.6", HIDDEN, "", "0"),
+        ("1.9.10", HIDDEN, "", "0"),
+        ("1.19.0", '"leader_address": "https://n1:8200"', '"ha_connection_healthy": false', "1"),
+        # OpenBao leaves the address out where it knows no active node.
+        ("2.7.2", WITHOUT, "", "0"),
+    ],
+)
+async def test_whether_an_active_node_is_known_to_a_standby(
+    node: Node, start_exporter: StartExporter, version: str, leader: str, health: str, known: str | None
+) -> None:
+    more = f", {health}" if health else ""
+    text = f'{{"initialized": true, "sealed": false, "standby": true, "version": "{version}"{more}}}'
+    node.answers |= {
+        "sys/health": (429, text),
+        "sys/leader": (200, f'{{"ha_enabled": true, {leader}}}'),
+    }
+    page = await (await (await start_exporter(target(node))).get("/probe?target=n1")).text()
+    assert re.findall(r"^vault_leader_known (.*)$", page, re.MULTILINE) == ([known] if known else [])
+
+
+async def test_a_dr_secondary_says_nothing_of_tokens(node: Node, start_exporter: StartExporter) -> None:
+    for auth in (AUTH, UserpassAuth(username="exporter", password=Secret("two words"))):
+        node.answers |= answers("vault-dr-secondary")
+        disabled = (400, '{"errors":["path disabled in replication DR secondary mode"]}')
+        node.answers |= dict.fromkeys(("auth/userpass/login/exporter", "sys/metrics"), disabled)
+        client = await start_exporter(target(node, auth=auth))
+        page = await (await client.get("/probe?target=n1")).text()
+        assert "vault_exporter_token_valid" not in page
+        assert '\nvault_exporter_login_failures_total{reason="secondary"} 1\n' in page
+        assert '\nvault_exporter_login_failures_total{reason="denied"} 0\n' in page
+        assert '\nvault_replication_state{replication="dr",state="stream-wals"} 1\n' in page
+        # Promoted, it is logged in to at once.
+        node.answers |= answers("vault-1.19-enterprise")
+        issued = '{"auth":{"client_token":"hvs.1","lease_duration":3600,"renewable":true}}'
+        node.answers["auth/userpass/login/exporter"] = (200, issued)
+        async with asyncio.timeout(PATIENCE):
+            while "\nvault_exporter_token_valid 1\n" not in page:
+                page = await (await client.get("/probe?target=n1")).text()
+
+
+async def test_replication_is_asked_for_without_a_token(node: Node, start_exporter: StartExporter) -> None:
+    node.answers |= answers("vault-1.19-enterprise")
+    client = await start_exporter(target(node))
+    page = await (await client.get("/probe?target=n1")).text()
+    assert f"\nvault_replication_last_wal{SECONDARY} 812\n" in page
+    assert "X-Vault-Token" not in node.headers["sys/replication/status"]
 
 
 @pytest.mark.parametrize("name", STATES)

@@ -154,7 +154,7 @@ def _problems(seen: Seen, now: float) -> Iterator[_Problem]:
 def _severity(seen: Seen, now: float) -> Severity:
     if seen.scrape.state.mode in _BAD or seen.scrape.state.leader_known is False:
         return Severity.CRITICAL
-    without_token = not isinstance(seen.target.auth, NoAuth) and not seen.token.valid
+    without_token = not isinstance(seen.target.auth, NoAuth) and seen.token.valid is False
     if _ends_soon(seen, now) or without_token or any(finding.problem for finding in seen.findings):
         return Severity.WARNING
     return Severity.OK

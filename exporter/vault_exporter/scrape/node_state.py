@@ -6,8 +6,9 @@ that rules compare are made of it.
 """
 
 import enum
+import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,8 +19,11 @@ from vault_exporter.vault.go import Time
 
 __all__ = ["Certificate", "Health", "HealthReport", "Leader", "License", "Mode", "NodeState", "SealStatus"]
 
-_ACTIVE_STATUS = 200
-_LONGEST_SHOWN = 200
+_LONGEST_SHOWN: Final = 200
+_ACTIVE_STATUS: Final = 200
+_VERSION: Final = re.compile(r"(\d{1,9})\.(\d{1,9})")
+_FIRST_WITH_REDACTION: Final = (1, 16)
+"""Of Vault; OpenBao has no such setting."""
 
 
 class License(msgspec.Struct, frozen=True):
@@ -74,7 +78,8 @@ class Leader(msgspec.Struct, frozen=True):
     ha_enabled: bool
     is_self: bool = False
     active_time: Time | None = None
-    leader_address: str = ""
+    leader_address: str | None = None
+    """Empty where Vault knows none, or hides it; OpenBao leaves it out where it knows none."""
     raft_committed_index: float | None = None
     raft_applied_index: float | None = None
 
@@ -151,8 +156,25 @@ class NodeState(msgspec.Struct, frozen=True):
 
     @property
     def leader_known(self) -> bool | None:
-        """Whether the node knows an active node of its cluster; None where it does not say, or without HA."""
-        return bool(self.leader.leader_address) if self.leader is not None and self.leader.ha_enabled else None
+        """Whether the node knows an active node of its cluster; None where it does not say, or without HA.
+
+        A listener of Vault with ``redact_addresses`` hides the address. Then it counts whether the node itself is the
+        active one, and whether it says that its connection to the active one is healthy.
+        """
+        leader = self.leader
+        if leader is None or not leader.ha_enabled:
+            return None
+        if leader.is_self or leader.leader_address:
+            return True
+        if leader.leader_address is None or not self._may_hide_addresses:
+            return False
+        return self.health.ha_connection_healthy if self.health is not None else None
+
+    @property
+    def _may_hide_addresses(self) -> bool:
+        """Whether the node is of a version that knows ``redact_addresses``, or hides its version, too."""
+        numbers = _VERSION.match(self.version)
+        return not numbers or (int(numbers[1]), int(numbers[2])) >= _FIRST_WITH_REDACTION
 
     @property
     def version(self) -> str:
@@ -194,6 +216,8 @@ class NodeState(msgspec.Struct, frozen=True):
         labels = (self.cluster_name,) if with_cluster and self.cluster_name else ()
         yield c.CORE_UNSEALED(self.sealed is False, *labels)
         yield c.ACTIVE(self.active)
+        if self.leader_known is not None:
+            yield c.LEADER_KNOWN(self.leader_known)
 
 
 def _shown(text: str) -> str:

@@ -281,7 +281,6 @@ def test_seal_status_with_next_to_nothing() -> None:
             ),
             {
                 "vault_ha_enabled": 1,
-                "vault_leader_known": 1,
                 "vault_leader_is_self": 1,
                 "vault_active_since_timestamp_seconds": pytest.approx(1795519872.848989),
                 "vault_leader_raft_committed_index": 42,
@@ -290,7 +289,7 @@ def test_seal_status_with_next_to_nothing() -> None:
         ),
         (
             '{"ha_enabled":true,"is_self":false,"active_time":"0001-01-01T00:00:00Z","leader_address":""}',
-            {"vault_ha_enabled": 1, "vault_leader_known": 0, "vault_leader_is_self": 0},
+            {"vault_ha_enabled": 1, "vault_leader_is_self": 0},
         ),
     ],
 )

@@ -12,7 +12,8 @@ AUTH_INFO = _gauge("vault_exporter_auth_info", LOGIN, "Always 1; how the exporte
 TOKEN_VALID = _gauge(
     "vault_exporter_token_valid",
     LOGIN,
-    "1 if the exporter has a token that Vault accepted when last asked about it. Always present with a login.",
+    "1 if the exporter has a token that Vault accepted when last asked about it. Present with a login, except on "
+    "disaster recovery secondaries, which know nothing of tokens.",
 )
 TOKEN_EXPIRY = _gauge(
     "vault_exporter_token_expiry_timestamp_seconds",

@@ -127,7 +127,11 @@ SEAL_RECOVERY = _gauge(
 # Leadership.
 
 HA_ENABLED = _gauge("vault_ha_enabled", LEADER, "1 if the node's storage supports high availability and uses it.")
-LEADER_KNOWN = _gauge("vault_leader_known", LEADER, "1 if the node knows an active node of its HA cluster.")
+LEADER_KNOWN = _gauge(
+    "vault_leader_known",
+    LEADER,
+    "1 if the node knows an active node of its HA cluster. Absent where Vault hides addresses and does not say.",
+)
 LEADER_IS_SELF = _gauge("vault_leader_is_self", LEADER, "1 if the node holds the leadership of its HA cluster.")
 ACTIVE_SINCE = _gauge(
     "vault_active_since_timestamp_seconds", LEADER, "When the node became active; only on the active node of HA."

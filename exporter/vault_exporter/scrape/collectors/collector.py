@@ -87,10 +87,13 @@ class Collector(NamedTuple):
     interval: float = 0.0
     """At least so many seconds between two readings; in between, the last good one is shown."""
 
+    with_token: bool = True
+    """Whether the calls that are not made of every node carry the token, also those that anyone may make."""
+
     @property
     def needs_token(self) -> bool:
-        """Whether its calls carry the token, also those that anyone may make; without a login it does not run."""
-        return self.scope is not Scope.EVERY
+        """Whether it does not run without a login."""
+        return self.with_token and self.scope is not Scope.EVERY
 
 
 def policy(grants: Iterable[Grant]) -> tuple[Grant, ...]:

@@ -38,7 +38,6 @@ def samples(leader: Leader) -> Iterator[Sample]:
     """Turn the answer into samples; who leads is a question only where high availability is in use."""
     yield c.HA_ENABLED(leader.ha_enabled)
     if leader.ha_enabled:
-        yield c.LEADER_KNOWN(bool(leader.leader_address))
         yield c.LEADER_IS_SELF(leader.is_self)
         if leader.is_self and (since := timestamp(leader.active_time)) is not None:
             yield c.ACTIVE_SINCE(since)

@@ -1,4 +1,4 @@
-"""Replication, from ``sys/replication/status`` (Vault Enterprise).
+"""Replication, from ``sys/replication/status`` (Vault Enterprise), which answers without a token.
 
 https://developer.hashicorp.com/vault/api-docs/system/replication
 """
@@ -10,13 +10,12 @@ import msgspec
 
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
-from vault_exporter.scrape.collectors.ask import ask
-from vault_exporter.scrape.collectors.collector import Collector, Grant, Scope
+from vault_exporter.scrape.collectors.ask import data
+from vault_exporter.scrape.collectors.collector import Collector, Scope
 from vault_exporter.vault.client import Client
 
-__all__ = ["GRANTS", "REPLICATION", "Status", "collect", "samples"]
+__all__ = ["REPLICATION", "Status", "collect", "samples"]
 
-GRANTS: Final = (Grant("sys/replication/status"),)
 
 _OFF: Final = frozenset({"", "disabled", "unsupported"})
 _PRIMARY: Final = "primary"
@@ -53,7 +52,7 @@ class Status(msgspec.Struct, frozen=True):
 
 async def collect(client: Client) -> Iterable[Sample]:
     """Ask for both kinds."""
-    status = await ask(client, "sys/replication/status", Status)
+    status = data(await client.get("sys/replication/status"), Status)
     return () if status is None else samples(status)
 
 
@@ -91,7 +90,7 @@ REPLICATION: Final = Collector(
     "replication",
     "replication (Vault Enterprise)",
     collect,
-    grants=GRANTS,
     scope=Scope.ACTIVE_DR,
+    with_token=False,
     interval=30,
 )

@@ -16,7 +16,9 @@ _LONGEST_PAUSE: Final = 300.0
 _CALM: Final = 2 * _LONGEST_PAUSE
 """Seconds without a refusal after which the next one is the first again."""
 
-_NOBODY_ASKED: Final = frozenset({LoginFailure.NO_CREDENTIALS, LoginFailure.SEALED, LoginFailure.UNAVAILABLE})
+_NOBODY_ASKED: Final = frozenset(
+    {LoginFailure.NO_CREDENTIALS, LoginFailure.SEALED, LoginFailure.SECONDARY, LoginFailure.UNAVAILABLE}
+)
 """They say nothing about credentials, so the next scrape may try again."""
 
 

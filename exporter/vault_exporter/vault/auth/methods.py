@@ -35,6 +35,8 @@ _UNAVAILABLE: Final = 500
 _RATE_LIMITED: Final = 429
 _BY_POLICY: Final = "1 error occurred:\n\t* permission denied"
 """What Vault says where it knows the token and its policies lack something; of one that it does not, it says less."""
+_ON_SECONDARIES: Final = "DR secondary"
+"""In what a disaster recovery secondary says to nearly everything."""
 _MOST_ENTITIES: Final = 4096
 _LONGEST_ENTITY: Final = 256
 """Characters; Vault's ids have 36, with their namespace 43."""
@@ -62,6 +64,8 @@ class LoginFailure(enum.StrEnum):
     """The token is limited in its uses, so every call would use it up; it is not used."""
     SEALED = "sealed"
     """The node is sealed or not initialized."""
+    SECONDARY = "secondary"
+    """The node is one of a disaster recovery secondary, which knows nothing of tokens."""
     UNAVAILABLE = "unavailable"
     """The node did not answer, or could not: network, TLS, HTTP 5xx, 429 or a redirect."""
     BAD_REPLY = "bad_reply"
@@ -345,6 +349,8 @@ def _failure(answer: Answer) -> LoginError:
     error = answer.failure()
     if any(answer.says(words) for words in ("sealed", "not initialized", "not yet initialized")):
         return LoginError(LoginFailure.SEALED, str(error), error.reason)
+    if answer.says(_ON_SECONDARIES):
+        return LoginError(LoginFailure.SECONDARY, str(error), error.reason)
     if answer.status >= _UNAVAILABLE or answer.status == _RATE_LIMITED:
         return LoginError(LoginFailure.UNAVAILABLE, str(error), error.reason)
     message = str(error) if answer.words else f"{error}: Vault refuses it"

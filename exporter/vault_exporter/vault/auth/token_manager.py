@@ -42,6 +42,8 @@ _LONGEST_DELAY: Final = 7 * 86_400.0
 _WORN: Final = 0.9
 """A renewal that gives less than this part of the token's first life says that its end is near: log in next time."""
 _REVOKE_SECONDS: Final = 2.0
+_NOT_ASKED: Final = frozenset({LoginFailure.SEALED, LoginFailure.SECONDARY})
+"""Why a node can say nothing of tokens, so that calls go out without one."""
 _NEW_SECONDS: Final = 10.0
 """How long after a login a standby may not know its token."""
 
@@ -53,8 +55,8 @@ class TokenStatus(NamedTuple):
 
     method: str
     """How the exporter logs in."""
-    valid: bool
-    """Vault accepted it when last asked."""
+    valid: bool | None
+    """Vault accepted it when last asked; None where nobody can say, on a disaster recovery secondary."""
     expires: float | None
     """Unix time, in seconds; None where it does not expire, or is not valid."""
 
@@ -121,6 +123,9 @@ class Tokens:
     @property
     def status(self) -> "TokenStatus":
         """How the token is."""
+        failed = self._pace.failed
+        if self._token is None and failed is not None and failed.failure is LoginFailure.SECONDARY:
+            return TokenStatus(str(self._auth.__struct_config__.tag), None, None)
         valid = self._token is not None and self._valid
         return TokenStatus(str(self._auth.__struct_config__.tag), valid, self._expires if valid else None)
 
@@ -156,7 +161,7 @@ class Tokens:
                 await self._share(self._log_in)
             if self._token is None:
                 error = self._pace.failed or LoginError(LoginFailure.BAD_REPLY, "the login was given up")
-                if error.failure is LoginFailure.SEALED:
+                if error.failure in _NOT_ASKED:
                     return None
                 raise NoTokenError(error.reason, f"login: {error}")
         if self._shared.once and self._unknown:
@@ -199,7 +204,8 @@ class Tokens:
         yield c.AUTH_INFO(1, status.method)
         if isinstance(self._auth, logins.NoAuth):
             return
-        yield c.TOKEN_VALID(status.valid)
+        if status.valid is not None:
+            yield c.TOKEN_VALID(status.valid)
         if self._token is not None and status.valid:
             yield c.TOKEN_RENEWABLE(self._token.renewable)
             if status.expires is not None:
