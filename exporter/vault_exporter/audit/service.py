@@ -10,6 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import Future
 from typing import Final
 
 import structlog
@@ -19,9 +20,11 @@ from vault_exporter.audit.commits import Commits, CommittedPage, Place
 from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.tail.checkpoint import Checkpoint, CheckpointError, CheckpointFile
 from vault_exporter.audit.tail.log import AuditLog, LogSettings
+from vault_exporter.audit.tail.survey import Survey
 from vault_exporter.audit.top.observers import make_observers
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics.family import Sample
+from vault_exporter.util.threads import at_once
 
 __all__ = ["AuditService"]
 
@@ -49,6 +52,7 @@ class AuditService:
         wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
         sync: Callable[[int], None] = os.fsync,
+        work_in: Callable[[Callable[[], Survey], str], Future[Survey]] = at_once,
     ) -> None:
         """Open the logs that are there; what they get from now on counts.
 
@@ -57,6 +61,7 @@ class AuditService:
             wait: waits for so many seconds; 0 lets others run.
             clock: seconds that never go back.
             sync: brings the checkpoint's descriptor down to the disk.
+            work_in: does what takes long, under a name, in a thread.
         """
         self._wait = wait
         self.pipeline = Pipeline(PipelineSettings.of(settings), make_observers(settings))
@@ -64,7 +69,15 @@ class AuditService:
         earlier = _load(file)
         limits = LogSettings(settings.max_line_bytes, settings.max_files, settings.format)
         self.logs = tuple(
-            AuditLog(path, self.pipeline, limits, from_start=settings.from_start, earlier=earlier, clock=clock)
+            AuditLog(
+                path,
+                self.pipeline,
+                limits,
+                from_start=settings.from_start,
+                earlier=earlier,
+                clock=clock,
+                work_in=work_in,
+            )
             for path in settings.logs
         )
         place = self._place()

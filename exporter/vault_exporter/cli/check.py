@@ -108,7 +108,7 @@ def _audit_logs(settings: Config) -> Iterator[tuple[Path, str]]:
     """Give each log that there is, and why one cannot be read; empty if it can."""
     for listed in settings.audit.logs:
         try:
-            found = matching(listed, ())
+            found = sorted(map(Path, matching(listed)))
         except OSError as error:
             yield listed, str(error.strerror)
         else:

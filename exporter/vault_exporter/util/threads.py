@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-__all__ = ["in_thread"]
+__all__ = ["at_once", "in_thread"]
 
 T = TypeVar("T")
 
@@ -27,4 +27,14 @@ def in_thread(work: Callable[[], T], name: str) -> Future[T]:
             future.set_exception(error)
 
     threading.Thread(target=run, name=name, daemon=True).start()
+    return future
+
+
+def at_once(work: Callable[[], T], name: str) -> Future[T]:  # noqa: ARG001 - as in_thread has it
+    """Work in this thread, for whoever needs the result before going on."""
+    future: Future[T] = Future()
+    try:
+        future.set_result(work())
+    except Exception as error:  # noqa: BLE001 - it is raised where the result is asked for
+        future.set_exception(error)
     return future

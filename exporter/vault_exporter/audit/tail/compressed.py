@@ -6,6 +6,7 @@ from typing import Final
 
 from vault_exporter.audit.lines.compression import DAMAGED, decompressed, is_of_length
 from vault_exporter.audit.tail.checkpoint import FilePosition, digest
+from vault_exporter.audit.tail.directories import Directories
 from vault_exporter.audit.tail.rotation import compressed_paths
 from vault_exporter.util.fs import modified, open_regular
 
@@ -16,7 +17,12 @@ _EMPTY: Final = FilePosition(0, 0, 0, 0, digest(b""), 0, digest(b""))
 
 
 def may_lack_something(
-    path: Path, places: Iterable[FilePosition], gone: Collection[FilePosition], read: Iterable[FilePosition], since: int
+    path: Path,
+    places: Iterable[FilePosition],
+    gone: Collection[FilePosition],
+    read: Iterable[FilePosition],
+    since: int,
+    directories: Directories,
 ) -> bool:
     """Tell whether a log may have had something that was not read and cannot be read any more.
 
@@ -28,13 +34,14 @@ def may_lack_something(
         gone: those of them that are not there any more.
         read: how far further files were read, which may be its own, too.
         since: what was written to later is new, in nanoseconds since the epoch.
+        directories: listings that are known.
     """
     places = tuple(places)
     # Of a file of which nothing was read only the inode is known, which may have become another's.
     unsure = [place for place in places if not place.ended and (place in gone or not place.position)]
     if not unsure:
         return False
-    found = compressed_paths(path)
+    found = compressed_paths(path, directories)
     known = (_EMPTY, *places, *read)
     # Compressing keeps the time of the last write.
     if any(modified(one) > since and not _is_as_read(one, known) for one in found):

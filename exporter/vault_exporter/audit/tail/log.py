@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,16 +16,17 @@ import structlog
 from vault_exporter.audit.count.pipeline import Pipeline
 from vault_exporter.audit.parse.decode import Reject
 from vault_exporter.audit.tail.checkpoint import Checkpoint, LogCheckpoint, PatternCheckpoint, key_of, paths_of
-from vault_exporter.audit.tail.matching import is_pattern, matching, may_stand_for, vanished
-from vault_exporter.audit.tail.open_file import Bounds, LogFile, Old, old_of
+from vault_exporter.audit.tail.matching import is_pattern, matching, may_stand_for
+from vault_exporter.audit.tail.open_file import Bounds, LogFile, Old
 from vault_exporter.audit.tail.read_error import ReadError
-from vault_exporter.audit.tail.registry import LOOK_SECONDS, FileRegistry
+from vault_exporter.audit.tail.registry import FileRegistry
 from vault_exporter.audit.tail.resume import resume
+from vault_exporter.audit.tail.survey import Request, Survey, Surveyor
 from vault_exporter.audit.tail.tailer import Tailer
 from vault_exporter.config.schema.model import AuditFormat
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
-from vault_exporter.util.fs import modified
+from vault_exporter.util.threads import at_once
 
 __all__ = ["AuditLog", "LogSettings"]
 
@@ -62,6 +64,7 @@ class AuditLog:
         earlier: Checkpoint | None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], int] = time.time_ns,
+        work_in: Callable[[Callable[[], Survey], str], Future[Survey]] = at_once,
     ) -> None:
         """Open what there is now.
 
@@ -73,6 +76,7 @@ class AuditLog:
             earlier: where an earlier process left off.
             clock: seconds that never go back.
             now: nanoseconds since the epoch, as files have them.
+            work_in: does work, under a name, in a thread; the first survey is done at once.
         """
         self._path = path
         self._name = str(path)
@@ -87,7 +91,7 @@ class AuditLog:
         self._known = FileRegistry(
             Bounds(settings.max_line_bytes),
             let_go=self._group.let_go if self._group else (),
-            matching=lambda: matching(path, ()),
+            matching=lambda: map(Path, matching(path)),
             clock=clock,
             now=now,
         )
@@ -96,19 +100,22 @@ class AuditLog:
         self._busy: dict[Path, float] = {}
         self._is_pattern = is_pattern(path)
         self._too_many = False
-        self._left_out: dict[Path, Old] | None = None
-        """Files that there was no room for at the first look; what they held then is not read later either."""
+        self._surveyor = Surveyor(path, settings.max_files, from_start=from_start)
+        self._survey: Future[Survey] | None = None
+        self._let_go_of: list[Path] = []
+        """Logs that are gone, until a survey looked for what they were rotated to."""
         self._trouble = ReadError(self._name)
         self._unlisted: Exception | None = None
-        self._looked = clock()
+        self._looked, self._since = clock(), now()
         pipeline.open(self._name)
-        self._try_to_look()
+        self._work_in: Callable[[Callable[[], Survey], str], Future[Survey]] = at_once
+        self._look()
+        self._work_in = work_in
         self._trouble.report(self._what_is_wrong())
 
     def step(self) -> bool:
         """Read one chunk of each file; tell whether there was one."""
-        if (self._is_pattern or not self._followers) and self._clock() - self._looked >= LOOK_SECONDS:
-            self._try_to_look()
+        self._look_if_due()
         busy, trouble = False, None
         for path, follower in self._followers.items():
             try:
@@ -177,25 +184,46 @@ class AuditLog:
         for follower in self._followers.values():
             follower.close()
 
-    def _try_to_look(self) -> None:
-        """Look, and keep what prevented it until the next look: a directory may be closed to us for a while."""
-        self._looked = self._clock()
-        try:
+    def _look_if_due(self) -> None:
+        if self._survey is not None:
+            if self._survey.done():
+                self._take_survey(self._survey)
+        elif (self._is_pattern or not self._followers) and self._clock() - self._looked >= self._surveyor.interval:
             self._look()
+
+    def _look(self) -> None:
+        """Let go of logs that are gone, and begin to look for new ones."""
+        self._looked, self._since = self._clock(), self._known.now()
+        self._let_go_of += self._let_go()  # what came after them, and was rotated away unseen, is found now
+        known = {*self._followers, *self._gone, *self._noted}
+        request = Request(
+            *(frozenset(map(str, paths)) for paths in (self._followers, filter(self._is_idle, self._followers))),
+            *(frozenset(map(str, paths)) for paths in (known, self._noted)),
+        )
+        self._survey = self._work_in(lambda: self._surveyor.survey(request), "audit logs")
+        if self._survey.done():
+            self._take_survey(self._survey)
+
+    def _take_survey(self, survey: Future[Survey]) -> None:
+        """Follow what was found, and keep what prevented it: a directory may be closed to us for a while."""
+        self._survey = None
+        try:
+            self._follow_found(survey.result())
         except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
             self._unlisted = error
         else:
             self._unlisted = None
 
-    def _look(self) -> None:
-        """Look for files that are new, and for those that are gone."""
-        since = self._group.since if self._group else self._known.now()
-        gone = self._let_go()  # what came and was rotated away unseen after them is found now
-        logs = {*self._followers, *self._gone, *self._noted}
-        fresh = self._fresh(logs)
-        sought = (*self._noted, *gone, *fresh, *vanished(self._path, logs))
-        left_out = self._left_out or {}
-        marks = {path: mark for path in sought if path not in left_out and (mark := self._mark(path))}
+    def _follow_found(self, survey: Survey) -> None:
+        before, self._too_many = self._too_many, survey.too_many
+        if self._too_many and not before:
+            remedy, limit = "raise audit.max_files, or make the pattern narrower", self._settings.max_files
+            _log.error("more files match than are followed", log=self._name, limit=limit, remedy=remedy)
+        for path in survey.superseded:
+            self._part_with(path).finish()  # it is known how far it was read, should it be written to again
+        fresh, left_out = survey.fresh, self._surveyor.left_out
+        sought = (*self._noted, *self._let_go_of, *fresh, *survey.vanished)
+        marks = {path: mark for path in sought if str(path) not in left_out and (mark := self._mark(path))}
         for path, files in resume(self._known, marks).items():
             if files or path in fresh:
                 self._gone.pop(path, None)
@@ -204,10 +232,9 @@ class AuditLog:
                 self._miss(path, marks[path])
         for path in fresh:
             if path not in marks:
-                old = left_out.pop(path, None)
-                self._follow(path, old=old)
-        self._earlier, self._noted = {}, []
-        self._group = PatternCheckpoint(since, (), ())
+                self._follow(path, old=left_out.pop(str(path), None))
+        self._earlier, self._noted, self._let_go_of = {}, [], []
+        self._group = self._group or PatternCheckpoint(self._since, (), ())
 
     def _mark(self, path: Path) -> LogCheckpoint | None:
         """Where to go on with a log; None if nothing is known of it, and not because it is new."""
@@ -222,7 +249,7 @@ class AuditLog:
         self._followers[path] = Tailer(
             path,
             self._known,
-            from_start=bool(files) or self._from_start,
+            from_start=looked is not None or self._from_start,  # what was found by a checkpoint is placed
             files=files,
             looked=looked,
             old=old,
@@ -254,38 +281,6 @@ class AuditLog:
         self._gone[path] = LogCheckpoint(mark.looked, ())
         while len(self._gone) > _MOST_GONE:
             del self._gone[next(iter(self._gone))]
-
-    def _fresh(self, logs: Collection[Path]) -> list[Path]:
-        """The files that match and are not followed, as many as there is room for."""
-        found = matching(self._path, logs)
-        fresh = [path for path in found if path not in self._followers]
-        room = max(0, self._settings.max_files - len(self._followers))
-        before, self._too_many = self._too_many, len(fresh) > room
-        if self._too_many and not before:
-            remedy = "raise audit.max_files, or make the pattern narrower"
-            _log.error(
-                "more files match than are followed", log=self._name, limit=self._settings.max_files, remedy=remedy
-            )
-        if self._too_many:
-            # The newest is the one that is written to, whatever the names are.
-            written = {path: modified(path) for path in (*fresh, *self._followers)}
-            fresh.sort(key=written.__getitem__, reverse=True)
-            for path in sorted(filter(self._is_idle, self._followers), key=written.__getitem__):
-                if room == len(fresh) or written[path] >= written[fresh[room]]:
-                    break
-                self._part_with(path).finish()  # it is known how far it was read, should it be written to again
-                room += 1
-        self._leave_out(fresh[room:], found)
-        return sorted(fresh[:room])
-
-    def _leave_out(self, paths: Collection[Path], found: Collection[Path]) -> None:
-        """Remember what is left out at the first look, for as long as it is found."""
-        if self._left_out is None:
-            new = [] if self._from_start else [path for path in paths if path not in self._noted]
-            self._left_out = {path: old for path in new if (old := old_of(path))}
-        elif self._left_out:
-            there = set(found)
-            self._left_out = {path: old for path, old in self._left_out.items() if path in there}
 
     def _oldest_unread(self, last: float | None) -> float | None:
         oldest = None

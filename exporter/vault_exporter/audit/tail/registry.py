@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from vault_exporter.audit.tail.checkpoint import FilePosition
+from vault_exporter.audit.tail.directories import Directories
 from vault_exporter.audit.tail.open_file import Bounds, Counts, Identity, LogFile
 from vault_exporter.audit.tail.rotation import rotated_paths
 from vault_exporter.util.fs import open_at_once
@@ -21,7 +22,7 @@ from vault_exporter.util.fs import open_at_once
 __all__ = ["LOOK_SECONDS", "MOST_LET_GO", "FileRegistry"]
 
 LOOK_SECONDS: Final = 2.0
-"""How often to look for files that match a pattern, and whether a copy still is one."""
+"""How often to look whether a copy still is one."""
 
 MOST_LET_GO: Final = 128
 """Marks of files that are not open any more; beyond, the oldest are forgotten."""
@@ -34,6 +35,7 @@ class FileRegistry:
         counts: what was read of all.
         clock: seconds that never go back.
         now: nanoseconds since the epoch, to compare with the times of files.
+        directories: listings of the directories that hold the files.
         renewed: followed files that were truncated, until the log that has them now has looked for copies.
     """
 
@@ -67,6 +69,7 @@ class FileRegistry:
         self._let_go = collections.deque(let_go, MOST_LET_GO)
         self._copies: dict[Identity, float] = {}
         self.renewed: set[Identity] = set()
+        self.directories = Directories()
 
     @property
     def let_go(self) -> tuple[FilePosition, ...]:
@@ -83,11 +86,11 @@ class FileRegistry:
 
     def open_around(self, path: Path) -> Iterator[LogFile]:
         """Open what a log was rotated to, to be closed by the caller."""
-        return self._open_all(rotated_paths(path))
+        return self._open_all(rotated_paths(path, self.directories))
 
     def open_copies(self, path: Path) -> Iterator[LogFile]:
         """Open what may be a copy of a log, to be closed by the caller."""
-        return self._open_all(dict.fromkeys((*rotated_paths(path), *self._matching())))
+        return self._open_all(dict.fromkeys((*rotated_paths(path, self.directories), *self._matching())))
 
     def _open_all(self, paths: Iterable[Path]) -> Iterator[LogFile]:
         for path in paths:

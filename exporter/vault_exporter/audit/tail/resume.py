@@ -112,7 +112,9 @@ class _There:
             for place in gone:
                 if place.position > 0:
                     self._known.miss(place)
-            if may_lack_something(path, mark.files, gone, self._known.let_go, mark.looked - _CLOCK_STEP):
+            if may_lack_something(
+                path, mark.files, gone, self._known.let_go, mark.looked - _CLOCK_STEP, self._known.directories
+            ):
                 self.gaps.append(path)
 
     def _holding(self, place: FilePosition, path: Path, *, same_inode: bool) -> LogFile | None:
