@@ -62,7 +62,7 @@ def inputs() -> Section:
             "Value #B": Column("Connections"),
             "Value #C": Column("Refused", steps=[style.step(style.GOOD), style.step(style.WARN, 1)]),
         },
-        by("log", happened(c.AUDIT_SHED)),
+        by("log", happened(c.AUDIT_DROPPED)),
         by("log", happened(c.AUDIT_ACCEPTED)),
         by("log", happened(c.AUDIT_REFUSED)),
         empty="no input",

@@ -18,7 +18,7 @@ from tests.audit.device import Clock
 from tests.lab.waiting import PATIENCE, eventually
 from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.inputs import http
-from vault_exporter.audit.inputs.line_buffer import LineSplitter
+from vault_exporter.audit.inputs.line_buffer import NewlineSplitter
 from vault_exporter.audit.inputs.registry import Input
 from vault_exporter.audit.inputs.service import InputError, InputReader
 from vault_exporter.audit.inputs.sockets import UNFINISHED_SECONDS, Refusal
@@ -143,7 +143,7 @@ async def test_a_sender_never_waits_for_the_counting(start: Start) -> None:
         await until(lambda: value(reader, "vault_audit_reader_read_bytes_total") == lines * (len(ENTRY) + 1))
     waiting = value(reader, "vault_audit_reader_lag_bytes")
     assert 0 < waiting <= bound
-    shed = value(reader, "vault_audit_reader_shed_lines_total")
+    shed = value(reader, "vault_audit_reader_dropped_lines_total")
     await reader.close()
     assert value(reader, COUNTED) == lines - shed
     assert value(reader, "vault_audit_reader_lag_bytes") == 0
@@ -194,20 +194,20 @@ async def test_a_line_that_does_not_end_has_its_time() -> None:
     clock = Clock()
     address = tcp()
     settings = listening(config.SocketInput, address)
-    one = StreamInput("socket", settings, 1 << 16, LineSplitter, clock=clock)
+    one = StreamInput("socket", settings, 1 << 16, NewlineSplitter, clock=clock)
     await one.start()
     _, writer = await asyncio.open_connection("127.0.0.1", port(address))
     writer.write(b'{"begun"')
-    await until(lambda: one.inbox.held_bytes > 0)
+    await until(lambda: one.buffer.held_bytes > 0)
     clock.now += UNFINISHED_SECONDS - 1
     assert one.poll() is None
     assert len(one.open) == 1
     clock.now += 2
     assert one.poll() is None
-    await until(lambda: one.inbox.held_bytes == 0)
+    await until(lambda: one.buffer.held_bytes == 0)
     assert not one.open
     assert one.refused[Refusal.UNFINISHED] == 1
-    assert one.inbox.rejected == {Reject.INCOMPLETE: 1}
+    assert one.buffer.rejected == {Reject.INCOMPLETE: 1}
     writer.close()
     await one.close()
 
@@ -215,7 +215,7 @@ async def test_a_line_that_does_not_end_has_its_time() -> None:
 async def test_a_connection_that_floods_takes_turns_with_the_others(tmp_path: Path) -> None:
     sizes: list[int] = []
 
-    class Splitter(LineSplitter):
+    class Splitter(NewlineSplitter):
         def feed(self, data: bytes) -> int:
             sizes.append(len(data))
             return super().feed(data)
@@ -225,7 +225,7 @@ async def test_a_connection_that_floods_takes_turns_with_the_others(tmp_path: Pa
     await one.start()
     _, writer = await asyncio.open_unix_connection(f"{tmp_path}/a.sock")
     writer.write(b"\n" * (1 << 20))
-    await until(lambda: one.inbox.received_bytes == 1 << 20)
+    await until(lambda: one.buffer.received_bytes == 1 << 20)
     assert max(sizes) <= 32 << 10
     writer.close()
     await one.close()
@@ -281,7 +281,7 @@ async def test_standard_input(tmp_path: Path, regular: bool) -> None:  # noqa: F
     await eventually(ended, what="its end", interval=0)
     got += len(one.poll() or [])
     assert got == lines + 1
-    assert (one.inbox.shed_lines, one.inbox.held_bytes) == (0, 0)
+    assert (one.buffer.dropped_lines, one.buffer.held_bytes) == (0, 0)
     if feeding is not None:
         await feeding
     os.close(reading)

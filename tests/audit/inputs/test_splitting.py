@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault_exporter.audit.inputs.line_buffer import OVERHEAD_BYTES, LineBuffer, LineSplitter, Splitter
+from vault_exporter.audit.inputs.line_buffer import LineBuffer, NewlineSplitter, Splitter
 from vault_exporter.audit.inputs.syslog import SyslogSplitter, message
+from vault_exporter.audit.lines.splitter import OVERHEAD_BYTES
 from vault_exporter.audit.parse.decode import Reject
 
 MAX_LINE = 100
@@ -33,17 +34,19 @@ def drain(inbox: LineBuffer) -> list[bytes]:
 @given(LINES, CUTS)
 def test_lines_do_not_depend_on_the_pieces(lines: list[bytes], cuts: list[int]) -> None:
     inbox = LineBuffer(PLENTY, MAX_LINE)
-    splitter = LineSplitter(inbox)
+    splitter = NewlineSplitter(inbox)
     data = b"".join(line + b"\n" for line in lines)
     ended = sum(splitter.feed(piece) for piece in pieces(data, cuts))
     assert ended == len(lines)
     assert not splitter.unfinished
     assert drain(inbox) == [line for line in lines if 0 < len(line) <= MAX_LINE and line != b"\r"]
     assert inbox.rejected[Reject.TOO_LONG] == sum(len(line) > MAX_LINE for line in lines)
-    assert (inbox.received_bytes, inbox.held_bytes, inbox.shed_lines) == (len(data), 0, 0)
+    assert (inbox.received_bytes, inbox.held_bytes, inbox.dropped_lines) == (len(data), 0, 0)
 
 
-@given(st.lists(st.binary(max_size=300), max_size=40), st.sampled_from([LineSplitter, SyslogSplitter]), st.booleans())
+@given(
+    st.lists(st.binary(max_size=300), max_size=40), st.sampled_from([NewlineSplitter, SyslogSplitter]), st.booleans()
+)
 def test_memory_is_bounded_and_given_back(chunks: list[bytes], kind: type[Splitter], taking: bool) -> None:  # noqa: FBT001
     bound = 1000
     inbox = LineBuffer(bound, MAX_LINE)
@@ -61,9 +64,9 @@ def test_memory_is_bounded_and_given_back(chunks: list[bytes], kind: type[Splitt
 
 def test_what_finds_no_room_is_shed_and_the_next_line_counts() -> None:
     inbox = LineBuffer(2 * (10 + OVERHEAD_BYTES) + 20, MAX_LINE)
-    splitter = LineSplitter(inbox)
+    splitter = NewlineSplitter(inbox)
     splitter.feed(b"a" * 10 + b"\n" + b"b" * 10 + b"\n" + b"c" * 10 + b"\n")
-    assert inbox.shed_lines == 1
+    assert inbox.dropped_lines == 1
     assert drain(inbox) == [b"a" * 10, b"b" * 10]
     splitter.feed(b"d" * 10 + b"\n")
     assert drain(inbox) == [b"d" * 10]
@@ -71,7 +74,7 @@ def test_what_finds_no_room_is_shed_and_the_next_line_counts() -> None:
 
 def test_a_stream_without_newline_costs_no_memory_beyond_a_line() -> None:
     inbox = LineBuffer(PLENTY, MAX_LINE)
-    splitter = LineSplitter(inbox)
+    splitter = NewlineSplitter(inbox)
     for _ in range(10_000):
         splitter.feed(b"x" * 64)
         assert inbox.held_bytes <= 2 * (MAX_LINE + OVERHEAD_BYTES)
@@ -85,7 +88,7 @@ def test_a_stream_without_newline_costs_no_memory_beyond_a_line() -> None:
 )
 def test_the_end_of_a_stream(last: bytes, lines: list[bytes], rejected: dict[str, int]) -> None:
     inbox = LineBuffer(PLENTY, MAX_LINE)
-    splitter = LineSplitter(inbox)
+    splitter = NewlineSplitter(inbox)
     splitter.feed(last)
     splitter.end()
     assert drain(inbox) == lines

@@ -6,12 +6,14 @@ over TCP.
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from typing import Final
 
 from vault_exporter.audit.inputs.line_buffer import LineBuffer
-from vault_exporter.audit.inputs.sockets import Refusal, allows, open_socket, remove_socket
+from vault_exporter.audit.inputs.sockets import Refusal, allows, open_socket, refusal_samples, remove_socket
 from vault_exporter.audit.inputs.syslog import put_message
 from vault_exporter.config.schema.inputs import Listening
+from vault_exporter.metrics.family import Sample
 
 __all__ = ["DatagramInput"]
 
@@ -25,15 +27,15 @@ class DatagramInput:
     """A socket whose datagrams are syslog messages.
 
     Attributes:
-        name: the value of the label ``log``.
-        inbox: what came in.
+        label: the value of the label ``log``.
+        buffer: what came in.
         up: whether it receives.
         refused: datagrams turned away, by reason.
     """
 
     def __init__(self, name: str, settings: Listening, max_line_bytes: int) -> None:
-        self.name = name
-        self.inbox = LineBuffer(settings.max_waiting_bytes, max_line_bytes)
+        self.label = name
+        self.buffer = LineBuffer(settings.max_waiting_bytes, max_line_bytes)
         self.up = False
         self.refused = {Refusal.NOT_ALLOWED: 0}
         self._settings = settings
@@ -51,7 +53,11 @@ class DatagramInput:
 
     def poll(self) -> list[bytes] | None:
         """Hand out lines that came in; None if there are none."""
-        return self.inbox.take()
+        return self.buffer.take()
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the refusals."""
+        yield from refusal_samples(self.label, self.refused)
 
     async def close(self) -> None:
         """Stop receiving."""
@@ -68,7 +74,7 @@ class DatagramInput:
             except OSError:  # mostly that there is nothing more
                 return
             if allows(self._settings, peer):
-                self.inbox.received_bytes += len(packet)
-                put_message(self.inbox, packet)
+                self.buffer.received_bytes += len(packet)
+                put_message(self.buffer, packet)
             else:
                 self.refused[Refusal.NOT_ALLOWED] += 1

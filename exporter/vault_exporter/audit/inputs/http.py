@@ -9,17 +9,19 @@ import asyncio
 import hmac
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import structlog
 from aiohttp import web
 
-from vault_exporter.audit.inputs.line_buffer import OVERHEAD_BYTES, LineBuffer
-from vault_exporter.audit.inputs.sockets import UNFINISHED_SECONDS, Refusal
+from vault_exporter.audit.inputs.line_buffer import LineBuffer
+from vault_exporter.audit.inputs.sockets import UNFINISHED_SECONDS, Refusal, refusal_samples
+from vault_exporter.audit.lines.splitter import OVERHEAD_BYTES
 from vault_exporter.audit.parse.decode import Reject
 from vault_exporter.config.schema.inputs import HttpInput
+from vault_exporter.metrics.family import Sample
 from vault_exporter.util.fs import read_small
 
 __all__ = ["PATH", "HttpEndpoint"]
@@ -40,8 +42,8 @@ class HttpEndpoint:
     """The endpoint as an input.
 
     Attributes:
-        name: the value of the label ``log``.
-        inbox: what came in.
+        label: the value of the label ``log``.
+        buffer: what came in.
         up: whether the token's file can be read, without which nobody is let in.
         refused: requests turned away, by reason.
     """
@@ -49,8 +51,8 @@ class HttpEndpoint:
     def __init__(
         self, settings: HttpInput, max_line_bytes: int, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.name = "http"
-        self.inbox = LineBuffer(settings.max_waiting_bytes, max_line_bytes)
+        self.label = "http"
+        self.buffer = LineBuffer(settings.max_waiting_bytes, max_line_bytes)
         self.up = False
         self.refused = {Refusal.UNAUTHORIZED: 0, Refusal.UNFINISHED: 0}
         self._clock = clock
@@ -66,7 +68,11 @@ class HttpEndpoint:
     def poll(self) -> list[bytes] | None:
         """Hand out entries that came in; None if there are none."""
         self._refresh()
-        return self.inbox.take()
+        return self.buffer.take()
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the refusals."""
+        yield from refusal_samples(self.label, self.refused)
 
     async def close(self) -> None:
         """Nothing was opened."""
@@ -95,17 +101,17 @@ class HttpEndpoint:
 
     async def _take(self, request: web.Request, coding: str) -> None:
         """Read the body to its end, and keep of it what may be kept."""
-        inbox, parts, held, keep = self.inbox, [], 0, True
+        buffer, parts, held, keep = self.buffer, [], 0, True
         try:
             async for part in request.content.iter_any():
-                inbox.received_bytes += len(part)
+                buffer.received_bytes += len(part)
                 if not keep:
                     continue
                 cost = len(part) + OVERHEAD_BYTES
-                if held + cost > inbox.max_line_bytes:
-                    inbox.rejected[Reject.TOO_LONG] += 1
-                elif not inbox.reserve(cost):
-                    inbox.shed_lines += 1
+                if held + cost > buffer.max_line_bytes:
+                    buffer.rejected[Reject.TOO_LONG] += 1
+                elif not buffer.reserve(cost):
+                    buffer.dropped_lines += 1
                 else:
                     held += cost
                     parts.append(part)
@@ -114,20 +120,20 @@ class HttpEndpoint:
                 parts.clear()
         except BaseException:  # the connection broke, or we are told to stop
             keep = False
-            inbox.rejected[Reject.INCOMPLETE] += 1
+            buffer.rejected[Reject.INCOMPLETE] += 1
             raise
         finally:
-            inbox.release(held)
+            buffer.release(held)
         if not keep:
             return
         body: bytes | None = b"".join(parts)
         if body and (window := _WINDOW[coding]) is not None:
             # Off the loop, and bounded: a megabyte can inflate to a gigabyte.
-            body = await asyncio.to_thread(_inflated, body, window, inbox)
+            body = await asyncio.to_thread(_inflated, body, window, buffer)
         if body is None:
             return
         for line in body.split(b"\n"):
-            inbox.put(line)
+            buffer.put(line)
 
     def _refresh(self) -> None:
         """Read the token's file again, once a second."""
@@ -145,23 +151,23 @@ class HttpEndpoint:
                 _log.info("audit entries can be posted", path=PATH)
 
 
-def _inflated(body: bytes, window: int, inbox: LineBuffer) -> bytes | None:
+def _inflated(body: bytes, window: int, buffer: LineBuffer) -> bytes | None:
     """Inflate a body; None, and counted, for one that is too long, damaged, or not at its end."""
     parts: list[bytes] = []
-    left = inbox.max_line_bytes
+    left = buffer.max_line_bytes
     while body:  # gzip may have several members, one after the other
         inflater = zlib.decompressobj(window)
         try:
             parts.append(inflater.decompress(body, left + 1))
         except zlib.error:
-            inbox.rejected[Reject.INCOMPLETE] += 1
+            buffer.rejected[Reject.INCOMPLETE] += 1
             return None
         left -= len(parts[-1])
         if left < 0:
-            inbox.rejected[Reject.TOO_LONG] += 1
+            buffer.rejected[Reject.TOO_LONG] += 1
             return None
         if not inflater.eof:
-            inbox.rejected[Reject.INCOMPLETE] += 1
+            buffer.rejected[Reject.INCOMPLETE] += 1
             return None
         body = inflater.unused_data
     return b"".join(parts)

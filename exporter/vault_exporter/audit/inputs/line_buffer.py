@@ -1,32 +1,27 @@
-"""Lines that were received and not yet counted, within a bound, and how a stream becomes lines.
+"""Lines that were received and are not counted yet, in bounded memory.
 
-Vault waits for its audit device, and its clients wait for Vault. So a receiver takes everything at once, whatever the
-pipeline is doing, and what finds no room is shed and counted.
+Vault waits for its audit device, and its clients wait for Vault. So an input receives everything at once, whatever the
+pipeline is doing. A line for which there is no room is dropped and counted.
 """
 
 import collections
-from collections import Counter
 from typing import Final, Protocol
 
+from vault_exporter.audit.lines.splitter import OVERHEAD_BYTES, LineCounts, LineSplitter
 from vault_exporter.audit.parse.decode import Reject
 
-__all__ = ["OVERHEAD_BYTES", "LineBuffer", "LineSplitter", "Splitter", "Unfinished"]
-
-OVERHEAD_BYTES: Final = 64
-"""What a line costs in memory beside its bytes; a flood of short ones must be bounded, too."""
+__all__ = ["LineBuffer", "NewlineSplitter", "Splitter"]
 
 _TAKEN_AT_ONCE: Final = 128 << 10
-"""How much is handed out in one step; as much as the follower reads in one."""
+"""Bytes that are handed out in one step; the tailer reads about as many."""
 
 
-class LineBuffer:
+class LineBuffer(LineCounts):
     """The lines of one input, oldest first.
 
     Attributes:
-        received_bytes: bytes that came in.
-        held_bytes: memory that waiting lines and unfinished ones take.
-        shed_lines: lines dropped for want of room.
-        rejected: lines that cannot be handed out, by reason.
+        received_bytes: bytes that were received.
+        held_bytes: memory that waiting and partial lines take.
     """
 
     def __init__(self, max_bytes: int, max_line_bytes: int) -> None:
@@ -36,31 +31,29 @@ class LineBuffer:
             max_bytes: bound of ``held_bytes``.
             max_line_bytes: longer lines are rejected.
         """
-        self.max_line_bytes = max_line_bytes
+        super().__init__(max_line_bytes)
         self.received_bytes = 0
         self.held_bytes = 0
-        self.shed_lines = 0
-        self.rejected: Counter[Reject] = Counter()
         self._max_bytes = max_bytes
         self._lines: collections.deque[bytes] = collections.deque()
 
     def __len__(self) -> int:
-        """Tell how many lines wait."""
+        """Return how many lines wait."""
         return len(self._lines)
 
     def put(self, line: bytes) -> None:
-        """Take in a whole line, or shed it."""
+        """Add a whole line, without its newline, or drop it."""
         if not line or line == b"\r":
             return
         if len(line) > self.max_line_bytes:
-            self.rejected[Reject.TOO_LONG] += 1
+            self.reject(Reject.TOO_LONG, len(line))
         elif self.reserve(len(line) + OVERHEAD_BYTES):
             self._lines.append(line)
         else:
-            self.shed_lines += 1
+            self.dropped_lines += 1
 
     def take(self) -> list[bytes] | None:
-        """Hand out the oldest lines, or None if there are none."""
+        """Hand out the oldest lines; None if there are none."""
         if not self._lines:
             return None
         taken, size = [], 0
@@ -72,7 +65,7 @@ class LineBuffer:
         return taken
 
     def reserve(self, size: int) -> bool:
-        """Set memory aside, also for what is no line yet; False if there is not so much left."""
+        """Set memory aside, also for a partial line; return False if there is not enough left."""
         if self.held_bytes + size > self._max_bytes:
             return False
         self.held_bytes += size
@@ -84,7 +77,7 @@ class LineBuffer:
 
 
 class Splitter(Protocol):
-    """Makes lines of the pieces of one stream."""
+    """Splits one stream into lines or messages, and puts them into a buffer."""
 
     @property
     def unfinished(self) -> bool:
@@ -94,95 +87,31 @@ class Splitter(Protocol):
         """Take a piece; return how many lines ended in it."""
 
     def end(self) -> None:
-        """Note that nothing more comes."""
+        """Take note that the stream has ended."""
 
 
-class Unfinished:
-    """What has come of a line that did not end yet.
+class NewlineSplitter:
+    """Splits a stream of lines that end in a newline."""
 
-    A line that is too long, or that there is no room for, is counted and dropped as it comes.
-
-    Attributes:
-        skipping: whether this one is being dropped.
-    """
-
-    def __init__(self, inbox: LineBuffer) -> None:
-        self.skipping = False
-        self._inbox = inbox
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def __bool__(self) -> bool:
-        """Tell whether anything has come."""
-        return bool(self._parts) or self.skipping
-
-    @property
-    def looks_whole(self) -> bool:
-        """Whether it could be an entry that lacks only its end of line."""
-        return bool(self._parts) and self._parts[-1].rstrip().endswith(b"}")
-
-    def add(self, piece: bytes) -> None:
-        """Take a piece."""
-        if self.skipping or not piece:
-            return
-        if self._size + len(piece) > self._inbox.max_line_bytes:
-            self._inbox.rejected[Reject.TOO_LONG] += 1
-        elif not self._inbox.reserve(len(piece) + OVERHEAD_BYTES):
-            self._inbox.shed_lines += 1
-        else:
-            self._parts.append(piece)
-            self._size += len(piece)
-            return
-        self.drop()
-        self.skipping = True
-
-    def finish(self) -> bytes | None:
-        """Return the line, of which nothing more comes; None if it was dropped."""
-        line = None if self.skipping else b"".join(self._parts)
-        self.drop()
-        return line
-
-    def drop(self) -> None:
-        """Forget it."""
-        self._inbox.release(self._size + OVERHEAD_BYTES * len(self._parts))
-        self._parts, self._size, self.skipping = [], 0, False
-
-
-class LineSplitter:
-    """Lines that end in a newline."""
-
-    def __init__(self, inbox: LineBuffer) -> None:
-        self._inbox = inbox
-        self._line = Unfinished(inbox)
+    def __init__(self, buffer: LineBuffer) -> None:
+        self._buffer = buffer
+        self._splitter = LineSplitter(buffer)
 
     @property
     def unfinished(self) -> bool:
         """Whether a line has begun and not ended."""
-        return bool(self._line)
+        return bool(self._splitter.partial)
 
     def feed(self, data: bytes) -> int:
         """Take a piece; return how many lines ended in it."""
-        self._inbox.received_bytes += len(data)
-        first, *others = data.split(b"\n")
-        self._line.add(first)
-        if not others:
-            return 0
-        self._finish()
-        rest = others.pop()
-        for line in others:
-            self._inbox.put(line)
-        self._line.add(rest)
-        return 1 + len(others)
+        self._buffer.received_bytes += len(data)
+        for line in self._splitter.split(data)[0]:
+            self._buffer.put(line[:-1])
+        return data.count(b"\n")
 
     def end(self) -> None:
-        """Count what was begun: whole entries that lack only the newline are lines, others are incomplete."""
-        if self._line.looks_whole:
-            self._finish()
-        elif self._line and not self._line.skipping:
-            self._inbox.rejected[Reject.INCOMPLETE] += 1
-        self._line.drop()
-
-    def _finish(self) -> None:
-        line = self._line.finish()
-        if line is not None:
-            self._inbox.put(line)
+        """Take note that the stream has ended: a partial line counts if it may be whole, else it is rejected."""
+        partial = self._splitter.partial
+        if partial.looks_whole and (line := partial.finish()) is not None:
+            self._buffer.put(line)
+        partial.reject(Reject.INCOMPLETE)

@@ -1,14 +1,16 @@
 """The kinds of input, and what they have in common."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from vault_exporter.audit.inputs.datagram import DatagramInput
 from vault_exporter.audit.inputs.http import HttpEndpoint
-from vault_exporter.audit.inputs.line_buffer import LineBuffer, LineSplitter
+from vault_exporter.audit.inputs.line_buffer import LineBuffer, NewlineSplitter
 from vault_exporter.audit.inputs.stdin import StandardInput
 from vault_exporter.audit.inputs.stream import StreamInput
 from vault_exporter.audit.inputs.syslog import SyslogSplitter
 from vault_exporter.config.schema import inputs as config
+from vault_exporter.metrics.family import Sample
 
 __all__ = ["Input", "make_input"]
 
@@ -16,10 +18,10 @@ __all__ = ["Input", "make_input"]
 class Input(Protocol):
     """What all inputs have in common."""
 
-    name: str
+    label: str
     """The value of the label ``log``."""
-    inbox: LineBuffer
-    """What came in."""
+    buffer: LineBuffer
+    """The lines that were received."""
     up: bool
     """Whether more can come in."""
 
@@ -28,6 +30,9 @@ class Input(Protocol):
 
     def poll(self) -> list[bytes] | None:
         """Hand out lines, without waiting; None if there are none."""
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the samples that only this kind of input has."""
 
     async def close(self) -> None:
         """Close it."""
@@ -42,7 +47,7 @@ def make_input(given: config.Input, max_line_bytes: int) -> Input:
         case config.HttpInput():
             return HttpEndpoint(given, max_line_bytes)
         case config.SocketInput():
-            return StreamInput(name, given, max_line_bytes, LineSplitter)
+            return StreamInput(name, given, max_line_bytes, NewlineSplitter)
         case config.SyslogInput() if given.listen.scheme is config.Scheme.TCP:
             return StreamInput(name, given, max_line_bytes, SyslogSplitter)
         case config.SyslogInput():

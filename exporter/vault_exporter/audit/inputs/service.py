@@ -13,10 +13,8 @@ from typing import Final
 import structlog
 
 from vault_exporter.audit.count.pipeline import Pipeline
-from vault_exporter.audit.inputs.datagram import DatagramInput
 from vault_exporter.audit.inputs.http import HttpEndpoint
 from vault_exporter.audit.inputs.registry import Input, make_input
-from vault_exporter.audit.inputs.stream import StreamInput
 from vault_exporter.audit.parse.decode import Reject
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
@@ -58,7 +56,7 @@ class InputReader:
         self._up: dict[str, bool] = {}
         self.endpoint = next((one for one in self._inputs if isinstance(one, HttpEndpoint)), None)
         for one in self._inputs:
-            pipeline.open(one.name)
+            pipeline.open(one.label)
 
     async def start(self) -> None:
         """Open the inputs.
@@ -72,7 +70,7 @@ class InputReader:
             except OSError as error:
                 await self.close()
                 raise InputError(
-                    f"cannot listen on {one.name}: {error.strerror or type(error).__name__}; "
+                    f"cannot listen on {one.label}: {error.strerror or type(error).__name__}; "
                     "choose another address in audit.inputs, or see who uses this one"
                 ) from error
         self._report()
@@ -94,49 +92,44 @@ class InputReader:
         """Close the inputs, and count what they had received."""
         for one in self._inputs:
             await one.close()
-            while one.inbox.held_bytes and self._step(one):
+            while one.buffer.held_bytes and self._step(one):
                 pass
 
     def samples(self) -> Iterator[Sample]:
-        """Yield what is said of each input."""
+        """Yield the state of each input."""
         for one in self._inputs:
-            name, inbox = one.name, one.inbox
-            yield c.AUDIT_READABLE(one.up, name)
-            if (last := self.pipeline.last_entry(name)) is not None:
-                yield c.AUDIT_LAST_ENTRY(last, name)
-            yield c.AUDIT_READ_BYTES(inbox.received_bytes, name)
-            yield c.AUDIT_LAG(inbox.held_bytes, name)
-            yield c.AUDIT_SHED(inbox.shed_lines, name)
-            yield c.AUDIT_OTHER_LINES(self.pipeline.passed_over(name), name)
-            rejected = self.pipeline.rejected(name)
+            label, buffer = one.label, one.buffer
+            yield c.AUDIT_READABLE(one.up, label)
+            if (last := self.pipeline.last_entry(label)) is not None:
+                yield c.AUDIT_LAST_ENTRY(last, label)
+            yield c.AUDIT_READ_BYTES(buffer.received_bytes, label)
+            yield c.AUDIT_LAG(buffer.held_bytes, label)
+            yield c.AUDIT_DROPPED(buffer.dropped_lines, label)
+            yield c.AUDIT_OTHER_LINES(self.pipeline.passed_over(label), label)
+            rejected = self.pipeline.rejected(label)
             for reason in Reject:
-                yield c.AUDIT_REJECTED(rejected[reason] + inbox.rejected[reason], name, reason.value)
-            if isinstance(one, StreamInput):
-                yield c.AUDIT_CONNECTIONS(len(one.open), name)
-                yield c.AUDIT_ACCEPTED(one.accepted, name)
-            if isinstance(one, StreamInput | DatagramInput | HttpEndpoint):
-                for refusal, count in one.refused.items():
-                    yield c.AUDIT_REFUSED(count, name, refusal.value)
+                yield c.AUDIT_REJECTED(rejected[reason] + buffer.rejected[reason], label, reason.value)
+            yield from one.samples()
 
     def _step(self, one: Input) -> bool:
         try:
             lines = one.poll()
             if lines:
-                self.pipeline.feed(one.name, lines)
+                self.pipeline.feed(one.label, lines)
         except Exception as error:  # noqa: BLE001 - a defect in one input must not stop the others
             where = traceback.extract_tb(error.__traceback__)[-1]
             # The error's own text may quote what was received.
             what = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
-            _log.error("cannot process audit entries; report this as a defect", log=one.name, error=what)
+            _log.error("cannot process audit entries; report this as a defect", log=one.label, error=what)
             return False
         return lines is not None
 
     def _report(self) -> None:
         """Log when an input opens or ends."""
         for one in self._inputs:
-            if self._up.get(one.name) != one.up:
-                self._up[one.name] = one.up
+            if self._up.get(one.label) != one.up:
+                self._up[one.label] = one.up
                 if one.up:
-                    _log.info("receiving audit entries", log=one.name)
+                    _log.info("receiving audit entries", log=one.label)
                 else:
-                    _log.warning("no longer receiving audit entries", log=one.name)
+                    _log.warning("no longer receiving audit entries", log=one.label)

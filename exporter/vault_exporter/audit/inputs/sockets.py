@@ -7,12 +7,15 @@ import ipaddress
 import os
 import socket
 import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from vault_exporter.config.schema.inputs import Address, Listening, Scheme
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
 
-__all__ = ["UNFINISHED_SECONDS", "Refusal", "allows", "open_socket", "remove_socket"]
+__all__ = ["UNFINISHED_SECONDS", "Refusal", "allows", "open_socket", "refusal_samples", "remove_socket"]
 
 UNFINISHED_SECONDS: Final = 60.0
 """How long a line may stay unfinished before its connection is closed."""
@@ -68,6 +71,12 @@ def allows(settings: Listening, peer: object) -> bool:
     if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped:
         host = host.ipv4_mapped
     return host is not None and any(host in network for network in settings.allow)
+
+
+def refusal_samples(label: str, refused: Mapping[Refusal, int]) -> Iterator[Sample]:
+    """Yield how many connections, datagrams or requests were turned away, by reason."""
+    for reason, count in refused.items():
+        yield c.AUDIT_REFUSED(count, label, reason.value)
 
 
 def _open_unix(address: Address, mode: int) -> socket.socket:

@@ -6,9 +6,11 @@ and pipes that in has Vault wait for the exporter; the network inputs do not.
 
 import os
 import select
+from collections.abc import Iterator
 from typing import Final
 
-from vault_exporter.audit.inputs.line_buffer import LineBuffer, LineSplitter
+from vault_exporter.audit.inputs.line_buffer import LineBuffer, NewlineSplitter
+from vault_exporter.metrics.family import Sample
 
 __all__ = ["StandardInput"]
 
@@ -19,16 +21,16 @@ class StandardInput:
     """Lines of an open file: a pipe, a terminal, or a file that standard input was redirected from.
 
     Attributes:
-        name: the value of the label ``log``.
-        inbox: what was read.
+        label: the value of the label ``log``.
+        buffer: what was read.
         up: whether more may come.
     """
 
     def __init__(self, max_line_bytes: int, descriptor: int = 0) -> None:
-        self.name = "stdin"
-        self.inbox = LineBuffer(2 * (max_line_bytes + _CHUNK_BYTES), max_line_bytes)
+        self.label = "stdin"
+        self.buffer = LineBuffer(2 * (max_line_bytes + _CHUNK_BYTES), max_line_bytes)
         self.up = True
-        self._splitter = LineSplitter(self.inbox)
+        self._splitter = NewlineSplitter(self.buffer)
         self._descriptor = descriptor
 
     async def start(self) -> None:
@@ -36,7 +38,7 @@ class StandardInput:
 
     def poll(self) -> list[bytes] | None:
         """Read what is there, without waiting; None if nothing is."""
-        if (lines := self.inbox.take()) is not None:
+        if (lines := self.buffer.take()) is not None:
             return lines
         if not self.up or not select.select([self._descriptor], [], [], 0)[0]:
             return None
@@ -49,7 +51,11 @@ class StandardInput:
         else:
             self._splitter.end()
             self.up = False
-        return self.inbox.take() or []
+        return self.buffer.take() or []
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield nothing beyond what all inputs have."""
+        return iter(())
 
     async def close(self) -> None:
         """Nothing was opened."""

@@ -8,12 +8,21 @@ Vault out, and Vault connects again when it next writes.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from vault_exporter.audit.inputs.line_buffer import LineBuffer, Splitter
-from vault_exporter.audit.inputs.sockets import UNFINISHED_SECONDS, Refusal, allows, open_socket, remove_socket
+from vault_exporter.audit.inputs.sockets import (
+    UNFINISHED_SECONDS,
+    Refusal,
+    allows,
+    open_socket,
+    refusal_samples,
+    remove_socket,
+)
 from vault_exporter.config.schema.inputs import Listening, Scheme
+from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.family import Sample
 
 __all__ = ["StreamInput"]
 
@@ -25,8 +34,8 @@ class StreamInput:
     """A server whose connections bring lines.
 
     Attributes:
-        name: the value of the label ``log``.
-        inbox: what came in.
+        label: the value of the label ``log``.
+        buffer: what came in.
         up: whether it listens.
         accepted: connections that were let in.
         refused: connections turned away or closed, by reason.
@@ -42,8 +51,8 @@ class StreamInput:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.name = name
-        self.inbox = LineBuffer(settings.max_waiting_bytes, max_line_bytes)
+        self.label = name
+        self.buffer = LineBuffer(settings.max_waiting_bytes, max_line_bytes)
         self.up = False
         self.accepted = 0
         self.refused = dict.fromkeys((Refusal.NOT_ALLOWED, Refusal.TOO_MANY, Refusal.UNFINISHED), 0)
@@ -77,7 +86,13 @@ class StreamInput:
                 if connection.stuck_since is not None and now - connection.stuck_since >= UNFINISHED_SECONDS:
                     self.refused[Refusal.UNFINISHED] += 1
                     connection.close()
-        return self.inbox.take()
+        return self.buffer.take()
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the connections and the refusals."""
+        yield c.AUDIT_CONNECTIONS(len(self.open), self.label)
+        yield c.AUDIT_ACCEPTED(self.accepted, self.label)
+        yield from refusal_samples(self.label, self.refused)
 
     async def close(self) -> None:
         """Stop listening, and close the connections."""
@@ -101,7 +116,7 @@ class StreamInput:
         return True
 
     def _connection(self) -> "_Connection":
-        return _Connection(self, self._make_splitter(self.inbox), self._clock)
+        return _Connection(self, self._make_splitter(self.buffer), self._clock)
 
 
 class _Connection(asyncio.BufferedProtocol):

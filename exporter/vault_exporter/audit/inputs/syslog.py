@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from vault_exporter.audit.inputs.line_buffer import LineBuffer, Unfinished
+from vault_exporter.audit.inputs.line_buffer import LineBuffer
+from vault_exporter.audit.lines.splitter import PartialLine
 from vault_exporter.audit.parse.decode import Reject
 
 __all__ = ["SyslogSplitter", "message", "put_message"]
@@ -47,23 +48,23 @@ def message(packet: bytes) -> bytes | None:
     return packet[max(start, packet.find(_ENTRY, start)) :]
 
 
-def put_message(inbox: LineBuffer, packet: bytes) -> None:
-    """Put a message's text into the inbox, or count that it is none."""
+def put_message(buffer: LineBuffer, packet: bytes) -> None:
+    """Put a message's text into the buffer, or count that it is none."""
     text = message(packet)
     if text is None:
         if packet.strip():
-            inbox.rejected[Reject.NOT_SYSLOG] += 1
+            buffer.rejected[Reject.NOT_SYSLOG] += 1
     else:
-        inbox.put(text)
+        buffer.put(text)
 
 
 class SyslogSplitter:
     """Messages in a stream: ``123 <14>...`` counts its octets, ``<14>...`` ends in a newline."""
 
-    def __init__(self, inbox: LineBuffer) -> None:
-        self._inbox = inbox
+    def __init__(self, buffer: LineBuffer) -> None:
+        self._buffer = buffer
         self._state: Callable[[bytes, int], int] = self._at_start
-        self._message = Unfinished(inbox)
+        self._message = PartialLine(buffer)
         self._digits = b""
         self._left = 0
         self._ended = 0
@@ -75,7 +76,7 @@ class SyslogSplitter:
 
     def feed(self, data: bytes) -> int:
         """Take a piece; return how many messages ended in it."""
-        self._inbox.received_bytes += len(data)
+        self._buffer.received_bytes += len(data)
         before, place = self._ended, 0
         while place < len(data):
             place = self._state(data, place)
@@ -86,7 +87,7 @@ class SyslogSplitter:
         if self._state == self._in_line and self._message.looks_whole:
             self._finish()
         elif self.unfinished and not self._message.skipping:
-            self._inbox.rejected[Reject.INCOMPLETE] += 1
+            self._buffer.rejected[Reject.INCOMPLETE] += 1
         self._reset()
 
     def _at_start(self, data: bytes, place: int) -> int:
@@ -110,13 +111,13 @@ class SyslogSplitter:
         if byte == b" ":
             self._left = int(self._digits)
             self._state = self._in_counted if self._left else self._at_start
-            if self._left > self._inbox.max_line_bytes:
-                self._inbox.rejected[Reject.TOO_LONG] += 1
+            if self._left > self._buffer.max_line_bytes:
+                self._buffer.rejected[Reject.TOO_LONG] += 1
                 self._message.skipping = True
             self._digits = b""
             return place + 1
         # No count after all: what is here ends at the next newline.
-        self._inbox.rejected[Reject.NOT_SYSLOG] += 1
+        self._buffer.rejected[Reject.NOT_SYSLOG] += 1
         self._message.skipping = True
         self._state = self._in_line
         return place
@@ -134,9 +135,9 @@ class SyslogSplitter:
         self._reset()
         self._ended += 1
         if packet is not None:
-            put_message(self._inbox, packet)
+            put_message(self._buffer, packet)
 
     def _reset(self) -> None:
-        self._message.drop()
+        self._message.clear()
         self._state = self._at_start
         self._digits = b""

@@ -69,7 +69,7 @@ class Listening(msgspec.Struct, frozen=True):
     """Networks that may connect or send; empty allows any."""
     max_connections: int = 64
     max_waiting_bytes: Size = 64 << 20
-    """Memory for lines that are not yet counted; further ones are shed."""
+    """Memory for lines that are not yet counted; further ones are dropped."""
 
 
 class SocketInput(Listening, frozen=True, tag_field="type", tag="socket"):

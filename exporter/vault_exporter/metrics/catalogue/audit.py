@@ -227,8 +227,8 @@ AUDIT_OTHER_LINES = _counter(
     "They are not rejected.",
     "log",
 )
-AUDIT_SHED = _counter(
-    "vault_audit_reader_shed_lines_total",
+AUDIT_DROPPED = _counter(
+    "vault_audit_reader_dropped_lines_total",
     AUDIT_READER,
     "Lines that a network input dropped because the exporter was behind and audit.inputs.max_waiting_bytes were "
     "waiting; the device that sends them is never made to wait.",
