@@ -22,6 +22,7 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.exposition import EOF, Format
 from vault_exporter.metrics.family import Sample
 from vault_exporter.targets.manager import Targets
+from vault_exporter.util.sightings import Sightings
 from vault_exporter.util.threads import in_thread
 from vault_exporter.web.auth import Guard
 from vault_exporter.web.background import Background
@@ -65,8 +66,12 @@ class Exporter:
         self._read = read
         self._reloading = asyncio.Lock()
         self._reloaded = (True, time.time())
-        self._targets = Targets()
         self._audit = AuditService(config.audit, work_in=in_thread)
+        reads_audit = bool(config.audit.logs or config.audit.inputs)
+        sightings = Sightings() if reads_audit else None
+        self._targets = Targets(sightings=sightings)
+        if sightings is not None:
+            self._audit.pipeline.look_for(sightings)
         if config.audit.exclude.own:
             self._audit.pipeline.leave_out(self._targets.entities)
         self._inputs = InputReader(config.audit, self._audit.pipeline)

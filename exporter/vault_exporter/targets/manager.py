@@ -15,6 +15,7 @@ from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors import chosen
 from vault_exporter.scrape.scraper import TargetScraper
 from vault_exporter.targets.discovery import DiscoveryManager, State
+from vault_exporter.util.sightings import Sightings
 from vault_exporter.vault.auth.methods import Shared
 from vault_exporter.vault.tls import Stamps, TlsError, stamps
 
@@ -36,9 +37,10 @@ class Targets:
         settled: whether a configuration was applied, so that what is discovered is among them.
     """
 
-    def __init__(self, shared: Shared | None = None) -> None:
+    def __init__(self, shared: Shared | None = None, sightings: Sightings | None = None) -> None:
         self.settled = False
         self._shared = shared or Shared()
+        self._sightings = sightings
         self._config = Config()
         self._keeper = DiscoveryManager((), self._shared, self._reconcile)
         self._files: tuple[Stamps, ...] = ()
@@ -150,7 +152,9 @@ class Targets:
                 new[target.name] = kept
                 continue
             try:
-                scraper = TargetScraper(target, chosen(target, watched, config.telemetry), self._shared)
+                scraper = TargetScraper(
+                    target, chosen(target, watched, config.telemetry, self._sightings), self._shared
+                )
             except TlsError as error:  # a file that was good when the configuration was read
                 _log.warning("cannot scrape", target=target.name, detail=f"tls.{error.key}: {error}")
             else:

@@ -51,6 +51,7 @@ from vault_exporter.config.schema import model
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.util.json import UNREADABLE
+from vault_exporter.util.sightings import Sighting, Sightings
 
 __all__ = ["Observer", "Pipeline", "PipelineSettings"]
 
@@ -123,11 +124,16 @@ class Pipeline:
         self._tally = EntryCounters(settings.limits, self._is_notable)
         self._outcomes = Outcomes()
         self._details = Details()
+        self._sightings = Sightings()
         self._sources: dict[str, Source] = {}
 
     def leave_out(self, entities: AbstractSet[str]) -> None:
         """Leave out the entries of these entities, beside those of the settings; they may become more later."""
         self._excluded.own = entities
+
+    def look_for(self, sightings: Sightings) -> None:
+        """Tell of requests that this process sends, also where their entries are left out."""
+        self._sightings = sightings
 
     def open(self, log: str) -> None:
         """Make the log known, so that its counts are there from the start."""
@@ -141,6 +147,8 @@ class Pipeline:
             lines: whole lines, in order.
         """
         source = self._source(log)
+        if sightings := self._sightings.open():
+            _see(sightings, lines)
         # From here to the end of the loop every attribute and call counts: see bench/audit.py.
         observers = self.observers
         read = self._reading(lines)
@@ -450,6 +458,16 @@ class Pipeline:
         return key.mount_type in _NOTABLE_TYPES or self._events.concern(
             key.mount_type, "" if key.mount_point == OTHER else key.mount_point, key.operation
         )
+
+
+def _see(sightings: Iterable[Sighting], lines: Iterable[bytes]) -> None:
+    """Tell of the requests that are looked for; looking for their path costs less than decoding each line."""
+    for line in lines:
+        for sighting in sightings:
+            if sighting.needle in line and not isinstance(found := decode(line), Reject):
+                request = found[0].request
+                if request is not None:
+                    sighting.see(request.path, request.id)
 
 
 def _key(request: Request) -> Key:

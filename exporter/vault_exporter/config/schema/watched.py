@@ -100,6 +100,8 @@ class Canary(msgspec.Struct, frozen=True):
     """Path of the secret. It is deleted with all its versions, so nothing else may use it."""
     interval: Duration = 60.0
     clusters: tuple[str, ...] = ()
+    audit: bool = True
+    """Look for its requests in the audit logs and inputs that this exporter reads, if it reads any."""
 
 
 class Watched(msgspec.Struct, frozen=True):

@@ -75,6 +75,18 @@ CANARY_DURATION = _gauge(
 CANARY_RUNS = _counter("vault_canary_runs_total", CANARY, "Runs of the canary.")
 CANARY_FAILURES = _counter("vault_canary_failures_total", CANARY, "Runs of the canary that failed at the step.", "step")
 
+CANARY_AUDIT_SUCCESS = _gauge(
+    "vault_canary_audit_success",
+    CANARY,
+    "1 if the requests of the canary came by in the audit log within a minute, 0 if not: by the last run of which that "
+    "is known. Absent where this exporter reads no audit log.",
+)
+CANARY_AUDIT_DELAY = _gauge(
+    "vault_canary_audit_delay_seconds",
+    CANARY,
+    "From the answer to a request of the canary until its audit entry was read; absent if it did not come by.",
+)
+
 # Backups.
 
 BACKUP_FILES = _gauge("vault_backup_files", BACKUP, "Files that match the pattern; 0 where there is none.", "name")

@@ -30,6 +30,7 @@ from vault_exporter.scrape.collectors.raft import AUTOPILOT, RAFT
 from vault_exporter.scrape.collectors.replication import REPLICATION
 from vault_exporter.scrape.collectors.seal import SEAL
 from vault_exporter.scrape.collectors.versions import VERSIONS
+from vault_exporter.util.sightings import Sightings
 
 __all__ = [
     "COLLECTORS",
@@ -87,6 +88,7 @@ def chosen(
     target: Target,
     watched: Watched = Watched(),  # noqa: B008 - frozen
     settings: Telemetry = Telemetry(),  # noqa: B008 - frozen
+    sightings: Sightings | None = None,
 ) -> tuple[Collector, ...]:
     """Return the collectors that run for a target, with the intervals that it wants.
 
@@ -94,14 +96,15 @@ def chosen(
         target: the target.
         watched: what to look after in targets of its cluster.
         settings: what to do with Vault's own telemetry.
+        sightings: looks for requests in the audit logs that this exporter follows; None if it follows none.
     """
-    return tuple(_chosen(target, watched, settings))
+    return tuple(_chosen(target, watched, settings, sightings))
 
 
-def _chosen(target: Target, watched: Watched, settings: Telemetry) -> Iterator[Collector]:
+def _chosen(target: Target, watched: Watched, settings: Telemetry, sightings: Sightings | None) -> Iterator[Collector]:
     wanted = target.collectors
     own = (telemetry.collector(settings),) if settings.enabled else ()
-    for collector in (*COLLECTORS, *configured(target, watched), *own):
+    for collector in (*COLLECTORS, *configured(target, watched, sightings), *own):
         if collector.needs_token and isinstance(target.auth, NoAuth):
             continue
         if collector.name in wanted.disable or not (collector.default or collector.name in wanted.enable):

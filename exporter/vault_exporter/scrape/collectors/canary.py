@@ -7,13 +7,14 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from vault_exporter.config.schema.watched import Canary
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.collectors.collector import Collector, Grant
+from vault_exporter.util.sightings import Sighting, Sightings
 from vault_exporter.vault.client import Client, VaultError
 from vault_exporter.vault.writer import SecretWriter
 
@@ -22,13 +23,18 @@ __all__ = ["STEPS", "collector"]
 STEPS: Final = ("write", "read", "delete")
 
 
-def collector(canaries: tuple[Canary, ...]) -> Collector:
-    """Make the collector for the secret that is configured."""
+def collector(canaries: tuple[Canary, ...], sightings: Sightings | None = None) -> Collector:
+    """Make the collector for the secret that is configured.
+
+    Args:
+        canaries: the secret.
+        sightings: looks for the requests in the audit logs that this exporter follows; None if it follows none.
+    """
     (canary,) = canaries
     return Collector(
         "canary",
         "writes, reads and deletes a KV secret",
-        _Runs(canary).collect,
+        _Runs(canary, sightings if canary.audit else None).collect,
         grants=(
             Grant(f"{canary.mount}/data/{canary.path}", ("create", "update", "read")),
             Grant(f"{canary.mount}/metadata/{canary.path}", ("delete",)),
@@ -40,8 +46,9 @@ def collector(canaries: tuple[Canary, ...]) -> Collector:
 class _Runs:
     """The runs so far; their counts are kept between scrapes."""
 
-    def __init__(self, canary: Canary) -> None:
+    def __init__(self, canary: Canary, sightings: Sightings | None) -> None:
         self._canary = canary
+        self._audit = None if sightings is None else _AuditCanary(sightings, f"{canary.mount}/data/{canary.path}")
         self._runs = 0
         self._failures = dict.fromkeys(STEPS, 0)
 
@@ -56,6 +63,8 @@ class _Runs:
         )
         durations: dict[str, float] = {}
         failed = ""
+        if self._audit is not None:
+            self._audit.begin()
         for name, step in zip(STEPS, steps, strict=True):
             started = time.monotonic()
             try:
@@ -67,6 +76,8 @@ class _Runs:
                 failed = name
                 break
             durations[name] = time.monotonic() - started
+        if self._audit is not None:
+            self._audit.expect(writer.answered)
         self._runs += 1
         if failed:
             self._failures[failed] += 1
@@ -79,3 +90,40 @@ class _Runs:
         for step, duration in durations.items():
             yield c.CANARY_DURATION(duration, step)
         yield c.CANARY_RUNS(self._runs)
+        if self._audit is not None:
+            yield from self._audit.samples()
+
+
+class _Verdict(NamedTuple):
+    delay: float | None
+
+
+class _AuditCanary:
+    """Whether the requests of earlier runs came by in the audit log; the last run whose answer is known counts."""
+
+    def __init__(self, sightings: Sightings, path: str) -> None:
+        self._sightings = sightings
+        self._path = path
+        self._waiting: list[Sighting] = []
+        self._verdict: _Verdict | None = None
+
+    def begin(self) -> None:
+        """Look for a new run, and decide on those before."""
+        for sighting in self._waiting:
+            if not sighting.is_open:
+                self._verdict = _Verdict(sighting.delay)
+        self._waiting = [sighting for sighting in self._waiting if sighting.is_open]
+        self._waiting.append(self._sightings.begin(self._path))
+
+    def expect(self, answered: dict[str, float]) -> None:
+        """State the requests of this run; one that Vault answered nothing of says nothing about the log."""
+        self._waiting[-1].expect(dict(answered))
+        if not answered:
+            self._waiting.pop()
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield what the last run says of which it is known."""
+        if self._verdict is not None:
+            yield c.CANARY_AUDIT_SUCCESS(self._verdict.delay is not None)
+            if self._verdict.delay is not None:
+                yield c.CANARY_AUDIT_DELAY(self._verdict.delay)

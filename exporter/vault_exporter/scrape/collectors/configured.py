@@ -1,12 +1,14 @@
 """The collectors that run only where the configuration says what to look after."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.watched import Watched
 from vault_exporter.scrape.collectors import approle, canary, database, kv, pki, watched_tokens
 from vault_exporter.scrape.collectors.collector import Collector
+from vault_exporter.util.sightings import Sightings
 
 __all__ = ["CONFIGURED", "configured"]
 
@@ -21,9 +23,10 @@ CONFIGURED: Final[dict[str, Callable[[Any], Collector]]] = {
 """Name of a collector, which is also the key that configures it → what makes it, of what to look after."""
 
 
-def configured(target: Target, watched: Watched) -> Iterator[Collector]:
-    """Yield those that have something to look after in a target."""
-    for name, collector in CONFIGURED.items():
+def configured(target: Target, watched: Watched, sightings: Sightings | None = None) -> Iterator[Collector]:
+    """Yield those that have something to look after in a target; ``sightings`` is of the followed audit logs."""
+    makers = CONFIGURED | {"canary": partial(canary.collector, sightings=sightings)}
+    for name, collector in makers.items():
         settings = getattr(watched, name)
         listed = settings if isinstance(settings, tuple) else (settings,) if settings is not None else ()
         if mine := tuple(one for one in listed if not one.clusters or target.cluster in one.clusters):
