@@ -4,6 +4,7 @@ import re
 import ssl
 from pathlib import Path
 
+import msgspec
 import pytest
 import trustme
 
@@ -22,11 +23,17 @@ AUDIT_LOG = Path(__file__).parents[1] / "golden" / "audit.log"
 UNFINISHED = b'{"time":"2026-11-24T11:31:14.5Z","type":"requ'
 """The beginning of a line, which Vault is writing."""
 
+BIRD = (
+    b'{"time":"2026-11-24T11:31:14.5Z","type":"response","request":{"id":"canary-1","operation":"read",'
+    b'"path":"secret/data/vault-exporter/canary"}}\n'
+)
+"""The entry of a request of the canary."""
+
 CHANGING = re.compile(
     r"^(vault_audit_reader_checkpoint_timestamp_seconds|vault_clock_skew_seconds|vault_exporter_collector_duration_seconds\{.*\}"
     r"|vault_exporter_collector_last_success_timestamp_seconds\{.*\}|vault_exporter_probe_duration_seconds"
     r"|vault_exporter_(?:token_expiry|config_last_reload_success|discovery_last_success)_timestamp_seconds(?:\{.*\})?"
-    r"|vault_canary_duration_seconds\{.*\}|vault_backup_last_\w+\{.*\}|vault_listener_certificate_not_(?:after|before)_timestamp_seconds"
+    r"|vault_canary_duration_seconds\{.*\}|vault_canary_audit_delay_seconds|vault_backup_last_\w+\{.*\}|vault_listener_certificate_not_(?:after|before)_timestamp_seconds"
     r"|process_\w+|python_\w+(?:\{.*\})?) \S+$",
     re.MULTILINE,
 )
@@ -100,6 +107,22 @@ async def test_page(
     node.answers["sys/leader"] = (500, '{"errors":["context deadline exceeded"]}')
     failing = [line for line in (await page()).splitlines() if "collector_failure_reason" in line]
 
+    # What the canary says of the log that its requests come by in.
+    bird = tmp_path / "bird.log"
+    bird.touch()
+    often = msgspec.structs.replace(everything, collectors=Collectors(intervals={"canary": 0.001}))
+    client = await start_exporter(often, audit=Audit(logs=(bird,)), canary=Canary("secret"))
+
+    async def came_by() -> bool:
+        nonlocal text
+        text = await page()
+        with bird.open("ab") as file:
+            file.write(BIRD)
+        return "\nvault_canary_audit_delay_seconds" in text
+
+    await eventually(came_by, what="the canary came by")
+    sung = [line for line in text.splitlines() if "_canary_audit_" in line]
+
     # What is discovered takes the place of the one target.
     file = tmp_path / "targets.yml"
     file.write_text("- targets: [v1]")
@@ -107,6 +130,7 @@ async def test_page(
     found = [line for line in (await page()).splitlines() if "_discovery_" in line]
 
     seen = healthy + "\n## and while a collector fails\n" + "\n".join(failing) + "\n"
+    seen += "\n## and where the canary came by\n" + _steady("\n".join(sung), bird) + "\n"
     seen += "\n## and where targets are discovered\n" + _steady("\n".join(found), file) + "\n"
     assert {line.split("{")[0].split(" ")[0] for line in seen.splitlines()} >= SERIES
 

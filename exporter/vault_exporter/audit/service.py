@@ -67,6 +67,8 @@ class AuditService:
         self.pipeline = Pipeline(PipelineSettings.of(settings), make_observers(settings))
         file = CheckpointFile(settings.checkpoint, sync) if settings.checkpoint else None
         earlier = _load(file)
+        if earlier is not None:
+            self.pipeline.restore_events(earlier.events)
         limits = LogSettings(settings.max_line_bytes, settings.max_files, settings.format)
         self.logs = tuple(
             AuditLog(
@@ -126,7 +128,8 @@ class AuditService:
 
     def _place(self) -> Place:
         groups = filter(None, (log.group() for log in self.logs))
-        checkpoint = Checkpoint({path: mark for log in self.logs for path, mark in log.marks()}, dict(groups))
+        places = {path: mark for log in self.logs for path, mark in log.marks()}
+        checkpoint = Checkpoint(places, dict(groups), self.pipeline.last_events())
         return Place(checkpoint, {log.name: log.read_bytes for log in self.logs})
 
 

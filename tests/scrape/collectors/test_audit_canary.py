@@ -37,8 +37,10 @@ async def client(node: Node) -> AsyncIterator[Client]:
 
 
 async def audited(canary: Collector, client: Client) -> dict[Family, float]:
+    samples = await canary.collect(client)
+    assert isinstance(samples, tuple)
     families = (c.CANARY_AUDIT_SUCCESS, c.CANARY_AUDIT_DELAY)
-    return {sample.family: sample.value for sample in await canary.collect(client) if sample.family in families}
+    return {sample.family: sample.value for sample in samples if sample.family in families}
 
 
 async def test_the_last_run_whose_answer_is_known_counts(client: Client) -> None:

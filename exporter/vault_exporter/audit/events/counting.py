@@ -1,6 +1,7 @@
 """Security and operations events: how often each happened, and when last."""
 
 import collections
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -104,8 +105,9 @@ class Events:
         """Take over what an earlier process returned from :meth:`last_times`; events without a rule are dropped."""
         for event, seconds in last.items():
             if event in self._counts:
-                time = datetime.fromtimestamp(seconds, UTC)
-                self._last[event] = max(time, self._last.get(event, time))
+                with contextlib.suppress(ValueError, OverflowError, OSError):  # of a file, so maybe no time at all
+                    time = datetime.fromtimestamp(seconds, UTC)
+                    self._last[event] = max(time, self._last.get(event, time))
 
     def merge(self, other: "Events") -> None:
         """Add what another process counted; a burst is seen within one process only."""

@@ -108,6 +108,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     logs: dict[str, LogCheckpoint]
     groups: dict[str, PatternCheckpoint] = {}
     """By :func:`key_of` the path or pattern that is configured."""
+    events: dict[str, float] = {}
+    """When each event last happened, in seconds since the epoch, by name."""
     version: int = _VERSION
 
 

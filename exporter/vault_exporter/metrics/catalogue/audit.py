@@ -147,7 +147,10 @@ AUDIT_EVENTS = _counter(
     "event",
 )
 AUDIT_EVENT_LAST = _gauge(
-    "vault_audit_event_last_timestamp_seconds", AUDIT, "The time stated by the last entry of the event.", "event"
+    "vault_audit_event_last_timestamp_seconds",
+    AUDIT,
+    "The time stated by the last entry of the event; kept over restarts in audit.checkpoint. Absent before the first.",
+    "event",
 )
 
 # Reading.
