@@ -17,6 +17,12 @@ LATER = SEALED.replace(b"12:00:00", b"13:00:00")
 TIMES = {"first": 1795521600.123457, "later": 1795525200.123457}
 
 
+@pytest.fixture
+def settings(device: Device) -> Audit:
+    events = Events(disable=("sudo_path_used",))
+    return Audit(logs=(device.path,), checkpoint=device.path.with_name("checkpoint.json"), events=events)
+
+
 def last(reader: AuditService) -> dict[str, float]:
     return {sample.labels[0]: sample.value for sample in reader.samples() if sample.family is c.AUDIT_EVENT_LAST}
 
