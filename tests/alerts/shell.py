@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.lab.waiting import PATIENCE
 from vault_exporter.demo.process import program
 
 __all__ = ["Desk", "blocks", "commands"]
@@ -79,7 +80,7 @@ class Desk:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
             cwd=self.folder,
             env=env,

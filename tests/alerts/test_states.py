@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.lab.nodes import Cluster, Node, postgres_cluster, raft_node
-from tests.lab.waiting import wait_until
+from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.process import free_port
 
@@ -34,7 +34,7 @@ class Lab(NamedTuple):
         """Return what Prometheus would get: ``up`` is whether the page of the node can be read."""
         try:
             url = f"{self.exporter.address}/probe?target={node.name}"
-            with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - HTTP
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - HTTP
                 page = answer.read().decode()
         except urllib.error.URLError:
             return ("0", "absent", "absent", "absent")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.audit.device import Clock, Device
 from tests.audit.reading import Prometheus, entries, scrape, value
+from tests.lab.waiting import PATIENCE
 from vault_exporter.audit import AuditService
 from vault_exporter.audit.commits import CommittedPage
 from vault_exporter.config.schema.model import Audit
@@ -39,7 +40,7 @@ async def read(reader: AuditService, device: Device, *ids: str) -> CommittedPage
 
 async def uncommitted(reader: AuditService, expected: int) -> None:
     """Wait until so many bytes are not committed; writing the checkpoint takes a moment."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while value(reader, c.AUDIT_UNCOMMITTED) != expected:  # noqa: ASYNC110 - nobody sets an event
             await asyncio.sleep(0.001)  # a thread writes it
 

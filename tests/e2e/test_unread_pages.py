@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.audit.entries import line
-from vault_exporter.demo.process import Service, free_port, program, wait_until
+from tests.lab.waiting import PATIENCE, wait_until
+from vault_exporter.demo.process import Service, free_port, program
 
 MOUNTS = 2_500
 """So many make a page of some megabytes, which no socket's buffers hold."""
@@ -78,23 +79,21 @@ def test_the_checkpoint_moves_past_pages_that_are_not_read(tmp_path: Path) -> No
 
     write(MOUNTS, "kv-{}/")
     with Service("exporter", command, log=tmp_path / "first") as exporter:
-        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=60)
+        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=PATIENCE)
         # Scrapes while the log is read, until all series are known and all of it is committed.
-        wait_until(
-            lambda: committed() and prometheus.counted["entries"] == written, timeout=60, what="all is committed"
-        )
+        wait_until(lambda: committed() and prometheus.counted["entries"] == written, what="all is committed")
         assert len(prometheus.page) > 1_000_000
         with contextlib.ExitStack() as stack:
             unread = [stack.enter_context(prometheus.ask(4096)) for _ in range(3)]
             assert [connection.recv(1) for connection in unread] == [b"H"] * 3  # the pages are on their way
             place = checkpoint.read_bytes()
             write(200)
-            wait_until(committed, timeout=60, what="the entries are committed")
+            wait_until(committed, what="the entries are committed")
             assert checkpoint.read_bytes() != place
             exporter.kill()
     with Service("exporter", command, log=tmp_path / "second") as exporter:
-        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=60)
+        exporter.wait_until(lambda: "listening" in exporter.tail(), timeout=PATIENCE)
         write(10)
-        wait_until(lambda: committed() and prometheus.counted["entries"] >= written, timeout=60, what="all is counted")
+        wait_until(lambda: committed() and prometheus.counted["entries"] >= written, what="all is counted")
         prometheus.scrape()
         assert prometheus.counted["entries"] == written

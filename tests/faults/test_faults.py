@@ -13,6 +13,7 @@ from tests.faults import trial
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.lab import Lab, running
 from tests.faults.scaled import Pace, scale
+from tests.lab.waiting import PATIENCE
 from vault_exporter.assets import alert_rules
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,7 @@ def test_the_target_sees_to_its_programs() -> None:
 
 def _faults(*words: str) -> subprocess.CompletedProcess[str]:
     arguments = [sys.executable, "-m", "tests.faults", *words]
-    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("words", [["no such fault"], ["sealed", "no such fault"]])

@@ -24,6 +24,7 @@ import trustme
 from aiohttp import web
 
 from tests.lab.fake_node import HEALTH, LEADER, SEAL_STATUS
+from tests.lab.waiting import PATIENCE
 from vault_exporter.demo.process import free_port, program
 
 SET_FLAGS, IS_UP = 0x8914, 0x1
@@ -42,7 +43,7 @@ async def answer(request: web.Request) -> web.Response:
 
 def get(url: str) -> str:
     request = urllib.request.Request(url, headers={"X-Prometheus-Scrape-Timeout-Seconds": "10"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - this machine's
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310 - this machine's
         return str(response.read().decode())
 
 
@@ -71,7 +72,7 @@ async def main(directory: Path, scheme: str, silent: int) -> None:
             program("vault-exporter"), "serve", "--config", config, stdout=log, stderr=log
         )
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not await work(ready, listen):
                 pass  # each try takes a while
         hanging = [work(probe, listen, f"n{one}") for one in range(silent)]

@@ -14,11 +14,12 @@ from tests.audit.device import Clock
 from tests.audit.entries import line
 from tests.audit.reading import Prometheus, scrape, value
 from tests.lab.api import call
+from tests.lab.waiting import wait_until
 from vault_exporter.audit import AuditService
 from vault_exporter.cli import app
 from vault_exporter.config.schema.model import Audit, AuditFormat
 from vault_exporter.demo.openbao import audit_file
-from vault_exporter.demo.process import free_port, program, wait_until
+from vault_exporter.demo.process import free_port, program
 from vault_exporter.metrics import catalogue as c
 
 BANNER = b"==> OpenBao server configuration:"
@@ -324,7 +325,7 @@ async def test_a_real_server_with_its_audit_log_on_standard_output(tmp_path: Pat
     runtime, exporter = Runtime(pod), Exporter(pod)
     environment = {"HOME": str(tmp_path), "BAO_DEV_ROOT_TOKEN_ID": ROOT}
     with runtime.run([program("bao"), "server", *options], tmp_path, rotate_bytes=300_000, **environment):
-        wait_until(lambda: is_ready(address), timeout=60, what="the server is ready")
+        wait_until(lambda: is_ready(address), what="the server is ready")
         await exporter.start()
         for number in range(300):
             call(address, "PUT", f"secret/data/{'long-name-' * 10}{number}", ROOT, data={"a": "b"})

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.lab.fake_node import HEALTH, LEADER, SEAL_STATUS
-from vault_exporter.demo.process import Service, free_port, program, wait_until
+from tests.lab.waiting import PATIENCE, wait_until
+from vault_exporter.demo.process import Service, free_port, program
 
 SCRAPE = {"X-Prometheus-Scrape-Timeout-Seconds": "10", "Accept-Encoding": "identity"}
 
@@ -54,7 +55,7 @@ class Running:
             command = ["/bin/sh", "-c", f'ulimit -n {self._limit}; exec "$@"', "sh", *command]
         log = self.directory / f"log{time.monotonic_ns()}"
         service = Service("exporter", command, log=log, env=self._env)
-        service.wait_until(lambda: "event=listening" in service.tail(50), timeout=60)
+        service.wait_until(lambda: "event=listening" in service.tail(50), timeout=PATIENCE)
         return service
 
     def kill_and_restart(self) -> None:
@@ -108,7 +109,7 @@ class Running:
 
     def connection(self, tls: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
         if tls is None:
-            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         return http.client.HTTPSConnection("localhost", self.port, timeout=60, context=tls)
 
     def scrape(self, tls: ssl.SSLContext | None = None, **headers: str) -> dict[str, float]:
@@ -133,7 +134,7 @@ class Running:
         """Stop as a service manager does, and return the seconds that it took."""
         began = time.monotonic()
         self.service.signal(signal.SIGTERM)
-        wait_until(lambda: self.service.returncode is not None, timeout=60, what="an end", interval=0.01)
+        wait_until(lambda: self.service.returncode is not None, what="an end", interval=0.01)
         assert self.service.returncode == 0, self.service.tail()
         return time.monotonic() - began
 
@@ -180,7 +181,7 @@ class Delays(threading.Thread):
         return self
 
     def __exit__(self, *_: object) -> None:
-        wait_until(lambda: len(self.seconds) > 3, timeout=60, what="answers")
+        wait_until(lambda: len(self.seconds) > 3, what="answers")
         self._ended.set()
         self.join()
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.waiting import wait_until
 from tests.web.hostile.conftest import Figure
 from tests.web.hostile.running import Delays, Running, counted
-from vault_exporter.demo.process import wait_until
 
 INFLATED = 1500 << 20
 AT_ONCE = 1 << 20
@@ -68,7 +68,7 @@ def test_what_is_compressed_is_counted(tmp_path: Path) -> None:
         for coding, body in (("gzip", gzip.compress(entry)), ("identity", entry)):
             answer = running.request("POST", "/audit", None, token | {"Content-Encoding": coding}, body)
             assert answer[0] == 204
-        wait_until(lambda: counted(running) == 2, timeout=30, what="both")
+        wait_until(lambda: counted(running) == 2, what="both")
         assert running.request("POST", "/audit", None, token | {"Content-Encoding": "br"}, entry)[0] == 415
         running.request("POST", "/audit", None, token | {"Content-Encoding": "gzip"}, b"no gzip")
         assert not running.complaints()
@@ -155,6 +155,6 @@ def test_no_request_is_logged_as_a_defect_of_ours(tmp_path: Path, figure: Figure
             for data in map(mangled, range(300)):  # gone before the answer comes
                 running.raw(data).close()
         assert not running.complaints()
-        wait_until(lambda: running.files <= files + 2, timeout=60, what="their files closed")
+        wait_until(lambda: running.files <= files + 2, what="their files closed")
         figure("longest /-/healthy in s", delays.longest, 3)
         figure("lines of the log", len(running.log().splitlines()), 12)

@@ -4,10 +4,10 @@ import contextlib
 import socket
 from pathlib import Path
 
+from tests.lab.waiting import wait_until
 from tests.web.hostile.conftest import Figure
 from tests.web.hostile.running import Delays, Running, large_node
 from tests.web.hostile.test_unread import ASK
-from vault_exporter.demo.process import wait_until
 
 LIMIT = 64
 IDLE = 80
@@ -40,7 +40,7 @@ def test_it_stops_in_time_whatever_clients_do(tmp_path: Path, figure: Figure) ->
                 for _ in range(10):
                     stack.enter_context(running.raw(data, receive_buffer=4096))
             with Delays(running) as delays:
-                wait_until(lambda: running.files > 40, timeout=60, what="their connections")
+                wait_until(lambda: running.files > 40, what="their connections")
             assert not delays.failures
             figure("seconds to stop", running.stop(), 10)
             assert not running.complaints()

@@ -2,15 +2,16 @@
 
 import contextlib
 import http.client
+import re
 import socket
 import ssl
 from pathlib import Path
 
 import pytest
 
+from tests.lab.waiting import wait_until
 from tests.web.hostile.running import DOWN, Running
 from tests.web.hostile.settings import IF_GIVEN, LOGIN, REQUIRED, TLS, USERS, Certificates
-from vault_exporter.demo.process import wait_until
 
 ASK = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 PAGES = ("/metrics", "/audit/top", "/", "/-/healthy")
@@ -26,12 +27,22 @@ def answer(client: ssl.SSLSocket) -> bytes:
     """Ask, and return the answer: nothing where the connection was ended."""
     try:
         client.sendall(ASK)
-        data = client.recv(65536)
-        while data and not data.endswith(b"\n"):
-            data += client.recv(65536)
+        data, length = b"", 1
+        while len(data) < length:
+            received = client.recv(65536)
+            if not received:
+                return b""
+            data += received
+            head, end, _ = data.partition(b"\r\n\r\n")
+            length = len(head) + len(end) + _content_length(head) if end else len(data) + 1
     except OSError:
         return b""
     return data
+
+
+def _content_length(head: bytes) -> int:
+    (length,) = re.findall(rb"\r\nContent-Length: (\d+)", head)
+    return int(length)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -116,5 +127,5 @@ def test_a_changed_file_opens_no_door_and_shuts_none(tmp_path: Path, before: str
                 assert status in {0, 401, 403}
             login = {"Authorization": LOGIN} if "basic_auth" in after else {}
             assert running.get(path, somebody if is_tls else None, login)[0] == 200
-        wait_until(lambda: "read again" in running.log(), timeout=30, what="the log")
+        wait_until(lambda: "read again" in running.log(), what="the log")
         assert not running.complaints()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import trustme
 
+from tests.lab.waiting import wait_until
 from tests.web.hostile.conftest import Figure
 from tests.web.hostile.running import SCRAPE, Running
 from tests.web.hostile.settings import HASH, IF_GIVEN, LOGIN, REQUIRED, TLS, USERS, Certificates, login
-from vault_exporter.demo.process import wait_until
 
 ROUNDS = 2
 SCRAPES = 4
@@ -135,7 +135,6 @@ def test_nobody_is_locked_out_or_let_in(tmp_path: Path, figure: Figure) -> None:
             enough = [scrapes + SCRAPES for scrapes in before]
             wait_until(
                 lambda enough=enough: all(c.scrapes >= n for c, n in zip(clients, enough, strict=True)),  # type: ignore[misc]
-                timeout=120,
                 what="scrapes",
             )
         for client in clients:

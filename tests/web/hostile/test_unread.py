@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.waiting import wait_until
 from tests.web.hostile.conftest import Figure
 from tests.web.hostile.running import Delays, Running, counted, large_node
-from vault_exporter.demo.process import wait_until
 
 CLIENTS = 40
 TIMEOUT = 6
@@ -37,8 +37,8 @@ def test_memory_and_connections_are_bounded(tmp_path: Path, node: str, figure: F
                 most = max(most, running.memory)
                 return running.scrape()[UNREAD] >= CLIENTS
 
-            wait_until(are_given_up, timeout=120, what="all given up")
-            wait_until(lambda: running.files <= files + 3, timeout=60, what="their files closed")
+            wait_until(are_given_up, what="all given up")
+            wait_until(lambda: running.files <= files + 3, what="their files closed")
             samples = running.scrape()
         assert samples[UNREAD] == CLIENTS  # each counts once
         assert not delays.failures
@@ -68,14 +68,14 @@ def test_the_checkpoint_moves_on_and_no_line_counts_twice(tmp_path: Path, node: 
     with Running(tmp_path, f"targets: [{{name: n1, address: '{node}'}}]\n{audit}") as running:
         running.scrape()
         up = f'vault_audit_reader_up{{log="{log}"}}'
-        wait_until(lambda: running.scrape()[up] == 1, timeout=60, what="the log")
+        wait_until(lambda: running.scrape()[up] == 1, what="the log")
         with contextlib.closing(running.raw(ASK, receive_buffer=4096)):
             write(40)
-            wait_until(lambda: running.scrape()[UNREAD] == 1, timeout=60, what="given up")
+            wait_until(lambda: running.scrape()[UNREAD] == 1, what="given up")
             write(40)
-            wait_until(lambda: counted(running) == 80, timeout=60, what="all lines shown")
+            wait_until(lambda: counted(running) == 80, what="all lines shown")
             running.scrape()
         running.kill_and_restart()
         write(1)
-        wait_until(lambda: counted(running) >= 1, timeout=60, what="the line after the restart")
+        wait_until(lambda: counted(running) >= 1, what="the line after the restart")
         figure("lines that count twice", counted(running) - 1, 0)
