@@ -9,6 +9,7 @@ from vault_exporter.config.schema import model
 from vault_exporter.metrics.catalogue import NAMES
 from vault_exporter.scrape.telemetry import Telemetry
 from vault_exporter.scrape.telemetry.family import family_of
+from vault_exporter.scrape.telemetry.grammar import HEAD
 from vault_exporter.scrape.telemetry.shape import shape_of
 
 BLOCK = b"its_own_total Help.\n# TYPE its_own_total counter\nits_own_total 1"
@@ -37,8 +38,9 @@ def test_a_second_target_takes_less() -> None:
 
 
 def test_nothing_is_kept_that_nobody_has() -> None:
-    family, shape = family_of(BLOCK), shape_of(b"its_own_total", b"counter", [b"its_own_total", b""])
-    assert family is not None
+    head = HEAD.match(BLOCK)
+    assert head is not None
+    family, shape = family_of(head), shape_of(b"its_own_total", b"counter", [b"its_own_total", b""])
     assert shape is not None
     assert shape_of(b"its_own_total", b"counter", [b"its_own_total", b""]) is shape
     kept: list[weakref.ref[object]] = [weakref.ref(family.title), weakref.ref(shape)]

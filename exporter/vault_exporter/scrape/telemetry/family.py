@@ -7,7 +7,7 @@ from typing import Final, Literal
 from weakref import WeakValueDictionary
 
 from vault_exporter.scrape.telemetry.continuity import INFINITY, Track
-from vault_exporter.scrape.telemetry.grammar import HEAD, split_at_values
+from vault_exporter.scrape.telemetry.grammar import split_at_values
 from vault_exporter.scrape.telemetry.naming import PREFIX, USUAL, Naming
 from vault_exporter.scrape.telemetry.page import Head, claims, openmetrics_claims
 from vault_exporter.scrape.telemetry.shape import Group, Identity, Shape
@@ -206,17 +206,14 @@ class Family:
         self.doubtful = doubtful
 
 
-def family_of(block: bytes, naming: Naming = USUAL, *, keep_prefix: bool = False) -> Family | None:
-    """Make the family of a block; None if its first lines are not regular.
+def family_of(match: re.Match[bytes], naming: Naming = USUAL, *, keep_prefix: bool = False) -> Family:
+    """Make the family of a block.
 
     Args:
-        block: the family's lines, from its name on.
+        match: of :data:`.grammar.HEAD` with the block's first two lines.
         naming: how the target's families are named.
         keep_prefix: publish the family under the target's own name.
     """
-    match = HEAD.match(block)
-    if match is None:
-        return None
     key = (match[0], naming, keep_prefix)
     title = _titles.get(key)
     if title is None:

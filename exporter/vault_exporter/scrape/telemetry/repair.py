@@ -143,10 +143,9 @@ class Telemetry:
             heads = list(filter(None, map(HEAD.match, blocks)))
             found = find_naming(((head["name"], head["kind"]) for head in heads), self._naming)
             naming, named = found or self._naming, found is not None
-            identified = list(filter(None, (self._identify(block, naming) for block in blocks)))
-            if len({family.name for family in identified}) != len(blocks):
+            families = [self._identify(head, naming) for head in heads]
+            if len({family.name for family in families}) != len(blocks):
                 return None
-            families = identified
         cut = _Cut(families, [], {}, naming, named)
         for family, block in zip(families, blocks, strict=True):
             raw = block[family.head_length :]
@@ -165,10 +164,10 @@ class Telemetry:
                 cut.moved.append((family, raw, parts))
         return cut
 
-    def _identify(self, block: bytes, naming: Naming) -> Family | None:
-        family = family_of(block, naming, keep_prefix=self._keep_prefix)
-        known = self._by_name.get(family.name) if family is not None else None
-        return known if known is not None and family is not None and known.title is family.title else family
+    def _identify(self, head: re.Match[bytes], naming: Naming) -> Family:
+        family = family_of(head, naming, keep_prefix=self._keep_prefix)
+        known = self._by_name.get(family.name)
+        return known if known is not None and known.title is family.title else family
 
     def _take(self, cut: _Cut) -> None:
         """Take a page in: which families there are, which series came and went, and their values."""
