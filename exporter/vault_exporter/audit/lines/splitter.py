@@ -120,18 +120,20 @@ class LineSplitter:
         self.partial = PartialLine(counts)
         self._counts = counts
 
-    def split(self, data: bytes, most: int | None = None) -> tuple[list[bytes], int]:
+    def split(self, data: bytes, most: int | None = None, start: int = 0) -> tuple[list[bytes], int]:
         """Take the next piece.
 
         Args:
             data: the piece.
             most: how many newlines to look at, at the most; the caller passes the rest again.
+            start: where in the data the piece begins.
 
         Returns:
             the lines that end in it, each with its newline, and how many bytes of the piece were taken.
         """
         # Splitting a file in memory is more than twice as fast as bytes.split, and keeps newlines as they are.
         buffer = io.BytesIO(data)
+        buffer.seek(start)
         lines = buffer.readlines() if most is None else list(itertools.islice(buffer, most))
         if lines and self.partial:
             self._continue(lines)
@@ -143,7 +145,7 @@ class LineSplitter:
                 if len(line) > limit:
                     self._counts.reject(Reject.TOO_LONG, len(line))
             lines = [line for line in lines if len(line) <= limit]
-        return lines, buffer.tell()
+        return lines, buffer.tell() - start
 
     def _continue(self, lines: list[bytes]) -> None:
         """Add the first line to the partial one."""

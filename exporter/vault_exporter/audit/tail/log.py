@@ -194,15 +194,22 @@ class AuditLog:
     def _look(self) -> None:
         """Let go of logs that are gone, and begin to look for new ones."""
         self._looked, self._since = self._clock(), self._known.now()
-        self._let_go_of += self._let_go()  # what came after them, and was rotated away unseen, is found now
-        known = {*self._followers, *self._gone, *self._noted}
-        request = Request(
-            *(frozenset(map(str, paths)) for paths in (self._followers, filter(self._is_idle, self._followers))),
-            *(frozenset(map(str, paths)) for paths in (known, self._noted)),
-        )
+        try:
+            request = self._request()
+        except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
+            self._unlisted = error
+            return
         self._survey = self._work_in(lambda: self._surveyor.survey(request), "audit logs")
         if self._survey.done():
             self._take_survey(self._survey)
+
+    def _request(self) -> Request:
+        self._let_go_of += self._let_go()  # what came after them, and was rotated away unseen, is found now
+        known = {*self._followers, *self._gone, *self._noted}
+        return Request(
+            *(frozenset(map(str, paths)) for paths in (self._followers, filter(self._is_idle, self._followers))),
+            *(frozenset(map(str, paths)) for paths in (known, self._noted)),
+        )
 
     def _take_survey(self, survey: Future[Survey]) -> None:
         """Follow what was found, and keep what prevented it: a directory may be closed to us for a while."""

@@ -129,7 +129,7 @@ class LogFile:
         if len(chunk) == len(marker):
             return None
         before = len(self.partial)
-        lines, taken = self._splitter.split(chunk[len(marker) :], CHUNK_LINES)  # further lines are for the next step
+        lines, taken = self._splitter.split(chunk, CHUNK_LINES, len(marker))  # further lines are for the next step
         more = taken < len(chunk) - len(marker) or taken == self._chunk_bytes
         chunk = chunk[: len(marker) + taken]
         self.unread = b""
