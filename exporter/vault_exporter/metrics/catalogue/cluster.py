@@ -19,50 +19,48 @@ VERSIONS: Final = Source("LIST /v1/sys/version-history", "versions")
 
 # The key that encrypts the storage.
 
-BARRIER_KEY_TERM = _gauge(
-    "vault_barrier_key_term", KEY_STATUS, "Number of the key that encrypts the storage; each rotation adds 1."
-)
+BARRIER_KEY_TERM = _gauge("vault_barrier_key_term", KEY_STATUS, "Term of the barrier key; each rotation adds 1.")
 BARRIER_KEY_INSTALLED = _gauge(
-    "vault_barrier_key_install_timestamp_seconds", KEY_STATUS, "When the key that encrypts the storage was installed."
+    "vault_barrier_key_install_timestamp_seconds", KEY_STATUS, "Time when the barrier key was installed."
 )
 BARRIER_KEY_ENCRYPTIONS = _gauge(
     "vault_barrier_key_encryptions",
     KEY_STATUS,
-    "Encryptions made with the key that encrypts the storage, as the node estimates them; starts anew at a rotation.",
+    "Estimated number of encryptions with the barrier key; starts again at a rotation.",
 )
 BARRIER_KEY_ROTATION_ENABLED = _gauge(
     "vault_barrier_key_rotation_enabled",
     ROTATE_CONFIG,
-    "1 if the key that encrypts the storage is rotated automatically.",
+    "1 if the barrier key is rotated automatically.",
 )
 BARRIER_KEY_ROTATION_INTERVAL = _gauge(
     "vault_barrier_key_rotation_interval_seconds",
     ROTATE_CONFIG,
-    "Time between two automatic rotations; 0 if only the number of encryptions decides.",
+    "Time between two automatic rotations of the barrier key; 0 if only the number of encryptions counts.",
 )
 BARRIER_KEY_ROTATION_MAX_OPERATIONS = _gauge(
     "vault_barrier_key_rotation_max_operations",
     ROTATE_CONFIG,
-    "Number of encryptions after which the key that encrypts the storage is rotated.",
+    "Number of encryptions after which the barrier key is rotated.",
 )
 
 # Raft.
 
-RAFT_SERVERS = _gauge("vault_raft_servers", RAFT, "Servers in the configuration of raft.")
-RAFT_VOTERS = _gauge("vault_raft_voters", RAFT, "Servers in the configuration of raft that vote.")
-RAFT_SERVER_VOTER = _gauge("vault_raft_server_voter", RAFT, "1 if the server votes.", "node_id")
-RAFT_SERVER_LEADER = _gauge("vault_raft_server_leader", RAFT, "1 if the server leads raft.", "node_id")
+RAFT_SERVERS = _gauge("vault_raft_servers", RAFT, "Number of servers in the raft configuration.")
+RAFT_VOTERS = _gauge("vault_raft_voters", RAFT, "Number of voters in the raft configuration.")
+RAFT_SERVER_VOTER = _gauge("vault_raft_server_voter", RAFT, "1 if the server is a voter.", "node_id")
+RAFT_SERVER_LEADER = _gauge("vault_raft_server_leader", RAFT, "1 if the server is the raft leader.", "node_id")
 
 AUTOPILOT_HEALTHY = _gauge("vault_raft_autopilot_healthy", AUTOPILOT, "1 if autopilot finds every server healthy.")
 AUTOPILOT_FAILURE_TOLERANCE = _gauge(
     "vault_raft_autopilot_failure_tolerance",
     AUTOPILOT,
-    "Healthy servers that may fail before the cluster has no quorum.",
+    "Number of healthy servers that may fail before the cluster loses quorum.",
 )
 AUTOPILOT_OPTIMISTIC_FAILURE_TOLERANCE = _gauge(
     "vault_raft_autopilot_optimistic_failure_tolerance",
     AUTOPILOT,
-    "Healthy servers that may fail one after the other, with redundancy zones taking over (Vault Enterprise).",
+    "Number of healthy servers that may fail one after the other with redundancy zones (Vault Enterprise).",
 )
 AUTOPILOT_SERVER_HEALTHY = _gauge(
     "vault_raft_autopilot_server_healthy", AUTOPILOT, "1 if autopilot finds the server healthy.", "node_id"
@@ -70,7 +68,7 @@ AUTOPILOT_SERVER_HEALTHY = _gauge(
 AUTOPILOT_SERVER_INFO = _gauge(
     "vault_raft_autopilot_server_info",
     AUTOPILOT,
-    "Always 1; the server's part in raft (leader, voter, non-voter) and its version.",
+    "Always 1; status (leader, voter, non-voter) and version of the server.",
     "node_id",
     "status",
     "version",
@@ -78,7 +76,7 @@ AUTOPILOT_SERVER_INFO = _gauge(
 AUTOPILOT_SERVER_LAST_CONTACT = _gauge(
     "vault_raft_autopilot_server_last_contact_seconds",
     AUTOPILOT,
-    "Time since the leader last heard of the server, as the leader states it.",
+    "Time since the leader's last contact with the server.",
     "node_id",
 )
 AUTOPILOT_SERVER_LAST_INDEX = _gauge(
@@ -87,37 +85,35 @@ AUTOPILOT_SERVER_LAST_INDEX = _gauge(
 AUTOPILOT_SERVER_STABLE_SINCE = _gauge(
     "vault_raft_autopilot_server_stable_since_timestamp_seconds",
     AUTOPILOT,
-    "Since when the server's health has been what it is.",
+    "Time since when the server's health has not changed.",
     "node_id",
 )
 
 # The nodes of HA.
 
-HA_NODES = _gauge("vault_ha_nodes", HA_STATUS, "Nodes that the active node knows, itself among them.")
+HA_NODES = _gauge("vault_ha_nodes", HA_STATUS, "Number of nodes that the active node knows, including itself.")
 HA_NODE_INFO = _gauge(
-    "vault_ha_node_info", HA_STATUS, "Always 1; the node's version.", "hostname", "api_address", "version"
+    "vault_ha_node_info", HA_STATUS, "Always 1; version of the node.", "hostname", "api_address", "version"
 )
-HA_NODE_ACTIVE = _gauge(
-    "vault_ha_node_active", HA_STATUS, "1 if the node is the active one.", "hostname", "api_address"
-)
+HA_NODE_ACTIVE = _gauge("vault_ha_node_active", HA_STATUS, "1 if the node is active.", "hostname", "api_address")
 HA_NODE_LAST_ECHO = _gauge(
     "vault_ha_node_last_echo_timestamp_seconds",
     HA_STATUS,
-    "When the active node last heard the standby's heartbeat.",
+    "Time of the standby's last heartbeat at the active node.",
     "hostname",
     "api_address",
 )
 HA_NODE_ECHO_DURATION = _gauge(
     "vault_ha_node_echo_duration_seconds",
     HA_STATUS,
-    "How long the standby's last heartbeat took (Vault).",
+    "Duration of the standby's last heartbeat (Vault).",
     "hostname",
     "api_address",
 )
 HA_NODE_CLOCK_SKEW = _gauge(
     "vault_ha_node_clock_skew_seconds",
     HA_STATUS,
-    "The standby's clock against the active node's (Vault).",
+    "Clock skew between the standby and the active node (Vault).",
     "hostname",
     "api_address",
 )
@@ -127,15 +123,15 @@ HA_NODE_CLOCK_SKEW = _gauge(
 OPERATION_IN_PROGRESS = _gauge(
     "vault_operation_in_progress",
     OPERATIONS,
-    "1 while the operation was started and waits for key shares: rekey (new unseal keys), rekey_recovery (new recovery "
-    "keys), generate_root (a new root token).",
+    "1 while the operation waits for key shares: rekey (new unseal keys), rekey_recovery (new recovery keys), "
+    "generate_root (a new root token).",
     "operation",
 )
 OPERATION_PROGRESS = _gauge(
     "vault_operation_progress_shares", OPERATIONS, "Key shares given so far to the operation in progress.", "operation"
 )
 OPERATION_REQUIRED = _gauge(
-    "vault_operation_required_shares", OPERATIONS, "Key shares that the operation takes.", "operation"
+    "vault_operation_required_shares", OPERATIONS, "Key shares that the operation needs.", "operation"
 )
 
 # Versions, replication, license.
@@ -143,14 +139,14 @@ OPERATION_REQUIRED = _gauge(
 VERSION_INSTALLED = _gauge(
     "vault_version_installed_timestamp_seconds",
     VERSIONS,
-    "When the cluster first ran the version; of the newest 20.",
+    "Time when the cluster first ran the version; the newest 20 versions.",
     "version",
 )
 REPLICATION_STATE = _gauge(
     "vault_replication_state",
     REPLICATION,
-    "Always 1; the state of the kind of replication (dr, performance): running, stream-wals, merkle-diff, merkle-sync, "
-    "idle (Vault Enterprise).",
+    "Always 1; state of the replication (dr, performance): running, stream-wals, merkle-diff, merkle-sync, idle "
+    "(Vault Enterprise).",
     "replication",
     "state",
 )
@@ -160,16 +156,16 @@ REPLICATION_LAST_WAL = _gauge(
 REPLICATION_LAST_REMOTE_WAL = _gauge(
     "vault_replication_last_remote_wal",
     REPLICATION,
-    "Index of the last write-ahead log entry that the secondary has from its primary.",
+    "Index of the last write-ahead log entry that the secondary received from its primary.",
     "replication",
 )
 REPLICATION_KNOWN_SECONDARIES = _gauge(
-    "vault_replication_known_secondaries", REPLICATION, "Secondaries that the primary knows.", "replication"
+    "vault_replication_known_secondaries", REPLICATION, "Number of secondaries that the primary knows.", "replication"
 )
 REPLICATION_CONNECTED_SECONDARIES = _gauge(
     "vault_replication_connected_secondaries",
     REPLICATION,
-    "Secondaries that are connected to the primary.",
+    "Number of secondaries connected to the primary.",
     "replication",
 )
 REPLICATION_PRIMARY_CONNECTED = _gauge(
@@ -187,5 +183,5 @@ REPLICATION_MERKLE_CORRUPTED = _gauge(
 LICENSE_TERMINATION = _gauge(
     "vault_license_termination_timestamp_seconds",
     LICENSE,
-    "When the node no longer starts with the license (Vault Enterprise).",
+    "Time from which the node does not start with the license (Vault Enterprise).",
 )

@@ -11,52 +11,52 @@ EXPORTER: Final = Source("the exporter", "exporter")
 BUILD_INFO = _gauge(
     "vault_exporter_build_info", EXPORTER, "Always 1; the exporter's version and its Python's.", "version", "python"
 )
-TARGETS = _gauge("vault_exporter_targets", EXPORTER, "Targets that are scraped, listed and discovered.")
+TARGETS = _gauge("vault_exporter_targets", EXPORTER, "Number of targets, listed and discovered.")
 CLUSTER_EXPECTED_NODES = _gauge(
     "vault_exporter_cluster_expected_nodes",
     EXPORTER,
-    "Nodes that the cluster should have, as clusters in the configuration says. Absent for other clusters.",
+    "Expected number of nodes of the cluster, from clusters in the configuration. Absent for other clusters.",
     "cluster",
 )
 DISCOVERY_SUCCESS = _gauge(
     "vault_exporter_discovery_success",
     EXPORTER,
-    "1 if the last look-up of targets worked; else those found before are kept. Kinds: cluster, dns, file.",
+    "1 if the last look-up of targets succeeded. After a failure the earlier targets stay. Types: cluster, dns, file.",
     "type",
     "source",
 )
 DISCOVERY_TARGETS = _gauge(
-    "vault_exporter_discovery_targets", EXPORTER, "Targets that the discovery gives.", "type", "source"
+    "vault_exporter_discovery_targets", EXPORTER, "Number of targets from this source.", "type", "source"
 )
 DISCOVERY_DROPPED = _gauge(
     "vault_exporter_discovery_dropped_targets",
     EXPORTER,
-    "Targets that are left out, since there are more than the discovery's max_targets.",
+    "Number of targets from this source that are dropped because there are more than max_targets.",
     "type",
     "source",
 )
 DISCOVERY_LAST_SUCCESS = _gauge(
     "vault_exporter_discovery_last_success_timestamp_seconds",
     EXPORTER,
-    "When targets were last looked up with success.",
+    "Time of the last successful look-up.",
     "type",
     "source",
 )
 CONFIG_RELOAD_SUCCESSFUL = _gauge(
     "vault_exporter_config_last_reload_successful",
     EXPORTER,
-    "1 if the configuration that was read last is in force; 0 if it is wrong and the one before still is.",
+    "1 if the last reload of the configuration succeeded, 0 if it failed and the old configuration is in force.",
 )
 CONFIG_RELOAD_SUCCESS_TIME = _gauge(
     "vault_exporter_config_last_reload_success_timestamp_seconds",
     EXPORTER,
-    "When the configuration in force was read.",
+    "Time when the configuration in force was read.",
 )
 WEB_REFUSED = _counter(
     "vault_exporter_web_refused_requests_total",
     EXPORTER,
-    "Requests that web_config_file refused, by reason: credentials (none, wrong, or too many logins at once), "
-    "certificate (not in client_allowed_sans), rate_limit. Absent without such a file.",
+    "Requests refused because of web_config_file, by reason: credentials (none, wrong, or too many logins at "
+    "once), certificate (not in client_allowed_sans), rate_limit. Absent without that file.",
     "reason",
 )
 WEB_CLOSED = _counter(

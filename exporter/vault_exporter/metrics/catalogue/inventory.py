@@ -25,9 +25,8 @@ PLUGINS_CATALOG: Final = Source("GET /v1/sys/plugins/catalog", "plugins")
 MOUNTS = _gauge(
     "vault_mounts",
     MOUNTS_LIST,
-    "Secrets engines that are mounted, by type, running version of the plugin, and what the node says of its "
-    "deprecation (supported, deprecated, pending-removal, removed, unknown, or nothing); with more than 1000 such, the "
-    "rest together as other.",
+    "Mounted secrets engines, by type, plugin version and deprecation status (supported, deprecated, "
+    "pending-removal, removed, unknown, or empty). Beyond 1000 combinations, the rest is summed as other.",
     "type",
     "version",
     "deprecation_status",
@@ -35,13 +34,13 @@ MOUNTS = _gauge(
 MOUNTS_DEPRECATED = _gauge(
     "vault_mounts_deprecated",
     MOUNTS_LIST,
-    "Secrets engines that are mounted and whose plugin is deprecated, pending removal, or removed.",
+    "Mounted secrets engines whose plugin is deprecated, pending removal, or removed.",
 )
-KV_MOUNTS = _gauge("vault_kv_mounts", MOUNTS_LIST, "KV secrets engines that are mounted, by KV version.", "version")
+KV_MOUNTS = _gauge("vault_kv_mounts", MOUNTS_LIST, "Mounted KV secrets engines, by KV version.", "version")
 AUTH_MOUNTS = _gauge(
     "vault_auth_mounts",
     AUTH_LIST,
-    "Auth methods that are mounted, by type, running version of the plugin, and what the node says of its deprecation.",
+    "Mounted auth methods, by type, plugin version and deprecation status.",
     "type",
     "version",
     "deprecation_status",
@@ -49,7 +48,7 @@ AUTH_MOUNTS = _gauge(
 AUTH_MOUNTS_DEPRECATED = _gauge(
     "vault_auth_mounts_deprecated",
     AUTH_LIST,
-    "Auth methods that are mounted and whose plugin is deprecated, pending removal, or removed.",
+    "Mounted auth methods whose plugin is deprecated, pending removal, or removed.",
 )
 
 # Audit devices.
@@ -57,65 +56,65 @@ AUTH_MOUNTS_DEPRECATED = _gauge(
 AUDIT_DEVICES = _gauge(
     "vault_audit_devices",
     AUDIT_DEVICES_LIST,
-    "Audit devices that are enabled, by type; file, socket and syslog are always among them.",
+    "Enabled audit devices, by type. The types file, socket and syslog are always present.",
     "type",
 )
 AUDIT_DEVICES_LOG_RAW = _gauge(
-    "vault_audit_devices_log_raw", AUDIT_DEVICES_LIST, "Audit devices with log_raw, which write secrets as they are."
+    "vault_audit_devices_log_raw", AUDIT_DEVICES_LIST, "Audit devices with log_raw, which write secrets in plain text."
 )
 
 # Leases, tokens, entities, clients.
 
 IRREVOCABLE_LEASES = _gauge(
-    "vault_irrevocable_leases", LEASES_COUNT, "Leases whose revocation failed for good, so that someone has to look."
+    "vault_irrevocable_leases", LEASES_COUNT, "Irrevocable leases: leases whose revocation failed for good."
 )
 MOUNT_IRREVOCABLE_LEASES = _gauge(
     "vault_mount_irrevocable_leases",
     LEASES_COUNT,
-    "The same by the mount's accessor; only of mounts that have some. The 1000 with most, the rest together as other.",
+    "Irrevocable leases of mounts that have some, by mount accessor. Beyond 1000 mounts, the rest is summed as other.",
     "mount_accessor",
 )
-SERVICE_TOKENS = _gauge("vault_service_tokens", TOKEN_COUNTERS, "Service tokens that are valid.")
-IDENTITY_ENTITIES = _gauge("vault_identity_entities", ENTITY_COUNTERS, "Entities of the identity store.")
+SERVICE_TOKENS = _gauge("vault_service_tokens", TOKEN_COUNTERS, "Number of valid service tokens.")
+IDENTITY_ENTITIES = _gauge("vault_identity_entities", ENTITY_COUNTERS, "Number of entities in the identity store.")
 CLIENTS_CURRENT_MONTH = _gauge(
     "vault_clients_current_month",
     ACTIVITY_COUNTERS,
-    "Clients counted in this month so far, by type: entity, non_entity, secret_sync, acme (Vault).",
+    "Clients in the current month so far, by type: entity, non_entity, secret_sync, acme (Vault).",
     "type",
 )
 
 # Quotas and locked users.
 
-QUOTAS = _gauge("vault_quotas", QUOTAS_LISTS, "Quotas that are set, by type: rate_limit, lease_count.", "type")
+QUOTAS = _gauge("vault_quotas", QUOTAS_LISTS, "Number of quotas, by type: rate_limit, lease_count.", "type")
 QUOTA_AUDIT_LOGGING = _gauge(
     "vault_quota_rate_limit_audit_logging_enabled",
     QUOTAS_CONFIG,
-    "1 if requests that a rate-limit quota refuses are in the audit log.",
+    "1 if requests refused by a rate-limit quota are audited.",
 )
 LOCKED_USERS = _gauge("vault_locked_users", LOCKED_USERS_LIST, "Users locked out after failed logins.")
 MOUNT_LOCKED_USERS = _gauge(
     "vault_mount_locked_users",
     LOCKED_USERS_LIST,
-    "The same by the auth method's accessor; only of methods that have some. The 1000 with most, the rest together as "
-    "other.",
+    "Locked users of auth methods that have some, by mount accessor. Beyond 1000 mounts, the rest is summed as other.",
     "mount_accessor",
 )
 
 # Policies, namespaces, plugins.
 
 POLICIES = _gauge("vault_policies", POLICIES_LISTS, "Policies, by type: acl, password.", "type")
-NAMESPACES = _gauge("vault_namespaces", NAMESPACES_LIST, "Namespaces directly in the target's own.")
-NAMESPACES_LOCKED = _gauge("vault_namespaces_locked", NAMESPACES_LIST, "Of these, namespaces whose API is locked.")
+NAMESPACES = _gauge("vault_namespaces", NAMESPACES_LIST, "Number of child namespaces of the target's namespace.")
+NAMESPACES_LOCKED = _gauge(
+    "vault_namespaces_locked", NAMESPACES_LIST, "Number of child namespaces whose API is locked."
+)
 NAMESPACES_SEALED = _gauge(
     "vault_namespaces_sealed",
     NAMESPACE_SEAL,
-    "Of these, namespaces that have a seal of their own and are sealed; absent with more than 100 namespaces.",
+    "Number of child namespaces with a seal of their own that are sealed. Absent with more than 100 namespaces.",
 )
 PLUGINS = _gauge(
     "vault_plugins",
     PLUGINS_CATALOG,
-    "Plugins in the catalogue, by type (auth, database, secret), whether they are built in, and what the node says of "
-    "their deprecation.",
+    "Plugins in the catalogue, by type (auth, database, secret), whether built in, and deprecation status.",
     "type",
     "builtin",
     "deprecation_status",

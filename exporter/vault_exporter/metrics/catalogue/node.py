@@ -15,8 +15,8 @@ LEADER: Final = Source("GET /v1/sys/leader", "leader")
 UP = _gauge(
     "vault_up",
     HEALTH,
-    "1 if the node answered sys/health with something recognisable about itself, and sys/leader not with HTTP 5xx: a "
-    "standby that lost its storage shows only there. Always present.",
+    "1 if sys/health gave a valid answer and sys/leader did not answer HTTP 5xx (a standby without its storage "
+    "shows only there). Always present.",
 )
 UP_FAILURE_REASON = _gauge(
     "vault_up_failure_reason",
@@ -34,7 +34,7 @@ INITIALIZED = _gauge("vault_initialized", HEALTH, "1 if the node's storage is in
 SEALED = _gauge(
     "vault_sealed",
     SEAL_STATUS,
-    "1 if the node says that it is sealed; 0 if it is unsealed or says nothing. Always present.",
+    "1 if the node is sealed; 0 if it is unsealed or does not answer. Always present.",
 )
 CORE_UNSEALED = _gauge(
     "vault_core_unsealed",
@@ -48,20 +48,18 @@ CORE_UNSEALED = _gauge(
 STANDBY = _gauge(
     "vault_standby",
     HEALTH,
-    "1 if the node is not the active one, as sys/health has it: an HA standby, and also a node that is sealed or not "
-    "initialized.",
+    "1 if sys/health says that the node is not active: an HA standby, or a node that is sealed or not initialized.",
 )
 PERFORMANCE_STANDBY = _gauge("vault_performance_standby", HEALTH, "1 if the node is a performance standby.")
 ACTIVE = _gauge(
     "vault_active",
     HEALTH,
-    "1 if the node says that it is unsealed and the active node of its cluster. Always present.",
+    "1 if the node is unsealed and the active node of its cluster. Always present.",
 )
 INFO = _gauge(
     "vault_info",
     HEALTH,
-    "Always 1; the labels say what the node runs and which cluster it belongs to (cluster labels are empty while "
-    "sealed).",
+    "Always 1; version and cluster of the node. The cluster labels are empty while it is sealed.",
     "version",
     "cluster_name",
     "cluster_id",
@@ -83,13 +81,15 @@ REPLICATION_PERFORMANCE_SECONDARY = _gauge(
 CLOCK_SKEW = _gauge(
     "vault_clock_skew_seconds",
     HEALTH,
-    "The node's clock less the exporter's, to within half a second (the node states whole seconds).",
+    "Clock of the node minus clock of the exporter, to within half a second.",
 )
 HA_CLOCK_SKEW = _gauge(
-    "vault_ha_clock_skew_seconds", HEALTH, "The standby's clock against the active node's, as the standby states it."
+    "vault_ha_clock_skew_seconds",
+    HEALTH,
+    "Clock skew between the standby and the active node, as the standby reports it.",
 )
 HA_ECHO_DURATION = _gauge(
-    "vault_ha_echo_duration_seconds", HEALTH, "How long the standby's last heartbeat to the active node took."
+    "vault_ha_echo_duration_seconds", HEALTH, "Duration of the standby's last heartbeat to the active node."
 )
 HA_CONNECTION_HEALTHY = _gauge(
     "vault_ha_connection_healthy", HEALTH, "1 if the standby's connection to the active node works (Vault)."
@@ -100,8 +100,7 @@ REMOVED_FROM_CLUSTER = _gauge(
 LICENSE_EXPIRY = _gauge(
     "vault_license_expiry_timestamp_seconds",
     HEALTH,
-    "When the node's license expires (Vault Enterprise). Of an active node whose sys/health does not say, it is from "
-    "sys/license/status.",
+    "Expiry time of the license (Vault Enterprise), from sys/health, or from sys/license/status on an active node.",
 )
 
 # The seal.
@@ -118,8 +117,8 @@ SEAL_THRESHOLD = _gauge(
 SEAL_SHARES = _gauge(
     "vault_seal_shares", SEAL_STATUS, "Key shares that exist (with a recovery seal: recovery key shares)."
 )
-SEAL_PROGRESS = _gauge("vault_seal_progress", SEAL_STATUS, "Key shares entered so far in the unseal under way.")
-SEAL_MIGRATION = _gauge("vault_seal_migration", SEAL_STATUS, "1 while a migration between seals is under way.")
+SEAL_PROGRESS = _gauge("vault_seal_progress", SEAL_STATUS, "Key shares entered so far in the current unseal.")
+SEAL_MIGRATION = _gauge("vault_seal_migration", SEAL_STATUS, "1 while a seal migration is in progress.")
 SEAL_RECOVERY = _gauge(
     "vault_seal_recovery", SEAL_STATUS, "1 if the seal is an auto-unseal with recovery keys, 0 if it is not."
 )
@@ -130,11 +129,13 @@ HA_ENABLED = _gauge("vault_ha_enabled", LEADER, "1 if the node's storage support
 LEADER_KNOWN = _gauge(
     "vault_leader_known",
     LEADER,
-    "1 if the node knows an active node of its HA cluster. Absent where Vault hides addresses and does not say.",
+    "1 if the node knows the active node of its HA cluster.",
 )
-LEADER_IS_SELF = _gauge("vault_leader_is_self", LEADER, "1 if the node holds the leadership of its HA cluster.")
+LEADER_IS_SELF = _gauge("vault_leader_is_self", LEADER, "1 if the node is the leader of its HA cluster.")
 ACTIVE_SINCE = _gauge(
-    "vault_active_since_timestamp_seconds", LEADER, "When the node became active; only on the active node of HA."
+    "vault_active_since_timestamp_seconds",
+    LEADER,
+    "Time when the node became active; only on the active node of an HA cluster.",
 )
 LEADER_RAFT_COMMITTED_INDEX = _gauge(
     "vault_leader_raft_committed_index", LEADER, "The node's last committed raft index (raft storage)."

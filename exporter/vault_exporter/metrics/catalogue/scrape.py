@@ -8,28 +8,24 @@ from vault_exporter.metrics.catalogue.declare import gauge as _gauge
 SCRAPE: Final = Source("the scrape of a target", "scrape")
 
 COLLECTOR_SUCCESS = _gauge(
-    "vault_exporter_collector_success", SCRAPE, "1 if the collector got what it asked the node for.", "collector"
+    "vault_exporter_collector_success", SCRAPE, "1 if the collector succeeded, 0 if it failed.", "collector"
 )
 COLLECTOR_DURATION = _gauge(
-    "vault_exporter_collector_duration_seconds", SCRAPE, "How long the collector took.", "collector"
+    "vault_exporter_collector_duration_seconds", SCRAPE, "Duration of the collector in this scrape.", "collector"
 )
 COLLECTOR_FAILURE = _gauge(
     "vault_exporter_collector_failure_reason",
     SCRAPE,
-    "Always 1; why the collector failed. Absent while it succeeds.",
+    "Always 1; the reason why the collector failed. Absent while it succeeds.",
     "collector",
     "reason",
 )
 COLLECTOR_LAST_SUCCESS = _gauge(
     "vault_exporter_collector_last_success_timestamp_seconds",
     SCRAPE,
-    "When the collector last got what it asked the node for; of collectors that ask less often than they are scraped, "
-    "and show their last good reading in between.",
+    "Time of the collector's last success. Present for collectors with an interval, which publish their last good"
+    " result until the next run.",
     "collector",
 )
-PROBE_DURATION = _gauge(
-    "vault_exporter_probe_duration_seconds", SCRAPE, "How long the whole scrape of the target took."
-)
-PROBE_REQUESTS = _gauge(
-    "vault_exporter_probe_requests", SCRAPE, "HTTP requests that the scrape of the target made to the node."
-)
+PROBE_DURATION = _gauge("vault_exporter_probe_duration_seconds", SCRAPE, "Duration of the whole scrape of the target.")
+PROBE_REQUESTS = _gauge("vault_exporter_probe_requests", SCRAPE, "Number of HTTP requests to the node in this scrape.")

@@ -17,13 +17,16 @@ TELEMETRY_STATUS = _gauge(
     "status",
 )
 TELEMETRY_SAMPLES = _gauge(
-    "vault_exporter_telemetry_samples", TELEMETRY, "Samples of Vault's own telemetry passed on in this scrape."
+    "vault_exporter_telemetry_samples",
+    TELEMETRY,
+    "Number of samples of Vault's own telemetry passed on in this scrape.",
 )
 TELEMETRY_DROPPED = _gauge(
     "vault_exporter_telemetry_dropped_lines",
     TELEMETRY,
-    "Lines of Vault's own telemetry left out in this scrape: filtered (telemetry.drop), stale (duplicate left from "
-    "before the last unseal), replaced (the exporter has a true series of that name), invalid (not a sample).",
+    "Lines of Vault's own telemetry dropped in this scrape, by reason: filtered (telemetry.drop), stale (a "
+    "duplicate from before the last unseal), replaced (the exporter has a correct series of that name), invalid "
+    "(not a sample).",
     "reason",
 )
 TELEMETRY_REPAIRED = _gauge(
@@ -38,6 +41,6 @@ TELEMETRY_REPAIRED = _gauge(
 TELEMETRY_TRACKED = _gauge(
     "vault_exporter_telemetry_tracked_series",
     TELEMETRY,
-    "Counters and summary counts and sums whose continuity the exporter keeps between scrapes; bounded by "
+    "Counters, and summary counts and sums, that the exporter keeps continuous between scrapes; bounded by "
     "telemetry.max_tracked_series.",
 )

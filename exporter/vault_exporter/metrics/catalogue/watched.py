@@ -12,27 +12,27 @@ BACKUP: Final = Source("the files in backup", "backup")
 
 # Secrets.
 
-KV_EXISTS = _gauge(
-    "vault_kv_secret_exists", KV_METADATA, "1 if the secret that kv names is there, 0 if not.", "mount", "path"
-)
+KV_EXISTS = _gauge("vault_kv_secret_exists", KV_METADATA, "1 if the secret exists, 0 if not.", "mount", "path")
 KV_CURRENT_VERSION = _gauge(
-    "vault_kv_secret_current_version", KV_METADATA, "Number of the secret's current version.", "mount", "path"
+    "vault_kv_secret_current_version", KV_METADATA, "Current version number of the secret.", "mount", "path"
 )
 KV_VERSION_CREATED = _gauge(
     "vault_kv_secret_version_created_timestamp_seconds",
     KV_METADATA,
-    "When the secret's current version was written.",
+    "Creation time of the secret's current version.",
     "mount",
     "path",
 )
 KV_UPDATED = _gauge(
     "vault_kv_secret_updated_timestamp_seconds",
     KV_METADATA,
-    "When the secret or its metadata was last written.",
+    "Time of the last write to the secret or its metadata.",
     "mount",
     "path",
 )
-KV_VERSIONS = _gauge("vault_kv_secret_versions", KV_METADATA, "Versions of the secret that are kept.", "mount", "path")
+KV_VERSIONS = _gauge(
+    "vault_kv_secret_versions", KV_METADATA, "Number of versions of the secret that are kept.", "mount", "path"
+)
 KV_DELETED = _gauge(
     "vault_kv_secret_deleted",
     KV_METADATA,
@@ -43,21 +43,21 @@ KV_DELETED = _gauge(
 KV_DELETION = _gauge(
     "vault_kv_secret_deletion_timestamp_seconds",
     KV_METADATA,
-    "When the secret's current version was or will be deleted; absent where no deletion is planned.",
+    "Time when the secret's current version was or will be deleted. Absent if no deletion is planned.",
     "mount",
     "path",
 )
 KV_MAX_AGE = _gauge(
     "vault_kv_secret_max_age_seconds",
     KV_METADATA,
-    "How long a version of the secret may be the current one, from kv; absent where it may be for ever.",
+    "Maximum age of the secret's current version, from kv[].max_age. Absent if there is none.",
     "mount",
     "path",
 )
 KV_SKIPPED = _gauge(
     "vault_kv_secrets_skipped",
     KV_METADATA,
-    "Secrets, and folders not looked into, that kv names and that are left out, since there are more than max_paths.",
+    "Secrets and folders skipped because there are more than kv[].max_paths.",
     "mount",
 )
 
@@ -66,14 +66,16 @@ KV_SKIPPED = _gauge(
 CANARY_SUCCESS = _gauge(
     "vault_canary_success",
     CANARY,
-    "1 if the step of the last run succeeded: write, read, delete. A step after one that failed is not tried.",
+    "1 if the step of the last run succeeded: write, read, delete. After a failed step, the next ones are not run.",
     "step",
 )
 CANARY_DURATION = _gauge(
-    "vault_canary_duration_seconds", CANARY, "How long the step of the last run took, where it succeeded.", "step"
+    "vault_canary_duration_seconds", CANARY, "Duration of the step in the last run. Absent if the step failed.", "step"
 )
 CANARY_RUNS = _counter("vault_canary_runs_total", CANARY, "Runs of the canary.")
-CANARY_FAILURES = _counter("vault_canary_failures_total", CANARY, "Runs of the canary that failed at the step.", "step")
+CANARY_FAILURES = _counter(
+    "vault_canary_failures_total", CANARY, "Failed runs of the canary, by the step that failed.", "step"
+)
 
 CANARY_AUDIT_SUCCESS = _gauge(
     "vault_canary_audit_success",
@@ -89,13 +91,14 @@ CANARY_AUDIT_DELAY = _gauge(
 
 # Backups.
 
-BACKUP_FILES = _gauge("vault_backup_files", BACKUP, "Files that match the pattern; 0 where there is none.", "name")
-BACKUP_LAST = _gauge(
-    "vault_backup_last_timestamp_seconds", BACKUP, "When the newest of the files was last written.", "name"
-)
-BACKUP_LAST_SIZE = _gauge("vault_backup_last_size_bytes", BACKUP, "Size of the newest of the files.", "name")
+BACKUP_FILES = _gauge("vault_backup_files", BACKUP, "Number of files that match the pattern.", "name")
+BACKUP_LAST = _gauge("vault_backup_last_timestamp_seconds", BACKUP, "Modification time of the newest file.", "name")
+BACKUP_LAST_SIZE = _gauge("vault_backup_last_size_bytes", BACKUP, "Size of the newest file.", "name")
 BACKUP_MAX_AGE = _gauge(
-    "vault_backup_max_age_seconds", BACKUP, "How old the newest file may be, from backup; absent without.", "name"
+    "vault_backup_max_age_seconds",
+    BACKUP,
+    "Maximum age of the newest file, from backup[].max_age. Absent if there is none.",
+    "name",
 )
 
 # Certificates.
@@ -107,50 +110,54 @@ PKI: Final = Source(
 PKI_ISSUER_NOT_AFTER = _gauge(
     "vault_pki_issuer_not_after_timestamp_seconds",
     PKI,
-    "When the issuer's certificate expires; the issuer is called by its name, or else by its id.",
+    "Expiry time of the issuer's certificate. The issuer is named by its name, or else by its id.",
     "mount",
     "issuer",
 )
 PKI_ISSUER_NOT_BEFORE = _gauge(
     "vault_pki_issuer_not_before_timestamp_seconds",
     PKI,
-    "Since when the issuer's certificate is valid.",
+    "Start of validity of the issuer's certificate.",
     "mount",
     "issuer",
 )
 PKI_CRL_LAST_UPDATE = _gauge(
-    "vault_pki_crl_last_update_timestamp_seconds", PKI, "When the issuer's CRL was made.", "mount", "issuer"
+    "vault_pki_crl_last_update_timestamp_seconds", PKI, "Creation time of the issuer's CRL.", "mount", "issuer"
 )
 PKI_CRL_NEXT_UPDATE = _gauge(
     "vault_pki_crl_next_update_timestamp_seconds",
     PKI,
-    "Until when the issuer's CRL is good, and a new one has to be made.",
+    "Expiry time of the issuer's CRL.",
     "mount",
     "issuer",
 )
 PKI_CRL_REVOKED = _gauge(
-    "vault_pki_crl_revoked_certificates", PKI, "Certificates that the issuer's CRL revokes.", "mount", "issuer"
+    "vault_pki_crl_revoked_certificates",
+    PKI,
+    "Number of certificates that the issuer's CRL revokes.",
+    "mount",
+    "issuer",
 )
 PKI_CERTIFICATES = _gauge(
     "vault_pki_certificates",
     PKI,
-    "Certificates that the engine keeps and has not revoked, the issuers' among them, by the time to their expiry: "
-    "expired, 1d (at most a day), 7d (more than a day), 30d, 90d, later.",
+    "Stored certificates that are not revoked, including issuers, by time to expiry: expired, 1d (at most a day),"
+    " 7d (more than a day), 30d, 90d, later.",
     "mount",
     "expires_in",
 )
 PKI_NAMED_NOT_AFTER = _gauge(
     "vault_pki_named_certificate_not_after_timestamp_seconds",
     PKI,
-    "When the certificate with the name in pki[].names expires that expires last of those that are not revoked. Absent "
-    "where the engine keeps none.",
+    "Latest expiry time of the certificates with a name from pki[].names that are not revoked. Absent if the "
+    "engine stores none.",
     "mount",
     "name",
 )
 PKI_SKIPPED = _gauge(
     "vault_pki_certificates_skipped",
     PKI,
-    "Certificates that are not counted, since there are more than max_certificates.",
+    "Certificates that are not counted because there are more than pki[].max_certificates.",
     "mount",
 )
 
@@ -160,11 +167,11 @@ APPROLE: Final = Source("LIST /v1/auth/:mount/role/:role/secret-id, of the roles
 WATCHED_TOKENS: Final = Source("POST /v1/auth/token/lookup-accessor, of the tokens in watched_tokens", "watched_tokens")
 DATABASE: Final = Source("GET /v1/:mount/static-roles/:role, of the roles in database", "database")
 
-APPROLE_SECRET_IDS = _gauge("vault_approle_secret_ids", APPROLE, "Secret-ids of the role.", "mount", "role")
+APPROLE_SECRET_IDS = _gauge("vault_approle_secret_ids", APPROLE, "Number of secret-ids of the role.", "mount", "role")
 APPROLE_NEXT_EXPIRY = _gauge(
     "vault_approle_secret_id_expiry_timestamp_seconds",
     APPROLE,
-    "When the first of the role's secret-ids expires, of the first max_secret_ids; absent where none does.",
+    "Earliest expiry time of the role's first max_secret_ids secret-ids. Absent if none expires.",
     "mount",
     "role",
 )
@@ -174,20 +181,20 @@ WATCHED_TOKEN_EXISTS = _gauge(
 WATCHED_TOKEN_EXPIRY = _gauge(
     "vault_watched_token_expiry_timestamp_seconds",
     WATCHED_TOKENS,
-    "When the token expires; absent where it never does, or is not valid.",
+    "Expiry time of the token. Absent if it never expires or is not valid.",
     "name",
 )
 DATABASE_LAST_ROTATION = _gauge(
     "vault_database_static_role_last_rotation_timestamp_seconds",
     DATABASE,
-    "When the static role's password was last rotated.",
+    "Time of the last rotation of the static role's password.",
     "mount",
     "role",
 )
 DATABASE_NEXT_ROTATION = _gauge(
     "vault_database_static_role_next_rotation_timestamp_seconds",
     DATABASE,
-    "When the static role's password is to be rotated next; absent where a schedule decides.",
+    "Time of the next rotation of the static role's password. Absent if a schedule decides.",
     "mount",
     "role",
 )
