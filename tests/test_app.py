@@ -10,7 +10,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from tests.lab.fake_node import HEALTH, TELEMETRY, Node, StartExporter, target
 from vault_exporter.app import Exporter
-from vault_exporter.config.schema.model import Audit, Config, Secret, Target, Telemetry, TokenAuth
+from vault_exporter.config.schema.model import Audit, Collectors, Config, Secret, Target, Telemetry, TokenAuth
 from vault_exporter.metrics.reasons import Reason
 
 PATHS = {"sys/health", "sys/seal-status", "sys/leader", "sys/metrics", "sys/replication/status"}
@@ -186,8 +186,14 @@ async def test_telemetry_that_takes_too_long_to_repair_fails_nothing_else(
     assert "\nvault_x 1\n" in await get(await start_exporter(target(node)), "/metrics")
 
 
-async def test_telemetry_can_be_switched_off(node: Node, start_exporter: StartExporter) -> None:
-    page = await get(await start_exporter(target(node), telemetry=Telemetry(enabled=False)), "/metrics")
+@pytest.mark.parametrize("of_the_target", [True, False])
+async def test_telemetry_can_be_switched_off(
+    node: Node,
+    start_exporter: StartExporter,
+    of_the_target: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    without = target(node, collectors=Collectors(disable=("telemetry",) if of_the_target else ()))
+    page = await get(await start_exporter(without, telemetry=Telemetry(enabled=of_the_target)), "/metrics")
     assert '\nvault_exporter_telemetry_status{status="off"} 1\n' in page
     assert "sys/metrics" not in node.calls
     assert "vault_barrier_put" not in page

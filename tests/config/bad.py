@@ -24,7 +24,9 @@ NOTHING: Final = (
     "nothing to monitor; set VAULT_ADDR or --address, list targets in a file and give it with --config, "
     "or follow an audit log with --audit-log"
 )
-COLLECTORS: Final = f"Collectors: {', '.join([*(one.name for one in collectors.COLLECTORS), *collectors.CONFIGURED])}"
+COLLECTORS: Final = (
+    f"Collectors: {', '.join([*(one.name for one in collectors.COLLECTORS), *collectors.CONFIGURED, 'telemetry'])}"
+)
 NO_PATH: Final = "is no path of a secret; write it like team/database, without ? # % + and outer slashes"
 NOT_A_DURATION: Final = "not a duration; write it with a unit, like 500ms, 5s, 1m30s"
 
@@ -80,10 +82,11 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     ),
     (
         "collectors that are none",
-        "defaults:\n  collectors: {enable: [audit_device], disable: [telemetry]}\n" + TARGET,
+        "defaults:\n  collectors: {enable: [audit_device, telemetry], intervals: {telemetry: 1m}}\n" + TARGET,
         [
             f"c.yml:2: defaults.collectors.enable: not a collector; did you mean audit_devices? {COLLECTORS}",
-            "c.yml:2: defaults.collectors.disable: telemetry is no collector; switch it with telemetry.enabled",
+            "c.yml:2: defaults.collectors.enable: telemetry runs unless telemetry.enabled is false; leave this out",
+            "c.yml:2: defaults.collectors.intervals: telemetry has none; it is asked at every scrape",
         ],
     ),
     (

@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from vault_exporter.config.schema.model import Collectors, Discovery, NoAuth, Target
-from vault_exporter.scrape.collectors import COLLECTORS, CONFIGURED, REQUIRED, Scope
+from vault_exporter.scrape.collectors import COLLECTORS, CONFIGURED, REQUIRED, Scope, telemetry
 
 __all__ = ["check_collectors", "check_token"]
 
 _BY_NAME: Final = {collector.name: collector for collector in COLLECTORS}
-_NAMES: Final = (*_BY_NAME, *CONFIGURED)
-_TELEMETRY: Final = "telemetry"
+_NAMES: Final = (*_BY_NAME, *CONFIGURED, telemetry.NAME)
 
 
 def check_collectors(collectors: Collectors) -> Iterator[tuple[str, str]]:
@@ -22,6 +21,7 @@ def check_collectors(collectors: Collectors) -> Iterator[tuple[str, str]]:
         ("intervals", collectors.intervals),
     ):
         yield from ((key, message) for message in _unknown(names))
+    yield from _check_telemetry(collectors)
     for name in collectors.enable:
         if name in CONFIGURED:
             yield "enable", f"{name} runs where there is a section {name} at the top of the file; leave this out"
@@ -35,6 +35,13 @@ def check_collectors(collectors: Collectors) -> Iterator[tuple[str, str]]:
             yield "intervals", f"{name} has none, since it tells the state of the node; it is asked at every scrape"
 
 
+def _check_telemetry(collectors: Collectors) -> Iterator[tuple[str, str]]:
+    if telemetry.NAME in collectors.enable:
+        yield "enable", "telemetry runs unless telemetry.enabled is false; leave this out"
+    if telemetry.NAME in collectors.intervals:
+        yield "intervals", "telemetry has none; it is asked at every scrape"
+
+
 def check_token(target: Target | Discovery) -> Iterator[tuple[str, str]]:
     """Yield enabled collectors that need a token if the target has none."""
     if isinstance(target.auth, NoAuth):
@@ -45,9 +52,7 @@ def check_token(target: Target | Discovery) -> Iterator[tuple[str, str]]:
 
 def _unknown(names: Iterable[str]) -> Iterator[str]:
     for name in names:
-        if name == _TELEMETRY:
-            yield "telemetry is no collector; switch it with telemetry.enabled"
-        elif name not in _NAMES:
+        if name not in _NAMES:
             close = difflib.get_close_matches(name, _NAMES, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
             # The value is not repeated: it may be a token.
