@@ -1,4 +1,4 @@
-"""Readings that cost the node much: made at intervals, and shown until the next."""
+"""Caches readings that are expensive for the node: they are made at intervals and shown until the next one."""
 
 import asyncio
 import time
@@ -14,13 +14,13 @@ from vault_exporter.vault.client import VaultError
 __all__ = ["CachedReading"]
 
 _RETRY_SECONDS: Final = 10.0
-"""After a failure the next reading is tried so soon, or after the interval where that is shorter."""
+"""Seconds from a failure to the next try; the interval if that is shorter."""
 _LONGEST_SECONDS: Final = 120.0
-"""A reading may go on beyond the scrape that began it; after this it has failed."""
+"""Longest duration of a reading; it may outlast the scrape that started it."""
 _PATIENCE_SECONDS: Final = 2.0
-"""So long a scrape waits for a new reading where it has an old one to show."""
+"""Seconds that a scrape waits for a new reading if there is an old one."""
 _MARGIN_SECONDS: Final = 0.05
-"""Of the scrape's time, left for showing what there is when a reading takes longer."""
+"""Seconds of the scrape reserved for showing the old reading if the new one takes longer."""
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class CachedReading:
         self._reading: asyncio.Task[None] | None = None
 
     async def refresh(self, read: Callable[[], Awaitable[Iterable[Sample]]], seconds: float) -> None:
-        """Read anew if that is due, and wait up to ``seconds`` for it.
+        """Start a new reading if it is due, and wait up to ``seconds`` for it.
 
         A reading that takes longer goes on, and a later scrape shows it.
 
@@ -61,7 +61,7 @@ class CachedReading:
             raise VaultError(Reason.TIMEOUT, "the first reading takes longer than a scrape; it goes on")
 
     async def forget(self) -> None:
-        """Drop the reading under way and what was read: it is no longer for this node to say."""
+        """Cancel the running reading and drop the last one, since the collector no longer applies to the node."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Something asked of a node: it ends before a deadline, and a failure of it becomes a reason."""
+"""Runs one collector under a deadline, and turns each failure into a reason."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ class CollectorRun(NamedTuple):
     reason: Reason | None
     seconds: float
     detail: str = ""
-    """What there is to say of a failure, or of what the collector does not get, beside the reason; safe to show."""
+    """Details of a failure or of a note, with the remedy; safe to show."""
 
 
 class CollectorRuns:
@@ -36,7 +36,7 @@ class CollectorRuns:
         self._states: dict[str, str | None] = {}
 
     async def make(self, collector: str, work: Awaitable[Reading], deadline: float, *, needs: str = "") -> CollectorRun:
-        """Do one collector's work.
+        """Run one collector.
 
         Args:
             collector: its name.
@@ -64,7 +64,7 @@ class CollectorRuns:
         return CollectorRun(result, reason, time.monotonic() - started, detail)
 
     def _report(self, collector: str, state: str | None, detail: str) -> None:
-        """Log the present state (None is good) if it is another one than before."""
+        """Log the state (None is good) if it changed."""
         if state == self._states.get(collector):
             return
         self._states[collector] = state
@@ -75,7 +75,7 @@ class CollectorRuns:
 
 
 def outcome(collector: str, run: CollectorRun) -> Iterator[Sample]:
-    """Tell how a collector's work went."""
+    """Yield the samples about a run: success, duration, reason."""
     yield c.COLLECTOR_SUCCESS(run.reason is None, collector)
     yield c.COLLECTOR_DURATION(run.seconds, collector)
     if run.reason is not None:

@@ -92,7 +92,7 @@ class Certificate(NamedTuple):
 
 
 class Mode(enum.StrEnum):
-    """The state of a node in a word."""
+    """The state of a node as one word."""
 
     DOWN = "down"
     UNINITIALIZED = "uninitialized"
@@ -100,11 +100,11 @@ class Mode(enum.StrEnum):
     ACTIVE = "active"
     STANDBY = "standby"
     UNSEALED = "unsealed"
-    """Unsealed, and neither active nor a standby by what it says."""
+    """Unsealed, but the node reports neither active nor standby."""
 
 
 class NodeState(msgspec.Struct, frozen=True):
-    """What a node says of itself, and why it is not up where it is not."""
+    """What a node reports about itself, and the reason if it is not up."""
 
     failure: Reason | None = None
     """Why the node is not up; None where it is.
@@ -124,7 +124,7 @@ class NodeState(msgspec.Struct, frozen=True):
 
     @property
     def up(self) -> bool:
-        """Whether the node answered with something recognisable, and reaches its storage."""
+        """Whether the node answered with a health report and reaches its storage."""
         return self.failure is None
 
     @property
@@ -183,7 +183,7 @@ class NodeState(msgspec.Struct, frozen=True):
 
     @property
     def mode(self) -> Mode:
-        """The state in a word."""
+        """The state as one word."""
         health = self.health
         if not self.up or health is None:
             return Mode.DOWN
@@ -200,7 +200,7 @@ class NodeState(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, cluster_name=_shown(name))
 
     def samples(self, *, with_cluster: bool) -> Iterator[Sample]:
-        """Yield what rules compare, and what is therefore always there.
+        """Yield the samples that are always present, since rules compare them.
 
         Args:
             with_cluster: give families that replace Vault's own the label that Vault gives them.
@@ -221,5 +221,5 @@ class NodeState(msgspec.Struct, frozen=True):
 
 
 def _shown(text: str) -> str:
-    """Return what a node said without what would steer a terminal, and not too long."""
+    """Return text from a node without control characters, cut to a readable length."""
     return "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_SHOWN])

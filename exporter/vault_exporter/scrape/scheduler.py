@@ -1,4 +1,4 @@
-"""Run the collectors of one target side by side: those that it is this node's to answer."""
+"""Runs the collectors of one target concurrently, and only those that apply to the state of the node."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,23 +19,23 @@ __all__ = ["Collected", "CollectorScheduler", "Outcome"]
 T = TypeVar("T")
 
 _ABSENT_SECONDS: Final = 60.0
-"""How long a node is not asked again for what its product, version or storage does not have."""
+"""Seconds before a node is asked again for what its product, version or storage does not have."""
 
 _NOTHING: Final = Reading()
 
 
 class Outcome(NamedTuple):
-    """How a collector fared."""
+    """The result of a collector in one scrape."""
 
     name: str
     problem: str = ""
-    """The reason of a failure, or the state that an operator must do something about; empty where all is well."""
+    """The reason of a failure, or a state that needs an operator; empty if the collector works."""
     detail: str = ""
-    """What there is to say of the problem, and what to do; safe to show."""
+    """Details of the problem and its remedy; safe to show."""
 
 
 class Collected(NamedTuple):
-    """What the collectors of a target gave in one scrape."""
+    """The results of all collectors of a target in one scrape."""
 
     state: NodeState
     samples: tuple[Sample, ...]
@@ -46,8 +46,8 @@ class Collected(NamedTuple):
 class CollectorScheduler:
     """The collectors of one target. Make it inside a running event loop, and close it.
 
-    Kept between scrapes: the last good reading of each collector that has an interval, for a minute which ones the
-    node has nothing to say of, and what the node last called its cluster.
+    Kept between scrapes: the last good reading of each collector with an interval, the collectors that do not apply
+    to the node (for a minute), and the last known name of the cluster.
     """
 
     def __init__(self, client: Client, collectors: Sequence[Collector], runs: CollectorRuns) -> None:
@@ -61,18 +61,18 @@ class CollectorScheduler:
         self._cluster_name = ""
 
     async def close(self) -> None:
-        """Drop the readings under way."""
+        """Cancel the running readings."""
         for cached in self._cached.values():
             await cached.forget()
 
     async def run(self, deadline: float) -> Collected:
-        """Run them all, until the deadline in the loop's time."""
+        """Run all collectors until the deadline, in the loop's time."""
         health = asyncio.create_task(self._runs.make(HEALTH.name, _read(HEALTH, self._client), deadline))
         runs = await asyncio.gather(*(self._run(collector, health, deadline) for collector in self._collectors))
         return self._put_together(runs)
 
     def failed(self, reason: Reason, seconds: float) -> Collected:
-        """Return what there is to say when none of them came to an end."""
+        """Return the result if no collector ended in time."""
         return self._put_together([CollectorRun(None, reason, seconds)] * len(self._collectors))
 
     async def _run(self, collector: Collector, health: "asyncio.Task[CollectorRun]", deadline: float) -> CollectorRun:
@@ -102,7 +102,7 @@ class CollectorScheduler:
         return _NOTHING
 
     async def _read_unless_absent(self, collector: Collector) -> Reading:
-        """Read; what the node had nothing to say of is asked only now and then, since each question is audited."""
+        """Read; ask a node that has no such thing once a minute only, since Vault audits each request."""
         now = asyncio.get_running_loop().time()
         if now < self._absent_until.get(collector.name, now):
             return _NOTHING
@@ -130,7 +130,7 @@ class CollectorScheduler:
         return Collected(state, _once(samples), page, tuple(outcomes))
 
     def _shown(self, collector: Collector, run: CollectorRun, state: NodeState) -> Iterator[Sample]:
-        """Yield what a collector has to show: its reading, what it says where it failed, or its last good reading."""
+        """Yield the samples of a collector: its reading, its floor if it failed, and its last good reading."""
         if run.result is not None:
             yield from run.result.samples
         elif run.reason is not None:
@@ -138,7 +138,7 @@ class CollectorScheduler:
         cached = self._cached.get(collector.name)
         if cached is None or cached.taken is None:
             return
-        # Of a node that does not answer nobody knows whether it is still its to say: another one may be active by now.
+        # If a node does not answer, another one may be active by now and report for the cluster.
         if state.failure not in NO_ANSWER:
             yield from cached.samples
         yield c.COLLECTOR_LAST_SUCCESS(cached.taken, collector.name)
@@ -168,7 +168,7 @@ async def _read(collector: Collector, client: Client) -> Reading:
 
 
 def _state(runs: dict[str, CollectorRun]) -> NodeState:
-    """Put the state of the node together from what it said in some collectors, of which health must be one."""
+    """Make the state of the node from the reports of some collectors; health must be among them."""
     said = [run.result.said for run in runs.values() if run.result is not None]
     health, leader = runs[HEALTH.name], runs.get(LEADER.name)
     failure = health.reason
@@ -190,7 +190,7 @@ def _of(kind: type[T], said: Iterable[object]) -> T | None:
 
 
 def _is_asked(scope: Scope, state: NodeState) -> bool:
-    """Tell from what a node says of itself whether it is one of those to ask."""
+    """Return whether a collector of this scope asks a node in this state."""
     if not state.serves:
         return False
     match scope:

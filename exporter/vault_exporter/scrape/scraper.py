@@ -1,4 +1,4 @@
-"""One scrape of one target: its collectors side by side, under one deadline."""
+"""Scrapes one target: all its collectors concurrently, under one deadline."""
 
 import asyncio
 import time
@@ -22,12 +22,12 @@ from vault_exporter.vault.connection import connect
 __all__ = ["Scrape", "TargetScraper"]
 
 _WORTHWHILE: Final = 0.1
-"""Seconds that a caller must have left, so that a flight for them may show more than the one that ran out of time."""
+"""Seconds that a caller must have left to start another scrape after a shared one timed out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """What one scrape of a target gave."""
+    """The result of one scrape of a target."""
 
     state: NodeState
     samples: tuple[Sample, ...]
@@ -36,7 +36,7 @@ class Scrape:
     page: Page | None = None
     """The target's own telemetry, repaired."""
     outcomes: tuple[Outcome, ...] = ()
-    """How the collectors fared."""
+    """The result of each collector."""
 
     def render(self, fmt: Format) -> bytes:
         """Render the target's part of a page, without an end mark."""
@@ -44,7 +44,7 @@ class Scrape:
 
 
 class _Flight(NamedTuple):
-    """A scrape under way, and when it ends at the latest, in the loop's time."""
+    """A running scrape and its deadline, in the loop's time."""
 
     scrape: "asyncio.Task[Scrape]"
     deadline: float
@@ -65,7 +65,7 @@ class TargetScraper:
     ) -> None:
         self.target = target
         self.last: Scrape | None = None
-        """The last scrape that came to an end."""
+        """The last complete scrape."""
         self.client, self.tokens = connect(target, shared=shared)
         self._flight: _Flight | None = None
         runs = any(collector.name == telemetry.NAME for collector in collectors)
@@ -73,13 +73,13 @@ class TargetScraper:
         self._scheduler = CollectorScheduler(self.client, collectors, CollectorRuns(target.name))
 
     async def retire(self) -> None:
-        """Let the scrape under way end, and close the connections."""
+        """Wait for the running scrape, then close the connections."""
         if self._flight is not None:
             await asyncio.gather(self._flight.scrape, return_exceptions=True)
         await self.close()
 
     async def close(self) -> None:
-        """Drop the scrape under way and close the connections."""
+        """Cancel the running scrape and close the connections."""
         if self._flight is not None:
             self._flight.scrape.cancel()
             await asyncio.gather(self._flight.scrape, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The targets that are scraped at the moment: those that are listed, then those that are discovered."""
+"""The current targets: first the listed ones, then the discovered ones."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ from vault_exporter.vault.tls import Stamps, TlsError, stamps
 __all__ = ["Targets", "watched_of"]
 
 _AT_ONCE: Final = 0.02
-"""Seconds for which the event loop is held, so that a health check or a scrape waits no longer than that."""
+"""Longest time in seconds that a change of targets blocks the event loop."""
 
 _log = structlog.get_logger(__name__)
 
@@ -89,17 +89,17 @@ class Targets:
 
     @property
     def entities(self) -> AbstractSet[str]:
-        """The entities that the exporter was logged in as so far, by which Vault's audit log knows it."""
+        """The entities of the exporter's logins so far, as Vault's audit log names them."""
         return self._shared.entities
 
     @property
     def only(self) -> TargetScraper | None:
-        """The one target of a sidecar: what is listed is one, and nothing is discovered."""
+        """The only target, if one is listed and nothing is discovered (a sidecar)."""
         return next(iter(self)) if len(self) == 1 and not self._config.discovery else None
 
     @property
     def complete(self) -> bool:
-        """Whether a list of them can be believed: every discovery was heard once, or is not waited for."""
+        """Whether the list is complete: each discovery succeeded once, or is no longer waited for."""
         return self.settled and self._keeper.complete
 
     def __iter__(self) -> Iterator[TargetScraper]:
@@ -109,18 +109,18 @@ class Targets:
         return len(self._scrapers)
 
     def discoveries(self) -> Iterator[State]:
-        """Tell how each discovery goes."""
+        """Yield the state of each discovery."""
         return self._keeper.states()
 
     def samples(self) -> Iterator[Sample]:
-        """Tell how many there are, and how the discovery goes."""
+        """Yield samples about the number of targets and about discovery."""
         yield c.TARGETS(len(self))
         for cluster, nodes in self._config.clusters.items():
             yield c.CLUSTER_EXPECTED_NODES(nodes, cluster)
         yield from self._keeper.samples()
 
     async def _reconcile(self) -> None:
-        """Make the scrapers those of the targets, as they are known now; one change at a time."""
+        """Match the scrapers to the current targets; one change at a time."""
         async with self._changing:
             pace = _Pace()
             new: _Scrapers = {}
@@ -136,7 +136,7 @@ class Targets:
                 task.add_done_callback(self._leaving.pop)
 
     async def _make(self, new: "_Scrapers", pace: "_Pace") -> None:
-        """Fill in a scraper for each target: the one that there is, if it was made of the same, else a new one."""
+        """Add a scraper for each target: the existing one if its settings are unchanged, else a new one."""
         config = self._config
         watched = watched_of(config)
         files: dict[Tls, Stamps] = {}
@@ -162,12 +162,12 @@ class Targets:
 
 
 def watched_of(config: Config) -> Watched:
-    """Return what is asked of targets only where it is configured."""
+    """Return the settings of the collectors that run only if configured."""
     return Watched(**{key: getattr(config, key) for key in Watched.__struct_fields__})
 
 
 class _Settings(NamedTuple):
-    """What a scraper was made of."""
+    """The settings that a scraper was made with."""
 
     target: Target
     telemetry: Telemetry
@@ -179,14 +179,14 @@ _Scrapers = dict[str, tuple[_Settings, TargetScraper]]
 
 
 def _missing(some: _Scrapers, others: _Scrapers) -> Iterator[TargetScraper]:
-    """Yield those of some that are not among the others."""
+    """Yield the scrapers that are in the first mapping only."""
     for name, (_, scraper) in some.items():
         if name not in others or others[name][1] is not scraper:
             yield scraper
 
 
 async def _retire(scrapers: Iterable[TargetScraper]) -> None:
-    """Let the scrapes under way end, each in its time."""
+    """Wait for the running scrapes, and close their scrapers."""
     async with asyncio.TaskGroup() as group:
         for scraper in scrapers:
             group.create_task(scraper.retire())
@@ -194,14 +194,14 @@ async def _retire(scrapers: Iterable[TargetScraper]) -> None:
 
 
 class _Pace:
-    """Lets others have the event loop now and then, while there is much to do."""
+    """Yields the event loop to other tasks during long work."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._until = self._loop.time() + _AT_ONCE
 
     async def give_way(self) -> None:
-        """Wait for a turn if this one was long."""
+        """Yield to other tasks if this turn was long."""
         if self._loop.time() > self._until:
             await asyncio.sleep(0)
             self._until = self._loop.time() + _AT_ONCE

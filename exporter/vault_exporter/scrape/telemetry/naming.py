@@ -1,4 +1,4 @@
-"""How a Vault names its metrics: with ``vault_``, with its ``metrics_prefix``, with host names in those of gauges.
+"""Finds the prefixes of a node's metric names: ``vault_``, its ``metrics_prefix``, and host names in gauges.
 
 ``metrics_prefix`` in Vault's ``telemetry`` block replaces ``vault``. With a second sink beside Prometheus (statsd,
 dogstatsd, circonus, stackdriver) and without ``disable_hostname``, go-metrics puts the host name into the names of
@@ -36,7 +36,7 @@ _OTHERS: Final = (
 
 
 class Naming(NamedTuple):
-    """What stands before the known part of a name."""
+    """The prefixes of metric names, each with its last underscore."""
 
     gauges: bytes
     others: bytes
@@ -51,7 +51,7 @@ class Naming(NamedTuple):
 
 
 USUAL: Final = Naming(PREFIX, PREFIX)
-"""That of a Vault whose configuration says nothing about it."""
+"""The prefixes of a Vault with default settings."""
 
 
 def find_naming(families: Iterable[tuple[bytes, bytes]], before: Naming) -> Naming | None:
@@ -93,7 +93,7 @@ def _most(votes: Counter[bytes]) -> bytes:
 
 
 def _shared(of_gauges: bytes, growing: Iterable[bytes]) -> bytes:
-    """Return what the prefix of gauges has in common with names that have no host name in them."""
+    """Return the part of the gauges' prefix that the other families have, too, since theirs has no host name."""
     shared, first = of_gauges, of_gauges[: of_gauges.index(b"_") + 1]
     for name in growing:
         while name.startswith(first) and not name.startswith(shared):
