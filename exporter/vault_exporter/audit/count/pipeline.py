@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final
 
-import msgspec
-
-from vault_exporter.audit.count.counters import OTHER, Cell, CellKey, EntryCounters, Key, Limits
+from vault_exporter.audit.count.counters import OTHER, Cell, CellKey, EntryCounters, Key
 from vault_exporter.audit.count.exclude import Excluded
+from vault_exporter.audit.count.finder import NO_REQUEST, CellFinder
+from vault_exporter.audit.count.observer import Observer
 from vault_exporter.audit.count.outcomes import Outcomes
-from vault_exporter.audit.count.sources import Cells, Source
+from vault_exporter.audit.count.settings import PipelineSettings
+from vault_exporter.audit.count.sources import Source
 from vault_exporter.audit.events.counting import Events
 from vault_exporter.audit.events.rules import PathRules
 from vault_exporter.audit.lines.server_log import is_server_log, may_be_entry
@@ -35,19 +36,14 @@ from vault_exporter.audit.parse.decode import (
     resynchronise,
 )
 from vault_exporter.audit.parse.entry import (
-    Detail,
-    DetailedResponseEntry,
-    DetailRequest,
     Entry,
     OtherEntry,
-    Request,
     RequestEntry,
     RequestRef,
     ResponseEntry,
 )
 from vault_exporter.audit.parse.errors import ErrorClass, error_class
 from vault_exporter.audit.parse.request_kind import guess_mount, request_kind
-from vault_exporter.config.schema import model
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.util.json import UNREADABLE
@@ -55,10 +51,10 @@ from vault_exporter.util.sightings import Sighting, Sightings
 
 __all__ = ["Observer", "Pipeline", "PipelineSettings"]
 
-_NO_REQUEST: Final = DetailRequest()
 _NOT_TOLD: Final = RequestRef()
 _NEVER_ASKED: Final = (None, None)
 _NOTHING: Final[frozenset[int]] = frozenset()
+_NOBODY: Final[frozenset[str]] = frozenset()
 _DEVICE_TEST: Final = "sys/audit/test"
 """What Vault writes to try a device that is being enabled."""
 _UNANSWERED: Final = frozenset({_DEVICE_TEST, "sys/seal", "sys/step-down"})
@@ -67,46 +63,6 @@ _NOTABLE_TYPES: Final = frozenset({"", "system", "ns_system", "token", "ns_token
 _MOST_LOOKS: Final = 256
 _LONGEST_PATH: Final = 512
 """Bounds of what is remembered of a cell's paths."""
-
-
-class Observer(Protocol):
-    """Something that looks at every entry: a sketch, a template of paths.
-
-    With an observer every line is decoded in full, which costs about a fifth of the speed; without one, nothing. It
-    must be possible to pickle and to merge it, as the pipeline.
-    """
-
-    def observe(self, entry: Detail) -> None:
-        """Take note of one entry."""
-
-    def failed(self, entry: Entry) -> None:
-        """Take note that the entry ends a request in error; it is observed as well."""
-
-    def samples(self) -> Iterable[Sample]:
-        """Yield what is published of it."""
-
-    def merge(self, other: Self) -> None:
-        """Add what another process observed."""
-
-
-class PipelineSettings(msgspec.Struct, frozen=True):
-    """The bounds of a pipeline."""
-
-    limits: Limits = Limits()
-    max_pending: int = 100_000
-    """Requests of one log that wait for their response."""
-    events: model.Events = model.Events()
-    exclude: model.Exclude = model.Exclude()
-
-    @classmethod
-    def of(cls, settings: model.Audit) -> Self:
-        """Take the bounds from the configuration."""
-        return cls(
-            limits=Limits(mounts=settings.max_mounts, namespaces=settings.max_namespaces),
-            max_pending=settings.max_pending,
-            events=settings.events,
-            exclude=settings.exclude,
-        )
 
 
 class Pipeline:
@@ -121,9 +77,10 @@ class Pipeline:
         self._settings = settings
         self._events = Events(settings.events)
         self._excluded = Excluded(settings.exclude)
-        self._tally = EntryCounters(settings.limits, self._is_notable)
+        self._counters = EntryCounters(settings.limits, self._is_notable)
         self._outcomes = Outcomes()
         self._details = Details()
+        self._finder = CellFinder(self._counters, self._excluded, self._details)
         self._sightings = Sightings()
         self._sources: dict[str, Source] = {}
 
@@ -156,11 +113,12 @@ class Pipeline:
         pending = source.pending.requests
         answer = pending.pop
         excludes = bool(self._excluded)
-        entities, names = self._excluded.entities(), self._excluded.display_names
-        addresses = self._excluded.remote_addresses
+        entities = self._excluded.entities() if excludes else _NOBODY
+        names, addresses = self._excluded.display_names, self._excluded.remote_addresses
         watches_raw = self._events.watches_raw_values
         buckets, bucket = c.AUDIT_DURATION.buckets, bisect_left
-        entry: Any = None  # its class is told apart below, by what costs least
+        entry: Any = None  # a request's or a response's, told apart below by what costs least
+        cell: Any
         for line in lines:
             try:
                 entry = read(line)
@@ -173,11 +131,10 @@ class Pipeline:
                     self._count_other(other, line, source)
                     continue
                 entry = other
-            kind = type(entry)
-            if kind is not ResponseEntry and kind is not DetailedResponseEntry:  # isinstance costs more
+            if entry.is_request:
                 asked = entry.request
                 if asked is None:
-                    asked = _NO_REQUEST
+                    asked = NO_REQUEST
                 id_ = answers = asked.id
                 if excludes:
                     sender = entry.auth
@@ -198,9 +155,9 @@ class Pipeline:
                 try:
                     cell = cells[key]
                     if cell.mount_class != asked.mount_class:
-                        cell = self._request_cell(asked, source)
+                        cell = self._finder.request(asked, source)
                 except KeyError:
-                    cell = self._request_cell(asked, source)
+                    cell = self._finder.request(asked, source)
                 cell.entries += 1
                 cell.bytes += len(line)
                 # What Vault does by itself when it starts has no id: its response says itself what it is of.
@@ -213,12 +170,11 @@ class Pipeline:
                 told = entry.request
                 if told is None:
                     told = _NOT_TOLD
-                since, known = answer(told.id, _NEVER_ASKED)
-                if known is None:
-                    known = self._response_cell(entry, line, source)
-                    if known is None:
+                since, cell = answer(told.id, _NEVER_ASKED)
+                if cell is None:
+                    cell = self._finder.response(entry, line, source)
+                    if cell is None:
                         continue
-                cell = known
                 cell.entries += 1
                 cell.bytes += len(line)
                 ended = entry.time
@@ -237,7 +193,7 @@ class Pipeline:
                 if auth is not None:
                     if auth.policies != cell.policies:  # mostly they are those of the last entry that was alike
                         cell.policies = auth.policies.copy()
-                        cell.matched_rules = self._events.woken_by(auth.policies)
+                        cell.matched_rules = self._events.matching_rules(auth.policies)
                     matched_rules = cell.matched_rules
                     token = auth.client_token
                     if not "hmac-" <= token < "hmac." and token and watches_raw:
@@ -288,7 +244,7 @@ class Pipeline:
 
     def samples(self) -> Iterator[Sample]:
         """Yield what was counted so far; what is said of single logs is asked for by log."""
-        yield from self._tally.samples()
+        yield from self._counters.samples()
         yield from self._outcomes.samples()
         yield from self._events.samples()
         yield from self._excluded.samples()
@@ -310,7 +266,7 @@ class Pipeline:
 
     def merge(self, other: "Pipeline") -> None:
         """Add what another process took in; it must have been made with the same settings and observers."""
-        self._tally.merge(other._tally)  # noqa: SLF001 - of our own class
+        self._counters.merge(other._counters)  # noqa: SLF001 - of our own class
         self._events.merge(other._events)  # noqa: SLF001 - of our own class
         self._excluded.merge(other._excluded)  # noqa: SLF001 - of our own class
         self._outcomes.merge(other._outcomes)  # noqa: SLF001 - of our own class
@@ -334,72 +290,17 @@ class Pipeline:
             return quick_identified_alphabetical if alphabetical else quick_identified
         return quick_alphabetical if alphabetical else quick
 
-    def _request_cell(self, request: Request, source: Source) -> Cell:
-        """Find where a request is counted, and remember it for the next one that states the same."""
-        key, cells, is_guessed = self._cells(request, source)
-        cell = cells.requests.get(key)
-        if cell is not None and cell.mount_class == request.mount_class:
-            return cell
-        return self._tally.cell("request", key, request.mount_class, cells.requests, is_guessed=is_guessed)
-
-    def _response_cell(self, entry: ResponseEntry, line: bytes, source: Source) -> Cell | None:
-        """Find where a response is counted by what it says itself, and remember it for the next of such a request.
-
-        Returns:
-            None if the entry is left out; then it is counted as that.
-        """
-        id_ = "" if entry.request is None else entry.request.id
-        if reason := source.excluded.pop(id_, ""):
-            self._excluded.count(reason)
-            return None
-        unsigned = source.unsigned.pop(id_, None)
-        if unsigned is not None and (entry.auth is None or not entry.auth.client_token):
-            return unsigned  # the response does not say who sent the request either
-        full = self._details.of(entry, line)
-        request = _NO_REQUEST if full is None or full.request is None else full.request
-        if self._excluded and full is not None and (reason := self._excluded.reason(full.auth, request)):
-            self._excluded.count(reason)
-            return None
-        key, cells, is_guessed = self._cells(request, source, exists=_succeeded(entry))
-        cell = cells.responses.get(key)
-        if cell is None or cell.mount_class != request.mount_class:
-            cell = self._tally.cell("response", key, request.mount_class, cells.responses, is_guessed=is_guessed)
-        asked = cells.requests.get(key)
-        if asked is not None and asked.mount_class == request.mount_class and key in cells.responses:
-            asked.answered = cell
-        return cell
-
-    def _cells(self, request: Request, source: Source, *, exists: bool = False) -> tuple[Key, Cells, bool]:
-        """Return the key of an entry, where entries of its kind are counted, and whether its mount is guessed.
-
-        Args:
-            request: as the entry states it.
-            source: the log.
-            exists: the request succeeded, so its mount exists.
-        """
-        key = _key(request)
-        if request.mount_point or not request.path:
-            source.states_mounts |= bool(request.mount_point)
-            return key, source.stated, False
-        mount = guess_mount(request.path)
-        if request.mount_type or source.admits(mount.point, exists=exists):
-            return (mount.point, key[1], request.mount_type or mount.type, *key[3:]), source.guessed, True
-        return key, source.unmounted, False
-
     def _count_other(self, entry: OtherEntry, line: bytes, source: Source) -> None:
         """Count an entry that is neither a request nor a response."""
-        request = entry.request or _NO_REQUEST
-        if self._excluded and (reason := self._excluded.reason(entry.auth, request)):
-            self._excluded.count(reason)
-            return
-        cell = self._tally.cell(entry.type, _key(request), request.mount_class, {})
-        cell.entries += 1
-        cell.bytes += len(line)
-        source.last = entry.time or source.last
+        cell = self._finder.other(entry)
+        if cell is not None:
+            cell.entries += 1
+            cell.bytes += len(line)
+            source.last = entry.time or source.last
 
     def _maybe_ended(self, entry: RequestEntry, cell: Cell, line: bytes, source: Source) -> None:
         """Take in a request that may have no response in the log."""
-        request = entry.request or _NO_REQUEST
+        request = entry.request or NO_REQUEST
         full = partial(self._details.of, entry, line)
         kind = error_class(entry, line, full)
         if kind is None and (request.path not in _UNANSWERED or request.mount_type):
@@ -411,7 +312,7 @@ class Pipeline:
         if request.path != _DEVICE_TEST:
             detail = full()
             auth = None if detail is None else detail.auth
-            matched_rules = _NOTHING if auth is None else self._events.woken_by(auth.policies)
+            matched_rules = _NOTHING if auth is None else self._events.matching_rules(auth.policies)
             self._events.finish(look, kind, entry.time, matched_rules, None, full)
 
     def _ended(
@@ -468,19 +369,6 @@ def _see(sightings: Iterable[Sighting], lines: Iterable[bytes]) -> None:
                 request = found[0].request
                 if request is not None:
                     sighting.see(request.path, request.id)
-
-
-def _key(request: Request) -> Key:
-    key: Key = (request.mount_point, request.operation, request.mount_type)
-    if request.namespace is not None and request.namespace.path:
-        return (*key, request.namespace.path)
-    return key
-
-
-def _succeeded(entry: ResponseEntry) -> bool:
-    """Whether a response has no sign of an error; a secret with the key ``error`` counts as one."""
-    data = None if entry.response is None else entry.response.data
-    return not entry.error and (data is None or data.error is None)
 
 
 def _second_look(line: bytes, source: Source) -> Found | None:

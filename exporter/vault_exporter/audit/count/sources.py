@@ -98,8 +98,9 @@ class Source:
     def bound(self, limit: int) -> None:
         """Let go of requests that wait for too long, and of those beyond the limit."""
         self.pending.bound(self.last, limit)
-        _cut(self.excluded, limit)
-        _cut(self.unsigned, limit)
+        if self.excluded or self.unsigned:
+            _cut(self.excluded, limit)
+            _cut(self.unsigned, limit)
 
     def merge(self, other: "Source") -> None:
         """Add what another process read."""

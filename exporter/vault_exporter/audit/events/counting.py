@@ -48,7 +48,7 @@ class Events:
         """Tell what is to be looked at in entries of a path."""
         return PathRules(act, (rule for rule in self.rules if rule.fits(act, mount_type, operation, path)))
 
-    def woken_by(self, policies: msgspec.Raw) -> frozenset[int]:
+    def matching_rules(self, policies: msgspec.Raw) -> frozenset[int]:
         """Tell which rules a list of policies wakes, and remember it."""
         key = bytes(policies)
         known = self._watched.get(key)

@@ -65,12 +65,12 @@ class RequestRef(msgspec.Struct, frozen=True, gc=False):
 
 
 class Request(RequestRef, frozen=True, gc=False):
-    """What was asked."""
+    """What is requested. Texts may be of any length, since checking each costs time: who keeps one cuts it."""
 
-    operation: Short = ""
-    mount_point: Label = ""
-    mount_type: Label = ""
-    mount_class: Label = ""
+    operation: str = ""
+    mount_point: str = ""
+    mount_type: str = ""
+    mount_class: str = ""
     namespace: Namespace | None = None
 
 
