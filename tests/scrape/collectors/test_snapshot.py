@@ -126,3 +126,18 @@ async def test_a_mistake_of_ours_is_a_failure_like_others() -> None:
     with pytest.raises(VaultError, match=r"^KeyError$") as caught:
         await CachedReading(60, clock=Clock()).refresh(source.read, 5)
     assert caught.value.reason is Reason.OTHER
+
+
+async def test_a_scrape_with_an_old_reading_does_not_wait_long_for_a_new_one() -> None:
+    clock, source = Clock(), Source()
+    snapshot = CachedReading(60, clock=clock)
+    await snapshot.refresh(source.read, 5)
+    clock.now += 60
+    source.open.clear()
+    async with asyncio.timeout(60):  # it takes two seconds, of the five minutes that it is given
+        await snapshot.refresh(source.read, 300)
+    assert shown(snapshot) == [1]
+    assert source.readings == 2
+    source.open.set()
+    await snapshot.refresh(source.read, 300)
+    assert shown(snapshot) == [2]
