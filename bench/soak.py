@@ -179,10 +179,13 @@ class Soak:
                 reader, writer = await asyncio.open_connection(
                     "127.0.0.1", self.exporter.port, ssl=self._tls, server_hostname="localhost", limit=1
                 )
-                writer.write(request)
-                with contextlib.suppress(TimeoutError, OSError):
-                    await asyncio.wait_for(writer.wait_closed(), 3 + number % 7)
-                writer.transport.abort()
+                try:
+                    writer.write(request)
+                    with contextlib.suppress(TimeoutError, OSError):
+                        await asyncio.wait_for(writer.wait_closed(), 3 + number % 7)
+                finally:
+                    writer.close()
+                    writer.transport.abort()
                 del reader
                 self.unread += 1
             await asyncio.sleep(0.2)

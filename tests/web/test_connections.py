@@ -140,6 +140,24 @@ async def test_one_more_than_the_bound_is_turned_away_while_all_wait_for_their_a
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
 
 
+async def test_one_client_cannot_keep_the_others_out(served: Served) -> None:
+    opened = await served.open(MOST)
+    for _, writer in opened:
+        writer.write(REQUEST + b"\r\n")
+    is_busy = lambda: served.connections.busy == MOST  # noqa: E731 - asked again and again
+    await eventually(is_busy, what="busy")
+    for number in range(2, 5):
+        other = await asyncio.open_connection("127.0.0.1", served.listener.port, local_addr=(f"127.0.0.{number}", 0))
+        served.opened.append(other)
+        other[1].write(REQUEST + b"\r\n")
+    await served.wait_closed("too_many", 3)
+    await eventually(is_busy, what="busy again")
+    served.release.set()
+    for reader, _ in served.opened[3:]:
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+    assert served.connections.closed["too_many"] == 3
+
+
 async def test_answers_that_nobody_reads_are_bounded_in_memory(served: Served) -> None:
     for number in range(8):
         served.clock.now += 1

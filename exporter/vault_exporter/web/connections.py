@@ -45,6 +45,8 @@ MOST_BYTES: Final = 64 << 20
 """Memory of answers that clients have not read yet; beyond, those that clients stopped reading first are given up."""
 
 _LOOK_SECONDS: Final = 1.0
+_FRESH_SECONDS: Final = 1.0
+"""How long a new connection may take for its first request before it counts as silent."""
 _PIECE_BYTES: Final = 64 << 10
 _MAKING: Final = 4
 """Pages that are made at the same time."""
@@ -74,13 +76,14 @@ class Connection(web.RequestHandler):
     Attributes:
         settings: the settings that it was accepted with.
         tls: its TLS, or None for plain HTTP.
+        peer: the client's address.
         opened: when it was open, after its handshake.
         since: when its last request ended, or it was opened.
         requests: requests under way.
         handled: requests that began so far.
     """
 
-    __slots__ = ("_headers", "_owner", "handled", "opened", "requests", "settings", "since", "tls")
+    __slots__ = ("_headers", "_owner", "handled", "opened", "peer", "requests", "settings", "since", "tls")
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class Connection(web.RequestHandler):
         super().__init__(manager, loop=loop, access_log=None, auto_decompress=False, lingering_time=1.0)  # type: ignore[arg-type]
         self.settings = settings
         self.tls: ssl.SSLObject | None = None
+        self.peer = ""
         self.opened = self.since = owner.clock()
         self.requests = self.handled = 0
         self._owner = owner
@@ -104,6 +108,7 @@ class Connection(web.RequestHandler):
         """Take note of a connection whose handshake, if there is one, has succeeded."""
         transport = cast("asyncio.Transport", transport)
         self.tls = transport.get_extra_info("ssl_object")
+        self.peer = (transport.get_extra_info("peername") or ("",))[0]
         # A write waits until the kernel has taken what came before. Over TLS a bound of 0 would never end the wait.
         transport.set_write_buffer_limits(high=0 if self.tls is None else 1, low=0)
         super().connection_made(transport)
@@ -169,7 +174,7 @@ class Connections:
         self.closed: Counter[str] = Counter(dict.fromkeys(("silent", "too_many", "unread", "outdated", "handshake"), 0))
         self.clock = clock
         self._most = most
-        self._open: set[Connection] = set()
+        self._open: dict[Connection, None] = {}
         self._handling: set[asyncio.Task[Any]] = set()
         self._sending: set[_Sending] = set()
         self._making = asyncio.Semaphore(_MAKING)
@@ -185,31 +190,51 @@ class Connections:
 
     def add(self, connection: Connection) -> None:
         """Take note of a connection that is open."""
-        self._open.add(connection)
+        self._open[connection] = None
 
     def remove(self, connection: Connection) -> None:
         """Take note of a connection that is gone."""
-        self._open.discard(connection)
+        self._open.pop(connection, None)
 
-    def make_room(self, handshakes: int) -> bool:
-        """End connections that are silent, or whose clients read no more, until one more has room.
+    def make_room(self, handshakes: int, peer: str) -> bool:
+        """End connections until one more has room.
+
+        Silent connections go first, then those whose clients do not read, then those of a client that has more than
+        others, and last those that are new and have not sent a request yet.
 
         Args:
             handshakes: connections beside the open ones.
+            peer: the address of the client that wants one more.
 
         Returns:
             whether there is room.
         """
-        excess = len(self._open) + handshakes + 1 - self._most
-        if excess > 0:
+        for _ in range(len(self._open) + handshakes + 1 - self._most):
             idle = sorted((one for one in self._open if not one.requests), key=lambda one: one.since)
-            for one in idle[:excess]:
-                self._abort(one, "too_many")
-            excess -= len(idle[:excess])
-        while excess > 0 and self._sending:
-            self._give_up(min(self._sending, key=lambda one: one.progress), "too_many")
-            excess -= 1
-        return excess <= 0
+            fresh = self.clock() - _FRESH_SECONDS
+            silent = [one for one in idle if one.handled or one.opened <= fresh]
+            unread = [one for one in self._sending if one.progress <= fresh]
+            if silent:
+                self._abort(silent[0], "too_many")
+            elif unread:
+                self._give_up(min(unread, key=lambda one: one.progress), "too_many")
+            elif (oldest := self._oldest_of_greediest(peer)) is not None:
+                self._abort(oldest, "too_many")
+            elif idle:
+                self._abort(idle[0], "too_many")
+            else:
+                return False
+        return True
+
+    def _oldest_of_greediest(self, peer: str) -> Connection | None:
+        """Return the oldest connection of the client that has most, if this one has fewer."""
+        held = Counter(one.peer for one in self._open)
+        if not held:
+            return None
+        greediest, most = held.most_common(1)[0]
+        if held[peer] + 1 >= most:
+            return None
+        return min((one for one in self._open if one.peer == greediest), key=lambda one: one.opened)
 
     def end_silent(self) -> None:
         """End the connection that is silent longest: no file can be opened."""
@@ -326,7 +351,7 @@ class Connections:
             sending.request.transport.abort()
 
     def _abort(self, connection: Connection, reason: str) -> None:
-        self._open.discard(connection)
+        self._open.pop(connection, None)
         self.closed[reason] += 1
         connection.abort()
 

@@ -115,7 +115,7 @@ class Listener:
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(_AT_ONCE):
             try:
-                accepted, _ = listening.accept()
+                accepted, address = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -123,12 +123,12 @@ class Listener:
                     self._wait(listening)
                 return
             self._is_used_up = False
-            self._take(accepted)
+            self._take(accepted, str(address[0]))
 
-    def _take(self, accepted: socket.socket) -> None:
+    def _take(self, accepted: socket.socket, peer: str) -> None:
         """Make a connection, or turn it away."""
         handshakes = sum(not task.cancelling() for task in self._handshakes)
-        if not self._connections.make_room(handshakes) and not self._end_a_handshake():
+        if not self._connections.make_room(handshakes, peer) and not self._end_a_handshake():
             self._connections.closed["too_many"] += 1
             accepted.close()
             return

@@ -92,6 +92,7 @@ class Routes:
         """The exporter's own metrics, the audit logs', and the target's where there is exactly one."""
         fmt = negotiate(request.headers.get("Accept"))
         header = request.headers.get(TIMEOUT_HEADER)
+        is_scrape = header is not None and request.method == "GET"  # the answer to HEAD shows nothing
         loop = asyncio.get_running_loop()
         by = loop.time() + unread_seconds(header)
         scrape = None
@@ -104,7 +105,7 @@ class Routes:
             async with self._connections.making_page():
                 target = await _rendered(scrape, fmt) if scrape is not None else b""
                 # Only Prometheus' scrapes move the audit checkpoint, not people who look at the page.
-                if header is not None:
+                if is_scrape:
                     seen = await self._audit.scrape(self._inputs.samples())
                 audit = (*self._audit.samples(), *self._inputs.samples()) if seen is None else seen.samples
                 own = render([*self._running.samples(), *audit, *backups], fmt)

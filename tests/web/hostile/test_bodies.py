@@ -4,13 +4,15 @@ import contextlib
 import gzip
 import random
 import socket
+import ssl
 from pathlib import Path
 
 import pytest
 
 from tests.lab.waiting import wait_until
 from tests.web.hostile.conftest import Figure
-from tests.web.hostile.running import Delays, Running, counted
+from tests.web.hostile.running import DOWN, Delays, Running, counted
+from tests.web.hostile.settings import TLS, Certificates
 
 INFLATED = 1500 << 20
 AT_ONCE = 1 << 20
@@ -118,10 +120,10 @@ REQUESTS = [
 """What is no request, or an odd one."""
 
 
-def mangled(seed: int) -> bytes:
-    """One of them with some bytes changed."""
+def mangled(seed: int, text: bytes = b"") -> bytes:
+    """One of them, or this text, with some bytes changed."""
     generator = random.Random(seed)  # noqa: S311 - so that a failure can be tried again
-    data = bytearray(generator.choice(REQUESTS)[:2000])
+    data = bytearray(text or generator.choice(REQUESTS)[:2000])
     for _ in range(generator.randint(1, 6)):
         place = generator.randrange(len(data))
         if generator.random() < 0.5:
@@ -132,13 +134,45 @@ def mangled(seed: int) -> bytes:
     return bytes(data)
 
 
+def on(loop: str, directory: Path) -> dict[str, str]:
+    """Return the environment that makes the exporter use this event loop."""
+    if loop == "uvloop":
+        return {}
+    (directory / "uvloop.py").write_text("raise ImportError\n")  # as where uvloop is not installed
+    return {"PYTHONPATH": str(directory)}
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_no_handshake_is_logged_as_a_defect_of_ours(tmp_path: Path, figure: Figure, loop: str) -> None:
+    tls = Certificates(tmp_path).client()
+    incoming, hello = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.wrap_bio(incoming, hello, server_hostname="localhost").do_handshake()
+    greeting = hello.read()
+    with Running(tmp_path, DOWN, TLS, env=on(loop, tmp_path)) as running:
+        running.get("/metrics", tls)
+        files = running.files
+        for number in range(len(REQUESTS) + 200):
+            data = mangled(number, greeting) if number >= len(REQUESTS) else REQUESTS[number]
+            with contextlib.closing(running.raw(data)) as client:
+                if number % 3:
+                    client.shutdown(socket.SHUT_WR)
+                    with contextlib.suppress(ConnectionResetError):
+                        while client.recv(65536):
+                            pass
+        for data in (b"", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n", REQUESTS[-1]):
+            secure = tls.wrap_socket(running.raw(b""), server_hostname="localhost")
+            secure.sendall(data)
+            secure.close()
+        assert running.get("/metrics", tls)[0] == 200
+        wait_until(lambda: running.files <= files + 2, what="their files closed")
+        assert not running.complaints()
+        figure("lines of the log", len(running.log().splitlines()), 12)
+
+
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 def test_no_request_is_logged_as_a_defect_of_ours(tmp_path: Path, figure: Figure, loop: str) -> None:
-    env = {}
-    if loop == "asyncio":  # as where uvloop is not installed
-        (tmp_path / "uvloop.py").write_text("raise ImportError\n")
-        env["PYTHONPATH"] = str(tmp_path)
-    with Running(tmp_path, audited(tmp_path), env=env) as running:
+    with Running(tmp_path, audited(tmp_path), env=on(loop, tmp_path)) as running:
         running.scrape()
         files = running.files
         with Delays(running) as delays:
