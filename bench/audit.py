@@ -171,10 +171,10 @@ def decode(log: Path) -> None:
 
 def pipeline(log: Path) -> None:
     whole = Pipeline(PipelineSettings())
-    follower = Tailer(log, FileRegistry(Bounds(16 << 20)))
-    while (lines := follower.poll()) is not None:
+    tailer = Tailer(log, FileRegistry(Bounds(16 << 20)))
+    while (lines := tailer.poll()) is not None:
         whole.feed("audit.log", lines)
-    follower.close()
+    tailer.close()
 
 
 def mtail(script: Path, log: Path) -> None:

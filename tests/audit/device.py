@@ -1,4 +1,4 @@
-"""What the follower's tests share: a writer that does as Vault's file device does, and a clock."""
+"""What the tailer's tests share: a writer that does as Vault's file device does, and a clock."""
 
 import os
 from pathlib import Path
@@ -59,10 +59,10 @@ class Clock:
         return self.now
 
 
-def drain(follower: Tailer) -> list[str]:
+def drain(tailer: Tailer) -> list[str]:
     """Poll until there is nothing new; the lines, without newlines."""
     found: list[str] = []
-    while (lines := follower.poll()) is not None:
+    while (lines := tailer.poll()) is not None:
         found += [line.decode().removesuffix("\n") for line in lines]
     return found
 

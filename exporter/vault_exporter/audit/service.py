@@ -127,8 +127,8 @@ class AuditService:
             self._commits.acknowledge(page)
 
     def _place(self) -> Place:
-        groups = filter(None, (log.group() for log in self.logs))
-        places = {path: mark for log in self.logs for path, mark in log.marks()}
+        groups = filter(None, (log.pattern_checkpoint() for log in self.logs))
+        places = {path: mark for log in self.logs for path, mark in log.checkpoints()}
         checkpoint = Checkpoint(places, dict(groups), self.pipeline.last_events())
         return Place(checkpoint, {log.name: log.read_bytes for log in self.logs})
 

@@ -20,17 +20,17 @@ from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
 
 MARK = (
-    '{"logs":{"%s":{"looked":0,"files":[{"device":1,"inode":1,"position":4,"head_bytes":4,"head":"",'
-    '"marker_bytes":4,"marker":""}]}},"version":1}'
+    '{"logs":{"%s":{"looked":0,"files":[{"device":1,"inode":1,"position":4,"fingerprint_bytes":4,"fingerprint":"",'
+    '"tail_bytes":4,"tail_fingerprint":""}]}},"version":1}'
 )
 DAMAGED = [
     MARK.replace(f'"{key}":4', f'"{key}":{value}').encode()
     for key, value in [
         ("position", -1),
         ("position", 2**64 - 1),
-        ("head_bytes", 2**62),
-        ("marker_bytes", 2**62),
-        ("marker_bytes", -1),
+        ("fingerprint_bytes", 2**62),
+        ("tail_bytes", 2**62),
+        ("tail_bytes", -1),
     ]
 ]
 

@@ -49,7 +49,7 @@ class Histories(RuleBasedStateMachine):
 
     @initialize(from_start=st.booleans())
     def start(self, *, from_start: bool) -> None:
-        self.follower = self.reader(None, from_start=from_start)
+        self.tailer = self.reader(None, from_start=from_start)
         self.place = self.noted()
 
     @rule(lines=st.integers(1, 3), size=st.sampled_from([1, 40, 300]))
@@ -82,11 +82,11 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def read_some(self) -> None:
-        self.read.update(self.follower.poll() or ())
+        self.read.update(self.tailer.poll() or ())
 
     @rule()
     def read_all(self) -> None:
-        while (lines := self.follower.poll()) is not None:
+        while (lines := self.tailer.poll()) is not None:
             self.read.update(lines)
 
     @rule(seconds=st.sampled_from([1, LINGER_SECONDS]))
@@ -101,10 +101,10 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        self.follower.close()
+        self.tailer.close()
         self.shown += self.scraped
         self.read, self.scraped = Counter(), Counter()
-        self.follower = self.reader(self.place, from_start=False)
+        self.tailer = self.reader(self.place, from_start=False)
         self.place = self.noted()
 
     @rule()
@@ -144,7 +144,7 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            if hasattr(self, "follower"):
+            if hasattr(self, "tailer"):
                 self.finish_line()
                 if not self.path.exists():
                     self.device.reopen()
@@ -152,8 +152,8 @@ class Histories(RuleBasedStateMachine):
                 self.read_all()
                 self.judge()
         finally:
-            if hasattr(self, "follower"):
-                self.follower.close()
+            if hasattr(self, "tailer"):
+                self.tailer.close()
             assert open_files(self.directory) == 1  # the device's
             self.device.__exit__()
             shutil.rmtree(self.directory)
@@ -165,7 +165,7 @@ class Histories(RuleBasedStateMachine):
         assert not twice, f"more than was written: {twice}"
         if not self.lost:
             assert not (written - seen), f"lost: {written - seen}"
-            assert (self.follower.lag_bytes, self.follower.trouble) == (0, None)
+            assert (self.tailer.lag_bytes, self.tailer.read_error) == (0, None)
 
     def shift(self) -> None:
         """Make room for ``audit.log.1``, as logrotate does."""
@@ -175,7 +175,7 @@ class Histories(RuleBasedStateMachine):
                 old.rename(self.directory / f"audit.log.{number + 1}")
 
     def noted(self) -> tuple[LogCheckpoint, tuple[FilePosition, ...]]:
-        return self.follower.mark(), self.known.let_go
+        return self.tailer.checkpoint(), self.known.let_go
 
     def reader(self, place: tuple[LogCheckpoint, tuple[FilePosition, ...]] | None, *, from_start: bool) -> Tailer:
         mark, let_go = place or (None, ())

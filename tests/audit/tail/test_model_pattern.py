@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.audit.device import Clock, Device, open_files
 from tests.audit.tail.model import MEMORY, run
 from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
-from vault_exporter.audit.tail.checkpoint import HEAD_BYTES, Checkpoint
+from vault_exporter.audit.tail.checkpoint import FINGERPRINT_BYTES, Checkpoint
 from vault_exporter.audit.tail.log import AuditLog, LogSettings
 from vault_exporter.audit.tail.registry import LOOK_SECONDS
 from vault_exporter.audit.tail.tailer import LINGER_SECONDS
@@ -236,11 +236,11 @@ class Patterns(RuleBasedStateMachine):
         )
 
     def mark(self) -> Checkpoint:
-        group = self.log.group()
-        return Checkpoint(dict(self.log.marks()), dict([group] if group else []))
+        group = self.log.pattern_checkpoint()
+        return Checkpoint(dict(self.log.checkpoints()), dict([group] if group else []))
 
     def look_and_read(self) -> None:
-        """Until nothing more comes: a file waits while another follower lets go of it."""
+        """Until nothing more comes: a file waits while another tailer lets go of it."""
         for seconds in (LOOK_SECONDS, LINGER_SECONDS, LINGER_SECONDS, 60.0, LINGER_SECONDS, LINGER_SECONDS):
             self.clock.now += seconds
             self.read_all()
@@ -259,7 +259,7 @@ class Patterns(RuleBasedStateMachine):
     def copied(self, path: Path, which: int, *, within: bool) -> None:
         """Copy a log, as long as a real one has after a few entries: a shorter copy of a file may be any file's."""
         self.reopen(which)
-        while path.stat().st_size < HEAD_BYTES:
+        while path.stat().st_size < FINGERPRINT_BYTES:
             self.put(which, self.line(300) + b"\n")
         target = self.make_room(path, within=within)
         target.write_bytes(path.read_bytes())

@@ -199,11 +199,11 @@ def test_the_history_of_a_log_is_not_held_open(device: Device) -> None:
         device.rotate(f"audit.log.{number + 2}")
         device.reopen()
     entries(device, "a")
-    follower = Tailer(device.path, FileRegistry(Bounds(1 << 20)))
-    while follower.poll() is not None:
+    tailer = Tailer(device.path, FileRegistry(Bounds(1 << 20)))
+    while tailer.poll() is not None:
         pass
-    mark = follower.mark()
-    follower.close()
+    mark = tailer.checkpoint()
+    tailer.close()
     device.touch(50)
     entries(device, "b")
     device.rotate("audit.log.1")

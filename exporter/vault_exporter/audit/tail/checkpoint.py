@@ -1,8 +1,7 @@
-"""Where reading goes on after a restart, kept in a file.
+"""The checkpoint file: the position in each log from which reading continues after a restart.
 
-The file says for each log up to where a scrape has shown it. Counters begin at 0 with the process, so a line that was
-shown must not be read again, and one that was not shown must be. Nothing of a log's content is in the file, only
-digests.
+It covers what completed scrapes have shown. Counters begin at 0 with the process, so a line that a scrape has shown
+must not be read again, and a line that none has shown must be. The file holds no content of a log, only digests.
 """
 
 import contextlib
@@ -19,8 +18,8 @@ from vault_exporter.util.fs import open_regular
 from vault_exporter.util.json import UNREADABLE
 
 __all__ = [
-    "HEAD_BYTES",
-    "MARKER_BYTES",
+    "FINGERPRINT_BYTES",
+    "TAIL_BYTES",
     "Checkpoint",
     "CheckpointError",
     "CheckpointFile",
@@ -36,12 +35,13 @@ __all__ = [
 _VERSION: Final = 1
 _LARGEST: Final = 16 << 20
 _FARTHEST: Final = 1 << 62
-"""No file is longer, and reading there overflows nothing; a mark beyond it is damaged."""
+"""The largest valid position; a checkpoint with a larger one is damaged."""
 
-HEAD_BYTES: Final = 1024
-"""How much of a file's beginning is known of it, at the most."""
-MARKER_BYTES: Final = 4096
-"""How much of what was read is compared with what the file says now: more than most lines, so their times too."""
+FINGERPRINT_BYTES: Final = 1024
+"""Length of the fingerprint: the first bytes of a file."""
+TAIL_BYTES: Final = 4096
+"""Length of the tail: the bytes before the position, which are compared with the file on each read. Longer than most
+lines, so that it includes their times."""
 
 _Place = Annotated[int, msgspec.Meta(ge=0, le=_FARTHEST)]
 
@@ -54,56 +54,55 @@ class UnfinishedLine(msgspec.Struct, frozen=True):
     stream: str
     """The container's output: ``stdout`` or ``stderr``."""
     position: _Place
-    """Where in the file its first part begins. All that follows of this stream, up to the file's position, is of this
-    line."""
+    """Offset of its first part in the file. All later parts of the stream, up to the file's position, belong to it."""
     skipping: bool = False
     """The line is too long."""
 
 
 class FilePosition(msgspec.Struct, frozen=True):
-    """A place in a file, and how to know the file again: its inode may be another file's, and its name is another."""
+    """A position in a file, and what identifies the file: its name changes, and its inode may be reused."""
 
     device: int
     inode: int
     position: _Place
-    """Bytes from the start, at the beginning of a line."""
-    head_bytes: Annotated[int, msgspec.Meta(ge=0, le=HEAD_BYTES)]
-    head: str
-    """Digest of so many first bytes."""
-    marker_bytes: Annotated[int, msgspec.Meta(ge=0, le=MARKER_BYTES)]
-    marker: str
+    """Offset of the beginning of a line."""
+    fingerprint_bytes: Annotated[int, msgspec.Meta(ge=0, le=FINGERPRINT_BYTES)]
+    fingerprint: str
+    """Digest of so many bytes at the beginning of the file."""
+    tail_bytes: Annotated[int, msgspec.Meta(ge=0, le=TAIL_BYTES)]
+    tail_fingerprint: str
     """Digest of so many bytes before the position."""
     skipping: bool = False
     """The position is within a line that is too long."""
     ended: bool = False
-    """All of it was read, and a newer file was in use, so that nothing came into it any more."""
+    """The file was read to its end, and Vault already wrote to a newer one."""
     unfinished: tuple[UnfinishedLine, ...] = ()
-    """Lines of a container whose parts were read and whose ends were not: their parts are read again."""
+    """Lines of a container that were read in part; their parts are read again."""
 
 
 class LogCheckpoint(msgspec.Struct, frozen=True):
-    """A place in a log."""
+    """The position in a log."""
 
     looked: _Place
-    """When the reader last looked for rotated files, in nanoseconds since the epoch: what was written to since and is
-    not among the files is new."""
+    """Time of the last look for rotated files, in nanoseconds since the epoch. A file that was written to since and is
+    not listed here is new."""
     files: tuple[FilePosition, ...]
-    """The files that the log consists of, the oldest first."""
+    """The files of the log, the oldest first."""
 
 
 class PatternCheckpoint(msgspec.Struct, frozen=True):
-    """What is configured as one log: a path, or a pattern and all that matches it."""
+    """One configured path or pattern, and the logs that match it."""
 
     since: _Place
-    """Since when it is followed, in nanoseconds since the epoch."""
+    """Time since which it is followed, in nanoseconds since the epoch."""
     paths: tuple[str, ...]
-    """The logs of it, by :func:`key_of` their paths; what matches and is not among them has come since."""
+    """The logs that match, as :func:`key_of` their paths. A log that matches and is not listed here is new."""
     let_go: tuple[FilePosition, ...]
-    """Files that are not open any more, and may be found again under another name."""
+    """Files that are closed, and may be found again under another name."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """The places in all logs, by :func:`key_of` the path, at one moment."""
+    """The positions in all logs at one moment, by :func:`key_of` the path."""
 
     logs: dict[str, LogCheckpoint]
     groups: dict[str, PatternCheckpoint] = {}
@@ -114,19 +113,19 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 class CheckpointError(Exception):
-    """The checkpoint cannot be used; the exporter goes on without. The message says why, and what to do."""
+    """The checkpoint cannot be used; the exporter continues without it. The message says why, and what to do."""
 
 
 _DECODER: Final = msgspec.json.Decoder(Checkpoint)
 
 
 class CheckpointFile:
-    """The file, written in two steps: the slow one before a scrape is answered, the quick one after.
+    """The file. It is written in two steps: the slow one before a scrape is answered, the quick one after it.
 
     Attributes:
         path: the file.
-        failures: times that it could not be used, by reason.
-        written: when it was last written, in seconds since the epoch, or None.
+        failures: how often it could not be used, by reason.
+        written: time of the last write, in seconds since the epoch, or None.
     """
 
     def __init__(self, path: Path, sync: Callable[[int], None] = os.fsync) -> None:

@@ -57,7 +57,7 @@ def _is_as_read(path: Path, places: Iterable[FilePosition]) -> bool:
                 file.seek(0)
                 if is_of_length(file, place.position):
                     file.seek(0)
-                    if digest(decompressed(file).read(place.head_bytes)) == place.head:
+                    if digest(decompressed(file).read(place.fingerprint_bytes)) == place.fingerprint:
                         return True
     except (OSError, *DAMAGED):  # compressed by a program that we do not know, damaged, or not ours to read
         return False

@@ -7,7 +7,7 @@ from typing import Final
 from vault_exporter.audit.lines.container import Origin, Unwrapper
 from vault_exporter.audit.lines.splitter import LineCounts, LineSplitter
 from vault_exporter.audit.tail.checkpoint import UnfinishedLine
-from vault_exporter.audit.tail.open_file import CHUNK_BYTES, LogFile
+from vault_exporter.audit.tail.open_file import CHUNK_BYTES, OpenFile
 from vault_exporter.config.schema.model import AuditFormat
 
 __all__ = ["ContainerLog"]
@@ -33,7 +33,7 @@ class ContainerLog:
         """Bytes of lines whose last part did not come yet."""
         return sum(len(one.line.data) for one in self._unwrapper.unfinished.values())
 
-    def unwrap(self, file: LogFile, lines: list[bytes]) -> list[bytes]:
+    def unwrap(self, file: OpenFile, lines: list[bytes]) -> list[bytes]:
         """Return the container's lines that end in these lines, which were just read from a file."""
         if not lines or not self._unwrapper.detect(lines):
             return lines
@@ -42,7 +42,7 @@ class ContainerLog:
         origins = [Origin(file, start) for start in starts]
         return [line for line, _ in self._unwrapper.unwrap(lines, origins)]
 
-    def unfinished_in(self, file: LogFile) -> tuple[UnfinishedLine, ...]:
+    def unfinished_in(self, file: OpenFile) -> tuple[UnfinishedLine, ...]:
         """Say which lines have parts in a file and did not end yet, for a later reader to go on with."""
         return file.unfinished or tuple(
             UnfinishedLine(stream, origin.position, skipping=one.line.skipping)
@@ -51,7 +51,7 @@ class ContainerLog:
             if origin.file is file and file.lines_end - origin.position <= _LONGEST_BACK
         )
 
-    def restore(self, file: LogFile) -> None:
+    def restore(self, file: OpenFile) -> None:
         """Read again the parts of unfinished lines, where an earlier reader left some in a file.
 
         Raises:
@@ -67,12 +67,12 @@ class ContainerLog:
                 if self._unwrapper.detect(lines):
                     self._unwrapper.restore(one.stream, lines, origin)
 
-    def moved(self, file: LogFile, copy: LogFile) -> None:
+    def moved(self, file: OpenFile, copy: OpenFile) -> None:
         """Take note that what was read of a file is to be found in its copy."""
         for one in self._unwrapper.unfinished.values():
             one.origins = [origin._replace(file=copy) if origin.file is file else origin for origin in one.origins]
 
-    def give_up(self, file: LogFile | None = None) -> None:
+    def give_up(self, file: OpenFile | None = None) -> None:
         """Reject the lines that did not end yet: those that begin in a file, or all."""
         given_up = [
             stream
@@ -82,7 +82,7 @@ class ContainerLog:
         self._unwrapper.give_up(*given_up)
 
 
-def _lines(file: LogFile, start: int, max_line_bytes: int) -> Iterator[list[bytes]]:
+def _lines(file: OpenFile, start: int, max_line_bytes: int) -> Iterator[list[bytes]]:
     """Yield the lines of a file from a place up to where it was read."""
     splitter, position = LineSplitter(LineCounts(max_line_bytes)), start
     while data := file.pread(min(CHUNK_BYTES, file.position - position), position):

@@ -1,4 +1,4 @@
-"""One exporter for one checkpoint: of two, each would move it past what only the other has shown."""
+"""Lock the checkpoint: of two exporters with one checkpoint, each would skip what only the other has counted."""
 
 import contextlib
 import fcntl
@@ -14,12 +14,12 @@ _log = structlog.get_logger(__name__)
 
 
 class LockedError(Exception):
-    """Another process uses the checkpoint; says what to do."""
+    """Another process uses the checkpoint. The message says what to do."""
 
 
 @contextlib.contextmanager
 def hold(checkpoint: Path | None) -> Iterator[None]:
-    """Keep the checkpoint for this process, by a lock on a file beside it that the process's end undoes.
+    """Lock a file beside the checkpoint, until this block or the process ends.
 
     Where no lock can be had, such as in a directory that is read-only, that is logged, and all goes on without.
 

@@ -17,7 +17,7 @@ from vault_exporter.audit.count.pipeline import Pipeline
 from vault_exporter.audit.parse.decode import Reject
 from vault_exporter.audit.tail.checkpoint import Checkpoint, LogCheckpoint, PatternCheckpoint, key_of, paths_of
 from vault_exporter.audit.tail.matching import is_pattern, matching, may_stand_for
-from vault_exporter.audit.tail.open_file import Bounds, LogFile, Old
+from vault_exporter.audit.tail.open_file import Bounds, Old, OpenFile
 from vault_exporter.audit.tail.read_error import ReadError
 from vault_exporter.audit.tail.registry import FileRegistry
 from vault_exporter.audit.tail.resume import resume
@@ -31,28 +31,28 @@ from vault_exporter.util.threads import at_once
 __all__ = ["AuditLog", "LogSettings"]
 
 _GONE_SECONDS: Final = 60.0
-"""How long a file that matched a pattern must be quiet before it is let go of: gone, or with newer ones waiting."""
+"""Seconds for which nothing was added to a log before it is let go of, if it is gone or newer logs wait."""
 _TORN_SECONDS: Final = 3600.0
-"""The same where its last line has no end: it is being written, or was torn for ever."""
+"""The same for a log whose last line is partial."""
 _MOST_GONE: Final = 128
-"""Logs that matched a pattern and are gone; beyond, the oldest are forgotten."""
+"""Logs of a pattern to remember that are gone; beyond this number, the oldest are forgotten."""
 _TIME: Final = re.compile(rb'"time":"([0-9T:.+Z-]{20,40})"')
 
 _log = structlog.get_logger(__name__)
 
 
 class LogSettings(NamedTuple):
-    """The bounds of following."""
+    """The settings of one log."""
 
     max_line_bytes: int
     max_files: int
-    """Files of one pattern that are followed at once; of more, those last written to, and that is logged."""
+    """Maximum number of files of one pattern to follow; the last written ones are chosen."""
     format: AuditFormat = AuditFormat.AUTO
     """How entries lie in the files."""
 
 
 class AuditLog:
-    """What is configured as one log, and is one in the metrics, by its path or pattern."""
+    """The log or logs of one configured path or pattern, which is one log in the metrics."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class AuditLog:
         now: Callable[[], int] = time.time_ns,
         work_in: Callable[[Callable[[], Survey], str], Future[Survey]] = at_once,
     ) -> None:
-        """Open what there is now.
+        """Open the files that exist now.
 
         Args:
             path: a file, which need not exist, or a pattern.
@@ -88,14 +88,14 @@ class AuditLog:
         self._group = None if earlier is None else earlier.groups.get(key_of(path))
         noted = paths_of(self._group.paths) if self._group else []
         self._noted = [one for one in noted if may_stand_for(path, one)]
-        self._known = FileRegistry(
+        self._registry = FileRegistry(
             Bounds(settings.max_line_bytes),
             let_go=self._group.let_go if self._group else (),
             matching=lambda: map(Path, matching(path)),
             clock=clock,
             now=now,
         )
-        self._followers: dict[Path, Tailer] = {}
+        self._tailers: dict[Path, Tailer] = {}
         self._gone: dict[Path, LogCheckpoint] = {}
         self._busy: dict[Path, float] = {}
         self._is_pattern = is_pattern(path)
@@ -103,25 +103,25 @@ class AuditLog:
         self._surveyor = Surveyor(path, settings.max_files, from_start=from_start)
         self._survey: Future[Survey] | None = None
         self._let_go_of: list[Path] = []
-        """Logs that are gone, until a survey looked for what they were rotated to."""
-        self._trouble = ReadError(self._name)
+        """Logs that are gone; the next survey looks for the files that they were rotated to."""
+        self._read_error = ReadError(self._name)
         self._unlisted: Exception | None = None
         self._looked, self._since = clock(), now()
         pipeline.open(self._name)
         self._work_in: Callable[[Callable[[], Survey], str], Future[Survey]] = at_once
         self._look()
         self._work_in = work_in
-        self._trouble.report(self._what_is_wrong())
+        self._read_error.report(self._what_is_wrong())
 
     def step(self) -> bool:
-        """Read one chunk of each file; tell whether there was one."""
+        """Read one chunk of each log; return whether there was one."""
         self._look_if_due()
         busy, trouble = False, None
-        for path, follower in self._followers.items():
+        for path, tailer in self._tailers.items():
             try:
-                lines = follower.poll()
+                lines = tailer.poll()
                 if lines:
-                    if follower.mixed:
+                    if tailer.mixed:
                         self._pipeline.expect_server_log(self._name)
                     self._pipeline.feed(self._name, lines)
             except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
@@ -130,7 +130,7 @@ class AuditLog:
             if lines is not None:
                 busy = True
                 self._busy[path] = self._clock()
-        self._trouble.report(trouble or self._what_is_wrong())
+        self._read_error.report(trouble or self._what_is_wrong())
         return busy
 
     @property
@@ -141,33 +141,33 @@ class AuditLog:
     @property
     def read_bytes(self) -> int:
         """Bytes of the lines that were read since the start."""
-        return self._known.counts.read_bytes
+        return self._registry.counts.read_bytes
 
-    def marks(self) -> Iterator[tuple[str, LogCheckpoint]]:
-        """Yield how far each file was read."""
+    def checkpoints(self) -> Iterator[tuple[str, LogCheckpoint]]:
+        """Yield the position in each log."""
         for path, mark in self._gone.items():
             yield key_of(path), mark
-        for path, follower in self._followers.items():
-            yield key_of(path), follower.mark()
+        for path, tailer in self._tailers.items():
+            yield key_of(path), tailer.checkpoint()
 
-    def group(self) -> tuple[str, PatternCheckpoint] | None:
-        """Return what the files are together; None while one could not look yet which there are."""
+    def pattern_checkpoint(self) -> tuple[str, PatternCheckpoint] | None:
+        """Return which logs match; None until the first survey succeeded."""
         if self._group is None:
             return None
-        paths = tuple(map(key_of, (*self._gone, *self._followers)))
-        return key_of(self._path), PatternCheckpoint(self._group.since, paths, self._known.let_go)
+        paths = tuple(map(key_of, (*self._gone, *self._tailers)))
+        return key_of(self._path), PatternCheckpoint(self._group.since, paths, self._registry.let_go)
 
     def samples(self) -> Iterator[Sample]:
-        """Yield what is said of reading this log."""
-        name, counts = self._name, self._known.counts
-        yield c.AUDIT_READABLE(self._trouble.is_over, name)
+        """Yield the state of reading this log."""
+        name, counts = self._name, self._registry.counts
+        yield c.AUDIT_READABLE(self._read_error.is_over, name)
         last = self._pipeline.last_entry(name)
         if last is not None:
             yield c.AUDIT_LAST_ENTRY(last, name)
         oldest = self._oldest_unread(last)
         if oldest is not None:
             yield c.AUDIT_OLDEST_UNREAD(oldest, name)
-        yield c.AUDIT_LAG(sum(follower.lag_bytes for follower in self._followers.values()), name)
+        yield c.AUDIT_LAG(sum(tailer.lag_bytes for tailer in self._tailers.values()), name)
         yield c.AUDIT_READ_BYTES(counts.read_bytes, name)
         yield c.AUDIT_ROTATIONS(counts.rotations, name)
         yield c.AUDIT_TRUNCATIONS(counts.truncations, name)
@@ -180,20 +180,20 @@ class AuditLog:
             yield c.AUDIT_REJECTED(rejected[reason], name, reason.value)
 
     def close(self) -> None:
-        """Let go of all files."""
-        for follower in self._followers.values():
-            follower.close()
+        """Close all files."""
+        for tailer in self._tailers.values():
+            tailer.close()
 
     def _look_if_due(self) -> None:
         if self._survey is not None:
             if self._survey.done():
                 self._take_survey(self._survey)
-        elif (self._is_pattern or not self._followers) and self._clock() - self._looked >= self._surveyor.interval:
+        elif (self._is_pattern or not self._tailers) and self._clock() - self._looked >= self._surveyor.interval:
             self._look()
 
     def _look(self) -> None:
         """Let go of logs that are gone, and begin to look for new ones."""
-        self._looked, self._since = self._clock(), self._known.now()
+        self._looked, self._since = self._clock(), self._registry.now()
         try:
             request = self._request()
         except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
@@ -204,15 +204,15 @@ class AuditLog:
             self._take_survey(self._survey)
 
     def _request(self) -> Request:
-        self._let_go_of += self._let_go()  # what came after them, and was rotated away unseen, is found now
-        known = {*self._followers, *self._gone, *self._noted}
+        self._let_go_of += self._let_go()  # files that followed them and were rotated away unseen are found now
+        known = {*self._tailers, *self._gone, *self._noted}
         return Request(
-            *(frozenset(map(str, paths)) for paths in (self._followers, filter(self._is_idle, self._followers))),
+            *(frozenset(map(str, paths)) for paths in (self._tailers, filter(self._is_idle, self._tailers))),
             *(frozenset(map(str, paths)) for paths in (known, self._noted)),
         )
 
     def _take_survey(self, survey: Future[Survey]) -> None:
-        """Follow what was found, and keep what prevented it: a directory may be closed to us for a while."""
+        """Follow the logs that were found; an error is kept until the next survey."""
         self._survey = None
         try:
             self._follow_found(survey.result())
@@ -227,11 +227,11 @@ class AuditLog:
             remedy, limit = "raise audit.max_files, or make the pattern narrower", self._settings.max_files
             _log.error("more files match than are followed", log=self._name, limit=limit, remedy=remedy)
         for path in survey.superseded:
-            self._part_with(path).finish()  # it is known how far it was read, should it be written to again
+            self._part_with(path).finish()  # its position is remembered, in case it is written to again
         fresh, left_out = survey.fresh, self._surveyor.left_out
         sought = (*self._noted, *self._let_go_of, *fresh, *survey.vanished)
         marks = {path: mark for path in sought if str(path) not in left_out and (mark := self._mark(path))}
-        for path, files in resume(self._known, marks).items():
+        for path, files in resume(self._registry, marks).items():
             if files or path in fresh:
                 self._gone.pop(path, None)
                 self._follow(path, files=files, looked=marks[path].looked)
@@ -244,19 +244,19 @@ class AuditLog:
         self._group = self._group or PatternCheckpoint(self._since, (), ())
 
     def _mark(self, path: Path) -> LogCheckpoint | None:
-        """Where to go on with a log; None if nothing is known of it, and not because it is new."""
+        """Return where to continue in a log; None at the first start, when no position is known."""
         if (mark := self._earlier.get(key_of(path)) or self._gone.get(path)) is not None:
             return mark
         return LogCheckpoint(self._group.since, ()) if self._group else None
 
     def _follow(
-        self, path: Path, *, files: Collection[LogFile] = (), looked: int | None = None, old: Old | None = None
+        self, path: Path, *, files: Collection[OpenFile] = (), looked: int | None = None, old: Old | None = None
     ) -> None:
         self._busy[path] = self._clock()
-        self._followers[path] = Tailer(
+        self._tailers[path] = Tailer(
             path,
-            self._known,
-            from_start=looked is not None or self._from_start,  # what was found by a checkpoint is placed
+            self._registry,
+            from_start=looked is not None or self._from_start,  # a log of the checkpoint has its position
             files=files,
             looked=looked,
             old=old,
@@ -265,36 +265,36 @@ class AuditLog:
 
     def _let_go(self) -> list[Path]:
         """Let go of logs that are gone, and return them."""
-        gone = [path for path in self._followers if self._is_gone(path)]
+        gone = [path for path in self._tailers if self._is_gone(path)]
         for path in gone:
-            follower = self._part_with(path)
-            self._miss(path, follower.mark())
-            follower.finish()
+            tailer = self._part_with(path)
+            self._miss(path, tailer.checkpoint())
+            tailer.finish()
         return gone
 
     def _part_with(self, path: Path) -> Tailer:
         del self._busy[path]
-        return self._followers.pop(path)
+        return self._tailers.pop(path)
 
     def _is_gone(self, path: Path) -> bool:
         return self._is_pattern and self._is_idle(path) and not path.exists()
 
     def _is_idle(self, path: Path) -> bool:
         quiet = self._looked - self._busy[path]
-        return quiet >= _GONE_SECONDS and (self._followers[path].lag_bytes == 0 or quiet >= _TORN_SECONDS)
+        return quiet >= _GONE_SECONDS and (self._tailers[path].lag_bytes == 0 or quiet >= _TORN_SECONDS)
 
     def _miss(self, path: Path, mark: LogCheckpoint) -> None:
-        """Remember a log that is gone: what it was rotated to is no log by itself, and it may come again."""
+        """Remember a log that is gone: it may come back, and its rotated files are no logs by themselves."""
         self._gone[path] = LogCheckpoint(mark.looked, ())
         while len(self._gone) > _MOST_GONE:
             del self._gone[next(iter(self._gone))]
 
     def _oldest_unread(self, last: float | None) -> float | None:
         oldest = None
-        for follower in self._followers.values():
-            line = follower.next_line()
+        for tailer in self._tailers.values():
+            line = tailer.next_line()
             if line:
-                # Vault states the time at the end of an entry, maybe beyond what is looked at; the last read is near.
+                # Vault states the time at the end of an entry, maybe beyond these bytes; the last entry's is close.
                 match = _TIME.search(line.partition(b"\n")[0])
                 stated = _seconds(match[1].decode()) if match else last
                 oldest = min((time for time in (oldest, stated) if time is not None), default=None)
@@ -303,12 +303,12 @@ class AuditLog:
     def _what_is_wrong(self) -> Exception | None:
         if self._unlisted is not None:
             return self._unlisted
-        if not self._followers:
+        if not self._tailers:
             return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        troubles = [follower.trouble for follower in self._followers.values() if follower.trouble]
-        if self._is_pattern:  # of which a log may go, or be there under another name
-            troubles = [one for one in troubles if not isinstance(one, FileNotFoundError)]
-        return next(iter(troubles), None)
+        errors = [tailer.read_error for tailer in self._tailers.values() if tailer.read_error]
+        if self._is_pattern:  # a log of a pattern may be deleted or renamed
+            errors = [one for one in errors if not isinstance(one, FileNotFoundError)]
+        return next(iter(errors), None)
 
 
 def _seconds(text: str) -> float | None:

@@ -1,4 +1,4 @@
-"""One open file of a log, where in it the reader is, and the lines that it gives."""
+"""One open file of a log: its position, its lines, and how it is recognised."""
 
 import os
 from collections.abc import Sequence
@@ -7,17 +7,17 @@ from typing import Final, NamedTuple, Self
 
 from vault_exporter.audit.lines.splitter import LineCounts, LineSplitter
 from vault_exporter.audit.parse.decode import Reject
-from vault_exporter.audit.tail.checkpoint import HEAD_BYTES, MARKER_BYTES, FilePosition, UnfinishedLine, digest
+from vault_exporter.audit.tail.checkpoint import FINGERPRINT_BYTES, TAIL_BYTES, FilePosition, UnfinishedLine, digest
 
 __all__ = [
     "CHUNK_BYTES",
     "CHUNK_LINES",
-    "MARKER_BYTES",
+    "TAIL_BYTES",
     "Bounds",
     "Counts",
     "Identity",
-    "LogFile",
     "Old",
+    "OpenFile",
     "TruncatedError",
     "begin_alike",
     "identity_of",
@@ -25,16 +25,16 @@ __all__ = [
 ]
 
 CHUNK_BYTES: Final = 512 << 10
-"""How much is read in one step: some hundred lines, about a millisecond to decode and count."""
+"""Bytes to read in one step: some hundred lines, which take about a millisecond to decode and count."""
 
 CHUNK_LINES: Final = 1024
-"""How many lines are handed out in one step: refusing what is no entry costs by the line, not by the byte."""
+"""Lines to hand out in one step, at the most: rejecting lines takes time per line, not per byte."""
 
 Identity = tuple[int, int]
 """Device and inode."""
 
 Old = tuple[Identity, int]
-"""A file, and how many bytes it holds that are not to be read."""
+"""A file, and how many bytes of it are not to be read."""
 
 
 class Bounds(NamedTuple):
@@ -43,7 +43,7 @@ class Bounds(NamedTuple):
     max_line_bytes: int
     """Longer lines are skipped."""
     chunk_bytes: int = CHUNK_BYTES
-    """How much to read in one step."""
+    """Bytes to read in one step."""
 
 
 class Counts(LineCounts):
@@ -67,23 +67,23 @@ class Counts(LineCounts):
 
 
 class TruncatedError(Exception):
-    """The file does not hold any more what was read of it."""
+    """The file no longer contains what was read from it."""
 
 
-class LogFile:
-    """A file that stays open, so that its inode cannot become another file's.
+class OpenFile:
+    """A file that stays open, so that its inode cannot be reused.
 
-    What it keeps in memory is one chunk and one line of at most ``max_line_bytes``.
+    It keeps one chunk in memory, and one line of at most ``max_line_bytes``.
 
     Attributes:
-        position: up to where it was read.
-        marker: the last bytes before the position.
-        beginning: how the file began when it was read, up to the position.
-        unread: how it began when last looked at, while nothing of it was read.
-        lines_end: where the last line ends that was handed out.
-        unfinished: where container lines begin whose last part comes later, as the checkpoint said; by their stream.
-        seen: how long it was when last looked at.
-        quiet_since: since when nothing came, by the reader's clock.
+        position: offset up to which it was read.
+        tail: the bytes before the position.
+        beginning: the first bytes of the file, as they were read.
+        unread: the first bytes of the file as last seen, while nothing was read.
+        lines_end: offset at which the last line ends that was handed out.
+        unfinished: container lines of the checkpoint whose parts are to be read again.
+        seen: size of the file when last looked at.
+        quiet_since: time since which nothing was added, by the reader's clock.
     """
 
     def __init__(self, descriptor: int, bounds: Bounds, counts: Counts) -> None:
@@ -97,7 +97,7 @@ class LogFile:
         self._modified = status.st_mtime_ns
         self.identity = identity_of(status)
         self.position = 0
-        self.marker = b""
+        self.tail = b""
         self.beginning = b""
         self.unread = b""
         self.lines_end = 0
@@ -107,7 +107,7 @@ class LogFile:
 
     @property
     def partial(self) -> bytearray:
-        """What was read of a line that has no end yet."""
+        """The part of the last line that was read so far."""
         return self._splitter.partial.data
 
     @property
@@ -122,53 +122,53 @@ class LogFile:
             TruncatedError: the file was truncated in place.
             OSError: it cannot be read.
         """
-        marker = self.marker
-        chunk = self.pread(len(marker) + self._chunk_bytes, self.position - len(marker))
-        if not chunk.startswith(marker or self.unread[: self._chunk_bytes]):
+        tail = self.tail
+        chunk = self.pread(len(tail) + self._chunk_bytes, self.position - len(tail))
+        if not chunk.startswith(tail or self.unread[: self._chunk_bytes]):
             raise TruncatedError
-        if len(chunk) == len(marker):
+        if len(chunk) == len(tail):
             return None
         before = len(self.partial)
-        lines, taken = self._splitter.split(chunk, CHUNK_LINES, len(marker))  # further lines are for the next step
-        more = taken < len(chunk) - len(marker) or taken == self._chunk_bytes
-        chunk = chunk[: len(marker) + taken]
+        lines, taken = self._splitter.split(chunk, CHUNK_LINES, len(tail))  # further lines are for the next step
+        more = taken < len(chunk) - len(tail) or taken == self._chunk_bytes
+        chunk = chunk[: len(tail) + taken]
         self.unread = b""
-        if self.position == len(self.beginning) < MARKER_BYTES:
-            self.beginning += chunk[len(marker) :][: MARKER_BYTES - self.position]
+        if self.position == len(self.beginning) < TAIL_BYTES:
+            self.beginning += chunk[len(tail) :][: TAIL_BYTES - self.position]
         self.position += taken
         self.lines_end = self.position - (len(chunk) - 1 - chunk.rfind(b"\n"))
         if more:
             self.size()  # there is more: how much, should it be gone when it is to be read
-        self.marker = chunk[-MARKER_BYTES:]
+        self.tail = chunk[-TAIL_BYTES:]
         self._counts.read_bytes += before + taken - len(self.partial)
         return lines
 
     def reject_partial(self) -> None:
-        """Give up a line that will have no end."""
+        """Reject the partial line: it will not be completed."""
         self._counts.read_bytes += len(self.partial)
         self._splitter.partial.reject(Reject.INCOMPLETE)
 
     def pread(self, size: int, position: int) -> bytes:
-        """Read at a place."""
+        """Read at an offset."""
         return os.pread(self._descriptor, size, position)
 
     def seek(self, position: int) -> None:
-        """Go to a place that is the beginning of a line."""
-        size = min(position, MARKER_BYTES)
+        """Move to the beginning of a line."""
+        size = min(position, TAIL_BYTES)
         self._splitter.partial.clear()
         self.unread, self.unfinished = b"", ()
         self.position = self.lines_end = position
-        self.marker = self.pread(size, position - size)
-        self.beginning = self.head()[:position]
-        if len(self.marker) < size:  # truncated just now: all that comes is new
-            self.position, self.marker, self.beginning = 0, b"", b""
+        self.tail = self.pread(size, position - size)
+        self.beginning = self.fingerprint()[:position]
+        if len(self.tail) < size:  # truncated just now: all that comes is new
+            self.position, self.tail, self.beginning = 0, b"", b""
             self.lines_end = 0
 
     def skip_to(self, end: int) -> None:
         """Move to the start of the line that is being written at ``end``, so that it counts when it is complete."""
         at = end
         while at > 0 and end - at < self._max_line_bytes:
-            size = min(at, MARKER_BYTES)
+            size = min(at, TAIL_BYTES)
             chunk = self.pread(size, at - size)
             newline = chunk.rfind(b"\n")
             if newline >= 0:
@@ -179,99 +179,99 @@ class LogFile:
             self.seek(end)
             self._splitter.partial.skipping = True
 
-    def go_on_from(self, other: "LogFile") -> None:
-        """Take over where the reader is in another file that begins alike."""
-        self.position, self.marker, self.beginning = other.position, other.marker, other.beginning
+    def go_on_from(self, other: "OpenFile") -> None:
+        """Continue at the position in another file, of which this is a copy."""
+        self.position, self.tail, self.beginning = other.position, other.tail, other.beginning
         self.lines_end = other.lines_end
         self._splitter.partial.clear()
         self._splitter.partial.data += other.partial
         self._splitter.partial.skipping = other.skipping
 
     def size(self) -> int:
-        """How long it is now; of a file that went away under us (a network file system), nothing."""
+        """Return the current size; 0 if the file is gone (on a network file system)."""
         try:
             self.seen = os.fstat(self._descriptor).st_size
         except OSError:
             return 0
         if self.seen and not self.position and not self.unread:
-            self.unread = self.head()
+            self.unread = self.fingerprint()
         return self.seen
 
     def was_touched(self) -> bool:
-        """Whether it was written to, or truncated, since it was opened or asked last."""
+        """Whether it was written to or truncated since the last call, or since it was opened."""
         before, self._modified = self._modified, self.modified()
         return before != self._modified
 
     def lag_bytes(self) -> int:
-        """What is not handed out yet."""
+        """Return how many bytes are not handed out yet."""
         return max(0, self.size() - self.position) + len(self.partial)
 
-    def head(self) -> bytes:
-        """How the file begins; its first line states a time, so only copies of a log begin alike."""
+    def fingerprint(self) -> bytes:
+        """Return the first bytes. The first line states a time, so only copies of a log have the same."""
         try:
-            return self.pread(MARKER_BYTES, 0)
+            return self.pread(TAIL_BYTES, 0)
         except OSError:
             return b""
 
     def is_intact(self) -> bool:
-        """Whether it still holds what is known of it, so that it was not truncated since."""
+        """Whether it still contains what was read from it, so that it was not truncated."""
         return self.has(*self.last_known())
 
     def last_known(self) -> tuple[bytes, int]:
-        """What is known of it to be there, and where: what was read last, or how it began if nothing was."""
-        return (self.marker, self.position - len(self.marker)) if self.marker else (self.unread, 0)
+        """Return bytes that the file is known to contain, and their offset."""
+        return (self.tail, self.position - len(self.tail)) if self.tail else (self.unread, 0)
 
     def has(self, content: bytes, position: int) -> bool:
-        """Whether it holds this at that place, and can be read there."""
+        """Whether it contains these bytes at this offset."""
         try:
             return self.pread(len(content), position) == content
         except OSError:
             return False
 
-    def begins_like(self, head: bytes) -> bool:
-        """Whether it begins, or began when it was read, like another file."""
-        return begin_alike(head, self.beginning or self.unread) or begin_alike(head, self.head())
+    def begins_like(self, fingerprint: bytes) -> bool:
+        """Whether it has, or had when it was read, the same beginning as another file."""
+        return begin_alike(fingerprint, self.beginning or self.unread) or begin_alike(fingerprint, self.fingerprint())
 
     def modified(self) -> int:
-        """When it was last written to, in nanoseconds since the epoch."""
+        """Return the modification time in nanoseconds since the epoch."""
         return os.fstat(self._descriptor).st_mtime_ns
 
-    def mark(self, *, ended: bool = False, unfinished: Sequence[UnfinishedLine] = ()) -> FilePosition:
-        """Where the reader is, at the beginning of the line that has no end yet.
+    def checkpoint(self, *, ended: bool = False, unfinished: Sequence[UnfinishedLine] = ()) -> FilePosition:
+        """Return the position, at the beginning of the partial line.
 
-        It is of what was read, and not of what the file holds now: it may have been truncated since.
+        It describes what was read, not what the file contains now: the file may have been truncated since.
 
         Args:
-            ended: all of it was read, and nothing more comes.
-            unfinished: where container lines begin whose last part was not read yet.
+            ended: the file was read to its end, and Vault writes to a newer one.
+            unfinished: container lines that were read in part.
         """
         partial = len(self.partial)
         position = self.position - partial
-        head = self.beginning[: min(position, HEAD_BYTES)]
-        marker = self.marker[: max(0, len(self.marker) - partial)]
-        digests = len(head), digest(head), len(marker), digest(marker)
+        fingerprint = self.beginning[: min(position, FINGERPRINT_BYTES)]
+        tail = self.tail[: max(0, len(self.tail) - partial)]
+        digests = len(fingerprint), digest(fingerprint), len(tail), digest(tail)
         return FilePosition(*self.identity, position, *digests, self.skipping, ended, tuple(unfinished))
 
     def holds(self, mark: FilePosition) -> bool:
-        """Whether this is the file of the mark, perhaps grown, or a copy of it."""
+        """Whether this is the file of the position, perhaps grown, or a copy of it."""
         if mark.position == 0:
             return self.is_of(mark)
         try:
-            marker = self.pread(mark.marker_bytes, mark.position - mark.marker_bytes)
+            tail = self.pread(mark.tail_bytes, mark.position - mark.tail_bytes)
         except (OSError, ValueError):
             return False
-        return self.begins_as(mark) and digest(marker) == mark.marker
+        return self.begins_as(mark) and digest(tail) == mark.tail_fingerprint
 
     def is_of(self, mark: FilePosition) -> bool:
-        """Whether it has the inode of the mark's file, which may have become another's."""
+        """Whether it has the inode of the position's file, which may have been reused."""
         return self.identity == (mark.device, mark.inode)
 
     def begins_as(self, mark: FilePosition) -> bool:
-        """Whether it begins as the file of the mark did, though it may be shorter."""
-        return digest(self.head()[: mark.head_bytes]) == mark.head
+        """Whether it has the same fingerprint as the position's file, though it may be shorter."""
+        return digest(self.fingerprint()[: mark.fingerprint_bytes]) == mark.fingerprint
 
     def resume(self, mark: FilePosition) -> Self:
-        """Go to the mark."""
+        """Continue at the position."""
         self.seek(mark.position)
         if self.position == mark.position:
             self._splitter.partial.skipping = mark.skipping
@@ -279,7 +279,7 @@ class LogFile:
         return self
 
     def close(self) -> None:
-        """Let go of it; once is enough."""
+        """Close it; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -291,7 +291,7 @@ def identity_of(status: os.stat_result) -> Identity:
 
 
 def old_of(path: Path) -> Old | None:
-    """Tell what is there now; None if nobody can."""
+    """Return the file at a path and its size; None if it cannot be read."""
     try:
         status = path.stat()
     except OSError:
@@ -299,7 +299,9 @@ def old_of(path: Path) -> Old | None:
     return identity_of(status), status.st_size
 
 
-def begin_alike(head: bytes, other: bytes) -> bool:
-    """Whether two files begin alike, as far as both are there: one is a copy of the other, or of a part of it."""
-    size = min(len(head), len(other))
-    return head[:size] == other[:size] and any(head[:size])  # what a crash left unwritten is NUL, and says nothing
+def begin_alike(fingerprint: bytes, other: bytes) -> bool:
+    """Whether two beginnings are equal up to the shorter one, so that one file is a copy of the other."""
+    size = min(len(fingerprint), len(other))
+    return fingerprint[:size] == other[:size] and any(
+        fingerprint[:size]
+    )  # NUL bytes, which a crash may leave, prove nothing

@@ -1,4 +1,4 @@
-"""What keeps a log from being read: said once, with what to do about it."""
+"""Log once why an audit log cannot be read, and what to do."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 class ReadError:
-    """The trouble with one log, of which each change is logged."""
+    """The error of reading one log. Each change is logged."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -33,11 +33,11 @@ class ReadError:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is the matter, as far as was reported."""
+        """Whether the last report had no error."""
         return self._state == ""
 
     def report(self, error: Exception | None) -> None:
-        """Say what is the matter now, if it is another matter than before."""
+        """Report the current error, or None; it is logged if it differs from the last one."""
         state = "" if error is None else _what(error)
         if state == self._state:
             return
@@ -53,7 +53,7 @@ class ReadError:
 
 
 def _what(error: Exception) -> str:
-    """The error without its own text, which may quote what the log says."""
+    """Describe an error without its own text, which may quote the log."""
     if isinstance(error, OSError):
         return os.strerror(error.errno) if error.errno else type(error).__name__
     where = traceback.extract_tb(error.__traceback__)[-1]

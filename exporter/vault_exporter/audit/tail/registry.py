@@ -15,21 +15,21 @@ from typing import Final
 
 from vault_exporter.audit.tail.checkpoint import FilePosition
 from vault_exporter.audit.tail.directories import Directories
-from vault_exporter.audit.tail.open_file import Bounds, Counts, Identity, LogFile
+from vault_exporter.audit.tail.open_file import Bounds, Counts, Identity, OpenFile
 from vault_exporter.audit.tail.rotation import rotated_paths
 from vault_exporter.util.fs import open_at_once
 
 __all__ = ["LOOK_SECONDS", "MOST_LET_GO", "FileRegistry"]
 
 LOOK_SECONDS: Final = 2.0
-"""How often to look whether a copy still is one."""
+"""Seconds after which a file that was a copy is examined again."""
 
 MOST_LET_GO: Final = 128
-"""Marks of files that are not open any more; beyond, the oldest are forgotten."""
+"""Closed files to remember; beyond this number, the oldest are forgotten."""
 
 
 class FileRegistry:
-    """What several followers know together of the files of one log.
+    """The known files of one path or pattern, shared by its tailers.
 
     Attributes:
         counts: what was read of all.
@@ -49,7 +49,7 @@ class FileRegistry:
         now: Callable[[], int] = time.time_ns,
         opener: Callable[[Path], int] = open_at_once,
     ) -> None:
-        """Know nothing yet.
+        """Begin without files.
 
         Args:
             bounds: of reading.
@@ -65,7 +65,7 @@ class FileRegistry:
         self._bounds = bounds
         self._opener = opener
         self._matching = matching
-        self._followed: dict[Identity, LogFile] = {}
+        self._followed: dict[Identity, OpenFile] = {}
         self._let_go = collections.deque(let_go, MOST_LET_GO)
         self._copies: dict[Identity, float] = {}
         self.renewed: set[Identity] = set()
@@ -73,76 +73,76 @@ class FileRegistry:
 
     @property
     def let_go(self) -> tuple[FilePosition, ...]:
-        """Marks of the files that are not open any more, the oldest first."""
+        """Positions in the files that are closed, the oldest first."""
         return tuple(self._let_go)
 
-    def open(self, path: Path) -> LogFile:
+    def open(self, path: Path) -> OpenFile:
         """Open a file.
 
         Raises:
             OSError: it cannot be opened.
         """
-        return LogFile(self._opener(path), self._bounds, self.counts)
+        return OpenFile(self._opener(path), self._bounds, self.counts)
 
-    def open_around(self, path: Path) -> Iterator[LogFile]:
-        """Open what a log was rotated to, to be closed by the caller."""
+    def open_around(self, path: Path) -> Iterator[OpenFile]:
+        """Open the files that a log was rotated to; the caller closes them."""
         return self._open_all(rotated_paths(path, self.directories))
 
-    def open_copies(self, path: Path) -> Iterator[LogFile]:
-        """Open what may be a copy of a log, to be closed by the caller."""
+    def open_copies(self, path: Path) -> Iterator[OpenFile]:
+        """Open the files that may be copies of a log; the caller closes them."""
         return self._open_all(dict.fromkeys((*rotated_paths(path, self.directories), *self._matching())))
 
-    def _open_all(self, paths: Iterable[Path]) -> Iterator[LogFile]:
+    def _open_all(self, paths: Iterable[Path]) -> Iterator[OpenFile]:
         for path in paths:
             with contextlib.suppress(OSError):  # gone again, or not ours to read
                 yield self.open(path)
 
     def has(self, identity: Identity) -> bool:
-        """Whether the file is followed, or is a copy of one that is, as was seen just now."""
+        """Whether the file is followed, or was seen just now to be a copy of a followed one."""
         if identity in self._followed:
             return True
         seen = self._copies.get(identity)
         return seen is not None and self.clock() - seen < LOOK_SECONDS
 
     def follows(self, identity: Identity) -> bool:
-        """Whether the file is followed, under whatever name."""
+        """Whether the file is followed, under any name."""
         return identity in self._followed
 
-    def follow(self, *files: LogFile) -> None:
-        """Take note that files are followed."""
+    def follow(self, *files: OpenFile) -> None:
+        """Add files that are followed."""
         self._followed.update((file.identity, file) for file in files)
 
-    def release(self, file: LogFile) -> None:
-        """Close a file, and keep in mind how far it was read."""
+    def release(self, file: OpenFile) -> None:
+        """Close a file, and remember its position."""
         with contextlib.suppress(OSError):
             self.remember(file)
         del self._followed[file.identity]
         self.renewed.discard(file.identity)
         file.close()
 
-    def remember(self, file: LogFile) -> None:
-        """Keep in mind how far a file was read, for where it, or a copy of it, is found."""
-        mark = file.mark()
-        if mark.head_bytes:
+    def remember(self, file: OpenFile) -> None:
+        """Remember the position in a file, in case the file or a copy of it is found later."""
+        mark = file.checkpoint()
+        if mark.fingerprint_bytes:
             others = (one for one in self._let_go if one.position > mark.position or not file.holds(one))
             self._let_go = collections.deque((*others, mark), MOST_LET_GO)
 
     def miss(self, mark: FilePosition) -> None:
-        """Take note that a file that should be there is not; it may come back."""
+        """Remember a file that is missing; it may come back."""
         self._let_go.append(mark)
 
-    def place(self, file: LogFile) -> bool:
-        """Move to where in a file reading goes on: its start, unless something of it was read.
+    def place(self, file: OpenFile) -> bool:
+        """Move to the position where reading of a file begins: its start, unless it was read in part.
 
         Returns:
             False if all of it is or will be read elsewhere, since it is a copy.
         """
-        # Its size comes first: the other one grows meanwhile, and the copy of a large log takes seconds.
-        head, size = file.head(), file.size()
-        alike = [one for one in self._followed.values() if one.begins_like(head)]
+        # The size is read first: the other file grows meanwhile, and copying a large log takes seconds.
+        fingerprint, size = file.fingerprint(), file.size()
+        alike = [one for one in self._followed.values() if one.begins_like(fingerprint)]
         end = max((one.size() for one in alike), default=0)
         if alike and (size <= end or not all(one.is_intact() for one in alike)):
-            return self._leave(file)  # was one truncated, its follower will look for copies
+            return self._leave(file)  # if one was truncated, its tailer looks for copies
         last = max((mark for mark in self._let_go if file.holds(mark)), key=lambda mark: mark.position, default=None)
         if last is not None and last.position >= end:
             file.resume(last)
@@ -152,7 +152,7 @@ class FileRegistry:
             return self._leave(file)
         return True
 
-    def _leave(self, file: LogFile) -> bool:
+    def _leave(self, file: OpenFile) -> bool:
         now = self.clock()
         self._copies = {one: when for one, when in self._copies.items() if now - when < LOOK_SECONDS}
         self._copies[file.identity] = now

@@ -1,4 +1,4 @@
-"""Where to go on: the files that an earlier reader had, by what it noted, and those that came since."""
+"""Resume after a restart: find the files of the checkpoint, and the files that came since."""
 
 import contextlib
 import itertools
@@ -10,14 +10,14 @@ import structlog
 
 from vault_exporter.audit.tail.checkpoint import FilePosition, LogCheckpoint
 from vault_exporter.audit.tail.compressed import may_lack_something
-from vault_exporter.audit.tail.open_file import Identity, LogFile
+from vault_exporter.audit.tail.open_file import Identity, OpenFile
 from vault_exporter.audit.tail.registry import FileRegistry
 from vault_exporter.util.fs import require_regular
 
 __all__ = ["resume"]
 
 _CLOCK_STEP: Final = 100_000_000
-"""Nanoseconds by which a file's time may be behind the clock: file systems round it, to a few milliseconds mostly."""
+"""Nanoseconds by which a file's time may lag behind the clock: file systems round it, mostly to some milliseconds."""
 _REMEDY: Final = (
     "have logrotate compress a file one rotation later (delaycompress), and not copytruncate; "
     "what the file held is counted by vault-exporter replay, where it is still there"
@@ -26,20 +26,20 @@ _REMEDY: Final = (
 _log = structlog.get_logger(__name__)
 
 
-def resume(known: FileRegistry, marks: Mapping[Path, LogCheckpoint]) -> dict[Path, list[LogFile]]:
-    """Open the files of logs: of each path first those of its mark, then what came since; the oldest first.
+def resume(registry: FileRegistry, marks: Mapping[Path, LogCheckpoint]) -> dict[Path, list[OpenFile]]:
+    """Open the files of logs, the oldest first: those of the checkpoint, then those that came since.
 
-    They are placed where reading goes on, and followed from now on. The file of a mark is found under any of the
-    paths, since logs are renamed to one another's names.
+    Each file is placed where reading continues, and is followed from now on. A file of the checkpoint may be found
+    under any of the paths, since one log may be renamed to another's name.
 
     Args:
-        known: what is known of their files.
-        marks: where reading was, by path; of a path that is new, only when one last looked.
+        registry: the files that are known.
+        marks: the checkpoint of each path; for a path that is new, only the time of the last look.
 
     Raises:
         OSError: a file cannot be read; none is left open.
     """
-    there = _There(known, marks)
+    there = _There(registry, marks)
     try:
         there.take_marked()
         there.take_new()
@@ -48,7 +48,7 @@ def resume(known: FileRegistry, marks: Mapping[Path, LogCheckpoint]) -> dict[Pat
         raise
     there.close()
     for path in there.gaps:
-        known.counts.gaps += 1
+        registry.counts.gaps += 1
         _log.warning(
             "what the audit log got after the last scrape may not be counted",
             log=str(path),
@@ -59,38 +59,38 @@ def resume(known: FileRegistry, marks: Mapping[Path, LogCheckpoint]) -> dict[Pat
 
 
 class _There:
-    """The files that there are now, each opened once.
+    """The files that exist now, each opened once.
 
     Attributes:
-        taken: those to be read, by the path whose log they are of.
-        gaps: the logs of which a file is gone that may not have been read to its end.
+        taken: the files to read, by the path of their log.
+        gaps: the logs of which a file is gone that may have had unread entries.
     """
 
-    def __init__(self, known: FileRegistry, marks: Mapping[Path, LogCheckpoint]) -> None:
-        self.taken: dict[Path, list[LogFile]] = {path: [] for path in marks}
+    def __init__(self, registry: FileRegistry, marks: Mapping[Path, LogCheckpoint]) -> None:
+        self.taken: dict[Path, list[OpenFile]] = {path: [] for path in marks}
         self.gaps: list[Path] = []
-        self._known = known
+        self._registry = registry
         self._marks = marks
-        self._opened: dict[Identity, LogFile] = {}
-        self._current: dict[Path, LogFile] = {}
-        self._rotated: dict[Path, list[LogFile]] = {}
+        self._opened: dict[Identity, OpenFile] = {}
+        self._current: dict[Path, OpenFile] = {}
+        self._rotated: dict[Path, list[OpenFile]] = {}
         for path in marks:
-            with contextlib.suppress(OSError):  # the follower of the path will say so
+            with contextlib.suppress(OSError):  # the tailer of the path reports it
                 require_regular(path.stat())
-                self._current.update((path, file) for file in self._add(known.open(path)))
+                self._current.update((path, file) for file in self._add(registry.open(path)))
         for path, mark in marks.items():
-            self._rotated[path] = [one for file in known.open_around(path) for one in self._add_rotated(file, mark)]
+            self._rotated[path] = [one for file in registry.open_around(path) for one in self._add_rotated(file, mark)]
 
-    def _add(self, file: LogFile) -> list[LogFile]:
+    def _add(self, file: OpenFile) -> list[OpenFile]:
         first = self._opened.get(file.identity)
-        if first is None and not self._known.follows(file.identity):
+        if first is None and not self._registry.follows(file.identity):
             first = self._opened[file.identity] = file
         else:
             file.close()
         return [first] if first else []
 
-    def _add_rotated(self, file: LogFile, mark: LogCheckpoint) -> list[LogFile]:
-        """Take in what may have to be read: the history of years is not held open."""
+    def _add_rotated(self, file: OpenFile, mark: LogCheckpoint) -> list[OpenFile]:
+        """Keep a rotated file open only if it may have to be read: there may be hundreds of them."""
         wanted = _is_since(file, mark) or any(file.holds(place) for one in self._marks.values() for place in one.files)
         if wanted or file.identity in self._opened:
             return self._add(file)
@@ -98,49 +98,49 @@ class _There:
         return []
 
     def take_marked(self) -> None:
-        """Take the files of the marks, wherever they are now."""
-        found: dict[tuple[Path, int], LogFile] = {}
-        for same_inode in (True, False):  # a copy holds a file's mark, too
+        """Take the files of the checkpoint, under whatever names they are now."""
+        found: dict[tuple[Path, int], OpenFile] = {}
+        for same_inode in (True, False):  # a copy has the same content at the position
             for path, mark in self._marks.items():
                 for number, place in enumerate(mark.files):
                     if (path, number) not in found and (file := self._holding(place, path, same_inode=same_inode)):
-                        self._known.follow(file.resume(place))
+                        self._registry.follow(file.resume(place))
                         found[path, number] = file
         for path, mark in self._marks.items():
             gone = [place for number, place in enumerate(mark.files) if (path, number) not in found]
             self.taken[path] += [found[path, number] for number in range(len(mark.files)) if (path, number) in found]
             for place in gone:
                 if place.position > 0:
-                    self._known.miss(place)
+                    self._registry.miss(place)
             if may_lack_something(
-                path, mark.files, gone, self._known.let_go, mark.looked - _CLOCK_STEP, self._known.directories
+                path, mark.files, gone, self._registry.let_go, mark.looked - _CLOCK_STEP, self._registry.directories
             ):
                 self.gaps.append(path)
 
-    def _holding(self, place: FilePosition, path: Path, *, same_inode: bool) -> LogFile | None:
+    def _holding(self, place: FilePosition, path: Path, *, same_inode: bool) -> OpenFile | None:
         for file in (*self._rotated[path], *self._opened.values()):
             if self._is_free(file) and (file.is_of(place) or not same_inode) and file.holds(place):
                 return file
         return None
 
-    def _is_free(self, file: LogFile) -> bool:
-        return not self._known.follows(file.identity)
+    def _is_free(self, file: OpenFile) -> bool:
+        return not self._registry.follows(file.identity)
 
     def take_new(self) -> None:
-        """Take what is not known: the files at the paths, and what was written to since of those rotated from them."""
+        """Take the files that are not known: those at the paths, and rotated ones that were written to since."""
         since = {
             path: [one for one in self._rotated[path] if _is_since(one, mark)] for path, mark in self._marks.items()
         }
         candidates = dict.fromkeys((*self._current.values(), *itertools.chain(*since.values())))
-        new: set[LogFile] = set()
-        # The largest first: of a log and its copy, which may still be written, that is the log.
-        for file in sorted(candidates, key=LogFile.size, reverse=True):
-            if self._is_free(file) and self._known.place(file):
-                self._known.follow(file)
+        new: set[OpenFile] = set()
+        # The largest first: a log is larger than a copy of it that is still being written.
+        for file in sorted(candidates, key=OpenFile.size, reverse=True):
+            if self._is_free(file) and self._registry.place(file):
+                self._registry.follow(file)
                 new.add(file)
         current = set(self._current.values())
         for path, taken in self.taken.items():
-            taken.extend(sorted(new.intersection(since[path]) - current, key=LogFile.modified))
+            taken.extend(sorted(new.intersection(since[path]) - current, key=OpenFile.modified))
             own = self._current.get(path)
             if own in taken:  # the newest, also where it is the oldest, truncated after it was copied
                 taken.remove(own)
@@ -149,14 +149,14 @@ class _There:
                 taken.append(own)
 
     def close(self, *, all_: bool = False) -> None:
-        """Close those that were not taken."""
+        """Close the files that were not taken."""
         for file in self._opened.values():
             if self._is_free(file):
                 file.close()
             elif all_:
-                self._known.release(file)
+                self._registry.release(file)
 
 
-def _is_since(file: LogFile, mark: LogCheckpoint) -> bool:
-    """Whether a file was written to since one last looked."""
+def _is_since(file: OpenFile, mark: LogCheckpoint) -> bool:
+    """Whether a file was written to since the last look."""
     return file.modified() > mark.looked - _CLOCK_STEP

@@ -1,16 +1,15 @@
-"""The lines of a log file that is written, rotated and truncated while it is read.
+"""Read the lines of a log file that is written, rotated and truncated meanwhile.
 
-How a file is told apart: by device and inode, against the open file. While it is open the inode cannot be reused, so
-a file that was deleted and made again is never mistaken for the old one. The bytes before the read position are
-compared on every read: a file truncated in place shows even when it has grown past that position again.
+Files are identified by device and inode. An open file keeps its inode, so a file that was deleted and created again is
+never mistaken for the old one. Each read compares the bytes before the position with those that were read, which
+detects a truncation even if the file has grown past the position again.
 
-How no line is lost on rotation: the renamed file is read on, since Vault writes to it until it gets SIGHUP, however
-long that takes. Vault reopens under the lock that its writes hold, so once there is something in the newer file
-nothing comes into the older one. Only then, read to its end and quiet for a while on top, it is closed. Where the log
-was rotated several times between two looks at it, the files in between are found beside it: those named after the
-log that were not there before.
+After a rotation, the renamed file is read further, because Vault writes to it until it gets SIGHUP. Vault reopens its
+file under the lock that its writes hold: once the newer file has content, nothing is added to the older one. The older
+file is closed when it was read to its end, the newer one has content, and nothing was added for a while. If the log was
+rotated several times between two looks, the files in between are found by their names.
 
-Everything here is bytes and file descriptors; waiting, decoding and counting are elsewhere.
+This module handles bytes and file descriptors. Waiting, decoding and counting are elsewhere.
 """
 
 import contextlib
@@ -21,10 +20,10 @@ from typing import Final
 from vault_exporter.audit.tail.checkpoint import LogCheckpoint
 from vault_exporter.audit.tail.container_log import ContainerLog
 from vault_exporter.audit.tail.open_file import (
-    MARKER_BYTES,
+    TAIL_BYTES,
     Identity,
-    LogFile,
     Old,
+    OpenFile,
     TruncatedError,
     begin_alike,
     identity_of,
@@ -36,38 +35,38 @@ from vault_exporter.util.fs import require_regular
 __all__ = ["LINGER_SECONDS", "Tailer"]
 
 LINGER_SECONDS: Final = 10.0
-"""How long a rotated file must be quiet, with its successor in use, before it is closed."""
+"""Seconds for which nothing must have been added to a rotated file before it is closed."""
 
 TORN_SECONDS: Final = 60.0
-"""The same where a container's line begins in the file and did not end yet."""
+"""The same for a file in which a line of a container begins that has not ended yet."""
 
 
 class Tailer:
-    """One log, by its path, with all the files it consists of at the moment.
+    """The log at one path, with all the files that it consists of at the moment.
 
-    Each call of :meth:`poll` does one bounded step and returns the complete lines it found.
+    Each call of :meth:`poll` does one bounded step and returns the complete lines that it found.
 
     Attributes:
-        counts: what was read, of all that ``known`` knows.
-        trouble: why the log at its path cannot be read, or None while it can.
+        counts: what was read, from all files in ``registry``.
+        read_error: why the log at its path cannot be read, or None while it can.
     """
 
     def __init__(
         self,
         path: Path,
-        known: FileRegistry,
+        registry: FileRegistry,
         *,
         from_start: bool = True,
-        files: Iterable[LogFile] = (),
+        files: Iterable[OpenFile] = (),
         looked: int | None = None,
         old: Old | None = None,
         format_: AuditFormat = AuditFormat.AUTO,
     ) -> None:
-        """Open what there is now; nothing is handed out yet.
+        """Open the files that exist now; no line is handed out yet.
 
         Args:
             path: the log; it need not exist.
-            known: what is known of its files, shared by the followers of one pattern.
+            registry: the files that are known, shared by the tailers of one pattern.
             from_start: read what it already holds, too.
             files: those to go on with, as :func:`.resume.resume` found them.
             looked: when they were found, in nanoseconds since the epoch.
@@ -75,28 +74,28 @@ class Tailer:
             format_: how entries lie in the files.
         """
         self.path = path
-        self._container = ContainerLog(known.counts, format_)
-        self.trouble: OSError | None = None
-        self.counts = known.counts
-        self._known = known
+        self._container = ContainerLog(registry.counts, format_)
+        self.read_error: OSError | None = None
+        self.counts = registry.counts
+        self._registry = registry
         self._files = list(files)
         self._started = bool(self._files)
-        self._looked = known.now() if looked is None else looked
+        self._looked = registry.now() if looked is None else looked
         self._siblings = self._look_around()
         self._at: Identity | None = None
         self._old = old
-        self._old_unknown = False  # something is there that is not to be read, and nothing is known of it yet
+        self._old_unknown = False  # there is a file whose content is not to be read, and it cannot be examined yet
         if not from_start and old is None:
             try:
                 status = path.stat()
                 self._old = (identity_of(status), status.st_size)
             except OSError as error:
                 self._old_unknown = not isinstance(error, FileNotFoundError)
-        self._watch_path(known.now())
+        self._watch_path(registry.now())
 
     @property
     def lag_bytes(self) -> int:
-        """Bytes that are in the open files and not yet handed out."""
+        """Bytes in the open files that are not handed out yet."""
         return sum(file.lag_bytes() for file in self._files) + self._container.unfinished_bytes
 
     @property
@@ -104,23 +103,23 @@ class Tailer:
         """Whether the server's own log lines may be among the entries."""
         return self._container.mixed
 
-    def mark(self) -> LogCheckpoint:
-        """Where the reader is, for a later one to go on from."""
+    def checkpoint(self) -> LogCheckpoint:
+        """Return the position, from which a later reader continues."""
         marks, in_use = [], False
         for file in reversed(self._files):
-            # The newer one was asked first: what came into this one until that was in use is seen here.
+            # The newer file's size was read first, so all that was added to this one until then is seen here.
             ended = in_use and file.size() == file.position and not file.partial
             in_use = in_use or file.size() > 0
-            marks.append(file.mark(ended=ended, unfinished=self._container.unfinished_in(file)))
+            marks.append(file.checkpoint(ended=ended, unfinished=self._container.unfinished_in(file)))
         return LogCheckpoint(self._looked, tuple(reversed(marks)))
 
     def next_line(self) -> bytes:
-        """The beginning of the oldest line that was not handed out; empty if there is none."""
+        """Return the beginning of the oldest line that was not handed out; empty if there is none."""
         for file in self._files:
             if file.partial:
-                return bytes(file.partial[:MARKER_BYTES])
+                return bytes(file.partial[:TAIL_BYTES])
             with contextlib.suppress(OSError):
-                if found := file.pread(MARKER_BYTES, file.position):
+                if found := file.pread(TAIL_BYTES, file.position):
                     return found
         return b""
 
@@ -130,14 +129,14 @@ class Tailer:
         Returns:
             the complete lines, with their newlines (none where the chunk is all one line), or None if nothing is new.
         """
-        now = self._known.now()
+        now = self._registry.now()
         self._watch_path(now)
         for position, file in enumerate(self._files):
-            # Asked before the file is read: what came into it until the newer one was in use is read here.
+            # Sizes are read before the file: all that was added to it until the newer one was in use is read here.
             superseded = any(self._files[newer].size() for newer in range(position + 1, len(self._files)))
             lines = None
             try:
-                # What came before may have been copied, and truncated, unseen.
+                # Earlier content may have been copied and truncated unseen.
                 if file.position == 0 and file.was_touched() and self._look_for_copies(file):
                     return []
                 self._container.restore(file)
@@ -146,64 +145,64 @@ class Tailer:
                 self._restart(file)
                 lines = []
             except OSError as error:
-                self.trouble = error
+                self.read_error = error
             if lines is not None:
                 file.quiet_since = None
                 return self._container.unwrap(file, lines)
-            # Without a look at what came, a place would not tell the closed file from one that came.
+            # Without a look at new files, a checkpoint could not tell the closed file from a new one.
             if superseded and self._looked == now and self._has_been_quiet(file):
                 self._close(file)
                 return []
         return None
 
     def close(self) -> None:
-        """Close all files. A part of a line at the end is left for the next reader, so it is not rejected."""
+        """Close all files. A partial line at the end is left for the next reader, so it is not rejected."""
         while self._files:
-            self._known.release(self._files.pop())
+            self._registry.release(self._files.pop())
 
     def finish(self) -> None:
-        """Close all files for good: a part of a line at the end will have no end."""
+        """Close all files for good, and reject partial lines."""
         while self._files:
             self._close(self._files[0])
         self._container.give_up()
 
     def _watch_path(self, now: int) -> None:
-        self.trouble = None
+        self.read_error = None
         try:
             status = self.path.stat()
             identity = identity_of(status)
-            if not self._known.has(identity):
+            if not self._registry.has(identity):
                 require_regular(status)
-                self._take_up(self._known.open(self.path))
-            elif identity != self._at or identity in self._known.renewed:
-                # A file that is known is there again: others may have been there meanwhile, or copies of it made.
-                self._known.renewed.discard(identity)
+                self._take_up(self._registry.open(self.path))
+            elif identity != self._at or identity in self._registry.renewed:
+                # A known file is at the path again: other files may have been there meanwhile, or copies of it made.
+                self._registry.renewed.discard(identity)
                 self._take_up_missed()
             self._at = identity
-            self._looked = now  # only now: while there is no file at the path, rotated ones may have come unseen
+            self._looked = now  # only now: while no file is at the path, rotated files may appear unseen
         except FileNotFoundError as error:
             self._at = None
-            # Between a rename and Vault's reopening there is no file at the path; the old one is read on.
-            self.trouble = None if self._files else error
+            # Between a rename and Vault's reopening there is no file at the path; the old one is read further.
+            self.read_error = None if self._files else error
             self._old, self._old_unknown = None, False
         except OSError as error:
-            self.trouble = error
+            self.read_error = error
 
-    def _take_up(self, fresh: LogFile) -> None:
-        """Follow a file newly found at the path, and those that were there and gone since the last look."""
-        if self._known.follows(fresh.identity):  # put back between the look and the opening
+    def _take_up(self, fresh: OpenFile) -> None:
+        """Follow a new file at the path, and the files that were at the path between the last look and this one."""
+        if self._registry.follows(fresh.identity):  # moved back between the look and the opening
             fresh.close()
             return
         with contextlib.ExitStack() as opened:
             opened.callback(fresh.close)
-            if self._known.place(fresh):
+            if self._registry.place(fresh):
                 self._add(*self._missed(opened, fresh), fresh)
                 opened.pop_all()
                 return
-        if fresh.identity != self._at:  # a copy, and the log may have been others before
+        if fresh.identity != self._at:  # a copy; other files may have been at the path before
             self._take_up_missed()
 
-    def _take_up_missed(self, before: LogFile | None = None) -> bool:
+    def _take_up_missed(self, before: OpenFile | None = None) -> bool:
         with contextlib.ExitStack() as opened:
             missed = self._missed(opened)
             if missed:
@@ -211,18 +210,18 @@ class Tailer:
                 opened.pop_all()
             return bool(missed)
 
-    def _add(self, *files: LogFile, before: LogFile | None = None) -> None:
+    def _add(self, *files: OpenFile, before: OpenFile | None = None) -> None:
         for file in files:
             self._skip_old(file)
-        self._known.follow(*files)
+        self._registry.follow(*files)
         self.counts.rotations += len(files) - (not self._started)
         self._started = True
         place = len(self._files) if before is None else self._files.index(before)
         self._files = [*self._files[:place], *files, *self._files[place:]]
         self._siblings = self._look_around()
 
-    def _skip_old(self, file: LogFile) -> None:
-        """Place the reader behind what the log held when the exporter started, if this is that file."""
+    def _skip_old(self, file: OpenFile) -> None:
+        """Move behind the content that the log had when the exporter started, if this is that file."""
         if self._old_unknown:
             self._old_unknown = False
             file.skip_to(file.size())
@@ -231,7 +230,7 @@ class Tailer:
             if file.size() >= size:
                 file.skip_to(size)
 
-    def _restart(self, file: LogFile) -> None:
+    def _restart(self, file: OpenFile) -> None:
         """Begin again in a file that was truncated in place.
 
         What was not read of it is in the copy that was made just before, if one was made. What was written between
@@ -241,7 +240,7 @@ class Tailer:
         until = file.seen
         copy = self._find_copy(file)
         if copy is None:
-            self._known.remember(file)  # its copy is not to be taken for a new log
+            self._registry.remember(file)  # so that its copy is not taken for a new log
             file.reject_partial()
             self._container.give_up(file)
             self.counts.lost_bytes += max(0, until - file.position)
@@ -249,25 +248,25 @@ class Tailer:
             copy.go_on_from(file)
             self._container.moved(file, copy)
             self.counts.lost_bytes += max(0, until - copy.size())
-            self._known.follow(copy)
+            self._registry.follow(copy)
             self._files.insert(self._files.index(file), copy)
         file.seek(0)
         self._look_for_copies(file)  # it may have been copied and truncated several times
         self._siblings = self._look_around()  # the copies are no rotated files
 
-    def _look_for_copies(self, file: LogFile) -> bool:
-        self._known.renewed.add(file.identity)  # its copies may be beside another log, which has its path
+    def _look_for_copies(self, file: OpenFile) -> bool:
+        self._registry.renewed.add(file.identity)  # its copies may have names of another log
         return self._take_up_missed(before=file)
 
-    def _find_copy(self, truncated: LogFile) -> LogFile | None:
-        """Find the file that holds what was read of a truncated one, and most of what was not."""
+    def _find_copy(self, truncated: OpenFile) -> OpenFile | None:
+        """Find the copy of a truncated file: the largest file with the same content at the position."""
         content, start = truncated.last_known()
         if not content:
             return None
-        found: LogFile | None = None
-        for file in self._known.open_copies(self.path):
+        found: OpenFile | None = None
+        for file in self._registry.open_copies(self.path):
             longer = file.size() > (truncated.position if found is None else found.seen)
-            if longer and not self._known.follows(file.identity) and file.has(content, start):
+            if longer and not self._registry.follows(file.identity) and file.has(content, start):
                 if found is not None:
                     found.close()
                 found = file
@@ -275,55 +274,57 @@ class Tailer:
                 file.close()
         return found
 
-    def _has_been_quiet(self, file: LogFile) -> bool:
-        now = self._known.clock()
+    def _has_been_quiet(self, file: OpenFile) -> bool:
+        now = self._registry.clock()
         if file.quiet_since is None:
             file.quiet_since = now
-        # A container's line may end in the next file; while it does not, a checkpoint must be able to name its parts.
+        # A container's line may end in the next file. Until then, the checkpoint must be able to name its parts.
         linger = TORN_SECONDS if self._container.unfinished_in(file) else LINGER_SECONDS
         return now - file.quiet_since >= linger
 
-    def _close(self, file: LogFile) -> None:
+    def _close(self, file: OpenFile) -> None:
         self._files.remove(file)
-        self._known.release(file)
+        self._registry.release(file)
         file.reject_partial()
         self._container.give_up(file)
 
-    def _missed(self, opened: contextlib.ExitStack, *fresh: LogFile) -> list[LogFile]:
-        """Open the files that were the log, and were rotated away, since the last look; the oldest first."""
-        heads = self._siblings | {file.identity: file.beginning or file.head() for file in (*fresh, *self._files)}
-        missed: list[LogFile] = []
-        for file in self._known.open_around(self.path):
-            if self._known.follows(file.identity) or _is_known(file, heads):
+    def _missed(self, opened: contextlib.ExitStack, *fresh: OpenFile) -> list[OpenFile]:
+        """Open the files that were at the path and were rotated away since the last look, the oldest first."""
+        fingerprints = self._siblings | {
+            file.identity: file.beginning or file.fingerprint() for file in (*fresh, *self._files)
+        }
+        missed: list[OpenFile] = []
+        for file in self._registry.open_around(self.path):
+            if self._registry.follows(file.identity) or _is_known(file, fingerprints):
                 file.close()
             else:
                 opened.callback(file.close)
                 missed.append(file)
-        # The largest first: of a file and its copy, that has more.
-        for file in sorted(missed, key=LogFile.size, reverse=True):
-            if _is_known(file, heads) or not self._known.place(file) or 0 < file.position == file.size():
+        # The largest first: a file is larger than its unfinished copy.
+        for file in sorted(missed, key=OpenFile.size, reverse=True):
+            if _is_known(file, fingerprints) or not self._registry.place(file) or 0 < file.position == file.size():
                 missed.remove(file)
                 file.close()
             else:
-                heads[file.identity] = file.head()
-        return sorted(missed, key=LogFile.modified)
+                fingerprints[file.identity] = file.fingerprint()
+        return sorted(missed, key=OpenFile.modified)
 
     def _look_around(self) -> dict[Identity, bytes]:
-        """Remember the rotated files that are there, so that those which come can be told from them."""
-        heads: dict[Identity, bytes] = {}
-        for file in self._known.open_around(self.path):
-            if not self._known.has(file.identity):  # a copy may be needed yet, should the other file be truncated
-                heads[file.identity] = file.head()
+        """Remember the rotated files that exist, so that new ones can be told from them."""
+        fingerprints: dict[Identity, bytes] = {}
+        for file in self._registry.open_around(self.path):
+            if not self._registry.has(file.identity):  # a copy may still be needed, if the other file is truncated
+                fingerprints[file.identity] = file.fingerprint()
             file.close()
-        return heads
+        return fingerprints
 
 
-def _is_known(file: LogFile, known: Mapping[Identity, bytes]) -> bool:
-    """Whether this is one of the known files, perhaps grown, or renamed, or a copy of one.
+def _is_known(file: OpenFile, known: Mapping[Identity, bytes]) -> bool:
+    """Whether this is a known file, perhaps grown or renamed, or a copy of one.
 
-    An inode alone says nothing: that of a deleted file is soon used for another.
+    The inode alone proves nothing: that of a deleted file is soon reused.
     """
-    head = file.head()
-    if file.identity in known and head.startswith(known[file.identity]):
+    fingerprint = file.fingerprint()
+    if file.identity in known and fingerprint.startswith(known[file.identity]):
         return True
-    return any(begin_alike(head, other) for other in known.values())
+    return any(begin_alike(fingerprint, other) for other in known.values())
