@@ -10,7 +10,19 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["modified", "open_at_once", "open_regular", "read_small", "require_regular"]
+__all__ = [
+    "Signature",
+    "modified",
+    "open_at_once",
+    "open_regular",
+    "read_small",
+    "require_regular",
+    "signature",
+    "signature_of",
+]
+
+Signature = tuple[int, int, int, int]
+"""Device, inode, modification time in nanoseconds, and size of a file."""
 
 
 def read_small(path: Path, most: int) -> bytes:
@@ -50,6 +62,19 @@ def open_at_once(path: Path) -> int:
     """
     # Without O_NONBLOCK, opening a pipe waits for a writer.
     return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def signature(path: Path) -> Signature | None:
+    """Return the signature of a file, which is another one when the file was changed or replaced; None if unknown."""
+    try:
+        return signature_of(path.stat())
+    except OSError:
+        return None
+
+
+def signature_of(status: os.stat_result) -> Signature:
+    """Return the signature of a file with this status."""
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def modified(path: Path | str) -> int:

@@ -8,12 +8,12 @@ from weakref import WeakValueDictionary
 
 from vault_exporter.config.parse.files import is_directory
 from vault_exporter.config.schema.model import Tls
-from vault_exporter.util.fs import open_regular
+from vault_exporter.util.fs import Signature, open_regular, signature
 from vault_exporter.vault.hostname import ascii_name
 
 __all__ = ["Stamps", "TlsError", "shared_context", "stamps", "tls_context"]
 
-Stamps = tuple[tuple[int, int] | None, ...]
+Stamps = tuple[Signature | None, ...]
 
 _shared: Final[WeakValueDictionary[tuple[Tls, Stamps], ssl.SSLContext]] = WeakValueDictionary()
 
@@ -47,7 +47,7 @@ def stamps(tls: Tls) -> Stamps:
     if tls.ca_path and is_directory(tls.ca_path):
         with contextlib.suppress(OSError):  # whoever makes the context says so
             files += sorted(tls.ca_path.iterdir())
-    return tuple(map(_stamp, files))
+    return tuple(map(signature, files))
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
@@ -93,14 +93,6 @@ def _trust_all(context: ssl.SSLContext, tls: Tls) -> None:
             _trust(context, file, key="ca_path")
     if not (tls.ca_cert or tls.ca_cert_bytes or tls.ca_path):
         context.load_default_certs()
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (status.st_ino, status.st_mtime_ns)
 
 
 def _trust(context: ssl.SSLContext, file: Path, key: str = "ca_cert") -> None:

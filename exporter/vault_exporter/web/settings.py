@@ -13,6 +13,7 @@ import structlog
 
 from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.config.schema.web import ClientAuth, Web
+from vault_exporter.util.fs import Signature, signature
 from vault_exporter.web.config_file import load_web_file
 from vault_exporter.web.passwords import Passwords
 from vault_exporter.web.tls import ServerTls, is_issued_by, server_tls
@@ -24,7 +25,7 @@ _MOST_READS: Final = 3
 
 _log = structlog.get_logger(__name__)
 
-_Signature = tuple[tuple[int, int, int] | None, ...]
+_Signatures = tuple[Signature | None, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +79,7 @@ class SettingsFile:
         self._path = path
         self._files: tuple[Path, ...] = ()
         self._settings = Settings(Web(), None, Passwords({}))
-        self._signature: _Signature = ()
+        self._signature: _Signatures = ()
         if path is not None:
             self._read(path)
 
@@ -108,8 +109,8 @@ class SettingsFile:
         users = {user: known.reveal() for user, known in web.basic_auth_users.items()}
         self._settings = Settings(web, tls, Passwords(users))
 
-    def _look(self) -> _Signature:
-        return tuple(map(_signature, (self._path, *self._files) if self._path else ()))
+    def _look(self) -> _Signatures:
+        return tuple(map(signature, (self._path, *self._files) if self._path else ()))
 
 
 def _require_no_less(path: Path, web: Web, before: Web) -> None:
@@ -120,11 +121,3 @@ def _require_no_less(path: Path, web: Web, before: Web) -> None:
     if web == Web() != before:
         message = "says nothing any more; restart vault-exporter to have it so"
         raise ConfigError((Problem(str(path), message),))
-
-
-def _signature(file: Path) -> tuple[int, int, int] | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+from vault_exporter.util.fs import Signature, signature_of
+
 __all__ = ["Directories", "Listing"]
 
 _ROUNDED: Final = 100_000_000
@@ -68,7 +70,7 @@ class Directories:
     """Remembers listings for as long as the directories say that nothing changed."""
 
     def __init__(self) -> None:
-        self._registry: dict[str, tuple[tuple[int, int, int], int, float, Listing]] = {}
+        self._listings: dict[str, tuple[Signature, int, float, Listing]] = {}
         self._used: set[str] = set()
 
     def list(self, path: str) -> Listing:
@@ -78,21 +80,21 @@ class Directories:
             OSError: it cannot be read.
         """
         status = os.stat(path or ".")  # noqa: PTH116 - of a text; thousands of paths are not made for nothing
-        signature = status.st_dev, status.st_ino, status.st_mtime_ns
+        signature = signature_of(status)
         self._used.add(path)
-        if (known := self._registry.get(path)) is not None:
+        if (known := self._listings.get(path)) is not None:
             before, listed, since, listing = known
             settled = status.st_mtime_ns < listed - _ROUNDED
             if before == signature and settled and time.monotonic() - since < _LONGEST_TRUSTED:
                 return listing
         listed, since = time.time_ns(), time.monotonic()
         listing = Listing(path)
-        self._registry[path] = signature, listed, since, listing
+        self._listings[path] = signature, listed, since, listing
         return listing
 
     def forget_unused(self) -> None:
         """Forget the listings that were not asked for since the last call."""
-        self._registry = {path: known for path, known in self._registry.items() if path in self._used}
+        self._listings = {path: known for path, known in self._listings.items() if path in self._used}
         self._used.clear()
 
 

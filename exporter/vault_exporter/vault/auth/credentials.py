@@ -9,14 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from vault_exporter.util.fs import read_small
+from vault_exporter.util.fs import Signature, read_small, signature
 
 __all__ = ["LARGEST_CREDENTIAL", "CredentialFiles"]
 
 LARGEST_CREDENTIAL: Final = 64 << 10
 """Bytes."""
-
-_Identity = tuple[int, int, int] | None
 
 
 class CredentialFiles:
@@ -24,30 +22,22 @@ class CredentialFiles:
 
     def __init__(self, files: Iterable[Path]) -> None:
         self._files = tuple(files)
-        self._identities: tuple[_Identity, ...] = ()
+        self._identities: tuple[Signature | None, ...] = ()
         self._digests: tuple[bytes | None, ...] = ()
 
     def note(self) -> None:
         """Remember what is in them, since it is about to be used."""
-        self._identities = tuple(map(_identity, self._files))
+        self._identities = tuple(map(signature, self._files))
         self._digests = tuple(map(_digest, self._files))
 
     def changed(self) -> bool:
         """Tell whether something else is in them than when this was asked, or they were noted, last."""
-        identities = tuple(map(_identity, self._files))
+        identities = tuple(map(signature, self._files))
         if identities == self._identities:
             return False
         before = self._digests
         self.note()
         return self._digests != before
-
-
-def _identity(file: Path) -> _Identity:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return (status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 def _digest(file: Path) -> bytes | None:
