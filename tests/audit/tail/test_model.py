@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -24,6 +25,8 @@ from vault_exporter.audit.tail.resume import resume
 from vault_exporter.audit.tail.tailer import LINGER_SECONDS, Tailer
 
 SEQUENCES: Final = 2500
+
+pytestmark = pytest.mark.timeout(1800)  # each test computes for minutes on a busy machine
 
 
 class Histories(RuleBasedStateMachine):

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -26,6 +27,8 @@ from vault_exporter.audit.tail.registry import LOOK_SECONDS
 from vault_exporter.audit.tail.tailer import LINGER_SECONDS
 
 SEQUENCES: Final = 1500
+
+pytestmark = pytest.mark.timeout(1800)  # each test computes for minutes on a busy machine
 DEVICES: Final = st.integers(0, 1)
 SECONDS: Final = (LOOK_SECONDS, LINGER_SECONDS, 60.0)
 LONGEST: Final = 400
