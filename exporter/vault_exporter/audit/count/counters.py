@@ -103,7 +103,7 @@ class Cell:
 
     Attributes:
         notable: every entry is inspected, not only those with an error, a token or a lease.
-        looks: the rules for each path; bounded by the pipeline.
+        path_rules: the rules for each path; bounded by the pipeline.
         answered: of a request's cell, where its responses are counted, once that is known.
         policies: of a response's cell, the policies of the last entry, and ``matched_rules`` the rules that match them.
     """
@@ -115,11 +115,11 @@ class Cell:
         "entries",
         "failures",
         "key",
-        "looks",
         "matched_rules",
         "mount",
         "mount_class",
         "notable",
+        "path_rules",
         "policies",
     )
 
@@ -132,7 +132,7 @@ class Cell:
         self.entries = 0
         self.bytes = 0
         self.failures = 0
-        self.looks: dict[str, PathRules] = {}
+        self.path_rules: dict[str, PathRules] = {}
         self.answered: Cell | None = None
         self.policies = msgspec.Raw()
         self.matched_rules: frozenset[int] = frozenset()

@@ -1,6 +1,6 @@
-"""How long requests took: a response's time less its request's.
+"""Measure how long requests take: the response's time minus the request's.
 
-Both state when Vault wrote the entry, so this is the time Vault worked on the request, without the network.
+Both are the times at which Vault wrote the entries, so the network is not included.
 """
 
 from datetime import datetime
@@ -22,7 +22,7 @@ OPERATION_CLASSES: Final = {
     "patch": "write",
     "delete": "delete",
 }
-"""Classes of operations that take alike; every other operation is of the class ``other``."""
+"""Class of each operation; every other operation is of the class ``other``."""
 
 _Observed = tuple[str, float, datetime]
 """A request's id, its seconds, and when it ended."""
@@ -34,7 +34,7 @@ def operation_class(operation: str) -> str:
 
 
 class Durations:
-    """The durations of the requests of one kind: a histogram, with the last request of each bucket."""
+    """A histogram of durations, with the last request of each bucket."""
 
     __slots__ = ("counts", "last", "sum")
 
@@ -45,7 +45,7 @@ class Durations:
         self.last: list[_Observed | None] = [None] * buckets
 
     def distribution(self) -> Distribution:
-        """Return it as a sample's value."""
+        """Return the histogram as the value of a sample."""
         exemplars = tuple(
             None if last is None else Exemplar((("request_id", last[0]),), last[1], last[2].timestamp())
             for last in self.last

@@ -1,4 +1,4 @@
-"""Requests that wait for their responses."""
+"""Requests whose responses were not read yet."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,28 +9,28 @@ __all__ = ["Pending"]
 
 
 class Pending:
-    """The requests of one log whose responses were not read yet, the oldest first.
+    """The requests of one log that wait for their responses, the oldest first.
 
-    Bounded in number by ``limit`` and in age by :data:`LONGEST`; ids are bounded by decoding.
+    Their number is bounded by ``limit``, their age by :data:`LONGEST`, and the length of ids by the decoder.
     """
 
     LONGEST: Final = timedelta(minutes=10)
-    """Of the log's own time. What takes longer is no request but a stream, such as ``sys/monitor``."""
+    """In the time that entries state. What takes longer is a stream, such as ``sys/monitor``."""
     _LOOK_EVERY: Final = timedelta(seconds=10)
 
     __slots__ = ("_looked", "evicted", "expired", "requests", "unmatched")
 
     def __init__(self) -> None:
         self.requests: dict[str, tuple[datetime | None, Cell | None]] = {}
-        """When each was asked, and where its response is to be counted, if known, by id; the pipeline writes it."""
+        """By id: the time of the request, and where its response is counted, if known. The pipeline fills it."""
         self.evicted = 0
         self.expired = 0
         self.unmatched = 0
-        """Responses whose requests were not there; the pipeline counts them."""
+        """Responses without a request; the pipeline counts them."""
         self._looked: datetime | None = None
 
     def bound(self, now: datetime | None, limit: int) -> None:
-        """Let go of requests beyond the limit and of those that are too old.
+        """Drop requests beyond the limit and those that are too old.
 
         Args:
             now: the time of the newest entry.
@@ -56,7 +56,7 @@ class Pending:
             self.expired += len(old)
 
     def merge(self, other: "Pending") -> None:
-        """Add what another process counted; what waits there waits here."""
+        """Add what another process counted, and its waiting requests."""
         # The cells are the other process'.
         self.requests |= {id_: (asked, None) for id_, (asked, _) in other.requests.items()}
         self.evicted += other.evicted

@@ -1,7 +1,7 @@
-"""From the lines of audit logs to what is counted, wherever the lines come from.
+"""Count the lines of audit logs, wherever they come from.
 
-One object, without files, clocks or threads: lines go in, samples come out. It can be pickled and merged, so that
-several processes may read several files.
+The pipeline has no files, clocks or threads: lines go in, samples come out. It can be pickled and merged, so that
+several processes can read several files.
 """
 
 from bisect import bisect_left
@@ -56,17 +56,17 @@ _NEVER_ASKED: Final = (None, None)
 _NOTHING: Final[frozenset[int]] = frozenset()
 _NOBODY: Final[frozenset[str]] = frozenset()
 _DEVICE_TEST: Final = "sys/audit/test"
-"""What Vault writes to try a device that is being enabled."""
+"""The path that Vault writes to test a device when it is enabled."""
 _UNANSWERED: Final = frozenset({_DEVICE_TEST, "sys/seal", "sys/step-down"})
-"""Requests that Vault writes without a mount, and writes no response to."""
+"""Requests that Vault logs without a mount, and without a response."""
 _NOTABLE_TYPES: Final = frozenset({"", "system", "ns_system", "token", "ns_token", OTHER})
-_MOST_LOOKS: Final = 256
+_MOST_PATHS: Final = 256
 _LONGEST_PATH: Final = 512
 """Bounds of what is remembered of a cell's paths."""
 
 
 class Pipeline:
-    """Decodes, counts, pairs, and watches for events.
+    """Decodes entries, counts them, pairs requests and responses, and detects events.
 
     Attributes:
         observers: what looks at every entry, in the order given.
@@ -85,7 +85,7 @@ class Pipeline:
         self._sources: dict[str, Source] = {}
 
     def leave_out(self, entities: AbstractSet[str]) -> None:
-        """Leave out the entries of these entities, beside those of the settings; they may become more later."""
+        """Leave out the entries of these entities too; the set may grow later."""
         self._excluded.own = entities
 
     def look_for(self, sightings: Sightings) -> None:
@@ -93,11 +93,11 @@ class Pipeline:
         self._sightings = sightings
 
     def open(self, log: str) -> None:
-        """Make the log known, so that its counts are there from the start."""
+        """Start the counts of a log at 0."""
         self._source(log)
 
     def feed(self, log: str, lines: Sequence[bytes]) -> None:  # noqa: C901, PLR0912, PLR0915 - a call a line costs more
-        """Take in lines of a log, with or without their newlines; whatever they hold, this goes on.
+        """Count lines of a log, with or without their newlines. No line makes this fail.
 
         Args:
             log: the name of where the lines come from. A request and its response come from one log.
@@ -243,7 +243,7 @@ class Pipeline:
         return source.passed_over if source is not None else 0
 
     def samples(self) -> Iterator[Sample]:
-        """Yield what was counted so far; what is said of single logs is asked for by log."""
+        """Yield the counts of all logs together."""
         yield from self._counters.samples()
         yield from self._outcomes.samples()
         yield from self._events.samples()
@@ -265,7 +265,7 @@ class Pipeline:
         self._events.restore(last)
 
     def merge(self, other: "Pipeline") -> None:
-        """Add what another process took in; it must have been made with the same settings and observers."""
+        """Add what another process counted; it must have the same settings and observers."""
         self._counters.merge(other._counters)  # noqa: SLF001 - of our own class
         self._events.merge(other._events)  # noqa: SLF001 - of our own class
         self._excluded.merge(other._excluded)  # noqa: SLF001 - of our own class
@@ -305,54 +305,54 @@ class Pipeline:
         kind = error_class(entry, line, full)
         if kind is None and (request.path not in _UNANSWERED or request.mount_type):
             return  # a response is to come
-        look = cell.looks.get(request.path) or self._look(cell, request.path)
+        rules = cell.path_rules.get(request.path) or self._rules_for(cell, request.path)
         if kind is not None:
-            self._failed(entry, cell, look, kind)
+            self._failed(entry, cell, rules, kind)
         source.pending.requests.pop(request.id, None)
         if request.path != _DEVICE_TEST:
             detail = full()
             auth = None if detail is None else detail.auth
             matched_rules = _NOTHING if auth is None else self._events.matching_rules(auth.policies)
-            self._events.finish(look, kind, entry.time, matched_rules, None, full)
+            self._events.finish(rules, kind, entry.time, matched_rules, None, full)
 
     def _ended(
         self, entry: ResponseEntry, cell: Cell, line: bytes, matched_rules: frozenset[int], source: Source
     ) -> None:
         """Take in a response that may be an event, an error, or hold a token or a lease."""
         path = "" if entry.request is None else entry.request.path
-        look = cell.looks.get(path) or self._look(cell, path)
+        rules = cell.path_rules.get(path) or self._rules_for(cell, path)
         full = partial(self._details.of, entry, line)
         kind = error_class(entry, line, full)
         if kind is None:
             if path and not cell.key.mount_point:
                 source.admits(guess_mount(path).point, exists=True)
-            self._outcomes.succeeded(look.act, cell.mount, entry.response)
+            self._outcomes.succeeded(rules.request_kind, cell.mount, entry.response)
         else:
-            self._failed(entry, cell, look, kind)
+            self._failed(entry, cell, rules, kind)
         if path != _DEVICE_TEST:
             issued = None if entry.response is None else entry.response.auth
-            self._events.finish(look, kind, entry.time, matched_rules, issued, full)
+            self._events.finish(rules, kind, entry.time, matched_rules, issued, full)
 
-    def _failed(self, entry: Entry, cell: Cell, look: PathRules, kind: ErrorClass) -> None:
+    def _failed(self, entry: Entry, cell: Cell, rules: PathRules, kind: ErrorClass) -> None:
         cell.failures += 1
         cell.mount.errors[kind] += 1
-        self._outcomes.failed(look.act, cell.mount)
+        self._outcomes.failed(rules.request_kind, cell.mount)
         for observer in self.observers:
             observer.failed(entry)
 
-    def _look(self, cell: Cell, path: str) -> PathRules:
+    def _rules_for(self, cell: Cell, path: str) -> PathRules:
         """Return the kind of request and the rules for this path, and remember them: paths recur."""
         key = cell.key
         if key.mount_point == OTHER:  # beyond the bound, where the cell does not say the mount
-            act = request_kind("", "", key.operation, path)
+            kind = request_kind("", "", key.operation, path)
         else:
-            act = request_kind(key.mount_type, key.mount_point, key.operation, path)
-        look = self._events.look(act, key.mount_type, key.operation, path)
+            kind = request_kind(key.mount_type, key.mount_point, key.operation, path)
+        rules = self._events.rules_for(kind, key.mount_type, key.operation, path)
         if len(path) <= _LONGEST_PATH:
-            if len(cell.looks) >= _MOST_LOOKS:
-                cell.looks.clear()
-            cell.looks[path] = look
-        return look
+            if len(cell.path_rules) >= _MOST_PATHS:
+                cell.path_rules.clear()
+            cell.path_rules[path] = rules
+        return rules
 
     def _is_notable(self, key: CellKey) -> bool:
         # Tokens, leases and unwrapping are told by paths on these; logins give a token or an error.

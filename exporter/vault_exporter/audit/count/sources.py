@@ -96,7 +96,7 @@ class Source:
         return True
 
     def bound(self, limit: int) -> None:
-        """Let go of requests that wait for too long, and of those beyond the limit."""
+        """Drop requests that wait for too long, and those beyond the limit."""
         self.pending.bound(self.last, limit)
         if self.excluded or self.unsigned:
             _cut(self.excluded, limit)

@@ -1,8 +1,8 @@
-"""The events that are watched for without being asked to.
+"""The built-in rules of events.
 
 Paths: https://openbao.org/api-docs/system/ and https://developer.hashicorp.com/vault/api-docs/system, those that need
-``sudo`` from ``logical_system.go`` of both projects. What each writes to the log was tried on OpenBao 2.7.2 and is in
-``tests/data/audit/operations.jsonl``.
+``sudo`` from ``logical_system.go`` of both projects. ``tests/data/audit/operations.jsonl`` has what OpenBao 2.7.2
+logs for each.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ from vault_exporter.config.schema.model import EventRule, Threshold
 __all__ = ["BUILT_IN", "RAW_VALUES"]
 
 RAW_VALUES: Final = "raw_values_logged"
-"""The event that a device writes tokens as they are (``log_raw``); it has no rule, since it is of the log itself."""
+"""The event of a device that logs tokens in plain text (``log_raw``). It has no rule: it is about the log itself."""
 
 _CHANGES: Final = ("create", "update", "patch", "delete")
 _STARTS: Final = ("create", "update")

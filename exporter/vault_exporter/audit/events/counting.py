@@ -1,4 +1,4 @@
-"""Security and operations events: how often each happened, and when last."""
+"""Count security and operations events, and keep when each last happened."""
 
 import collections
 import contextlib
@@ -21,11 +21,11 @@ from vault_exporter.metrics.family import Sample
 __all__ = ["Events"]
 
 _MOST_LISTS: Final = 4096
-"""Lists of policies that are remembered."""
+"""Lists of policies whose rules are cached."""
 
 
 class Events:
-    """The rules, built-in and the operator's, and what they counted. Every event is there from the start, at 0."""
+    """Counts events by the built-in rules and the operator's. Every event starts at 0."""
 
     def __init__(self, settings: model.Events) -> None:
         built_in = [rule for rule in BUILT_IN if rule.event not in settings.disable]
@@ -41,15 +41,15 @@ class Events:
         self._bursts: dict[int, collections.deque[datetime]] = {}
 
     def concern(self, mount_type: str, mount_point: str, operation: str) -> bool:
-        """Whether every entry of such a mount must be looked into."""
+        """Whether every entry of such a mount must be inspected."""
         return any(rule.concerns(mount_type, mount_point, operation) for rule in self.rules)
 
-    def look(self, act: RequestKind, mount_type: str, operation: str, path: str) -> PathRules:
-        """Tell what is to be looked at in entries of a path."""
-        return PathRules(act, (rule for rule in self.rules if rule.fits(act, mount_type, operation, path)))
+    def rules_for(self, kind: RequestKind, mount_type: str, operation: str, path: str) -> PathRules:
+        """Return the rules whose conditions on path, operation and mount hold."""
+        return PathRules(kind, (rule for rule in self.rules if rule.fits(kind, mount_type, operation, path)))
 
     def matching_rules(self, policies: msgspec.Raw) -> frozenset[int]:
-        """Tell which rules a list of policies wakes, and remember it."""
+        """Return the rules that match a list of policies, and cache them."""
         key = bytes(policies)
         known = self._watched.get(key)
         if known is None:
@@ -61,7 +61,7 @@ class Events:
 
     def finish(
         self,
-        look: PathRules,
+        path_rules: PathRules,
         kind: ErrorClass | None,
         time: datetime | None,
         matched_rules: frozenset[int],
@@ -71,7 +71,7 @@ class Events:
         """Count the events that the entry which ends a request is.
 
         Args:
-            look: the rules for its path.
+            path_rules: the rules for its path.
             kind: the class of its error.
             time: the time that the entry states.
             matched_rules: the rules that match the policies of the request's token.
@@ -80,11 +80,11 @@ class Events:
         """
         if issued is not None and not issued.client_token:
             issued = None  # a second factor is still to come
-        for rule in look.ended(kind, issued=issued is not None):
+        for rule in path_rules.ended(kind, issued=issued is not None):
             if _rest_holds(rule, issued, full) and not self._allowed.holds(rule.rule.event, time, full):
                 self._count(rule, time)
         if matched_rules:
-            for rule in look.watching:
+            for rule in path_rules.watching:
                 if (
                     rule.number in matched_rules
                     and rule.accepts(kind, issued=issued is not None)
@@ -94,7 +94,7 @@ class Events:
                     self._count(rule, time)
 
     def raw_value(self, time: datetime | None) -> None:
-        """Take note of an entry with a token as it is."""
+        """Count an entry that holds a token in plain text."""
         self._note(RAW_VALUES, time)
 
     def last_times(self) -> dict[str, float]:
@@ -110,7 +110,7 @@ class Events:
                     self._last[event] = max(time, self._last.get(event, time))
 
     def merge(self, other: "Events") -> None:
-        """Add what another process counted; a burst is seen within one process only."""
+        """Add what another process counted; a burst is detected within one process only."""
         for event, count in other._counts.items():  # noqa: SLF001 - of our own class
             self._counts[event] += count
         for event, time in other._last.items():  # noqa: SLF001 - of our own class

@@ -1,7 +1,7 @@
-"""Which entries are events, by rules: the part that is worked out once and remembered.
+"""Match entries with the rules of events.
 
-A rule's conditions on the path and the mount hold or do not for every entry of the same path, and those on policies
-for every entry with the same list. So both are looked up, and only what is left is tried for an entry.
+Conditions on path and mount have one answer for each path, and conditions on policies one for each list of policies.
+Both answers are cached, so only the other conditions are checked for each entry.
 """
 
 import re
@@ -22,7 +22,7 @@ _POLICIES: Final = msgspec.json.Decoder(list[str])
 
 
 class CompiledRule:
-    """A rule in the form in which it is tried."""
+    """A rule with its patterns compiled."""
 
     __slots__ = ("_issued", "_paths", "_policies", "errors", "is_of_issued", "number", "rule", "watches_policies")
 
@@ -37,9 +37,9 @@ class CompiledRule:
         self._issued = tuple(map(_name, rule.issued_policies))
 
     def concerns(self, mount_type: str, mount_point: str, operation: str) -> bool:
-        """Whether every entry of such a mount must be looked into for this rule.
+        """Whether every entry of such a mount must be inspected for this rule.
 
-        Errors, logins and issued tokens are looked into anyway, and policies wake their rules themselves.
+        Errors, logins and issued tokens are inspected anyway, and policies find their rules themselves.
         """
         rule = self.rule
         if self.watches_policies or self.errors or rule.outcome == "failure" or rule.logins or self.is_of_issued:
@@ -51,14 +51,14 @@ class CompiledRule:
         heads = [re.split(r"[+*]", path, maxsplit=1)[0] for path in rule.paths]
         return not heads or any(head.startswith(mount_point) or mount_point.startswith(head) for head in heads)
 
-    def fits(self, act: RequestKind, mount_type: str, operation: str, path: str) -> bool:
+    def fits(self, kind: RequestKind, mount_type: str, operation: str, path: str) -> bool:
         """Whether the conditions on the path, the operation and the mount hold."""
         rule = self.rule
         if (rule.operations and operation not in rule.operations) or (
             rule.mount_types and mount_type not in rule.mount_types
         ):
             return False
-        if rule.logins and act is not RequestKind.LOGIN:
+        if rule.logins and kind is not RequestKind.LOGIN:
             return False
         if not self._paths:
             return True
@@ -70,13 +70,13 @@ class CompiledRule:
         return _has(policies, self._policies)
 
     def accepts_issued(self, policies: msgspec.Raw, *, expires: bool) -> bool:
-        """Whether the conditions on the token that was given hold."""
+        """Whether the conditions on the issued token hold."""
         if self.rule.issued_without_expiry and expires:
             return False
         return not self._issued or _has(policies, self._issued)
 
     def accepts(self, kind: ErrorClass | None, *, issued: bool) -> bool:
-        """Whether the request ended as the rule wants it, and gave a token if the rule is about that."""
+        """Whether the request ended as the rule requires, and issued a token if the rule is about tokens."""
         if self.is_of_issued and not issued:
             return False
         if self.errors:
@@ -85,24 +85,24 @@ class CompiledRule:
 
 
 class PathRules:
-    """What is to be looked at in entries of one path.
+    """The rules for the entries of one path.
 
     Attributes:
-        act: what the path is for.
-        watching: the rules that fit the path and are for some policies only.
+        request_kind: what requests to the path do.
+        watching: the rules that apply to some policies only.
     """
 
-    __slots__ = ("_ended", "_others", "act", "watching")
+    __slots__ = ("_ended", "_others", "request_kind", "watching")
 
-    def __init__(self, act: RequestKind, rules: Iterable[CompiledRule]) -> None:
-        self.act = act
+    def __init__(self, request_kind: RequestKind, rules: Iterable[CompiledRule]) -> None:
+        self.request_kind = request_kind
         rules = tuple(rules)
         self.watching = tuple(rule for rule in rules if rule.watches_policies)
         self._others = tuple(rule for rule in rules if not rule.watches_policies)
         self._ended: dict[tuple[ErrorClass | None, bool], tuple[CompiledRule, ...]] = {}
 
     def ended(self, kind: ErrorClass | None, *, issued: bool) -> tuple[CompiledRule, ...]:
-        """Return the rules for any policies that fit a request which ended like this, and gave a token or not."""
+        """Return the rules that apply to all policies and match how a request ended, and whether it issued a token."""
         known = self._ended.get((kind, issued))
         if known is None:
             known = tuple(rule for rule in self._others if rule.accepts(kind, issued=issued))
@@ -111,12 +111,12 @@ class PathRules:
 
 
 def compiled(rules: Iterable[EventRule]) -> tuple[CompiledRule, ...]:
-    """Make rules ready for use; they were checked when they were read."""
+    """Compile rules, which the configuration has checked."""
     return tuple(CompiledRule(number, rule) for number, rule in enumerate(rules))
 
 
 def check_path(pattern: str) -> str:
-    """Return what is wrong with a rule's path, or nothing."""
+    """Return what is wrong with a rule's path; empty if nothing is."""
     if pattern.startswith("/"):
         return "starts with a slash; paths in the audit log do not"
     if _WHOLE in pattern[:-1]:
@@ -127,7 +127,7 @@ def check_path(pattern: str) -> str:
 
 
 def check_policy(pattern: str) -> str:
-    """Return what is wrong with a policy's name in a rule, or nothing."""
+    """Return what is wrong with a policy's name in a rule; empty if nothing is."""
     return "has * before its end" if _WHOLE in pattern[:-1] else ""
 
 

@@ -1,4 +1,4 @@
-"""From one line of an audit log to its entry.
+"""Decode a line of an audit log to its entry.
 
 Vault writes the fields in alphabetical order and OpenBao in the order of its structs, and a device may put a prefix
 before the JSON. Searching a line for a text costs more than decoding a field of it.
@@ -50,16 +50,16 @@ __all__ = [
 
 
 class Reject(enum.StrEnum):
-    """Why a line is no entry: the value of the ``reason`` label."""
+    """Why a line is not an entry: the value of the ``reason`` label."""
 
     NOT_JSON = "not_json"
-    """Not JSON, also when cut short, of bad UTF-8, or nested too deeply."""
+    """Not JSON, cut short, not UTF-8, or nested too deeply."""
     NOT_AN_ENTRY = "not_an_entry"
     """JSON, but no object with an entry's fields."""
     TOO_LONG = "too_long"
     """Longer than ``audit.max_line_bytes``; skipped unread."""
     INCOMPLETE = "incomplete"
-    """The file or the connection ended, for good, before the line did."""
+    """The file or the connection ended before the line did."""
     NOT_SYSLOG = "not_syslog"
     """No message of RFC 3164 or RFC 5424, from an input for these."""
 
@@ -91,7 +91,7 @@ _LENIENT: Final = msgspec.json.Decoder(_Lenient)
 _ANY: Final = msgspec.json.Decoder(msgspec.Raw)
 
 _ALPHABETICAL: Final = (b'{"auth":', b'{"error":', b'{"request":')
-"""How lines start whose fields are in alphabetical order, with ``type`` at the end."""
+"""How lines start that have their fields in alphabetical order, ``type`` last."""
 _REQUEST_ENDS: Final = b'"type":"request"}\n'
 _RESPONSE_ENDS: Final = b'"type":"response"}\n'
 
@@ -102,9 +102,9 @@ _RESYNCHRONISATIONS: Final = 8
 """How many times to look for an entry within a broken line."""
 
 quick: Final = _ENTRY.decode
-"""Decode a line that is as it should be, or raise one of :data:`UNREADABLE`; then :func:`decode` says more."""
+"""Decode a line with the expected fields, or raise one of :data:`UNREADABLE`; :func:`decode` then tells why."""
 quick_identified: Final = _IDENTIFIED.decode
-"""The same with who sends a request."""
+"""The same, with the sender of a request."""
 quick_detail: Final = _DETAIL.decode
 """The same with all fields."""
 

@@ -1,4 +1,4 @@
-"""What a replay observes beside what is counted anyway: from when to when, and which paths failed."""
+"""Observe what only a replay shows: the first and last time, and the paths that failed."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -28,7 +28,7 @@ class ReplayObserver:
         self.failed_paths = Frequent(tracked)
 
     def observe(self, entry: Detail) -> None:
-        """Take note of an entry's time."""
+        """Keep the first and the last time."""
         time = entry.time
         if time is None:
             return
@@ -40,12 +40,12 @@ class ReplayObserver:
             self.first = time
 
     def failed(self, entry: Entry) -> None:
-        """Take note of a failed request."""
+        """Count the path of a failed request."""
         if entry.request is not None and entry.request.path:
             self.failed_paths.add(entry.request.path[:_LONGEST])
 
     def samples(self) -> Iterator[Sample]:
-        """Yield nothing: this is for the summary."""
+        """Yield nothing: only the summary uses it."""
         yield from ()
 
     def merge(self, other: Self) -> None:

@@ -1,4 +1,4 @@
-"""Count logs that lie there: one in this process, several in as many processes as the machine has."""
+"""Count finished logs: one in this process, several in up to one process for each processor."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""What a replay says: taken from the same samples that are published otherwise, so that both say the same."""
+"""The summary of a replay, made from the same samples that the exporter publishes."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ _DIGITS: Final = 9
 
 
 class Mount(msgspec.Struct, frozen=True):
-    """A mount and what was asked of it."""
+    """Requests and errors of a mount."""
 
     mount_point: str
     mount_type: str
@@ -28,7 +28,7 @@ class Mount(msgspec.Struct, frozen=True):
 
 
 class Templated(msgspec.Struct, frozen=True):
-    """A path that a template of ``audit.paths`` made, and what was asked of it."""
+    """Requests and errors of a path that a template of ``audit.paths`` made."""
 
     template: str
     path: str
@@ -50,7 +50,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A security or operations event that happened."""
+    """How often a security or operations event happened."""
 
     event: str
     count: int
@@ -59,7 +59,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """Everything that is said of the logs."""
+    """Everything that is known of the logs."""
 
     files: tuple[FileResult, ...]
     first: float | None
@@ -92,7 +92,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def without_entry(replayed: Replayed) -> str:
-    """Say why there is nothing to tell where lines were read, and none of them is an entry; empty otherwise."""
+    """Return an error if lines were read and none of them is an entry; empty otherwise."""
     samples = _by_family(replayed.pipeline.samples())
     rejected = _rejected(replayed)
     if not rejected or _total([*samples[c.AUDIT_ENTRIES], *samples[c.AUDIT_EXCLUDED]]):
@@ -105,10 +105,10 @@ def without_entry(replayed: Replayed) -> str:
 
 
 def summarize(replayed: Replayed, number: int) -> Summary:
-    """Put together what a replay counted.
+    """Summarize a replay.
 
     Args:
-        replayed: that.
+        replayed: what it counted.
         number: how many of each ranking to keep.
     """
     samples = _by_family(replayed.pipeline.samples())
@@ -141,7 +141,7 @@ def summarize(replayed: Replayed, number: int) -> Summary:
 
 
 def all_samples(replayed: Replayed) -> Iterable[Sample]:
-    """Yield what was counted as samples, with what is said of the files."""
+    """Yield the counts as samples, with those of single files."""
     yield from replayed.pipeline.samples()
     for file in replayed.files:
         last = replayed.pipeline.last_entry(file.name)

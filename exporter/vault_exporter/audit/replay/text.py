@@ -1,6 +1,6 @@
-"""A summary for people, on a terminal or in a file.
+"""Print a summary as tables.
 
-Paths and names come from whoever talks to Vault, so what could steer a terminal is made visible.
+Paths and names come from the clients of Vault, so control characters are escaped.
 """
 
 from collections.abc import Iterable
@@ -114,7 +114,7 @@ def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]
 
 
 def _safe(text: str) -> str:
-    """Show what cannot be printed as it would be written in Python."""
+    """Escape characters that cannot be printed."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

@@ -1,1 +1,1 @@
-"""Who asked for what, within bounds: distinct counts and heavy hitters by sketch, and paths that the operator names."""
+"""Distinct counts and most frequent values of clients, addresses and paths, in bounded memory."""

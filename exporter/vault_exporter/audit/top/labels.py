@@ -1,4 +1,4 @@
-"""What the operator listed, as labels: requests by template of path, and by display name of client."""
+"""Count requests by the path templates and the clients that the operator lists."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final, Self
@@ -16,7 +16,7 @@ _MOST_REMEMBERED: Final = 16_384
 
 
 class _Cell:
-    """A count, found by different keys."""
+    """A count that several keys find."""
 
     __slots__ = ("requests",)
 
@@ -25,7 +25,7 @@ class _Cell:
 
 
 class PathObserver:
-    """Counts requests whose path fits a template, and those of them that failed."""
+    """Counts requests whose path matches a template, and how many of them failed."""
 
     def __init__(self, templates: Iterable[str], max_values: int) -> None:
         self._names = tuple(templates)
@@ -49,7 +49,7 @@ class PathObserver:
             cell.requests += 1
 
     def failed(self, entry: Entry) -> None:
-        """Count a failed request, told by its response or by itself."""
+        """Count a failed request, by its response or by its own entry."""
         match = self._templates.match(entry.request.path) if entry.request is not None else None
         if match is not None:
             self._errors[match] = self._errors.get(match, 0) + 1
@@ -84,7 +84,7 @@ class PathObserver:
         return found
 
     def _cell(self, match: Match, operation: str) -> _Cell:
-        """Find the count of a label, which then has one of errors, too, so that the first is seen."""
+        """Return the count of a label, and start its count of errors at 0, so that increase() sees the first."""
         self._errors.setdefault(match, 0)
         cell = self._cells.get((match, operation))
         if cell is None:
@@ -93,7 +93,7 @@ class PathObserver:
 
 
 class ClientObserver:
-    """Counts requests of clients that are listed by their display name, and all others together."""
+    """Counts the requests of each listed client, by display name, and those of all others together."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._requests = {**dict.fromkeys(names, 0), OTHER: 0}
@@ -106,7 +106,7 @@ class ClientObserver:
             self._requests[name if name in self._requests else OTHER] += 1
 
     def failed(self, entry: Entry) -> None:
-        """Nothing is kept of failures."""
+        """Do nothing: failures are not counted by client."""
 
     def samples(self) -> Iterator[Sample]:
         """Yield the counts."""

@@ -1,4 +1,4 @@
-"""The observers that the settings ask for; none unless they do, since each costs something for every line."""
+"""Make the observers that are configured."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ __all__ = ["make_observers"]
 
 
 def make_observers(settings: Audit, clock: Callable[[], float] = time.time) -> tuple[Observer, ...]:
-    """Make them.
+    """Make the observers that are configured; without one, lines are decoded faster.
 
     Args:
         settings: what to observe, and the bounds.

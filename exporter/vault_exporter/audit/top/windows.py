@@ -1,4 +1,4 @@
-"""Sketches over the time that just went by: a window of slots, of which the oldest is forgotten as a whole."""
+"""Sketches over a sliding window: it consists of slots, and the oldest slot is dropped as a whole."""
 
 import collections
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 __all__ = ["SLOTS", "Window"]
 
 SLOTS: Final = 12
-"""Parts of a window: it covers between its length and a twelfth more."""
+"""Slots of a window. It covers between its length and one slot more."""
 
 
 class _Sketch(Protocol):
@@ -18,7 +18,7 @@ SketchT = TypeVar("SketchT", bound=_Sketch)
 
 
 class Window(Generic[SketchT]):
-    """A sketch for each slot; the newest is filled, all of them together are asked.
+    """One sketch for each slot: values go to the newest, and queries read the union.
 
     Attributes:
         current: the sketch to add to.
