@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from vault_exporter.config.schema.model import Target
-from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.auth.transport import AuthTransport
 from vault_exporter.vault.client import Client
 from vault_exporter.vault.transport import HttpTransport

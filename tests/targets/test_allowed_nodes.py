@@ -9,7 +9,7 @@ import trustme
 from tests.lab.fake_node import StartNode
 from vault_exporter.config.schema.model import ClusterDiscovery, Secret, Tls, TokenAuth
 from vault_exporter.targets.discovery import DiscoveryManager
-from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.shared import Shared
 
 AUTH = TokenAuth(token=Secret("hvs.planted"))
 

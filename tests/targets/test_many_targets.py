@@ -17,7 +17,7 @@ from vault_exporter.app import Exporter
 from vault_exporter.config.schema.model import ClusterDiscovery, Config, FileDiscovery, Secret, Target, TokenAuth
 from vault_exporter.targets.discovery import DiscoveryManager
 from vault_exporter.targets.manager import Targets
-from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.shared import Shared
 
 AUTH = TokenAuth(token=Secret("hvs.planted"))
 NOT_YET = "The targets are not all known yet.\n"

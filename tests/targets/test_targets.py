@@ -16,7 +16,7 @@ from vault_exporter.checks import Flags, load
 from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.config.schema.model import ClusterDiscovery, Config, FileDiscovery, Secret, Telemetry, TokenAuth
 from vault_exporter.targets.discovery import DiscoveryManager
-from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.shared import Shared
 
 AUTH = TokenAuth(token=Secret("hvs.planted"))
 Client = TestClient[web.Request, web.Application]

@@ -21,7 +21,7 @@ from vault_exporter.config.schema.model import Auth, Target, Tls
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.demo.openbao import start_server
 from vault_exporter.demo.process import free_port
-from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.shared import Shared
 
 ROOT = "root"
 POLICY = 'path "sys/mounts" { capabilities = ["read"] }'

@@ -14,7 +14,7 @@ from tests.vault.test_logins import failures, samples
 from vault_exporter.config.schema.logins import Auth, TokenAuth, UserpassAuth
 from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
-from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.client import VaultError
 
 USER = UserpassAuth(username="exporter", password=Secret("planted"))

@@ -24,7 +24,7 @@ from vault_exporter.config.schema.logins import (
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics.exposition import Format, render
 from vault_exporter.metrics.reasons import Reason
-from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.client import VaultError
 
 USER = UserpassAuth(username="exporter", password=Secret("two words"))

@@ -10,7 +10,7 @@ from vault_exporter.config.schema.secret import Secret
 
 AUTH = UserpassAuth(username="exporter", password=Secret("planted"))
 LOGIN = "auth/userpass/login/exporter"
-FREE = {"health", "seal", "leader", "certificate", "telemetry"}
+FREE = {"health", "seal", "leader", "certificate", "replication", "telemetry"}
 
 
 @pytest.mark.parametrize(

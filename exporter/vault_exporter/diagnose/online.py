@@ -17,7 +17,7 @@ from vault_exporter.scrape.collectors import HEALTH
 from vault_exporter.scrape.scraper import Scrape, TargetScraper
 from vault_exporter.targets.discovery import State
 from vault_exporter.targets.manager import Targets
-from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.auth.token_manager import TokenStatus
 from vault_exporter.vault.errors import NoTokenError, VaultError
 

@@ -16,7 +16,7 @@ from vault_exporter.scrape.collectors import Collector, telemetry
 from vault_exporter.scrape.node_state import NodeState
 from vault_exporter.scrape.scheduler import CollectorScheduler, Outcome
 from vault_exporter.scrape.telemetry import Page
-from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.connection import connect
 
 __all__ = ["Scrape", "TargetScraper"]

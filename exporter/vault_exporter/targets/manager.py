@@ -16,7 +16,7 @@ from vault_exporter.scrape.collectors import chosen
 from vault_exporter.scrape.scraper import TargetScraper
 from vault_exporter.targets.discovery import DiscoveryManager, State
 from vault_exporter.util.sightings import Sightings
-from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.tls import Stamps, TlsError, stamps
 
 __all__ = ["Targets", "watched_of"]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vault_exporter.config.schema.model import Target
-from vault_exporter.vault.auth.methods import Shared
-from vault_exporter.vault.auth.token_manager import Tokens
+from vault_exporter.vault.auth.shared import Shared
+from vault_exporter.vault.auth.token_manager import TokenManager
 from vault_exporter.vault.auth.transport import AuthTransport
 from vault_exporter.vault.client import Client
 from vault_exporter.vault.transport import HttpTransport
@@ -18,7 +18,7 @@ class Connection(NamedTuple):
     """A client, and the token that its calls carry. Closing the client ends the login, too."""
 
     client: Client
-    tokens: Tokens
+    tokens: TokenManager
 
 
 def connect(target: Target, *, shared: Shared | None = None, clock: Callable[[], float] = time.time) -> Connection:

@@ -20,7 +20,8 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.targets.discovery.file_sd import Files
 from vault_exporter.targets.discovery.find import REFUSED, DiscoveryError, Found, find_in_cluster, find_in_dns, some
-from vault_exporter.vault.auth.methods import Shared
+from vault_exporter.util.threads import in_thread
+from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.client import Client
 from vault_exporter.vault.connection import connect
 
@@ -214,7 +215,8 @@ class _Source:
         if isinstance(settings, DnsDiscovery):
             return Found(await find_in_dns(settings))
         if self._files is not None:
-            return Found(await asyncio.to_thread(self._files.find))
+            # A file system may hang, which must not hold up the exporter's end.
+            return Found(await asyncio.wrap_future(in_thread(self._files.find, "discovery")))
         raise TypeError(type(settings).__name__)
 
     def _report_lost(self, before: Iterable[Target]) -> None:

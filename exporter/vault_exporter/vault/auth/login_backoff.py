@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
-from vault_exporter.vault.auth.methods import LoginError, LoginFailure
+from vault_exporter.vault.auth.errors import LoginError, LoginFailure
 
-__all__ = ["JITTER", "Pace"]
+__all__ = ["JITTER", "LoginBackoff"]
 
 JITTER: Final = 0.1
 """How much earlier something may be done, so that many exporters do not come at once."""
@@ -22,7 +22,7 @@ _NOBODY_ASKED: Final = frozenset(
 """They say nothing about credentials, so the next scrape may try again."""
 
 
-class Pace:
+class LoginBackoff:
     """The pause before the next login of a target, and the failure that it is for."""
 
     def __init__(self, clock: Callable[[], float], random_part: Callable[[], float]) -> None:

@@ -1,10 +1,9 @@
-"""The token of one target: got when it is first needed, renewed, and got anew when Vault refuses it.
+"""The token of one target: obtained when it is first needed, renewed, and replaced when Vault refuses it.
 
-One login is shared by all calls that need it, and goes on when the scrape that began it is over. How often Vault is
-asked is bounded: a refused login is tried again after a pause that grows from seconds to minutes (people get locked
-out by less), and so is one whose token lives for seconds only; one that the node could not answer at the next scrape.
-A call that is refused makes the exporter ask once whether its token is still good; only if it is not, it logs in
-again.
+All calls that need a token share one login, which goes on when the scrape that began it is over. Logins are bounded: a
+refused login is tried again after a pause that grows from seconds to minutes, since Vault locks users out, and so is
+one whose token lives for seconds only. A login that the node could not answer is tried again at the next scrape. After
+a refused call the exporter asks once whether its token is still good, and logs in again only if it is not.
 
 Kept between scrapes: the token, what Vault said of it, what Vault denied it lately, and the counters.
 """
@@ -13,7 +12,6 @@ import asyncio
 import contextlib
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -26,26 +24,28 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.answer import Answer
+from vault_exporter.vault.auth.counters import LoginCounters
 from vault_exporter.vault.auth.credentials import CredentialFiles
 from vault_exporter.vault.auth.denials import Denials
-from vault_exporter.vault.auth.login_backoff import JITTER, Pace
-from vault_exporter.vault.auth.methods import LoginError, LoginFailure, Send, Shared, Token, Vault
+from vault_exporter.vault.auth.endpoints import TokenEndpoints
+from vault_exporter.vault.auth.errors import LoginError, LoginFailure
+from vault_exporter.vault.auth.hvac_adapter import Send
+from vault_exporter.vault.auth.login_backoff import JITTER, LoginBackoff
+from vault_exporter.vault.auth.shared import Shared
+from vault_exporter.vault.auth.token import HeldToken, Token
 from vault_exporter.vault.errors import NoTokenError
 
-__all__ = ["TokenStatus", "Tokens"]
+__all__ = ["TokenManager", "TokenStatus"]
 
 _RENEW_AT: Final = 2 / 3
 """Of a token's life."""
 _SHORTEST_DELAY: Final = 1.0
 _LONGEST_DELAY: Final = 7 * 86_400.0
 """Seconds between two looks at a token; a loop's timer has a limit."""
-_WORN: Final = 0.9
-"""A renewal that gives less than this part of the token's first life says that its end is near: log in next time."""
-_REVOKE_SECONDS: Final = 2.0
+_REVOKE_SECONDS: Final = 0.75
+"""Of the five in which the exporter stops."""
 _NOT_ASKED: Final = frozenset({LoginFailure.SEALED, LoginFailure.SECONDARY})
 """Why a node can say nothing of tokens, so that calls go out without one."""
-_NEW_SECONDS: Final = 10.0
-"""How long after a login a standby may not know its token."""
 
 _log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class TokenStatus(NamedTuple):
     """Unix time, in seconds; None where it does not expire, or is not valid."""
 
 
-class Tokens:
+class TokenManager:
     """The current token of a target. Make it inside a running event loop, and close it."""
 
     def __init__(
@@ -82,28 +82,19 @@ class Tokens:
             clock: Unix time, in seconds.
             random_part: from 0 to 1, for jitter.
         """
-        self._vault = Vault(send, target, shared)
+        self._endpoints = TokenEndpoints(send, target, shared)
         self._shared = shared
         self._auth = target.auth
         self._files = CredentialFiles(logins.credential_files(target.auth))
         self._clock = clock
         self._random = random_part
         self._log = _log.bind(target=target.name, method=target.auth.__struct_config__.tag)
-        self._token: Token | None = None
-        self._valid = False
-        self._lookable = False
-        self._unknown = False
-        self._first_ttl = 0.0
-        self._got = 0.0
-        self._expires: float | None = None
+        self._held: HeldToken | None = None
         self._denials = Denials(clock)
-        self._pace = Pace(clock, random_part)
+        self._backoff = LoginBackoff(clock, random_part)
+        self._counters = LoginCounters()
         self._work: asyncio.Task[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._logins = 0
-        self._login_failures: Counter[LoginFailure] = Counter()
-        self._renewals = 0
-        self._renewal_failures: Counter[LoginFailure] = Counter()
 
     @property
     def configured(self) -> bool:
@@ -112,27 +103,27 @@ class Tokens:
 
     @property
     def new(self) -> bool:
-        """Whether the token was got only now, so that other nodes than the active one may not know it yet."""
-        return 0 <= self._clock() - self._got < _NEW_SECONDS
+        """Whether the token was obtained only now, so that other nodes than the active one may not know it yet."""
+        return self._held is not None and self._held.is_new(self._clock())
 
     @property
     def identity(self) -> tuple[str, str]:
         """The entity id and the display name that Vault's audit log has for the token; empty where unknown."""
-        return (self._token.entity_id, self._token.display_name) if self._token else ("", "")
+        return (self._held.token.entity_id, self._held.token.display_name) if self._held else ("", "")
 
     @property
-    def status(self) -> "TokenStatus":
+    def status(self) -> TokenStatus:
         """How the token is."""
-        failed = self._pace.failed
-        if self._token is None and failed is not None and failed.failure is LoginFailure.SECONDARY:
-            return TokenStatus(str(self._auth.__struct_config__.tag), None, None)
-        valid = self._token is not None and self._valid
-        return TokenStatus(str(self._auth.__struct_config__.tag), valid, self._expires if valid else None)
+        method, held, failed = str(self._auth.__struct_config__.tag), self._held, self._backoff.failed
+        if held is not None:
+            return TokenStatus(method, held.valid, held.expires if held.valid else None)
+        nobody_knows = failed is not None and failed.failure is LoginFailure.SECONDARY
+        return TokenStatus(method, None if nobody_knows else False, None)
 
     @property
     def remedy(self) -> str:
         """What to do where Vault refuses the token or the login; empty where the error says that itself."""
-        failed = self._pace.failed
+        failed = self._backoff.failed
         if failed is not None and failed.failure is not LoginFailure.DENIED:
             return ""
         if isinstance(self._auth, logins.TokenAuth):
@@ -152,21 +143,22 @@ class Tokens:
         if isinstance(self._auth, logins.NoAuth):
             return None
         self._notice_changed_files()
-        if self._token is not None and self._expires is not None and self._clock() >= self._expires:
+        now = self._clock()
+        if self._held is not None and self._held.expires is not None and now >= self._held.expires:
             self._drop("the token has expired")
-        if self._token is not None and not self._valid and self._pace.over:
-            await self._share(self._log_in)  # it was refused, but may have been on a bad day of the node's
-        if self._token is None:
-            if self._work is not None or self._pace.free:
-                await self._share(self._log_in)
-            if self._token is None:
-                error = self._pace.failed or LoginError(LoginFailure.BAD_REPLY, "the login was given up")
-                if error.failure in _NOT_ASKED:
-                    return None
-                raise NoTokenError(error.reason, f"login: {error}")
-        if self._shared.once and self._unknown:
+        if self._held is not None and not self._held.valid and self._backoff.over:
+            await self._share(self._log_in)  # the node may have refused it for another reason than the token
+        if self._held is None and (self._work is not None or self._backoff.free):
+            await self._share(self._log_in)
+        held = self._held
+        if held is None:
+            error = self._backoff.failed or LoginError(LoginFailure.BAD_REPLY, "the login was given up")
+            if error.failure in _NOT_ASKED:
+                return None
+            raise NoTokenError(error.reason, f"login: {error}")
+        if self._shared.once and held.unknown:
             raise NoTokenError(Reason.PERMISSION_DENIED, "Vault refuses the token")
-        return self._token.secret
+        return held.token.secret
 
     def denial(self, call: str) -> Answer | None:
         """Return what Vault answered lately where it denied the token this call, so as not to ask again so soon."""
@@ -187,7 +179,7 @@ class Tokens:
         if not self._is(used):
             return True
         good = self._denials.surely(call)
-        if not good and self._valid:
+        if not good and self._held is not None and self._held.valid:
             good = await self._share(self._verify)
         if self._is(used):
             self._denials.note(call, answer, surely=good)
@@ -206,15 +198,11 @@ class Tokens:
             return
         if status.valid is not None:
             yield c.TOKEN_VALID(status.valid)
-        if self._token is not None and status.valid:
-            yield c.TOKEN_RENEWABLE(self._token.renewable)
+        if self._held is not None and status.valid:
+            yield c.TOKEN_RENEWABLE(self._held.token.renewable)
             if status.expires is not None:
                 yield c.TOKEN_EXPIRY(status.expires)
-        yield c.TOKEN_RENEWALS(self._renewals)
-        yield c.LOGINS(self._logins)
-        for failure in LoginFailure:
-            yield c.TOKEN_RENEWAL_FAILURES(self._renewal_failures[failure], failure)
-            yield c.LOGIN_FAILURES(self._login_failures[failure], failure)
+        yield from self._counters.samples()
 
     async def close(self) -> None:
         """Stop renewing, and give a token back that a login gave."""
@@ -223,14 +211,14 @@ class Tokens:
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
-        if self._token is not None and isinstance(self._auth, logins.Login):
+        if self._held is not None and isinstance(self._auth, logins.Login):
             with contextlib.suppress(LoginError, TimeoutError):
                 async with asyncio.timeout(_REVOKE_SECONDS):
-                    await self._vault.revoke(self._token)
-        self._token = None
+                    await self._endpoints.revoke(self._held.token)
+        self._held = None
 
     def _is(self, secret: Secret) -> bool:
-        return self._token is not None and self._token.secret == secret
+        return self._held is not None and self._held.token.secret == secret
 
     async def _share(self, work: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
         """Do it, or wait for what is being done about the token already; a caller that gives up does not stop it."""
@@ -246,38 +234,46 @@ class Tokens:
 
     async def _log_in(self) -> bool:
         """Get a token and learn about it; tell whether there is one. A token that is still good is kept meanwhile."""
-        self._logins += 1
+        self._counters.logins += 1
         self._files.note()
         try:
-            issued = await self._vault.log_in()
+            issued = await self._endpoints.log_in()
             self._shared.note_entity(issued.entity_id)  # before Vault is asked anything with it
-            token, found = await self._look_up(issued)
+            token, refusal = await self._look_up(issued)
         except LoginError as error:
-            self._login_failures[error.failure] += 1
-            if self._pace.note_failure(error):
+            self._counters.login_failures[error.failure] += 1
+            if self._backoff.note_failure(error):
                 self._log.warning("cannot log in", reason=error.failure.value, detail=str(error))
             return False
-        # A login's own answer is proof enough; a token that was given is only as good as what Vault says of it.
-        self._lookable = found is None
-        self._unknown = isinstance(self._auth, logins.TokenAuth) and found is not None and not found.by_policy
-        told = self._token is not None and not self._valid
-        self._take(token, valid=found is None or isinstance(self._auth, logins.Login))
-        self._first_ttl, self._got = token.ttl, self._clock()
-        if self._pace.note_success(token.ttl):
+        was_refused = self._held is not None and not self._held.valid
+        given = isinstance(self._auth, logins.TokenAuth)
+        self._hold(
+            HeldToken(
+                token,
+                # A login's own answer is proof enough; a token that was given is only as good as what Vault says of it.
+                valid=refusal is None or not given,
+                expires=None,
+                obtained=self._clock(),
+                first_ttl=token.ttl,
+                lookable=refusal is None,
+                unknown=given and refusal is not None and not refusal.by_policy,
+            )
+        )
+        if self._backoff.note_success(token.ttl):
             self._log.warning("the token lives too short", seconds=token.ttl, remedy="raise the token_ttl of its role")
-        if found is None:
+        if refusal is None:
             self._log.info("logged in", expires_in=f"{token.ttl:.0f}s" if token.ttl else "never")
-        elif isinstance(self._auth, logins.TokenAuth):
-            self._login_failures[found.failure] += 1
-            self._pace.wait()
-            if not told:
-                self._log.warning("Vault refuses the token", detail=self.remedy)
+        elif given:
+            self._counters.login_failures[refusal.failure] += 1
+            self._backoff.wait()
+            if not was_refused:
+                self._log.warning("Vault refuses the token", detail=str(refusal), remedy=self.remedy)
         return True
 
     async def _look_up(self, token: Token) -> tuple[Token, LoginError | None]:
         """Ask Vault about a token; where it refuses to say, return that refusal beside what is known already."""
         try:
-            found = await self._vault.look_up(token)
+            found = await self._endpoints.look_up(token)
             # Looked up, the time left is cut to whole seconds.
             return found._replace(ttl=max(found.ttl, token.ttl)), None
         except LoginError as error:
@@ -290,88 +286,92 @@ class Tokens:
             return token, error
 
     async def _verify(self) -> bool:
-        """Find out whether a refusal was the token's fault, and if so log in again; tell whether it surely was not."""
-        token = self._token
-        if token is None:
+        """Find out whether a refusal was the token's fault, and if so log in again; return whether it was not."""
+        held = self._held
+        if held is None:
             return False
-        if self._lookable:
+        if held.lookable:
             try:
-                await self._vault.look_up(token)
+                await self._endpoints.look_up(held.token)
             except LoginError as error:
                 if error.failure is not LoginFailure.DENIED:
                     return False
             else:
                 return True
-        elif not self._pace.over:
+        elif not self._backoff.over:
             return False
         self._denials.clear()
         if isinstance(self._auth, logins.Login):
-            await self._replace_refused()
+            await self._replace_refused(held)
         else:
-            self._valid = False
-            self._pace.wait()
+            self._held = held._replace(valid=False)
+            self._backoff.wait()
             self._log.warning(
                 "Vault refuses the token, and there is no way to get another", remedy="write a new one to its file"
             )
         return False
 
-    async def _replace_refused(self) -> None:
+    async def _replace_refused(self, held: HeldToken) -> None:
         """Log in again, since the token is refused, or drop it and leave that for later."""
-        if not self._lookable:  # it may be the path after all, so not too often
-            self._pace.wait()
-        elif not self._pace.note_refusal():
+        if not held.lookable:  # it may be the path after all, so not too often
+            self._backoff.wait()
+        elif not self._backoff.note_refusal():
             self._drop("")
             return
         self._log.warning("Vault refuses the token; logging in again")
-        if not self._pace.free or not await self._log_in():
+        if not self._backoff.free or not await self._log_in():
             self._drop("")
 
     async def _renew(self) -> bool:
         """Renew the token before it expires, or log in again where that gives more."""
-        token = self._token
-        if token is None:
+        held = self._held
+        if held is None:
             return False
-        if token.renewable and token.ttl >= self._first_ttl * _WORN:
-            self._renewals += 1
+        if not held.is_worn:
+            self._counters.renewals += 1
             try:
-                token = await self._vault.renew(token)
+                token = await self._endpoints.renew(held.token)
             except LoginError as error:
-                self._renewal_failures[error.failure] += 1
+                self._counters.renewal_failures[error.failure] += 1
                 self._log.warning("cannot renew the token", detail=str(error))
             else:
-                self._take(token, valid=True)
+                self._hold(held._replace(token=token, valid=True))
                 return True
         if isinstance(self._auth, logins.Login):
-            if self._pace.free and await self._log_in():
+            if self._backoff.free and await self._log_in():
                 return True
-        elif (found := await self._looked_up_again(token)) is not None:
-            self._take(found, valid=True)
+        elif (found := await self._renewed_by_others(held)) is not None:
+            self._hold(held._replace(token=found, valid=True))
             return True
-        self._schedule(self._remaining() / 3)
+        self._schedule(held.remaining(self._clock()) / 3)
         return False
 
-    async def _looked_up_again(self, token: Token) -> Token | None:
+    async def _renewed_by_others(self, held: HeldToken) -> Token | None:
         """Ask again about a token that somebody else may have renewed; None if it is as it was."""
         try:
-            found = await self._vault.look_up(token)
+            found = await self._endpoints.look_up(held.token)
         except LoginError:
             return None
-        return found if found.ttl > self._remaining() + _SHORTEST_DELAY else None
+        return found if found.ttl > held.remaining(self._clock()) + _SHORTEST_DELAY else None
 
-    def _take(self, token: Token, *, valid: bool) -> None:
-        known = self._token
-        if known is None or (known.secret, known.policies, self._valid) != (token.secret, token.policies, valid):
+    def _hold(self, held: HeldToken) -> None:
+        """Use this token from now on; it was issued, renewed or looked up just now."""
+        known, token = self._held, held.token
+        if known is None or (known.token.secret, known.token.policies, known.valid) != (
+            token.secret,
+            token.policies,
+            held.valid,
+        ):
             self._denials.clear()
-        self._token, self._valid = token, valid
+        self._held = held._replace(expires=self._clock() + token.ttl if token.ttl else None)
         self._shared.note_entity(token.entity_id)
-        self._expires = self._clock() + token.ttl if token.ttl else None
         if token.ttl:
             self._schedule(token.ttl * _RENEW_AT * (1 - JITTER * self._random()))
 
     def _drop(self, why: str) -> None:
         if why:
             self._log.info(why)
-        self._token, self._valid, self._expires = None, False, None
+        self._held = None
         self._denials.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -383,18 +383,15 @@ class Tokens:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._due)
 
     def _due(self) -> None:
-        if self._work is None and self._token is not None:
-            if self._remaining() <= 0:
+        if self._work is None and self._held is not None:
+            if self._held.remaining(self._clock()) <= 0:
                 return  # the next call logs in
             self._work = asyncio.create_task(self._renew())
             self._work.add_done_callback(self._done)
 
-    def _remaining(self) -> float:
-        return self._expires - self._clock() if self._expires is not None else 0.0
-
     def _notice_changed_files(self) -> None:
         """Start over where something else is in a credential's file now; a token file's token is replaced."""
         if self._work is None and self._files.changed():
-            self._pace.reset()
+            self._backoff.reset()
             if isinstance(self._auth, logins.TokenAuth):
                 self._drop("")

@@ -11,8 +11,8 @@ from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.answer import Answer
-from vault_exporter.vault.auth.methods import Shared
-from vault_exporter.vault.auth.token_manager import Tokens
+from vault_exporter.vault.auth.shared import Shared
+from vault_exporter.vault.auth.token_manager import TokenManager
 from vault_exporter.vault.errors import VaultError
 from vault_exporter.vault.transport import Request, Transport
 
@@ -48,7 +48,7 @@ class AuthTransport:
         """
         self._inner = inner
         self._target = target
-        self.tokens = Tokens(self._exchange, target, shared, clock=clock)
+        self.tokens = TokenManager(self._exchange, target, shared, clock=clock)
 
     @property
     def requests(self) -> int:

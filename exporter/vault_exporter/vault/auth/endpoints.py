@@ -1,0 +1,116 @@
+"""The token endpoints of one node: to get a token, look it up, renew it, and give it back."""
+
+from typing import Any
+
+import msgspec
+from hvac import api
+
+from vault_exporter.config.schema import logins
+from vault_exporter.config.schema.model import Target
+from vault_exporter.config.schema.secret import Secret
+from vault_exporter.vault.auth.credentials import read_credential
+from vault_exporter.vault.auth.errors import LoginError, LoginFailure
+from vault_exporter.vault.auth.hvac_adapter import Adapter, Reply, Send, bad_reply
+from vault_exporter.vault.auth.methods import LoginMethods
+from vault_exporter.vault.auth.shared import Shared
+from vault_exporter.vault.auth.token import Token
+
+__all__ = ["TokenEndpoints"]
+
+
+class TokenEndpoints:
+    """The token endpoints of one node."""
+
+    def __init__(self, send: Send, target: Target, shared: Shared) -> None:
+        self._send = send
+        self._target = target
+        own = target.auth.namespace if isinstance(target.auth, logins.Login) else None
+        self._namespace = own or target.namespace
+        self._logins = LoginMethods(send, self._namespace, target.tls.client_cert, shared)
+
+    async def log_in(self) -> Token:
+        """Get a token by the target's method, or read the one that was given.
+
+        Raises:
+            LoginError: there is none that could be used.
+        """
+        auth = self._target.auth
+        if isinstance(auth, logins.TokenAuth):
+            return Token(read_credential(auth.token, auth.token_file, "token"))
+        if isinstance(auth, logins.NoAuth):
+            raise TypeError("no login is configured")
+        return _issued(await self._logins.log_in(auth))
+
+    async def look_up(self, token: Token) -> Token:
+        """Ask Vault about a token.
+
+        Raises:
+            LoginError: Vault does not say; ``denied`` where the token is not valid or may not look itself up.
+        """
+        reply = await self._methods(token.secret).token.lookup_self()
+        found = reply.read_data(_Lookup)
+        if found.ttl < 0:
+            raise bad_reply(reply.path)
+        _refuse_limited(found.num_uses)
+        policies = frozenset((*(found.policies or ()), *(found.identity_policies or ())))
+        return Token(token.secret, found.ttl, found.renewable, found.entity_id, found.display_name, policies)
+
+    async def renew(self, token: Token) -> Token:
+        """Ask for more time.
+
+        Raises:
+            LoginError: Vault gives none.
+        """
+        renewed = _issued(await self._methods(token.secret).token.renew_self())
+        return token._replace(ttl=renewed.ttl, renewable=renewed.renewable, policies=renewed.policies)
+
+    async def revoke(self, token: Token) -> None:
+        """Give the token back.
+
+        Raises:
+            LoginError: Vault did not take it.
+        """
+        await self._methods(token.secret).token.revoke_self()
+
+    def _methods(self, secret: Secret) -> Any:  # noqa: ANN401 - hvac has no types
+        return api.AuthMethods(adapter=Adapter(self._send, self._namespace, secret))
+
+
+class _Lookup(msgspec.Struct, frozen=True):
+    """``data`` of lookup-self."""
+
+    ttl: float = 0
+    renewable: bool = False
+    entity_id: str = ""
+    display_name: str = ""
+    num_uses: int = 0
+    policies: tuple[str, ...] | None = None
+    identity_policies: tuple[str, ...] | None = None
+
+
+def _issued(reply: Reply) -> Token:
+    issued = reply.body.auth
+    if issued is None or issued.lease_duration < 0 or not _is_token(issued.client_token):
+        raise bad_reply(reply.path)
+    _refuse_limited(issued.num_uses)
+    return Token(
+        Secret(issued.client_token),
+        issued.lease_duration,
+        issued.renewable,
+        issued.entity_id,
+        policies=frozenset(issued.policies or ()),
+    )
+
+
+def _is_token(text: str) -> bool:
+    """Tell whether this can be sent as a token."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def _refuse_limited(num_uses: int) -> None:
+    if num_uses:
+        raise LoginError(
+            LoginFailure.NUM_USES,
+            "the token is good for a number of uses only, so scrapes would use it up; set num_uses (token_num_uses of "
+            "the role) to 0",
+        )

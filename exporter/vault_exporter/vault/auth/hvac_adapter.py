@@ -1,0 +1,142 @@
+"""hvac's way to the node: its requests take the way of every other call.
+
+hvac knows each method's endpoint and parameters, and how to sign for AWS. Its requests go through the transport, and so
+have the same TLS, timeouts, size limits and headers, and follow no redirect. hvac returns what its adapter returns,
+here an awaitable, so no thread is needed.
+https://python-hvac.org/en/stable/advanced_usage.html#custom-requests-http-adapter
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+import msgspec
+from hvac import adapters
+
+from vault_exporter.config.schema.secret import Secret
+from vault_exporter.util.json import UNREADABLE
+from vault_exporter.vault.answer import Answer
+from vault_exporter.vault.auth.errors import LoginError, LoginFailure
+from vault_exporter.vault.errors import VaultError
+
+__all__ = ["Adapter", "Issued", "Reply", "Send", "bad_reply", "read_reply"]
+
+T = TypeVar("T")
+
+_OK: Final = range(200, 300)
+_UNAVAILABLE: Final = 500
+_RATE_LIMITED: Final = 429
+_BY_POLICY: Final = "1 error occurred:\n\t* permission denied"
+"""What Vault says where it knows the token and its policies lack something; of one that it does not, it says less."""
+_ON_SECONDARIES: Final = "DR secondary"
+"""In what a disaster recovery secondary says to nearly everything."""
+
+
+class Send(Protocol):
+    """Sends one request to the node."""
+
+    async def __call__(self, method: str, path: str, headers: Mapping[str, str], body: object = None) -> Answer:
+        """Send it; ``path`` is below ``/v1/``, ``body`` becomes JSON.
+
+        Raises:
+            VaultError: there was no complete answer, or a redirect.
+        """
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """``auth`` of an answer."""
+
+    client_token: str
+    lease_duration: float = 0
+    renewable: bool = False
+    entity_id: str = ""
+    num_uses: int = 0
+    policies: tuple[str, ...] | None = None
+
+
+class _Body(msgspec.Struct, frozen=True):
+    auth: Issued | None = None
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Reply(NamedTuple):
+    """A good answer."""
+
+    path: str
+    body: _Body
+
+    def read_data(self, kind: type[T]) -> T:
+        """Decode its ``data``.
+
+        Raises:
+            LoginError: ``bad_reply``; it is not of that shape.
+        """
+        try:
+            return msgspec.json.decode(self.body.data, type=kind)
+        except UNREADABLE:
+            raise bad_reply(self.path) from None
+
+
+class Adapter(adapters.Adapter):  # type: ignore[misc] # hvac has no types
+    """hvac's way to the node: each request is an awaitable of a :class:`Reply`."""
+
+    def __init__(self, send: Send, namespace: str | None, token: Secret | None = None) -> None:
+        super().__init__(base_uri="", namespace=namespace)
+        self._send_request = send
+        self._secret = token
+
+    def get_login_token(self, response: object) -> str:
+        """Return nothing: hvac is told not to keep the token."""
+        raise NotImplementedError
+
+    async def request(  # what hvac hands over beyond these is about TLS and timeouts, which the client has
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, json: object = None, **_: object
+    ) -> Reply:
+        """Send a request, and return its answer if it is a good one.
+
+        Raises:
+            LoginError: there is none.
+        """
+        sent = dict(headers or {})
+        if self.namespace:
+            sent["X-Vault-Namespace"] = self.namespace
+        if self._secret is not None:
+            sent["X-Vault-Token"] = self._secret.reveal()
+        path = url.strip("/").removeprefix("v1/")
+        try:
+            answer = await self._send_request(method.upper(), path, sent, json)
+        except VaultError as error:
+            raise LoginError(LoginFailure.UNAVAILABLE, str(error), error.reason) from error
+        return read_reply(answer)
+
+
+def read_reply(answer: Answer) -> Reply:
+    """Return a good answer.
+
+    Raises:
+        LoginError: it is none.
+    """
+    if answer.status not in _OK:
+        raise _failure(answer)
+    if not answer.body:
+        return Reply(answer.path, _Body())
+    try:
+        return Reply(answer.path, answer.json(_Body))
+    except VaultError:
+        raise bad_reply(answer.path) from None
+
+
+def _failure(answer: Answer) -> LoginError:
+    error = answer.failure()
+    if any(answer.says(words) for words in ("sealed", "not initialized", "not yet initialized")):
+        return LoginError(LoginFailure.SEALED, str(error), error.reason)
+    if answer.says(_ON_SECONDARIES):
+        return LoginError(LoginFailure.SECONDARY, str(error), error.reason)
+    if answer.status >= _UNAVAILABLE or answer.status == _RATE_LIMITED:
+        return LoginError(LoginFailure.UNAVAILABLE, str(error), error.reason)
+    message = str(error) if answer.words else f"{error}: Vault refuses it"
+    return LoginError(LoginFailure.DENIED, message, by_policy=answer.says(_BY_POLICY))
+
+
+def bad_reply(path: str) -> LoginError:
+    """Return the error for an answer that is not what a login answers."""
+    return LoginError(LoginFailure.BAD_REPLY, f"{path}: Vault's answer is not understood; is the mount of this method?")
