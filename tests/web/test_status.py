@@ -74,7 +74,7 @@ async def test_a_token_that_is_refused(node: Node, run: Run, health: tuple[int, 
     assert status == 1
     remedy = "revoked, expired, or not allowed auth/token/lookup-self; put another one into auth.token"
     assert text.splitlines()[2:] == [
-        *(f"  {name:18}  works" for name in ("health", "seal", "leader", "certificate")),
+        *(f"  {name:18}  works" for name in ("health", "seal", "leader", "certificate", "replication")),
         f"  {'token':18}  Vault refuses the token",
         f"  {'':18}  {remedy}",
     ]

@@ -8,6 +8,7 @@ from tests.lab.fake_node import HEALTH, Node, StartExporter, target
 from vault_exporter.config.schema.model import Collectors, Secret, TokenAuth
 
 AUTH = TokenAuth(token=Secret("hvs.planted"))
+WITHOUT_TOKEN = {"sys/replication/status"}
 OF_THE_NODE = {"sys/health", "sys/seal-status", "sys/leader", "sys/metrics"}
 KEY_STATUS = '{"data":{"term":3,"install_time":"2026-11-24T11:31:12.5Z","encryptions":7}}'
 ROTATION = '{"data":{"enabled":true,"interval":0,"max_operations":3865470566}}'
@@ -91,7 +92,7 @@ async def test_what_a_node_does_not_have_is_not_asked_at_every_scrape(
 async def test_without_auth_they_do_not_run(node: Node, start_exporter: StartExporter) -> None:
     page = await scraped(start_exporter, target(node))
     assert success(page, "barrier_key") == (None, "")
-    assert set(node.calls) == OF_THE_NODE
+    assert set(node.calls) == OF_THE_NODE | WITHOUT_TOKEN
 
 
 async def test_with_a_token_file_that_is_not_there_they_fail_and_call_nobody(
@@ -100,7 +101,7 @@ async def test_with_a_token_file_that_is_not_there_they_fail_and_call_nobody(
     auth = TokenAuth(token_file=tmp_path / "token")  # type: ignore[operator]
     page = await scraped(start_exporter, target(node, auth=auth))
     assert success(page, "barrier_key") == (0, "login_failed")
-    assert set(node.calls) == OF_THE_NODE
+    assert set(node.calls) == OF_THE_NODE | WITHOUT_TOKEN
 
 
 async def test_a_node_that_is_down_is_asked_nothing_more(node: Node, start_exporter: StartExporter) -> None:

@@ -17,7 +17,7 @@ PARTS = {"audit", "auth", "backup", "exporter", "scrape"}
 """What makes families beside collectors."""
 OF_THE_STATE = {"vault_up", "vault_up_failure_reason", "vault_sealed", "vault_core_unsealed", "vault_active"}
 """What is made of several answers."""
-OF_THE_STATE |= {"vault_health_status_code", "vault_initialized"}
+OF_THE_STATE |= {"vault_health_status_code", "vault_initialized", "vault_leader_known"}
 LOOKED_AFTER = Watched(
     kv=(Kv("secret", ("team/*", "gone"), max_age=7776000.0),),
     pki=(Pki("pki", certificates=True, names=("root",)),),
