@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab.waiting import wait_until
 from tests.web.hostile.conftest import Figure
-from tests.web.hostile.running import Delays, Running, counted, large_node
+from tests.web.hostile.running import SCRAPE, Delays, Running, counted, large_node
 
 CLIENTS = 40
 TIMEOUT = 6
@@ -79,3 +79,25 @@ def test_the_checkpoint_moves_on_and_no_line_counts_twice(tmp_path: Path, node: 
         write(1)
         wait_until(lambda: counted(running) >= 1, what="the line after the restart")
         figure("lines that count twice", counted(running) - 1, 0)
+
+
+def test_only_what_a_scrape_shows_moves_the_checkpoint(tmp_path: Path) -> None:
+    log, checkpoint = tmp_path / "audit.log", tmp_path / "checkpoint"
+    log.touch()
+    up = f'vault_audit_reader_up{{log="{log}"}}'
+    with Running(tmp_path, f"audit: {{logs: ['{log}'], checkpoint: '{checkpoint}'}}\n") as running:
+        wait_until(lambda: running.scrape()[up] == 1, what="the log")
+        running.scrape()
+        with log.open("a") as file:
+            file.writelines(map(line, range(5)))
+        wait_until(lambda: " 5\n" in entries(running), what="all lines read")
+        for _ in range(3):
+            assert running.request("HEAD", "/metrics", None, SCRAPE)[0] == 200
+        running.kill_and_restart()
+        wait_until(lambda: counted(running) == 5, what="all lines shown")
+
+
+def entries(running: Running) -> str:
+    """Return what people see of the entries."""
+    lines = running.get("/metrics")[1].splitlines(keepends=True)
+    return "".join(text for text in lines if text.startswith("vault_audit_entries_total{"))
