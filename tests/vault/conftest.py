@@ -47,7 +47,7 @@ class Bao:
         authority = trustme.CA()
         self.ca, self.client_cert = directory / "ca.pem", directory / "client.pem"
         authority.cert_pem.write_to_path(self.ca)
-        certificate = authority.issue_cert("127.0.0.1")
+        certificate = authority.issue_cert("127.0.0.1", "*.vault-internal")
         for part, name in ((certificate.cert_chain_pems[0], "server.pem"), (certificate.private_key_pem, "server.key")):
             part.write_to_path(directory / name)
         authority.issue_cert(

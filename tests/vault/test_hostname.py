@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from tests.lab.fake_node import StartNode, target
-from vault_exporter.config.schema.model import Tls
+from tests.vault.conftest import Bao
+from vault_exporter.config.schema.model import Target, Tls
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.client import VaultError
 from vault_exporter.vault.connection import connect
@@ -161,6 +162,18 @@ async def test_nothing_is_sent_to_a_host_with_the_certificate_of_another(start_n
         assert await reason(server_name=name) is Reason.TLS
     assert node.calls.total() == 1
     assert await reason(server_name="vault", insecure_skip_verify=True) is None
+
+
+async def test_the_wildcard_of_vaults_guides_on_a_real_server(bao: Bao) -> None:
+    for name, fits in (("vault-0.vault-internal", True), ("a.vault-0.vault-internal", False), ("127.0.0.1", True)):
+        client, _ = connect(Target("n1", bao.tls_address, tls=Tls(ca_cert=bao.ca, server_name=name)))
+        try:
+            seen: object = (await client.get("sys/health")).status
+        except VaultError as error:
+            seen = error.reason
+        finally:
+            await client.close()
+        assert seen == (200 if fits else Reason.TLS)
 
 
 async def test_a_chain_that_is_not_trusted_is_refused_whatever_its_name(start_node: StartNode, tmp_path: Path) -> None:
