@@ -44,9 +44,10 @@ format: $(VENV)/.dev ## Format the code
 bench: $(VENV)/.dev ## Measure speed, as ratios within one run
 	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench $(ARGS) || exit 1; done
 
-generate: $(VENV)/.dev ## Write everything that is generated: docs of metrics and collectors, dashboards
+generate: $(VENV)/.dev ## Write everything that is generated: docs of metrics and collectors, rules, dashboards
 	@$(BIN)/vault-exporter metrics --format markdown > docs/metrics.md
 	@$(BIN)/vault-exporter collectors --format markdown > docs/collectors.md
+	@$(BIN)/python -m alerts.generate
 	@$(BIN)/python -m dashboards.generate
 
 faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="sealed" tries some)

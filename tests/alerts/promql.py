@@ -23,8 +23,16 @@ RECORDED: Final = frozenset(
     if "record" in rule
 )
 """Names of recording rules; they begin with the level that they are of."""
+
+
+def _of_recorded(name: str) -> set[str]:
+    """Return the labels of what is recorded of a level: a node's are those of its target."""
+    labels = TARGET_LABELS if name.startswith("instance:") else {"cluster"}
+    return {*labels, "cluster_id"} if name == "instance:vault_active:bool" else set(labels)
+
+
 KNOWN: Final = {
-    **{name: {name.partition(":")[0]} for name in RECORDED},
+    **{name: _of_recorded(name) for name in RECORDED},
     **{metric.name: {*metric.labels, *TARGET_LABELS} for metric in native.METRICS},
     **{series: {*family.labels, *TARGET_LABELS} for family in FAMILIES for series in family.series},
     **{f"{family.name}_bucket": {*family.labels, "le", *TARGET_LABELS} for family in FAMILIES if family.buckets},

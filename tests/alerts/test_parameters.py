@@ -10,7 +10,7 @@ import yaml
 
 from tests.alerts.promql import nodes
 from tests.lab.waiting import PATIENCE
-from vault_exporter.alert_rules import PackError, apply, load, needs, parameters, said
+from vault_exporter.alert_rules import PackError, Profile, apply, load, needs, parameters, said, select
 from vault_exporter.alert_rules.needs import without
 from vault_exporter.alert_rules.parameters import ADDRESSES, JOBS
 from vault_exporter.alert_rules.rules import Rule, alerts
@@ -31,31 +31,42 @@ def changed(**overrides: str) -> dict[str, Rule]:
 def test_each_threshold_is_where_it_is_said_to_be(name: str) -> None:
     parameter = PARAMETERS[name]
     after = changed(**{name: "987654"})
+    named = {alert for alert, rule in ALERTS.items() if f"{{{name}}}" in rule.template}
+    assert named
     for alert, rule in ALERTS.items():
-        if alert in parameter.places:
+        if alert in named:
             assert after[alert].expr != rule.expr
             # The value, and nothing else.
             assert after[alert].expr.replace("987654", str(parameter.value)) == rule.expr
-            assert after[alert].expr.count("987654") == len(parameter.pattern(alert).findall(rule.expr)) > 0
+            assert after[alert].expr.count("987654") == rule.template.count(f"{{{name}}}")
             assert list(nodes(after[alert].expr))
         else:
             assert after[alert] == rule
 
 
-def test_no_two_thresholds_share_a_place() -> None:
-    for alert, rule in ALERTS.items():
-        spans = [
-            found.span()
-            for parameter in PARAMETERS.values()
-            if alert in parameter.places
-            for found in parameter.pattern(alert).finditer(rule.expr)
-        ]
-        assert len(spans) == len(set(spans)), alert
+def test_a_longer_scrape_interval_makes_windows_longer() -> None:
+    after = changed(scrape_interval="2m")
+    assert after["VaultDown"].for_ == "120s"
+    assert "max_over_time(instance:vault_serves:bool[240s]) == 1" in after["VaultDown"].expr
+    assert 'last_over_time(vault_sealed{job=~"vault"}[360s]) == 1' in after["VaultSealed"].expr
+    assert "offset 1800s" in after["VaultRootTokenUsed"].expr
+    assert "[6h]" in after["VaultRootTokenUsed"].expr, "long enough"
+    assert after["VaultErrorBudgetBurnSlow"] == ALERTS["VaultErrorBudgetBurnSlow"]
+    assert changed(**{"scrape_interval": "2m", "VaultDown.for": "5m"})["VaultDown"].for_ == "5m"
+    for name, rule in after.items():
+        assert list(nodes(rule.expr)), name
+        for window in re.findall(r"\[(\d+)s[\]:]", rule.expr):
+            assert int(window) >= 240, name
 
 
 def test_nothing_changes_by_itself() -> None:
     assert apply(GROUPS, {}) == GROUPS
-    defaults = {**JOBS, **ADDRESSES, **{name: str(one.value) for name, one in PARAMETERS.items()}}
+    defaults = {
+        **JOBS,
+        **ADDRESSES,
+        "scrape_interval": "15s",
+        **{name: str(one.value) for name, one in PARAMETERS.items()},
+    }
     assert apply(GROUPS, defaults) == GROUPS
 
 
@@ -88,6 +99,12 @@ def test_for_severity_and_enabled() -> None:
         ("VaultDown.severity", "page", "VaultDown.severity: 'page' is not one of critical, warning, info"),
         ("VaultDown.enabled", "no", "VaultDown.enabled: 'no' is not one of true, false"),
         ("job", 'a"} or up{job="b', "is not a regular expression"),
+        ("scrape_interval", "often", "scrape_interval: 'often' is not a duration of at most 4m"),
+        (
+            "scrape_interval",
+            "5m",
+            "scrape_interval: '5m' is not a duration of at most 4m: Prometheus takes a series for",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(name: str, value: str, message: str) -> None:
@@ -124,7 +141,7 @@ def test_prometheus_takes_them(tmp_path: Path) -> None:
     assert check.returncode == 0
     read = yaml.safe_load(printed.stdout)
     by_name = {rule.get("alert"): rule for group in read["groups"] for rule in group["rules"]}
-    assert by_name["VaultHighMemoryUsage"]["expr"] == 'last_over_time(vault_runtime_alloc_bytes{job=~"bao"}[2m]) > 5'
+    assert by_name["VaultHighMemoryUsage"]["expr"] == 'last_over_time(vault_runtime_alloc_bytes{job=~"bao"}[3m]) > 5'
     assert "VaultSealed" not in by_name
     assert "  # needs: collector host, telemetry\n  - alert: VaultHostMemoryLow" in printed.stdout
 
@@ -152,7 +169,7 @@ def test_the_overrides_of_the_readme_can_be_pasted(tmp_path: Path) -> None:
 
 
 def test_an_expression_is_printed_as_it_was_written() -> None:
-    printed = run().stdout
+    printed = run("--profile", "all").stdout
     for rule in (rule for group in GROUPS for rule in group.rules):
         if "\n" in rule.expr.strip():
             assert "".join(f"      {line}\n" if line else "\n" for line in rule.expr.strip().split("\n")) in printed
@@ -186,6 +203,26 @@ def test_everything_configured_leaves_nothing_out() -> None:
     everything = {f"collector {name}" for name in (*(one.name for one in COLLECTORS), *CONFIGURED)}
     kept, lacking = without(GROUPS, frozenset(everything | {"telemetry", "audit", "auth", "backup"}))
     assert (kept, lacking) == (GROUPS, {})
+
+
+def test_profiles_hold_one_another() -> None:
+    printed = {name: run("--profile", name).stdout for name in ("core", "standard", "all")}
+    found = {
+        name: {rule.get("alert") for group in yaml.safe_load(text)["groups"] for rule in group["rules"]} - {None}
+        for name, text in printed.items()
+    }
+    assert found["core"] < found["standard"] < found["all"] == set(ALERTS)
+    assert {"VaultDown", "VaultSealed", "VaultRootTokenUsed", "VaultWatchdog"} <= found["core"]
+    assert "VaultPolicyChanged" not in found["standard"]
+    assert run().stdout == printed["standard"]
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_what_is_recorded_comes_along(profile: Profile) -> None:
+    groups = select(GROUPS, profile)
+    recorded = {rule.record for group in groups for rule in group.rules if rule.record}
+    for rule in alerts(groups).values():
+        assert set(re.findall(r"\b(?:cluster|instance):[\w:]+", rule.expr)) <= recorded
 
 
 def test_an_unknown_parameter_ends_the_command() -> None:

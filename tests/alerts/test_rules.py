@@ -1,25 +1,18 @@
 """The alert rules: sound in form, each with a runbook and with unit tests that can fail."""
 
-import copy
 import re
-import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import yaml
 
+from alerts.generate import main as generate
 from tests.alerts.promql import KNOWN, RECORDED, RULE_FILES, selectors, unknown
+from tests.alerts.promtool import RULES, Rule, promtool
 from tests.dashboards.dashboards import DASHBOARDS, queries
-from tests.lab.waiting import PATIENCE
-from vault_exporter.alert_rules import load, said
+from vault_exporter.alert_rules import Profile, load, said
 from vault_exporter.alert_rules.rules import alerts
-
-ALERTS: Final = Path(__file__).parents[2] / "alerts"
-UNIT_TESTS: Final = sorted((ALERTS / "tests").glob("*.yml"))
-
-Rule = dict[str, Any]
 
 CLUSTER: Final = '{{ or $labels.cluster $externalLabels.cluster "default" }}'
 NODE_OR_CLUSTER: Final = '{{ or $labels.instance $labels.cluster $externalLabels.cluster "default" }}'
@@ -29,17 +22,6 @@ JOBS: Final = {'job=~"vault"', 'job=~"vault-exporter"', 'job=~"vault|vault-expor
 """Nodes; the exporter's own page where it has a job of its own; what either of them shows."""
 
 
-def _rules() -> dict[str, tuple[Path, Rule]]:
-    return {
-        rule["alert"]: (path, rule)
-        for path in RULE_FILES
-        for group in yaml.safe_load(path.read_text())["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    }
-
-
-RULES: Final = _rules()
 GROUPS: Final = load()
 SHOWN: Final = {
     uid: {str(selector.name) for _, target in queries(dashboard) for selector in selectors(target["expr"])}
@@ -47,18 +29,6 @@ SHOWN: Final = {
 }
 """Each dashboard, and the series that it shows."""
 each_rule = pytest.mark.parametrize(("path", "rule"), RULES.values(), ids=RULES)
-
-
-def _promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run it; stdout has both of its outputs, as one reads them."""
-    return subprocess.run(
-        ["promtool", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=2 * PATIENCE,  # it computes for minutes on a busy machine
-    )
 
 
 def test_the_first_three_are_there() -> None:
@@ -70,14 +40,27 @@ def test_the_first_three_are_there() -> None:
 
 
 def test_promtool_finds_nothing() -> None:
-    check = _promtool("check", "rules", *RULE_FILES)
+    check = promtool("check", "rules", *RULE_FILES)
     assert check.returncode == 0, check.stdout
 
 
-@pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
-def test_unit_tests_pass(path: Path) -> None:
-    run = _promtool("test", "rules", path)
-    assert run.returncode == 0, run.stdout
+def test_the_files_are_built_of_their_sources() -> None:
+    assert generate(["--check"]) == 0
+
+
+def test_profiles() -> None:
+    by_name = alerts(GROUPS)
+    core = {name for name, rule in by_name.items() if rule.profile is Profile.CORE}
+    informing = {name for name, rule in by_name.items() if rule.labels["severity"] == "info"}
+    assert {name for name in core if by_name[name].labels["severity"] != "critical"} == {
+        "VaultWatchdog",
+        "VaultInhibitor",
+    }
+    assert {name for name in informing if by_name[name].profile is not Profile.ALL} == {
+        "VaultWatchdog",
+        "VaultInhibitor",
+    }
+    assert len(core) < 30
 
 
 @each_rule
@@ -87,7 +70,7 @@ def test_names_only_what_exists(path: Path, rule: Rule) -> None:
     text = " ".join(rule["annotations"].values())
     for query in re.findall(r'printf "((?:[^"\\]|\\.)*)"[^|}]*\| query', text):
         assert not unknown(query.replace('\\"', '"').replace("%q", '"x"')), f"{path.name}: {query}"
-    assert set(re.findall(r"\b(vault_\w+)\b", text)) <= set(KNOWN)
+    assert set(re.findall(r"(?<!:)\b(vault_\w+)\b(?!:)", text)) <= set(KNOWN)
 
 
 @pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
@@ -115,13 +98,13 @@ def test_labels(path: Path, rule: Rule) -> None:
 
 def _is_of_a_cluster(expr: str) -> bool:
     """Whether what it finds has no label `instance` of its own."""
-    return re.match(r"[\s(]*(\w+ by \(cluster[,)]|absent|cluster:|vector)", expr) is not None
+    return re.match(r"(\s|\w+_over_time|changes|\()*(\w+ by \(cluster[,)]|absent|cluster:|vector)", expr) is not None
 
 
 @each_rule
 def test_annotations(path: Path, rule: Rule) -> None:  # noqa: ARG001 - one decorator for all
     notes = rule["annotations"]
-    assert set(notes) == {"summary", "description", "runbook_url", "dashboard_url"}
+    assert set(notes) - {"nodes"} == {"summary", "description", "runbook_url", "dashboard_url"}
     assert re.fullmatch(r"[A-Z][^{}]+\.", notes["summary"]), "a sentence, the same for every alert"
     start = {
         None: "{{ $labels.instance }} of cluster",
@@ -157,7 +140,10 @@ def _named(rule: Rule) -> set[str]:
     recorded = {one.record: one.expr for group in GROUPS for one in group.rules if one.record}
     return {
         str(selector.name)
-        for expr in (rule["expr"], *(recorded[name] for name in re.findall(r"cluster:[\w:]+", rule["expr"])))
+        for expr in (
+            rule["expr"],
+            *(recorded[name] for name in re.findall(r"(?:cluster|instance):[\w:]+", rule["expr"])),
+        )
         for selector in selectors(expr)
     }
 
@@ -178,83 +164,3 @@ def test_what_each_needs_stands_before_it(path: Path) -> None:
 @each_rule
 def test_name(path: Path, rule: Rule) -> None:  # noqa: ARG001 - one decorator for all
     assert re.fullmatch(r"Vault([A-Z][a-z]+)+", rule["alert"])
-
-
-def test_unit_tests_are_one_to_one() -> None:
-    assert {path.stem for path in UNIT_TESTS} == set(RULES)
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_unit_tests_fire_and_stay_silent(name: str) -> None:
-    cases = [
-        (test["name"], case["exp_alerts"])
-        for test in yaml.safe_load((ALERTS / "tests" / f"{name}.yml").read_text())["tests"]
-        for case in test["alert_rule_test"]
-        if case["alertname"] == name
-    ]
-    expected = [alert for _, alerts in cases for alert in alerts]
-    assert expected
-    if name == "VaultWatchdog":
-        return  # it fires always
-    assert any(not alerts for _, alerts in cases)
-    assert any("silent on a healthy" in test or "silent below" in test for test, alerts in cases if not alerts)
-    for alert in expected:
-        assert {"severity", "category", "cluster", "instance"} <= set(alert["exp_labels"])
-        assert set(alert["exp_annotations"]) == {"summary", "description", "runbook_url", "dashboard_url"}
-
-
-def _never(rule: Rule) -> None:
-    rule["expr"] = "vector(1) > 1"
-
-
-def _at_once(rule: Rule) -> None:
-    rule.pop("for", None)
-
-
-def _first_line_only(rule: Rule) -> None:
-    rule["expr"] = re.split(r"\nor\n", rule["expr"])[0]
-
-
-def _only_this_moment(rule: Rule) -> None:
-    rule["expr"] = re.sub(r"last_over_time\((\w+\{[^}]*\})\[\w+\]\)", r"\1", rule["expr"])
-
-
-@pytest.mark.parametrize("mutate", [_never, _at_once, _first_line_only, _only_this_moment], ids=lambda m: m.__name__)
-def test_unit_tests_notice(mutate: Callable[[Rule], None], tmp_path: Path) -> None:
-    """Every rule is changed, and the tests of every rule that is now another one must fail."""
-    changed = set()
-    for path in RULE_FILES:
-        for name, rules in _changed(yaml.safe_load(path.read_text()), mutate):
-            changed.add(name)
-            for folder in ("rules", "tests"):
-                (tmp_path / name / folder).mkdir(parents=True)
-            (tmp_path / name / "rules" / path.name).write_text(yaml.safe_dump(rules))
-            (tmp_path / name / "tests" / f"{name}.yml").write_bytes((ALERTS / "tests" / f"{name}.yml").read_bytes())
-    assert changed
-    check = _promtool("check", "rules", *sorted(tmp_path.glob("*/rules/*.yml")))
-    assert check.returncode == 0, check.stdout
-    run = _promtool("test", "rules", *sorted(tmp_path.glob("*/tests/*.yml")))
-    parts = re.split(r"^Unit Testing: +", run.stdout, flags=re.MULTILINE)[1:]
-    assert {Path(part.splitlines()[0]).stem for part in parts if f"alertname: {_stem(part)}" in part} == changed
-
-
-def _changed(rules: dict[str, Any], mutate: Callable[[Rule], None]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """For each alert that is now another one, the rules of its file without the other alerts: it is tested alone."""
-    for rule in (rule for group in rules["groups"] for rule in group["rules"] if "alert" in rule):
-        other = copy.deepcopy(rule)
-        mutate(other)
-        if other != rule:
-            groups = [
-                {
-                    **group,
-                    "rules": [
-                        other if one is rule else one for one in group["rules"] if one is rule or "record" in one
-                    ],
-                }
-                for group in rules["groups"]
-            ]
-            yield rule["alert"], {"groups": groups}
-
-
-def _stem(part: str) -> str:
-    return Path(part.splitlines()[0]).stem

@@ -2,8 +2,10 @@
 
 from vault_exporter.alert_rules.forms import Form, render
 from vault_exporter.alert_rules.needs import fed, needs, said
-from vault_exporter.alert_rules.parameters import Overrides, Parameter, apply, parameters
+from vault_exporter.alert_rules.parameters import Overrides, apply, parameters
+from vault_exporter.alert_rules.profiles import select
 from vault_exporter.alert_rules.rules import Group, PackError, Rule, load
+from vault_exporter.alert_rules.source import Parameter, Profile
 
 __all__ = [
     "Form",
@@ -11,6 +13,7 @@ __all__ = [
     "Overrides",
     "PackError",
     "Parameter",
+    "Profile",
     "Rule",
     "apply",
     "fed",
@@ -19,4 +22,5 @@ __all__ = [
     "parameters",
     "render",
     "said",
+    "select",
 ]

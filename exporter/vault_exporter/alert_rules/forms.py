@@ -2,18 +2,21 @@
 
 import enum
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import yaml
 
 from vault_exporter.alert_rules.needs import said
+from vault_exporter.alert_rules.profiles import RECORDED
 from vault_exporter.alert_rules.rules import Group, Rule
 
-__all__ = ["Form", "render"]
+__all__ = ["Form", "render", "render_file"]
 
 _INTERVAL: Final = "1m"
 _LOOK_BACK_SECONDS: Final = 600
+_WIDTH: Final = 120
 
 
 class Form(enum.StrEnum):
@@ -45,8 +48,34 @@ def render(groups: Iterable[Group], form: Form, datasource: str = "prometheus") 
             }
         case Form.GRAFANA:
             document = {"apiVersion": 1, "groups": list(_grafana(groups, datasource))}
-    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
-    return "\n".join(_commented(text.splitlines(), groups)) + "\n"
+    return "\n".join(_commented(_dumped(document).splitlines(), groups)) + "\n"
+
+
+def render_file(group: Group, groups: Iterable[Group]) -> str:
+    """Return the file of one group for ``alerts/rules``, with the reasons for each rule in comments."""
+    groups = tuple(groups)
+    before = {rule.name: (rule.why, said(rule, groups) if rule.alert else "") for rule in group.rules}
+    lines = [
+        f"# Built from alerts/source/{group.name.removeprefix('vault-')}.yml by `make generate`; change it there.",
+        "#",
+        *_comment(group.about, ""),
+        "# Loaded by Prometheus as it is; alerts/README.md says what to set.",
+    ]
+    for line in _dumped({"groups": [_group(group)]}).splitlines():
+        if found := re.fullmatch(r"(\s*)- (?:alert|record): (\S+)", line):
+            why, needs = before[found[2]]
+            lines += ["", *_comment(why, found[1])]
+            lines += [f"{found[1]}# needs: {needs}"] if needs else []
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+
+
+def _dumped(document: Mapping[str, Any]) -> str:
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=_WIDTH, allow_unicode=True)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -98,7 +127,13 @@ def _grafana(groups: tuple[Group, ...], datasource: str) -> Iterator[dict[str, A
 
 def _grafana_rule(rule: Rule, recorded: Mapping[str, str], datasource: str) -> dict[str, Any]:
     """Turn one alert into Grafana's form: an expression that gives a series for each alert, whatever its value."""
-    expr = re.sub(r"\bcluster:[\w:]+", lambda name: f"({recorded[name[0]]})", rule.expr)
+    expr = rule.expr
+    while RECORDED.search(expr):  # Grafana records nothing: the expression takes the place of its name
+        expr = re.sub(
+            rf"({RECORDED.pattern})(?:\[(\w+)\])?",
+            lambda found: f"({recorded[found[1]]})" + (f"[{found[2]}:{_INTERVAL}]" if found[2] else ""),
+            expr,
+        )
     return {
         "title": rule.alert,
         "uid": re.sub(r"(?<!^)(?=[A-Z])", "-", rule.alert).lower()[:40],
@@ -114,7 +149,7 @@ def _grafana_rule(rule: Rule, recorded: Mapping[str, str], datasource: str) -> d
         # Of what Grafana reads from files, labels alone are searched for variables of its environment: $$ is $ there.
         "labels": {key: _plain(text).replace("$", "$$") for key, text in rule.labels.items()},
         "annotations": {
-            **{key: _plain(text) for key, text in rule.annotations.items() if key != "description"},
+            **{key: _plain(text) for key, text in rule.annotations.items() if key not in {"description", "nodes"}},
             # Grafana's templates can neither query nor know Prometheus' external labels.
             "description": f"{{{{ $labels.instance }}}} of cluster {_plain(rule.labels['cluster'])}: "
             f"{rule.annotations['summary']}",

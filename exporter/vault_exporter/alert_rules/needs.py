@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from vault_exporter.alert_rules.profiles import RECORDED
 from vault_exporter.alert_rules.rules import Group, Rule
 from vault_exporter.config.schema.model import Config, NoAuth
 from vault_exporter.scrape.collectors import REQUIRED, chosen
@@ -21,8 +22,11 @@ BACKUP: Final = "backup"
 
 _FEEDS: Final = (
     (r"up|vault_(up|sealed|core_unsealed|active|initialized|info|standby)|vault_up_failure_reason", ""),
+    (r"vault_(leader_.*|active_since_.*|ha_connection_healthy|(ha_)?clock_skew_.*|removed_from_cluster)", ""),
     (r"vault_license_expiry_.*", ""),  # where there is a license
     (r"vault_replication_(dr|performance)_(primary|secondary)", ""),
+    (r"vault_replication_.*", "collector replication"),
+    (r"vault_namespaces.*", "collector namespaces"),
     (r"vault_exporter_(token|logins|login_failures|auth)_.*", LOGIN),
     (r"vault_exporter_.*", ""),
     (r"vault_audit_devices.*", "collector audit_devices"),
@@ -44,7 +48,7 @@ _FEEDS: Final = (
     (r"vault_approle_.*", "collector approle"),
     (r"vault_watched_token_.*", "collector watched_tokens"),
     (r"vault_database_static_role_.*", "collector database"),
-    (r"vault_(process|go|runtime|core|barrier|expire|quota)_.*", TELEMETRY),
+    (r"vault_(process|go|runtime|core|barrier|expire|quota|seal)_.*", TELEMETRY),
 )
 """Pattern of a metric's name, and what feeds it; the first that matches. Empty is what is there on every scrape."""
 
@@ -69,7 +73,7 @@ def feeds(expr: str, recorded: Mapping[str, Rule]) -> frozenset[str]:
         KeyError: a metric that nothing is known to feed.
     """
     found = {_feed(name) for name in re.findall(r"\b(up|vault_\w+)\{", expr)}
-    for name in re.findall(r"\bcluster:[\w:]+", expr):
+    for name in RECORDED.findall(expr):
         found |= feeds(recorded[name].expr, recorded)
     return frozenset(found - {""})
 
@@ -103,7 +107,7 @@ def without(groups: Iterable[Group], feeding: frozenset[str]) -> tuple[tuple[Gro
             else:
                 rules.append(rule)
         if rules:
-            kept.append(Group(group.name, tuple(rules)))
+            kept.append(Group(group.name, tuple(rules), group.about))
     return tuple(kept), lacking
 
 

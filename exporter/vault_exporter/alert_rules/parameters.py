@@ -1,8 +1,7 @@
 """What can be changed about the rules, and changing it.
 
-Thresholds are declared in ``alerts/parameters.yml`` by the piece of an expression that they stand in, so that the
-files of rules stay plain. Beside them there are the jobs, the addresses, and ``for``, ``severity`` and ``enabled`` of
-each alert.
+Thresholds are declared beside the rules that name them. Beside them there are the jobs, the addresses, how often nodes
+are scraped, and ``for``, ``severity`` and ``enabled`` of each alert.
 """
 
 import difflib
@@ -11,48 +10,37 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
-import yaml
 
-from vault_exporter.alert_rules.rules import Group, PackError, Rule, alerts
-from vault_exporter.assets import resource
+from vault_exporter.alert_rules.build import thresholds
+from vault_exporter.alert_rules.rules import ADDRESSES, Group, PackError, Rule, alerts
+from vault_exporter.alert_rules.source import Parameter, sources
 
-__all__ = ["ADDRESSES", "JOBS", "Overrides", "Parameter", "apply", "parameters"]
+__all__ = ["ADDRESSES", "JOBS", "SCRAPE_INTERVAL", "Overrides", "apply", "parameters"]
 
 Overrides = Mapping[str, str]
 """Names of parameters and their values, as typed."""
 
 JOBS: Final = {"job": "vault", "exporter_job": "vault-exporter"}
 """Regular expressions of Prometheus' label `job`: for nodes, and for the exporter's own page where it has its own."""
-ADDRESSES: Final = {"runbook_url": "{{ $externalURL }}/user/vault/runbooks", "dashboard_url": "http://grafana"}
-"""Where the runbooks are, and Grafana; without a slash at the end."""
+SCRAPE_INTERVAL: Final = "1m"
+"""The longest time between two scrapes that the rules as shipped are right for."""
 
 _OF_AN_ALERT: Final = ("for", "severity", "enabled")
 _SEVERITIES: Final = ("critical", "warning", "info")
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?")
 _DURATION: Final = re.compile(r"(\d+(ms|[smhdwy]))+|0")
-
-
-class Parameter(msgspec.Struct, frozen=True, rename={"places": "in"}):
-    """A threshold."""
-
-    help: str
-    value: int | float
-    places: dict[str, str]
-    """Alert → the piece of its expression, with ``{}`` in the place of the value."""
-
-    def pattern(self, alert: str) -> re.Pattern[str]:
-        """Match the piece in the expression of an alert; nothing that only begins like it."""
-        before, after = map(re.escape, self.places[alert].split("{}"))
-        return re.compile(
-            rf"({before}){re.escape(str(self.value))}({after})(?![\d.]| \*)"
-            if not after
-            else rf"({before}){re.escape(str(self.value))}({after})"
-        )
+_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
+_WINDOW: Final = re.compile(r"(\[|\boffset )((?:\d+(?:ms|[smhdwy]))+)")
+_LONGEST_INTERVAL_SECONDS: Final = 240
+_LONGEST_WINDOW_SECONDS: Final = 900
+"""Longer windows have enough scrapes in them."""
+_LONGEST_WAIT_SECONDS: Final = 300
+"""Longer waits are not over within one or two scrapes."""
 
 
 def parameters() -> dict[str, Parameter]:
     """Read the thresholds that are declared."""
-    return msgspec.convert(yaml.safe_load(resource("alerts", "parameters.yml").read_text()), dict[str, Parameter])
+    return {name: one for file in sources().values() for name, one in file.parameters.items()}
 
 
 def apply(groups: Iterable[Group], overrides: Overrides) -> tuple[Group, ...]:
@@ -61,24 +49,32 @@ def apply(groups: Iterable[Group], overrides: Overrides) -> tuple[Group, ...]:
     Raises:
         PackError: a name is not known (the message lists those that are), or a value is not of its kind.
     """
-    groups, thresholds = tuple(groups), parameters()
-    known = alerts(groups)
-    changes = dict(_checked(overrides, thresholds, known))
+    groups, declared = tuple(groups), parameters()
+    changes = dict(_checked(overrides, declared, alerts(groups)))
+    values = {name: changes.get(name, str(parameter.value)) for name, parameter in declared.items()}
     return tuple(
-        Group(group.name, tuple(_changed(rule, changes, thresholds) for rule in group.rules if _enabled(rule, changes)))
+        msgspec.structs.replace(
+            group, rules=tuple(_changed(rule, changes, values) for rule in group.rules if _enabled(rule, changes))
+        )
         for group in groups
     )
 
 
 def _checked(
-    overrides: Overrides, thresholds: Mapping[str, Parameter], known: Mapping[str, Rule]
+    overrides: Overrides, declared: Mapping[str, Parameter], known: Mapping[str, Rule]
 ) -> Iterator[tuple[str, str]]:
-    plain = [*JOBS, *ADDRESSES, *thresholds]
+    plain = [*JOBS, *ADDRESSES, "scrape_interval", *declared]
     for name, value in overrides.items():
         alert, _, key = name.partition(".")
         if name in plain:
-            if name in thresholds and not _NUMBER.fullmatch(value):
+            if name in declared and not _NUMBER.fullmatch(value):
                 raise PackError(f"{name}: {value!r} is not a number")
+            if name == "scrape_interval" and not (
+                _DURATION.fullmatch(value) and 0 < _seconds(value) <= _LONGEST_INTERVAL_SECONDS
+            ):
+                raise PackError(
+                    f"{name}: {value!r} is not a duration of at most 4m: Prometheus takes a series for gone after 5m"
+                )
             if name in JOBS and not _good_pattern(value):
                 raise PackError(f"{name}: {value!r} is not a regular expression")
         elif alert in known and key in _OF_AN_ALERT:
@@ -110,12 +106,9 @@ def _enabled(rule: Rule, changes: Overrides) -> bool:
     return changes.get(f"{rule.alert}.enabled") != "false"
 
 
-def _changed(rule: Rule, changes: Overrides, thresholds: Mapping[str, Parameter]) -> Rule:
-    expr = rule.expr
-    for name, parameter in thresholds.items():
-        if name in changes and rule.alert in parameter.places:
-            value = changes[name]
-            expr = parameter.pattern(rule.alert).sub(rf"\g<1>{value}\g<2>", expr)
+def _changed(rule: Rule, changes: Overrides, values: Overrides) -> Rule:
+    factor = max(1.0, _seconds(changes.get("scrape_interval", SCRAPE_INTERVAL)) / _seconds(SCRAPE_INTERVAL))
+    expr = _scaled(thresholds(rule.template or rule.expr, values), factor)
     notes = {
         key: text.replace(ADDRESSES[key], changes.get(key, ADDRESSES[key]).rstrip("/")) if key in ADDRESSES else text
         for key, text in rule.annotations.items()
@@ -126,10 +119,25 @@ def _changed(rule: Rule, changes: Overrides, thresholds: Mapping[str, Parameter]
     return msgspec.structs.replace(
         rule,
         expr=_with_jobs(expr, changes, '"'),
-        for_=changes.get(f"{rule.alert}.for", rule.for_),
+        for_=changes.get(f"{rule.alert}.for", _longer(rule.for_, factor, _LONGEST_WAIT_SECONDS)),
         labels=labels,
-        annotations={key: _with_jobs(text, changes, '\\"') for key, text in notes.items()},
+        annotations={key: _scaled(_with_jobs(text, changes, '\\"'), factor) for key, text in notes.items()},
     )
+
+
+def _scaled(text: str, factor: float) -> str:
+    """Make the windows longer that would have too few scrapes in them."""
+    return _WINDOW.sub(lambda found: f"{found[1]}{_longer(found[2], factor, _LONGEST_WINDOW_SECONDS)}", text)
+
+
+def _longer(duration: str, factor: float, longest: int) -> str:
+    if factor == 1 or not duration or _seconds(duration) > longest:
+        return duration
+    return f"{round(_seconds(duration) * factor)}s"
+
+
+def _seconds(duration: str) -> float:
+    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)(ms|[smhdwy])", duration))
 
 
 def _with_jobs(text: str, changes: Overrides, quote: str) -> str:

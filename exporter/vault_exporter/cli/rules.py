@@ -10,9 +10,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from vault_exporter.alert_rules import Form, PackError, apply, load, parameters, render
+from vault_exporter.alert_rules import Form, PackError, Profile, apply, load, parameters, render, select
 from vault_exporter.alert_rules.needs import fed, without
-from vault_exporter.alert_rules.parameters import ADDRESSES, JOBS
+from vault_exporter.alert_rules.parameters import ADDRESSES, JOBS, SCRAPE_INTERVAL
+from vault_exporter.alert_rules.rules import alerts
 from vault_exporter.assets import ResourceError
 from vault_exporter.cli.options import fail, flags, load_config
 
@@ -35,6 +36,10 @@ def rules(
     overrides: Annotated[
         Path | None, typer.Option(metavar="FILE", help="YAML file of the same; --set comes after it.")
     ] = None,
+    profile: Annotated[
+        Profile,
+        typer.Option(help="core: what may wake someone; standard: and what is for work hours; all: the rest."),
+    ] = Profile.STANDARD,
     form: Annotated[Form, typer.Option("--format", help="For Prometheus, its operator, or Grafana.")] = Form.PROMETHEUS,
     datasource: Annotated[str, typer.Option(metavar="UID", help="Prometheus' uid in Grafana.")] = "prometheus",
     *,
@@ -45,7 +50,7 @@ def rules(
         if show:
             _print_parameters()
             return
-        groups = apply(load(), {**_of_file(overrides), **dict(map(_pair, changes or ()))})
+        groups = select(apply(load(), {**_of_file(overrides), **dict(map(_pair, changes or ()))}), profile)
     except (PackError, ResourceError) as error:
         fail(str(error))
     if config is not None:
@@ -97,6 +102,11 @@ def _print_parameters() -> None:
         table.add_row(name, default, "regular expression of the label job")
     for name, default in ADDRESSES.items():
         table.add_row(name, default, "address, without a slash at the end")
+    table.add_row(
+        "scrape_interval", SCRAPE_INTERVAL, "longest time between two scrapes; longer ones make windows longer"
+    )
+    rules_by_name = alerts(load())
     for name, parameter in parameters().items():
-        table.add_row(name, str(parameter.value), f"{parameter.help} {', '.join(parameter.places)}.")
+        users = (alert for alert, rule in rules_by_name.items() if f"{{{name}}}" in rule.template)
+        table.add_row(name, str(parameter.value), f"{parameter.help} {', '.join(users)}.")
     Console().print(table)

@@ -25,9 +25,7 @@ NATIVE_NAMES: Final = (
 
 _COLLECTORS: Final = frozenset({*(one.name for one in COLLECTORS if not one.needs_token), "telemetry"})
 
-_OF_THE_SETUP: Final = frozenset(
-    {"VaultRootTokenUsed", "VaultRootTokenCreated", "VaultPolicyChanged", "VaultAuthMethodChanged"}
-)
+_OF_THE_SETUP: Final = frozenset({"VaultRootTokenUsed", "VaultPolicyChanged", "VaultAuthMethodChanged"})
 """Alerts of what the demo did with its root token before the traffic: the log is read from its start."""
 
 

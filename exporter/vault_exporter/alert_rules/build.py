@@ -1,0 +1,98 @@
+"""Make Prometheus' rules of their sources: put in what every rule repeats."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from vault_exporter.alert_rules.source import Source
+
+__all__ = ["annotations", "expression", "labels", "thresholds"]
+
+_CLUSTER: Final = '{{ or $labels.cluster $externalLabels.cluster "default" }}'
+_INSTANCE: Final = {
+    "cluster": _CLUSTER,
+    "either": '{{ or $labels.instance $labels.cluster $externalLabels.cluster "default" }}',
+}
+"""What is said of a whole cluster has it for its instance: Alertmanager takes a label that is missing for equal."""
+
+_TEXTS: Final = {
+    "<node>": f"{{{{ $labels.instance }}}} of cluster {_CLUSTER}",
+    "<cluster>": f"Cluster {_CLUSTER}",
+    "<node or cluster>": (
+        f"{{{{ with $labels.instance }}}}{{{{ . }}}} of cluster{{{{ else }}}}Cluster{{{{ end }}}} {_CLUSTER}"
+    ),
+    "<serving>": (
+        '{{ with printf "sum(instance:vault_serves:bool{cluster=%q})" $labels.cluster | query -}} '
+        "{{ . | first | value }} {{- else -}} 0 {{- end }} "
+        "of <nodes> nodes of the cluster answer and are unsealed."
+    ),
+    "<nodes>": (
+        '{{ with printf "count(count by (instance) (up{job=~\\"vault\\",cluster=%q}))" $labels.cluster | query }}'
+        "{{ . | first | value }}{{ end }}"
+    ),
+    "<when>": (
+        '{{ with printf "vault_audit_event_last_timestamp_seconds'
+        '{job=~\\"vault|vault-exporter\\",cluster=%q,instance=%q,event=%q}" $labels.cluster $labels.instance '
+        "$labels.event | query }}, last at {{ . | first | value | humanizeTimestamp }}{{ end }}"
+    ),
+}
+_EVENT: Final = """\
+vault_audit_event_last_timestamp_seconds{MATCH}
+> max_over_time(vault_audit_event_last_timestamp_seconds{MATCH}[6h] offset 15m)
+or
+increase(vault_audit_events_total{MATCH}[15m]) > 0
+unless on (job, cluster, instance, event)
+max_over_time(vault_audit_event_last_timestamp_seconds{MATCH}[6h] offset 15m)
+unless on (job, cluster, instance, event)
+vault_audit_event_last_timestamp_seconds{MATCH} < time() - 21600
+or
+vault_audit_events_total{MATCH} > max_over_time(vault_audit_events_total{MATCH}[6h] offset 15m)
+unless on (job, cluster, instance, event)
+max_over_time(vault_audit_event_last_timestamp_seconds{MATCH}[6h] offset 15m)
+unless on (job, cluster, instance, event)
+vault_audit_event_last_timestamp_seconds{MATCH} < time() - 21600"""
+"""The last event is newer than any that was known a quarter of an hour ago: also where nobody scraped in between, and
+not where an old log is read again. Where no event was known, the count says it, but for one that is over six hours old.
+"""
+_PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
+
+
+def expression(rule: Source) -> str:
+    """Return the expression, with the names of its thresholds in it."""
+    if not rule.event:
+        return rule.expr
+    operator = "=~" if "|" in rule.event else "="
+    return _EVENT.replace("MATCH", f'job=~"vault|vault-exporter",event{operator}"{rule.event}"')
+
+
+def thresholds(template: str, values: Mapping[str, str]) -> str:
+    """Put the values of thresholds into an expression.
+
+    Raises:
+        KeyError: a name that is not declared.
+    """
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
+
+
+def labels(rule: Source, category: str) -> dict[str, str]:
+    """Return the labels of an alert."""
+    common = {"severity": rule.severity, "category": category, "cluster": _CLUSTER}
+    return common | ({"instance": _INSTANCE[rule.of]} if rule.of in _INSTANCE else {})
+
+
+def annotations(rule: Source, category: str, runbooks: str, grafana: str) -> dict[str, str]:
+    """Return the annotations of an alert; ``nodes``, how many its cluster has, is for the title of a page."""
+    description = " ".join(rule.description.split())
+    for name, text in _TEXTS.items():
+        description = description.replace(name, text)
+    query = "{{ with $labels.cluster }}?var-cluster={{ . | urlquery }}{{ end }}"
+    if rule.dashboard == "vault-node":
+        query = f"?var-instance={{{{ $labels.instance | urlquery }}}}{query.replace('?', '&')}"
+    counted = {"nodes": _TEXTS["<nodes>"]} if category == "availability" and rule.of == "node" else {}
+    return {
+        "summary": rule.summary,
+        "description": description,
+        **counted,
+        "runbook_url": f"{runbooks}/{rule.alert}.md",
+        "dashboard_url": f"{grafana}/d/{rule.dashboard}{query}",
+    }
