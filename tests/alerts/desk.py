@@ -80,6 +80,7 @@ def night(folder: Path) -> Iterator[Night]:
             "/vault/audit": str(folder / "audit"),
             "/etc/vault-exporter.yml": str(folder / "vault-exporter.yml"),
             "-config=/etc/openbao/openbao.hcl": f"-config={node.directory / 'openbao.json'}",
+            "/opt/vault": str(folder),
             "/etc/openbao": str(folder / "etc"),
             "/etc/vault.d": str(folder / "etc"),
             "/etc/logrotate.d/vault": str(folder / "etc" / "logrotate"),

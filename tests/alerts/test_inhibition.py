@@ -87,6 +87,26 @@ TABLE: Final[dict[str, tuple[list[Alert], dict[tuple[str, str], int], set[Alert]
         SERVES | {("vault_raft_autopilot_server_healthy", "n1"): 0},
         {("VaultPeerUnhealthy", "prod")},
     ),
+    "one that raft removed is behind": (
+        [("VaultRemovedFromCluster", "prod"), ("VaultStandbyBehind", "n2")],
+        SERVES,
+        {("VaultStandbyBehind", "n2")},
+    ),
+    "a node that is sealed now was unstable before": (
+        [("VaultSealed", "n2"), ("VaultUnstable", "n2"), ("VaultUnstable", "n1")],
+        SERVES,
+        {("VaultUnstable", "n2")},
+    ),
+    "no active node, so that nobody knows one": (
+        [("VaultNoActiveNode", "prod"), ("VaultLeaderUnknown", "n1"), ("VaultClusterUnavailable", "prod")],
+        SERVES_NOT,
+        {("VaultLeaderUnknown", "n1"), ("VaultClusterUnavailable", "prod")},
+    ),
+    "an active node now and then": (
+        [("VaultClusterUnavailable", "prod"), ("VaultErrorBudgetBurnFast", "prod"), ("VaultQuorumAtRisk", "prod")],
+        SERVES,
+        {("VaultErrorBudgetBurnFast", "prod")},
+    ),
     "a certificate that ends now also ends soon": (
         [("VaultCertificateExpiresNow", "n1"), ("VaultCertificateExpiring", "n1"), ("VaultCertificateExpiring", "n2")],
         SERVES,
@@ -126,9 +146,25 @@ def _series(metric: str, instance: str, value: int, *, cluster: str = "prod", **
     return {"series": f"{metric}{{{pairs}}}", "values": f"{value}x20"}
 
 
-def _inhibited(series: list[dict[str, str]], folder: Path) -> set[Alert]:
+def test_what_an_outage_leaves_behind_is_explained_for_a_while(tmp_path: Path) -> None:
+    """The canary and the error budget look back, so they end some time after the repair."""
+    active = _series("vault_active", "n1", 1, job="vault") | {"values": "0x20 1x200"}
+    cause = _series("ALERTS", "n1", 1, alertname="VaultStorageUnavailable", alertstate="firing")
+    symptoms = [
+        _series("ALERTS", "prod", 1, alertname=name, alertstate="firing") | {"values": "1x220"}
+        for name in ("VaultCanaryFailing", "VaultErrorBudgetBurnFast")
+    ]
+    series = [active, cause | {"values": "1x20 stale"}, *symptoms]
+    both = {("VaultCanaryFailing", "prod"), ("VaultErrorBudgetBurnFast", "prod")}
+    assert _inhibited(series, tmp_path, at="4m") == both
+    assert _inhibited(series, tmp_path, at="8m") == both
+    assert _inhibited(series, tmp_path, at="15m") == {("VaultErrorBudgetBurnFast", "prod")}
+    assert _inhibited(series, tmp_path, at="40m") == set()
+
+
+def _inhibited(series: list[dict[str, str]], folder: Path, *, at: str = "2m") -> set[Alert]:
     """Ask promtool which alerts have an inhibitor: it expects none, and prints those that it got."""
-    expected = [{"eval_time": "2m", "expr": 'ALERTS{alertname="VaultInhibitor"}', "exp_samples": []}]
+    expected = [{"eval_time": at, "expr": 'ALERTS{alertname="VaultInhibitor"}', "exp_samples": []}]
     test = {"interval": "15s", "input_series": series, "promql_expr_test": expected}
     file = folder / "test.yml"
     file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "15s", "tests": [test]}))

@@ -30,11 +30,75 @@ class Fault:
     """How fast rules are while it lasts."""
 
 
+CRASHING: Final = Pace(speed=12, shortest=25, window=25)
+"""A turn of a crash loop takes some 15 s here, and rules look back for a quarter of an hour."""
+SCRAPED_SLOWLY: Final = Pace(speed=60 / machines.SLOW_INTERVAL, shortest=15, window=45)
+
+
+def slowly(inject: Callable[[Lab], None]) -> Callable[[Lab], None]:
+    """Do it to a lab that is scraped as seldom as once a minute."""
+
+    def done(lab: Lab) -> None:
+        machines.scrape_slowly(lab)
+        inject(lab)
+
+    return done
+
+
+def fast_again(heal: Callable[[Lab], None]) -> Callable[[Lab], None]:
+    """Undo it, and scrape as usual."""
+
+    def undone(lab: Lab) -> None:
+        heal(lab)
+        machines.scrape_as_usual(lab)
+
+    return undone
+
+
 def _pages(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
 FAULTS: Final = (
+    # Scraped once a minute, at a quarter of the time. These come before any event, since at their pace an alert on an
+    # event goes on for minutes.
+    Fault(
+        "scraped each 60 s: all nodes sealed",
+        _pages("VaultClusterSealed"),
+        slowly(requests.seal_all),
+        heal=fast_again(Lab.mend),
+        pace=SCRAPED_SLOWLY,
+    ),
+    Fault(
+        "scraped each 60 s: PostgreSQL stopped",
+        _pages("VaultStorageUnavailable"),
+        slowly(lambda lab: lab.cluster.postgres.stop()),
+        heal=fast_again(machines.start_storage),
+        pace=SCRAPED_SLOWLY,
+    ),
+    Fault(
+        "scraped each 60 s: memory over the limit (lowered)",
+        _pages("VaultHighMemoryUsage"),
+        slowly(nothing),
+        heal=fast_again(nothing),
+        literals={MEMORY_LIMIT: "2000000"},
+        pace=SCRAPED_SLOWLY,
+    ),
+    # A turn takes a while.
+    Fault(
+        "one standby in a crash loop",
+        _pages("VaultUnstable"),
+        tick=machines.restart_standby_again_and_again,
+        heal=Lab.mend,
+        pace=CRASHING,
+    ),
+    Fault(
+        "all nodes in a crash loop, never unsealed",
+        _pages("VaultClusterSealed"),
+        tick=machines.restart_all_again_and_again,
+        heal=Lab.mend,
+        pace=CRASHING,
+    ),
     # Leadership may move.
     Fault("ordinary load", _pages(), pace=PATIENT),
     Fault("the active node killed", _pages("VaultDown"), lambda lab: lab.leader.kill(), heal=Lab.mend, pace=PATIENT),
@@ -48,7 +112,7 @@ FAULTS: Final = (
     Fault("rolling restart", _pages(), machines.restart_one_by_one, pace=PATIENT),
     Fault(
         "all nodes sealed",
-        _pages("VaultClusterSealed", "VaultSealCalled"),
+        _pages("VaultClusterSealed"),
         requests.seal_all,
         heal=Lab.mend,
         pace=PATIENT,
@@ -71,7 +135,25 @@ FAULTS: Final = (
     # It stays where it is.
     Fault("one standby killed", _pages("VaultDown"), lambda lab: lab.standby.kill(), heal=Lab.mend),
     Fault("a standby hung (SIGSTOP)", _pages("VaultDown"), machines.hang, heal=Lab.mend),
-    Fault("one standby sealed", _pages("VaultSealed", "VaultSealCalled"), requests.seal, heal=Lab.mend),
+    Fault("one standby sealed", _pages("VaultSealed"), requests.seal, heal=Lab.mend),
+    Fault(
+        "a node leaves the targets",
+        _pages("VaultNodesMissing"),
+        machines.take_node_from_targets,
+        heal=machines.scrape_as_usual,
+    ),
+    Fault(
+        "the exporter's own page blocked",
+        _pages("VaultExporterPageDown"),
+        machines.block_own_page,
+        heal=machines.scrape_as_usual,
+    ),
+    Fault(
+        "the exporter beside the active node killed",
+        _pages("VaultDown", "VaultActiveNodeUnseen"),
+        machines.kill_sidecar_of_the_active_node,
+        heal=machines.scrape_as_usual,
+    ),
     Fault("exporter killed", _pages("VaultExporterDown"), machines.kill_exporter, heal=machines.start_exporter),
     Fault(
         "audit log unreadable to the exporter",
@@ -81,8 +163,13 @@ FAULTS: Final = (
     ),
     Fault("root token used", _pages("VaultRootTokenUsed"), requests.use_root),
     Fault(
+        "root token used while Prometheus is stopped",
+        _pages("VaultRootTokenUsed"),
+        machines.use_root_while_prometheus_is_away,
+    ),
+    Fault(
         "root token created with a root token",
-        _pages("VaultRootTokenUsed", "VaultRootTokenCreated"),
+        _pages("VaultRootTokenUsed"),
         requests.create_root,
     ),
     Fault(
@@ -91,12 +178,12 @@ FAULTS: Final = (
     Fault("rekey started", _pages("VaultRekeyOrGenerateRoot"), requests.rekey, heal=requests.cancel_rekey),
     Fault(
         "snapshot taken and restored on raft, with a root token",
-        _pages("VaultRootTokenUsed", "VaultSnapshotTaken", "VaultSnapshotRestored"),
+        _pages("VaultRootTokenUsed", "VaultSnapshotRestored"),
         machines.snapshot,
     ),
-    Fault("policy changed", _pages("VaultPolicyChanged"), requests.write_policy),
-    Fault("auth method enabled and disabled", _pages("VaultAuthMethodChanged"), requests.enable_auth),
-    Fault("secrets engine enabled and disabled", _pages("VaultMountChanged"), requests.enable_engine),
+    Fault("policy changed", _pages(), requests.write_policy),
+    Fault("auth method enabled and disabled", _pages(), requests.enable_auth),
+    Fault("secrets engine enabled and disabled", _pages(), requests.enable_engine),
     Fault("audit device disabled (which OpenBao refuses)", _pages(), requests.disable_audit),
     Fault("login failures", _pages("VaultLoginFailureSpike"), tick=requests.guess),
     Fault("a user locked out", _pages("VaultUserLocked"), requests.lock_out, heal=requests.let_in),
@@ -138,5 +225,12 @@ FAULTS: Final = (
         requests.lose_database,
         heal=requests.find_database,
         literals={") > 900": ") > 20"},
+    ),
+    # Its alert looks back for a day, so nothing comes after it.
+    Fault(
+        "a cluster leaves the targets",
+        _pages("VaultClusterMissing"),
+        machines.take_cluster_from_targets,
+        heal=machines.bring_cluster_back,
     ),
 )

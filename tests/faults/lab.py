@@ -40,6 +40,8 @@ class Lab:
     recorder: Recorder
     alertmanager: Alertmanager
     start_exporter: Callable[[], Exporter]
+    start_sidecar: Callable[[], Exporter]
+    """Start another exporter, with the same configuration but no audit logs, at a port of its own."""
     exporter: Exporter
     certificates: settings.Certificates
     made: settings.Made
@@ -151,6 +153,11 @@ def running(directory: Path, pace: scaled.Pace = scaled.PATIENT) -> Iterator[Lab
         def start_exporter() -> Exporter:
             return stack.enter_context(Exporter(["--config", config], port=port, log=directory / "exporter.log"))
 
+        def start_sidecar() -> Exporter:
+            own = free_port()
+            file = settings.sidecar(directory, own)
+            return stack.enter_context(Exporter(["--config", file], port=own, log=directory / "sidecar.log"))
+
         exporter = start_exporter()
         alertmanager = stack.enter_context(
             Alertmanager(_made(directory / "am"), recorder, group_wait=f"{GROUP_WAIT}s", group_interval="3s")
@@ -188,6 +195,7 @@ def running(directory: Path, pace: scaled.Pace = scaled.PATIENT) -> Iterator[Lab
             recorder=recorder,
             alertmanager=alertmanager,
             start_exporter=start_exporter,
+            start_sidecar=start_sidecar,
             exporter=exporter,
             certificates=certificates,
             made=made,

@@ -1,20 +1,29 @@
 """Faults of processes, files and configuration, and how they are undone."""
 
 import contextlib
+import copy
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Final
 
-from tests.faults import settings
-from tests.faults.lab import Lab
+from tests.faults import requests, settings
+from tests.faults.lab import Lab, monotonic
 from tests.lab import api
 from tests.lab.bao import Bao
 from tests.lab.nodes import Node, raft_node
 from tests.lab.waiting import wait_until
 from vault_exporter.demo.openbao import audit_file
+from vault_exporter.demo.process import free_port
+
+AWAY: Final = 30
+"""Seconds."""
+SLOW_INTERVAL: Final = 15
+"""Seconds between scrapes: a minute, where the rules are four times as fast."""
 
 
 def kill_all(lab: Lab) -> None:
@@ -107,6 +116,125 @@ def turn_telemetry_on(lab: Lab) -> None:
         if node.telemetry["prometheus_retention_time"] == "0s":
             node.telemetry["prometheus_retention_time"] = "24h"
             _restart(lab, node)
+
+
+def restart_standby_again_and_again(lab: Lab) -> None:
+    """One turn of a crash loop: it ends, starts, is unsealed, and serves for as long as Prometheus needs to see it."""
+    _crash_and_serve(lab, [lab.standby])
+
+
+def restart_all_again_and_again(lab: Lab) -> None:
+    """One turn of a crash loop of every node: all end at once, and none is unsealed."""
+    for node in lab.nodes:
+        node.kill()
+    _seen(lab, "vault_up", {node.name: 0 for node in lab.nodes})
+    for node in lab.nodes:
+        node.start()
+    _seen(lab, "vault_up", {node.name: 1 for node in lab.nodes})
+
+
+def _crash_and_serve(lab: Lab, nodes: Sequence[Node]) -> None:
+    for node in nodes:
+        node.kill()
+    _seen(lab, "vault_up", {node.name: 0 for node in nodes})
+    for node in nodes:
+        node.start()
+        api.unseal(node.address, lab.cluster.keys)
+    _seen(lab, "vault_up == 1 and vault_sealed == 0", {node.name: 1 for node in nodes})
+
+
+def _seen(lab: Lab, expression: str, expected: Mapping[str, float]) -> None:
+    """Wait until Prometheus has seen this of each node."""
+
+    def seen() -> bool:
+        found = {value.labels["instance"]: value.value for value in lab.prometheus.query(expression)}
+        return found.items() >= expected.items()
+
+    wait_until(seen, what=f"{expression}: {expected}", interval=0.5)
+
+
+def take_node_from_targets(lab: Lab) -> None:
+    away = lab.standby.name
+    jobs = lab.jobs()
+    for target in jobs[0]["static_configs"]:
+        target["targets"] = [name for name in target["targets"] if name != away]
+    lab.scrape(jobs)
+
+
+def take_cluster_from_targets(lab: Lab) -> None:
+    """Add the nodes once more as another cluster, let that be seen, and take it away."""
+    lab.scrape(_with_another_cluster(lab))
+    _lasts(lab, 'up{cluster="other"} == 1', seconds=30)
+    lab.scrape()
+
+
+def bring_cluster_back(lab: Lab) -> None:
+    lab.scrape(_with_another_cluster(lab))
+
+
+def _with_another_cluster(lab: Lab) -> list[dict[str, Any]]:
+    jobs = lab.jobs()
+    other = copy.deepcopy(jobs[0]) | {"job_name": "other"}
+    (nodes,) = other["static_configs"]
+    nodes["labels"] = {"cluster": "other"}
+    # By other names: the same instances with another label would be a cluster that was renamed.
+    other["relabel_configs"] += [
+        {"target_label": "job", "replacement": "vault"},
+        {"source_labels": ["instance"], "target_label": "instance", "replacement": "other-$1"},
+    ]
+    return [*jobs, other]
+
+
+def _lasts(lab: Lab, expression: str, seconds: float) -> None:
+    """Wait until an expression has held for so long."""
+    since = monotonic()
+
+    def held() -> bool:
+        nonlocal since
+        if not lab.prometheus.query(expression):
+            since = monotonic()
+        return monotonic() - since > seconds
+
+    wait_until(held, what=expression, interval=1)
+
+
+def block_own_page(lab: Lab) -> None:
+    """Have Prometheus find nothing where the exporter's own page was, as behind a firewall; nodes are still scraped."""
+    jobs = lab.jobs()
+    jobs[1]["static_configs"][0]["targets"] = [f"127.0.0.1:{free_port()}"]
+    jobs[1]["relabel_configs"] = [{"target_label": "instance", "replacement": "exporter"}]
+    lab.scrape(jobs)
+
+
+def scrape_as_usual(lab: Lab) -> None:
+    lab.scrape()
+
+
+def use_root_while_prometheus_is_away(lab: Lab) -> None:
+    """For as long as eight minutes are at the pace of the rules, and longer than any of their windows looks back."""
+    lab.prometheus.service.signal(signal.SIGSTOP)
+    requests.use_root(lab)
+    began = monotonic()
+    wait_until(lambda: monotonic() - began > AWAY, what="a while", interval=1)
+    lab.prometheus.service.signal(signal.SIGCONT)
+
+
+def kill_sidecar_of_the_active_node(lab: Lab) -> None:
+    """Scrape the active node through an exporter of its own, and kill that."""
+    sidecar = lab.start_sidecar()
+    jobs = lab.jobs()
+    away = lab.leader.name
+    address = sidecar.address.removeprefix("http://")
+    jobs[0]["relabel_configs"].append(
+        {"source_labels": ["instance"], "regex": away, "target_label": "__address__", "replacement": address}
+    )
+    lab.scrape(jobs)
+    _lasts(lab, f'vault_active{{instance="{away}"}} == 1', seconds=6)
+    sidecar.service.kill()
+
+
+def scrape_slowly(lab: Lab) -> None:
+    lab.scrape(interval=SLOW_INTERVAL)
 
 
 def age_backup(lab: Lab) -> None:

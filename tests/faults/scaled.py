@@ -38,6 +38,10 @@ class Pace(NamedTuple):
         """How long a window or offset of the rules is here."""
         return max(self.window, self._scaled(duration))
 
+    def steps(self, duration: str) -> int:
+        """How far apart a subquery looks here."""
+        return max(1, self._scaled(duration))
+
     def _scaled(self, duration: str) -> int:
         parts = re.findall(r"(\d+)([smhd])", duration)
         return round(sum(int(number) * _UNITS[unit] for number, unit in parts) / self.speed)
@@ -51,6 +55,7 @@ and a minute in the rules waits that out."""
 def scale(text: str, pace: Pace) -> str:
     """Scale what rules wait for: ``for``, windows and offsets."""
     text = re.sub(r"(for: )((?:\d+[smhd])+)", lambda found: f"{found[1]}{pace.waits(found[2])}s", text)
+    text = re.sub(r":((?:\d+[smhd])+)\]", lambda found: f":{pace.steps(found[1])}s]", text)
     return re.sub(r"(\[|offset )((?:\d+[smhd])+)", lambda found: f"{found[1]}{pace.looks_back(found[2])}s", text)
 
 

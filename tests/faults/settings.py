@@ -134,6 +134,16 @@ def exporter(directory: Path, cluster: Cluster, port: int, certificates: Certifi
     return file
 
 
+def sidecar(directory: Path, port: int) -> Path:
+    """Write the configuration of an exporter that only asks the nodes."""
+    whole = yaml.safe_load((directory / "vault-exporter.yml").read_text())
+    file = directory / "sidecar.yml"
+    file.write_text(
+        yaml.safe_dump({"listen": f"127.0.0.1:{port}", **{key: whole[key] for key in ("defaults", "targets")}})
+    )
+    return file
+
+
 def jobs(names: Sequence[str], address: str) -> list[dict[str, Any]]:
     """Return what Prometheus is to scrape of the exporter: each target, and its own page."""
     host = urlsplit(address).netloc
