@@ -49,6 +49,7 @@ generate: $(VENV)/.dev ## Write everything that is generated: docs of metrics an
 	@$(BIN)/vault-exporter collectors --format markdown > docs/collectors.md
 	@$(BIN)/python -m alerts.generate
 	@$(BIN)/python -m dashboards.generate
+	@$(BIN)/python -m alerts.decisions
 
 faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="sealed" tries some)
 	@scripts/debian-packages $(LAB)
