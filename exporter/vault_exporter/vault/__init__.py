@@ -1,1 +1,1 @@
-"""Talking to Vault."""
+"""The client for Vault and OpenBao."""

@@ -1,4 +1,4 @@
-"""What a node answers, and the error that an answer stands for."""
+"""A node's HTTP response, and the error that it maps to."""
 
 import contextlib
 from typing import Final, NamedTuple, TypeVar
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 
 _EXPECTS_TLS: Final = b"Client sent an HTTP request to an HTTPS server."
-"""What Go's server answers to a request without TLS where it expects it."""
+"""Go's response to a plain HTTP request on a TLS port."""
 
 _SERVER_ERROR: Final = 500
 _CLASSES: Final = ((_SERVER_ERROR, Reason.HTTP_5XX), (400, Reason.HTTP_4XX), (300, Reason.REDIRECT))
-"""The lowest status of a class, and its reason."""
+"""Lowest status of each class, with its reason."""
 _STATUS_REASONS: Final = {
     401: Reason.PERMISSION_DENIED,
     403: Reason.PERMISSION_DENIED,
@@ -31,17 +31,17 @@ _STATUS_REASONS: Final = {
 
 
 class Answer(NamedTuple):
-    """A complete HTTP answer of any status."""
+    """A complete HTTP response of any status."""
 
     path: str
     status: int
     body: bytes
     sent: float
-    """Unix time, in seconds, at which the request was sent."""
+    """Unix time of the request, in seconds."""
     seconds: float
-    """How long the answer took."""
+    """Time until the response was complete."""
     words: str = ""
-    """What Vault says of an error, fit to be shown."""
+    """Vault's error message, sanitised for display."""
 
     def json(self, kind: type[T]) -> T:
         """Decode the body.
@@ -55,13 +55,13 @@ class Answer(NamedTuple):
             raise self._unexpected() from error
 
     def report(self, kind: type[S]) -> S:
-        """Decode the body, an object; a field of another type is as if it was not there, if it need not be there.
+        """Decode the body, an object. An optional field of the wrong type counts as missing.
 
         Raises:
-            VaultError: ``bad_reply``; the body is no object, or lacks what must be there.
+            VaultError: ``bad_reply``; the body is not an object, or a required field is missing.
         """
         with contextlib.suppress(*UNREADABLE):
-            return msgspec.json.decode(self.body, type=kind)  # mostly all is as it should be
+            return msgspec.json.decode(self.body, type=kind)  # the usual case: all fields are valid
         said = self.json(dict[str, msgspec.Raw])
         found = {}
         for field in msgspec.structs.fields(kind):
@@ -80,7 +80,7 @@ class Answer(NamedTuple):
         return any(text in message for message in error_messages(self.body) or ())
 
     def failure(self) -> VaultError:
-        """Return the error that this answer's status stands for (a 2xx that is not understood is ``bad_reply``)."""
+        """Return the error of this response's status. An unexpected 2xx is ``bad_reply``."""
         message = f"{self.path}: HTTP {self.status}"
         if self.body.strip() == _EXPECTS_TLS:
             return VaultError(Reason.HTTP_4XX, f"{message}: it expects TLS; write https:// in its address")

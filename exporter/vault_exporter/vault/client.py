@@ -1,7 +1,7 @@
-"""Asynchronous questions to one node of Vault or OpenBao.
+"""The asynchronous client of one node of Vault or OpenBao.
 
-The client asks the node itself: it asks it not to forward, since a standby would otherwise answer for the active node.
-Logins are the business of the transport that it is given; see :mod:`vault_exporter.vault.connection`.
+By default the client disables request forwarding, because a standby would otherwise return the active node's response.
+The client knows no logins; its transport adds the token. See :mod:`vault_exporter.vault.connection`.
 """
 
 from typing import Final
@@ -14,11 +14,11 @@ from vault_exporter.vault.transport import SMALL_ANSWER_BYTES, Request, Transpor
 __all__ = ["SMALL_ANSWER_BYTES", "Answer", "Client", "VaultError"]
 
 _ITSELF: Final = {"X-Vault-No-Request-Forwarding": "1"}
-"""Has the node itself answer."""
+"""Disables forwarding to the active node."""
 
 
 class Client:
-    """Asks one target."""
+    """Sends requests to one target."""
 
     def __init__(self, target: Target, transport: Transport) -> None:
         self.target = target
@@ -30,35 +30,35 @@ class Client:
 
     @property
     def requests(self) -> int:
-        """Requests sent so far, those of logins among them."""
+        """Number of requests sent so far, including logins."""
         return self._transport.requests
 
     @property
     def has_token(self) -> bool:
-        """Whether there is a login, so that a call that asks for the token would carry one."""
+        """Whether a login is configured, so that calls with ``token=True`` carry a token."""
         return self._transport.has_token
 
     async def get(
         self, path: str, *, token: bool = False, max_bytes: int = SMALL_ANSWER_BYTES, forward: bool = False
     ) -> Answer:
-        """Read ``/v1/<path>`` of the node, whatever the status.
+        """Read ``/v1/<path>``, and return the response of any status.
 
         Args:
             path: below ``/v1/``, with query.
-            token: send the target's token, if it has a login, and the namespace with it. Without it the call carries
-                neither, since the endpoints that need no token exist in the root namespace only. A call that is
-                refused is made once more where that gave another token; one that was denied to the token lately is
-                not made, and gets the same answer.
-            max_bytes: the largest body to accept.
-            forward: let a standby pass the call on to the active node.
+            token: send the target's token and namespace, if a login is configured. Without it the call carries
+                neither, because endpoints without authentication exist only in the root namespace. A refused call
+                is retried once if there is a new token. A call that was denied recently is not sent; it returns
+                the same response.
+            max_bytes: limit of the body's size.
+            forward: let a standby forward the call to the active node.
 
         Raises:
-            VaultError: no complete HTTP answer, a redirect, an answer larger than ``max_bytes``, or a failed login.
+            VaultError: no complete response, a redirect, a response larger than ``max_bytes``, or a failed login.
         """
         return await self.send("GET", path, token=token, max_bytes=max_bytes, forward=forward)
 
     async def get_openly(self, path: str, *, max_bytes: int) -> Answer:
-        """Read a path without a token while there is none; what was refused lately is not asked, as in :meth:`get`.
+        """Read a path without a token. A call that was denied recently is not sent, as in :meth:`get`.
 
         Raises:
             VaultError: as :meth:`get`.
@@ -75,14 +75,14 @@ class Client:
         max_bytes: int = SMALL_ANSWER_BYTES,
         forward: bool = False,
     ) -> Answer:
-        """Send any request; as :meth:`get`, with a ``body`` that becomes JSON."""
+        """Send a request with any method, as :meth:`get`. The ``body`` is sent as JSON."""
         headers = {} if forward else _ITSELF
         return await self._transport.send(Request(method, path, headers, body, max_bytes, token=token))
 
     async def certificate(self) -> bytes | None:
-        """Return the certificate that the node showed last (DER), or None where the target does not use TLS.
+        """Return the node's last certificate (DER), or None if the target does not use TLS.
 
         Raises:
-            VaultError: the node shows none.
+            VaultError: the node presents no certificate.
         """
         return await self._transport.certificate()

@@ -1,4 +1,4 @@
-"""A target's client, with the layers below it: HTTP, and above that the login."""
+"""Build a target's client from its layers: HTTP transport, login, client."""
 
 import time
 from collections.abc import Callable
@@ -15,22 +15,22 @@ __all__ = ["Connection", "connect"]
 
 
 class Connection(NamedTuple):
-    """A client, and the token that its calls carry. Closing the client ends the login, too."""
+    """A client, and its token manager. Closing the client closes both."""
 
     client: Client
     tokens: TokenManager
 
 
 def connect(target: Target, *, shared: Shared | None = None, clock: Callable[[], float] = time.time) -> Connection:
-    """Make the client of a target; nothing is sent yet. Call it inside a running event loop, and close the client.
+    """Build the client of a target without sending a request. Needs a running event loop; close the client after use.
 
     Args:
-        target: the node, and how to log in to it.
-        shared: what the logins of all targets share.
+        target: the node and its login.
+        shared: state that the logins of all targets share.
         clock: Unix time, in seconds.
 
     Raises:
-        TlsError: its TLS settings cannot be used.
+        TlsError: the TLS settings are invalid.
     """
     transport = AuthTransport(HttpTransport(target, clock), target, shared or Shared(), clock)
     return Connection(Client(target, transport), transport.tokens)

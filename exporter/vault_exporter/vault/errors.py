@@ -1,4 +1,4 @@
-"""What goes wrong with a request to a node, and the reason that a rule or a dashboard sees."""
+"""Errors of requests to a node, and the ``reason`` label of each."""
 
 import asyncio
 import errno
@@ -17,7 +17,7 @@ __all__ = ["NoTokenError", "VaultError", "failure_of"]
 
 _OS_REASONS: Final = {
     errno.ECONNREFUSED: Reason.REFUSED,
-    errno.ENOENT: Reason.REFUSED,  # there is no such socket
+    errno.ENOENT: Reason.REFUSED,  # the Unix socket does not exist
     errno.ECONNRESET: Reason.RESET,
     errno.ECONNABORTED: Reason.RESET,
     errno.EPIPE: Reason.RESET,
@@ -28,7 +28,7 @@ _OS_REASONS: Final = {
 }
 _TLS_ERRORS: Final = (ssl.SSLError, ssl.CertificateError, aiohttp.ClientSSLError, HostnameError)
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
-"""What OpenSSL says, by its version, where the other side answers without TLS."""
+"""OpenSSL's reasons, which depend on its version, for a plain-text response to a TLS handshake."""
 
 _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Reason], ...]] = (
     ((aiohttp.ClientConnectorDNSError,), Reason.DNS),
@@ -38,11 +38,11 @@ _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Reason], ...]] = (
     ((asyncio.TimeoutError,), Reason.TIMEOUT),
     ((aiohttp.ClientResponseError, http_exceptions.HttpProcessingError, ValueError), Reason.BAD_REPLY),
 )
-"""In this order: the first that an error or its causes fit is the reason."""
+"""Exception types and their reason. The first match with an error or one of its causes applies."""
 
 
 class VaultError(Exception):
-    """The node gave no usable answer. ``str()`` is safe to log."""
+    """The node gave no usable response. ``str()`` is safe to log."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -50,17 +50,17 @@ class VaultError(Exception):
 
 
 class NoTokenError(VaultError):
-    """The call was not made, since the login that it needs failed."""
+    """The call was not sent because its login failed."""
 
 
 def failure_of(path: str, error: Exception) -> VaultError:
-    """Return what an exception of aiohttp, OpenSSL or the system stands for."""
+    """Convert an exception of aiohttp, OpenSSL or the system."""
     reason = _reason(error)
     return VaultError(reason, f"{path}: {reason} ({_detail(error) or type(error).__name__})")
 
 
 def _reason(error: BaseException) -> Reason:
-    """Tell the reason from an exception, and from what caused it."""
+    """Return the reason for an exception and its causes."""
     chain = tuple(_causes(error))
     for cause in chain:
         if isinstance(cause, _TLS_ERRORS):
@@ -74,7 +74,7 @@ def _reason(error: BaseException) -> Reason:
 
 
 def _detail(error: BaseException) -> str:
-    """Say more where there are words that have nothing of the node's in them, such as OpenSSL's; else nothing."""
+    """Return details that contain nothing from the node, such as OpenSSL's message; empty if there are none."""
     for cause in _causes(error):
         if isinstance(cause, HostnameError):
             return f"{cause}; see tls.server_name"
@@ -82,7 +82,7 @@ def _detail(error: BaseException) -> str:
             return f"the proxy answers HTTP {cause.status}"
         if isinstance(cause, aiohttp.ClientProxyConnectionError):
             return "the proxy cannot be reached"
-        if isinstance(cause, aiohttp.ClientError):  # some are an ssl.SSLError, too, without what that says
+        if isinstance(cause, aiohttp.ClientError):  # some are also an ssl.SSLError, but lack its attributes
             continue
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"{cause.verify_message.rstrip('.')}; see tls.ca_cert"

@@ -1,9 +1,9 @@
-"""Connections to a node that end when the node floods them, and on which nothing is sent before the node is known.
+"""Connections that close when the node floods them, and send nothing before the node's certificate is checked.
 
-The threat: whoever answers at a target's address (a node that was taken over, or what took its place where TLS is not
-used) sends interim answers (``100 Continue``) or chunks of one byte without end. aiohttp reads as many as come, outside
-of the limit on an answer's size, and each costs as much time and memory as a whole answer; while they come, the event
-loop does nothing else, so one target stops the scrapes of all. No real server sends more than a few.
+The threat: a compromised node, or an impostor if TLS is not used, sends endless interim responses (``100 Continue``) or
+chunks of one byte. aiohttp reads all of them, and its limit on the response's size does not apply. Each costs as much
+time and memory as a whole response and blocks the event loop, so one target stops the scrapes of all. A real server
+sends only a few.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from vault_exporter.vault.hostname import HostnameError
 __all__ = ["FloodError", "TCPConnector", "UnixConnector"]
 
 _MOST_HEADS: Final = 32
-"""Answers, interim ones included, to one request."""
+"""Limit of responses to one request, including interim ones."""
 _ANY_FRAMES_BYTES: Final = 16 << 10
 _FEWEST_BYTES_A_FRAME: Final = 16
-"""Bytes between two line ends of HTTP, on average, of so much as arrived at once."""
+"""Minimum average number of bytes between two line ends, in the data received at once."""
 _OVERHEAD: Final = 2
-"""How many times the largest body may come in all, with chunks' sizes and headers."""
+"""Limit of all received bytes, including headers and chunk sizes, as a multiple of the largest body."""
 _LEAST_BUDGET: Final = 4 << 20
 
 _HEAD: Final = b"\nHTTP/1."
@@ -31,11 +31,11 @@ _LINE_END: Final = b"\r\n"
 
 
 class FloodError(aiohttp.ClientError):
-    """The node sends what no server of HTTP does."""
+    """The node sends data that no HTTP server sends."""
 
 
 class _Guarded(aiohttp.BaseConnector):
-    """Connections that end when they are flooded."""
+    """A connector whose connections close when they are flooded."""
 
     def __init__(
         self,
@@ -44,20 +44,20 @@ class _Guarded(aiohttp.BaseConnector):
         connected: Callable[[asyncio.BaseTransport], None],
         **settings: Any,  # noqa: ANN401 - aiohttp's own
     ) -> None:
-        """Make none yet.
+        """Create the connector without connecting.
 
         Args:
-            max_bytes: the largest body that is asked for.
-            connected: is given each connection once, before anything is sent; the connection is closed if it raises
-                a HostnameError.
-            settings: of aiohttp's connector.
+            max_bytes: limit of the body's size.
+            connected: called once with each new connection, before anything is sent. The connection is closed if it
+                raises a HostnameError.
+            settings: arguments of aiohttp's connector.
         """
         super().__init__(**settings)
         self._connected = connected
         self._budget = max(_LEAST_BUDGET, _OVERHEAD * max_bytes)
 
     async def connect(self, *request: Any, **more: Any) -> Connection:  # noqa: ANN401 - aiohttp's own
-        """Take a connection for one request."""
+        """Return a connection for one request."""
         connection = await super().connect(*request, **more)
         transport, protocol = connection.transport, connection.protocol
         if transport is not None and protocol is not None:
@@ -83,7 +83,7 @@ class UnixConnector(_Guarded, aiohttp.UnixConnector):
 
 
 class _Guard(asyncio.Protocol):
-    """Stands between a connection and aiohttp."""
+    """A protocol between a transport and aiohttp."""
 
     def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport) -> None:
         self._inner = inner
@@ -92,7 +92,7 @@ class _Guard(asyncio.Protocol):
         self._over = False
 
     def expect(self, budget: int) -> None:
-        """Begin anew for the answer to one request."""
+        """Reset the limits for the response to the next request."""
         self._budget, self._heads = budget, _MOST_HEADS
 
     def data_received(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Go's ways to write durations and times, which Vault's answers are full of."""
+"""Go's formats of durations and times, which Vault's responses use."""
 
 import re
 from datetime import datetime
@@ -12,20 +12,20 @@ from vault_exporter.vault.client import VaultError
 __all__ = ["Time", "moment", "seconds", "timestamp"]
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A time in an answer; Go writes the zone."""
+"""A time in a response; Go writes the zone."""
 
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _LONGEST: Final = 64
-"""Characters of a duration; on long ones the expression takes a time that grows with the square."""
-_ZERO_TIME_YEAR: Final = 1  # of Go's zero time, which Vault sends for "never"
+"""Limit of a duration's length in characters. The expression takes quadratic time on long texts."""
+_ZERO_TIME_YEAR: Final = 1  # year of Go's zero time, which Vault sends for "never"
 
 
 def seconds(text: float | str) -> float:
     """Return a duration such as ``1m0.5s``, or a number of seconds, in seconds.
 
     Raises:
-        VaultError: ``bad_reply``; it is neither.
+        VaultError: ``bad_reply``; the text is not valid.
     """
     if not isinstance(text, str):
         return float(text)
@@ -42,10 +42,10 @@ def seconds(text: float | str) -> float:
 
 
 def moment(text: str) -> float | None:
-    """Return a time that is empty where there is none as Unix time in seconds.
+    """Convert a time to Unix time in seconds; None if the text is empty.
 
     Raises:
-        VaultError: ``bad_reply``; it is neither.
+        VaultError: ``bad_reply``; the text is not valid.
     """
     try:
         return timestamp(msgspec.convert(text, Time)) if text else None
@@ -54,5 +54,5 @@ def moment(text: str) -> float | None:
 
 
 def timestamp(time: datetime | None) -> float | None:
-    """Return a time as Unix time in seconds, or None for Go's zero time."""
+    """Convert a time to Unix time in seconds; None for Go's zero time."""
     return time.timestamp() if time is not None and time.year > _ZERO_TIME_YEAR else None

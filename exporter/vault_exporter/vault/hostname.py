@@ -1,9 +1,9 @@
-"""Whether a certificate is that of a host, decided as Go does, and so as the ``vault`` and ``bao`` commands do.
+"""Check a certificate's host name by Go's rules, which the ``vault`` and ``bao`` commands use.
 
-OpenSSL wants two dots after a wildcard, so it refuses ``*.vault-internal``, which guides for Vault on Kubernetes make
-people issue. OpenSSL still verifies the chain, the dates and the purpose. The rules are those of RFC 6125 and of Go's
+OpenSSL requires two dots after a wildcard, so it refuses ``*.vault-internal``, which guides for Vault on Kubernetes
+recommend. OpenSSL still verifies the chain, the dates and the purpose. The rules are those of RFC 6125 and of Go's
 ``x509.Certificate.VerifyHostname``: only subject alternative names count, a wildcard is the whole left-most label and
-stands for exactly one label, and an IP address is compared with the certificate's IP addresses only.
+matches exactly one label, and an IP address is compared only with the certificate's IP addresses.
 """
 
 import ipaddress
@@ -18,18 +18,18 @@ __all__ = ["HostnameError", "ascii_name", "check_hostname"]
 _LABEL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _MOST_SHOWN: Final = 3
 _LONGEST_SHOWN: Final = 100
-"""Characters of a certificate's name in a message."""
+"""Limit of the characters of a certificate's name in a message."""
 
 
 class HostnameError(Exception):
-    """The certificate is not that of the host. ``str()`` is safe to log."""
+    """The certificate is not valid for the host. ``str()`` is safe to log."""
 
 
 def check_hostname(certificate: bytes, host: str) -> None:
-    """Check that a certificate (DER) is that of a host: a name, or an IP address with or without brackets.
+    """Check that a certificate (DER) is valid for a host: a name, or an IP address with or without brackets.
 
     Raises:
-        HostnameError: it is not, or cannot be read.
+        HostnameError: it is not valid for the host, or cannot be parsed.
     """
     try:
         names = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
@@ -48,10 +48,10 @@ def check_hostname(certificate: bytes, host: str) -> None:
 
 
 def ascii_name(name: str) -> str:
-    """Return a host name in the form that certificates and TLS have: international labels encoded, no dot at the end.
+    """Return a host name as certificates and TLS have it: IDNA encoded, without a trailing dot.
 
     Raises:
-        ValueError: it has no such form.
+        ValueError: it cannot be encoded.
     """
     return (name if name.isascii() else name.encode("idna").decode("ascii")).removesuffix(".")
 
@@ -59,7 +59,7 @@ def ascii_name(name: str) -> str:
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     text = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
-        return ipaddress.ip_address(text.partition("%")[0])  # a certificate names no zone
+        return ipaddress.ip_address(text.partition("%")[0])  # certificates have no zone
     except ValueError:
         return None
 
@@ -67,7 +67,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def _matches(pattern: str, host: str) -> bool:
     pattern, host = pattern.lower(), host.lower()
     if not (_is_host(host) and _is_pattern(pattern)):
-        return pattern == host and host not in {"", "."}  # anything else is compared as it is
+        return pattern == host and host not in {"", "."}  # not a pattern: compare it literally
     first, *rest = pattern.split(".")
     label, *others = host.removesuffix(".").split(".")
     return rest == others and first in {"*", label}
@@ -78,7 +78,7 @@ def _is_host(host: str) -> bool:
 
 
 def _is_pattern(pattern: str) -> bool:
-    """Tell whether it is a host name, or a wildcard and at least one label."""
+    """Return whether it is a host name, or a wildcard followed by at least one label."""
     first, *rest = pattern.split(".")
     return _are_labels(rest if first == "*" and rest else [first, *rest])
 
@@ -88,7 +88,7 @@ def _are_labels(labels: Iterable[str]) -> bool:
 
 
 def _some(names: Iterable[str]) -> str:
-    """Write the first few names, without what could steer a terminal."""
+    """Format the first few names, without control characters."""
     every = tuple(names)
     shown = ("".join(c if c.isprintable() else "?" for c in name[:_LONGEST_SHOWN]) for name in every[:_MOST_SHOWN])
     return ", ".join(shown) + (" …" if len(every) > _MOST_SHOWN else "") if every else "no host"

@@ -1,4 +1,4 @@
-"""The certificate that a node shows in the TLS handshakes with it: whether it is the node's, and until when."""
+"""The certificate that a node presents in TLS handshakes."""
 
 import asyncio
 import contextlib
@@ -19,16 +19,15 @@ _KEPT_SECONDS: Final = 60.0
 
 
 class Peer:
-    """Remembers the certificate of the last connection that was made.
+    """Keeps the certificate of the last connection.
 
-    Where a handshake fails, perhaps because of the certificate, the certificate is looked at in a connection of its
-    own, through which nothing is sent. So it is where the last connection is more than a minute old: scraped often
-    enough, one lasts for months, and the node has shown another certificate to everyone else since. Through a proxy
-    only the certificates of the scrape's connections are seen.
+    If a handshake failed, or the last connection is more than a minute old, the certificate is read on a separate
+    connection, on which no request is sent. Frequent scrapes can keep one connection open for months, and the node
+    may have a new certificate since. Through a proxy, only the certificates of the scrape's own connections are known.
 
     Attributes:
         is_tls: whether the target uses TLS.
-        name: the name that the certificate must have, and that TLS asks for.
+        name: the expected host name, which is also sent as SNI.
     """
 
     def __init__(self, target: Target, resolver: Resolver, clock: Callable[[], float]) -> None:
@@ -44,10 +43,10 @@ class Peer:
         self._at = 0.0
 
     def connected(self, transport: asyncio.BaseTransport) -> None:
-        """Take note of a connection to the node; its TLS context may be that of other nodes, too.
+        """Check and keep the certificate of a new connection. Several nodes may share its TLS context.
 
         Raises:
-            HostnameError: the certificate, which OpenSSL trusts, is not that of this node.
+            HostnameError: OpenSSL trusts the certificate, but it is not valid for this node.
         """
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         if tls is None:
@@ -57,15 +56,15 @@ class Peer:
             check_hostname(self._seen or b"", self.name)
 
     def forget(self) -> None:
-        """Forget the certificate: a handshake failed, so it may be another by now."""
+        """Discard the certificate after a failed handshake, because the node may have a new one."""
         self._seen = None
 
     async def certificate(self) -> bytes | None:
-        """Return the certificate (DER), or None where the target does not use TLS.
+        """Return the certificate (DER), or None if the target does not use TLS.
 
         Raises:
             OSError: the node cannot be reached.
-            ssl.SSLError: it does not speak TLS, or asks for a client certificate at once.
+            ssl.SSLError: the node does not speak TLS, or requires a client certificate in the handshake.
         """
         if not self.is_tls:
             return None
@@ -73,10 +72,10 @@ class Peer:
 
     async def _refresh(self) -> bytes | None:
         if self._seen is None:
-            return await self._look()  # another handshake may fail meanwhile, so that this one is forgotten
+            return await self._look()  # return it directly: another failed handshake may discard the kept one meanwhile
         if abs(self._clock() - self._at) > _KEPT_SECONDS:
             self._at = self._clock()
-            with contextlib.suppress(OSError):  # the connection that there is works
+            with contextlib.suppress(OSError):  # the existing connection works
                 await self._look()
         return self._seen
 
@@ -86,7 +85,7 @@ class Peer:
     async def _look(self) -> bytes | None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE  # only looked at: nothing is sent
+        context.verify_mode = ssl.CERT_NONE  # nothing is sent on this connection
         connection = await self._connect()
         try:
             _, writer = await asyncio.open_connection(sock=connection, ssl=context, server_hostname=self.name)
@@ -102,7 +101,7 @@ class Peer:
                 await writer.wait_closed()
 
     async def _connect(self) -> socket.socket:
-        """Connect to the first address that answers. asyncio would look the name up in threads that all share."""
+        """Connect to the first address that accepts. asyncio would resolve the name in threads shared by all."""
         loop, failure = asyncio.get_running_loop(), OSError(f"{self._host} has no address")
         for found in await self._resolver.resolve(self._host, self._port, socket.AF_UNSPEC):
             connection = socket.socket(found["family"], socket.SOCK_STREAM)
@@ -121,7 +120,7 @@ class Peer:
 
 
 def _socket_address(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
-    """Return the address as the system has it, so that nobody looks it up again."""
+    """Return the address in the system's form, so that it is not resolved again."""
     host, _, zone = host.partition("%")
     if not zone:
         return host, port

@@ -1,4 +1,4 @@
-"""How fast requests are sent to a node, where its target has a ``rate_limit``: a token bucket."""
+"""A token bucket that limits the requests to a node, for the key ``rate_limit`` of a target."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,14 +9,14 @@ __all__ = ["RateLimiter"]
 
 
 class RateLimiter:
-    """Lets requests pass, in their order, as fast as the limit allows. Kept: when the bucket is full again."""
+    """Delays requests, in order, to keep the limit. Kept between scrapes: the time at which the bucket is full."""
 
     def __init__(self, limit: RateLimit, clock: Callable[[], float] | None = None) -> None:
-        """Begin with a full bucket.
+        """Start with a full bucket.
 
         Args:
-            limit: requests a second, and at once.
-            clock: seconds that only grow; by default the running loop's.
+            limit: requests per second, and burst.
+            clock: monotonic time in seconds; by default the running loop's.
         """
         self._interval = 1 / limit.rate
         self._slack = self._interval * (limit.burst - 1)
@@ -24,13 +24,13 @@ class RateLimiter:
         self._full_at = 0.0
 
     def reserve(self) -> float:
-        """Take the next place; return how many seconds to wait for it."""
+        """Reserve the next slot; return the seconds until it."""
         now = self._clock()
         start = max(self._full_at, now)
         self._full_at = start + self._interval
         return max(start - self._slack - now, 0.0)
 
     async def wait(self) -> None:
-        """Wait for the next place."""
+        """Wait for the next slot."""
         if seconds := self.reserve():
             await asyncio.sleep(seconds)

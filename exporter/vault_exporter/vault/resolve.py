@@ -1,7 +1,7 @@
-"""Resolving a node's host name, so that a name server that does not answer costs that node and nobody else.
+"""Resolve a node's host name without blocking other targets when a name server does not answer.
 
-The loop's own resolver has a few threads for all targets together, and waits for them when the program ends. Here each
-lookup has a thread of its own, which the program does not wait for; a client makes one at a time for a name.
+The event loop's own resolver shares a few threads among all targets, and the program waits for them when it ends. Here
+each lookup has its own thread, and the program does not wait for it. A client runs one lookup at a time for each name.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 __all__ = ["Found", "LookUp", "Resolver", "look_up"]
 
 Found = list[tuple[Any, ...]]
-"""What ``socket.getaddrinfo`` returns."""
+"""Result of ``socket.getaddrinfo``."""
 
 LookUp = Callable[[str, int, int, int, int, int], Found]
 
@@ -24,10 +24,10 @@ _NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
 class Resolver(AbstractResolver):
-    """What a client's connections ask. Kept between scrapes: lookups under way."""
+    """The resolver of a client's connections. Kept between scrapes: running lookups."""
 
     def __init__(self, getaddrinfo: LookUp = socket.getaddrinfo) -> None:
-        """Take the blocking function that looks a name up, by default the system's."""
+        """Create the resolver with a blocking lookup function, by default the system's."""
         self._getaddrinfo = getaddrinfo
         self._under_way: dict[tuple[str, int, int], asyncio.Future[Found]] = {}
 
@@ -37,7 +37,7 @@ class Resolver(AbstractResolver):
         """Return the addresses of a host.
 
         Raises:
-            OSError: there are none.
+            OSError: the host has no address.
         """
         key = (host, port, family)
         lookup = self._under_way.get(key)
@@ -50,7 +50,7 @@ class Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Forget the lookups under way; their threads end when the system is done with them."""
+        """Abandon running lookups. Their threads end when the system call returns."""
         for lookup in tuple(self._under_way.values()):
             lookup.cancel()
 
@@ -58,7 +58,7 @@ class Resolver(AbstractResolver):
 def look_up(
     host: str, port: int, family: int = socket.AF_UNSPEC, getaddrinfo: LookUp = socket.getaddrinfo
 ) -> "asyncio.Future[Found]":
-    """Look a name up in a thread of its own; the result, or OSError, is as ``getaddrinfo`` gives it for TCP."""
+    """Resolve a name in its own thread; the result, or OSError, is that of ``getaddrinfo`` for TCP."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Found] = loop.create_future()
 
@@ -67,7 +67,7 @@ def look_up(
             return
         if isinstance(found, OSError):
             future.set_exception(found)
-            future.exception()  # whoever waited may have gone
+            future.exception()  # mark it as retrieved: the caller may have been cancelled
         else:
             future.set_result(found)
 
@@ -79,7 +79,7 @@ def look_up(
             found = error
         except UnicodeError:
             found = socket.gaierror(socket.EAI_NONAME, "not a host name")
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        with contextlib.suppress(RuntimeError):  # the loop may have been closed meanwhile
             loop.call_soon_threadsafe(settle, found)
 
     threading.Thread(target=work, name="resolver", daemon=True).start()

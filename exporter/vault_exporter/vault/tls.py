@@ -1,4 +1,4 @@
-"""The TLS settings of a target as a context, for the configuration's checks and for the client."""
+"""Build the TLS context of a target. The configuration's checks build it, too."""
 
 import contextlib
 import ssl
@@ -19,7 +19,7 @@ _shared: Final[WeakValueDictionary[tuple[Tls, Stamps], ssl.SSLContext]] = WeakVa
 
 
 class TlsError(Exception):
-    """A TLS setting cannot be used; ``key`` is the one to blame."""
+    """A TLS setting is invalid; ``key`` names it."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -27,9 +27,9 @@ class TlsError(Exception):
 
 
 def shared_context(tls: Tls) -> ssl.SSLContext:
-    """Return the context for these settings and the files as they are: the same one for all who use it at the time.
+    """Return the context for these settings and the current files. Targets with the same settings share it.
 
-    What a system trusts takes megabytes, and many targets mostly have one set of settings.
+    The system's trust store takes megabytes, and most targets have the same settings.
 
     Raises:
         TlsError: as :func:`tls_context`.
@@ -42,21 +42,21 @@ def shared_context(tls: Tls) -> ssl.SSLContext:
 
 
 def stamps(tls: Tls) -> Stamps:
-    """Tell the files of the settings from others of the same name."""
+    """Return signatures of the settings' files, which differ after a change."""
     files = [path for path in (tls.ca_cert, tls.client_cert, tls.client_key) if path]
     if tls.ca_path and is_directory(tls.ca_path):
-        with contextlib.suppress(OSError):  # whoever makes the context says so
+        with contextlib.suppress(OSError):  # building the context reports the error
             files += sorted(tls.ca_path.iterdir())
     return tuple(map(signature, files))
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Make the context; without CA settings it trusts what the system trusts.
+    """Build the context. Without CA settings it uses the system's trust store.
 
-    It does not check the host's name, which is done as Go does it, in :mod:`vault_exporter.vault.hostname`.
+    The context does not check the host name; :mod:`vault_exporter.vault.hostname` does, by Go's rules.
 
     Raises:
-        TlsError: a file cannot be read, holds no certificate or key, or the two do not fit.
+        TlsError: a file cannot be read, holds no certificate or key, or the two do not match.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -76,7 +76,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
 
 
 def _trust_all(context: ssl.SSLContext, tls: Tls) -> None:
-    """Trust what the settings name, and nothing else; what the system trusts where they name nothing."""
+    """Load the trusted certificates of the settings, or the system's trust store if the settings have none."""
     if tls.ca_cert:
         _trust(context, tls.ca_cert)
     if tls.ca_cert_bytes:
@@ -84,7 +84,7 @@ def _trust_all(context: ssl.SSLContext, tls: Tls) -> None:
     if tls.ca_path:
         if not is_directory(tls.ca_path):
             raise TlsError("ca_path", "not a directory")
-        # Vault's words for it promise every file of the directory; OpenSSL alone would want hashed names.
+        # Vault documents that every file of the directory is loaded. OpenSSL alone needs hashed file names.
         try:
             files = sorted(path for path in tls.ca_path.iterdir() if path.is_file())
         except OSError as error:
@@ -121,7 +121,7 @@ def _identify(context: ssl.SSLContext, certificate: Path, key: Path | None) -> N
             except OSError as error:
                 raise TlsError(name, f"cannot be read: {error.strerror}") from None
     try:
-        # The empty password keeps OpenSSL from asking for one on the terminal.
+        # An empty password keeps OpenSSL from prompting on the terminal.
         context.load_cert_chain(certificate, key, password="")
     except ssl.SSLError as error:
         if error.reason in {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"}:

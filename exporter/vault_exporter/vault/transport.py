@@ -1,7 +1,7 @@
-"""HTTP to one node of Vault or OpenBao: a request goes out as it is, and a complete answer of any status comes back.
+"""The HTTP transport to one node of Vault or OpenBao. It returns complete responses of any status.
 
-It talks to the node it was given and to no other: redirects are not followed. What goes wrong is a
-:class:`~vault_exporter.vault.errors.VaultError`, without a token, a header or a body in it.
+It connects only to the target's own node and follows no redirects. It raises
+:class:`~vault_exporter.vault.errors.VaultError`, whose message holds no token, header or body.
 """
 
 import time
@@ -28,34 +28,34 @@ from vault_exporter.vault.words import error_messages, quote, secrets_of
 __all__ = ["SMALL_ANSWER_BYTES", "HttpTransport", "Request", "Transport"]
 
 SMALL_ANSWER_BYTES: Final = 1 << 20
-"""Limit for an answer that describes one node; real ones are under 1 kB."""
+"""Limit in bytes of a response that describes one node; real ones are under 1 kB."""
 
 _CHUNK_BYTES: Final = 64 << 10
 _CONNECTIONS: Final = 16
 _FIRST_ERROR: Final = 400
 """The lowest HTTP status that is an error."""
 _HEADERS: Final = {
-    "Accept-Encoding": "identity",  # so that the size limit holds for what is in memory too
+    "Accept-Encoding": "identity",  # so that the size limit also applies in memory
     "User-Agent": f"vault-exporter/{__version__}",
     "X-Vault-Request": "true",  # agents and proxies may require it
 }
 
 
 class Request(NamedTuple):
-    """A request of a node."""
+    """A request to a node."""
 
     method: str
     path: str
-    """Below ``/v1/``, with query."""
+    """Path below ``/v1/``, with query."""
     headers: Mapping[str, str] = {}
     body: object = None
-    """Becomes JSON."""
+    """Body, sent as JSON."""
     max_bytes: int = SMALL_ANSWER_BYTES
-    """The largest body of an answer to accept."""
+    """Limit of the response body's size."""
     token: bool = False
-    """Send the target's token with it, if it has a login."""
+    """Send the target's token, if a login is configured."""
     spare: bool = False
-    """Do not send it where it was refused lately; with a token that is always so."""
+    """Do not send it if it was denied recently. Requests with a token always behave so."""
 
 
 class Transport(Protocol):
@@ -63,24 +63,24 @@ class Transport(Protocol):
 
     @property
     def requests(self) -> int:
-        """Requests sent so far."""
+        """Number of requests sent so far."""
 
     @property
     def has_token(self) -> bool:
-        """Whether a request that asks for the token would carry one."""
+        """Whether requests with ``token=True`` carry a token."""
 
     async def send(self, request: Request) -> Answer:
         """Send a request.
 
         Raises:
-            VaultError: no complete HTTP answer, a redirect, an answer that is too large, or a failed login.
+            VaultError: no complete response, a redirect, a response that is too large, or a failed login.
         """
 
     async def certificate(self) -> bytes | None:
-        """Return the certificate that the node showed last (DER), or None where the target does not use TLS.
+        """Return the node's last certificate (DER), or None if the target does not use TLS.
 
         Raises:
-            VaultError: the node shows none.
+            VaultError: the node presents no certificate.
         """
 
     async def close(self) -> None:
@@ -88,12 +88,12 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """The session of one target. Make it inside a running event loop, and close it."""
+    """The HTTP session of one target. Needs a running event loop; close it after use."""
 
     has_token = False
 
     def __init__(self, target: Target, clock: Callable[[], float] = time.time) -> None:
-        """Connect to nothing yet.
+        """Create the session without connecting.
 
         Args:
             target: the node.
@@ -118,14 +118,14 @@ class HttpTransport:
             connector = UnixConnector(path=socket_path(target.address), **common)
         else:
             self._base = target.address
-            context = shared_context(target.tls) if secure else True  # without TLS it is not used
+            context = shared_context(target.tls) if secure else True  # unused without TLS
             connector = TCPConnector(ssl=context, resolver=resolver, **common)
         self._session = aiohttp.ClientSession(
             connector=connector,
             headers=_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # the scrape has the deadline
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # the scrape sets the deadline
         )
 
     async def close(self) -> None:
@@ -133,7 +133,7 @@ class HttpTransport:
         await self._session.close()
 
     async def send(self, request: Request) -> Answer:
-        """Send a request without a token of its own; see :class:`Transport`."""
+        """Send a request without adding a token; see :class:`Transport`."""
         if self._limiter is not None:
             await self._limiter.wait()
         self.requests += 1
@@ -167,7 +167,7 @@ class HttpTransport:
         """Return the node's certificate; see :class:`Transport`."""
         try:
             return await self._peer.certificate()
-        except OSError as error:  # ssl.SSLError is one
+        except OSError as error:  # includes ssl.SSLError
             raise self._failure("certificate", error) from error
 
     def _failure(self, path: str, error: Exception) -> VaultError:
@@ -178,7 +178,7 @@ class HttpTransport:
 
 
 def _words(status: int, body: bytes, request: Request) -> str:
-    """Return what Vault says of an error, fit to be shown."""
+    """Return Vault's error message, sanitised for display."""
     if status < _FIRST_ERROR:
         return ""
     return quote(error_messages(body) or (), secrets_of(request.headers, request.body))

@@ -1,6 +1,7 @@
-"""What Vault says where it refuses something, fit to be shown: short, one line, and without what may be a secret.
+"""Sanitise Vault's error messages for display: one short line without possible secrets.
 
-It is for people, in the log, ``check --online``, ``status`` and the status page. It is never a label: it is unbounded.
+The messages appear in the log, ``check --online``, ``status`` and the status page. They are never a label, because
+their number is unbounded.
 """
 
 import re
@@ -14,16 +15,16 @@ from vault_exporter.util.json import UNREADABLE
 __all__ = ["error_messages", "quote", "secrets_of"]
 
 _LONGEST: Final = 200
-"""Characters."""
+"""Limit of the quoted message in characters."""
 _MOST_MESSAGES: Final = 3
 _LONGEST_READ: Final = 4096
-"""Characters of a message that are looked at."""
+"""Limit of the characters read of a message."""
 _SHORTEST_SECRET: Final = 4
 _PUBLIC_KEYS: Final = frozenset({"role", "type"})
-"""Keys of a request's body whose values are no secrets, and worth reading in the answer."""
+"""Keys of a request's body whose values are not secret and help in an error message."""
 _LEFT_OUT: Final = "[…]"
 _COUNT: Final = re.compile(r"\d+ errors? occurred:")
-"""How Vault's library for several errors begins, also for one."""
+"""Prefix by Go's multierror library, which Vault uses also for one error."""
 _SUSPECTS: Final = re.compile(
     r"""
     (?<=://)\S*@                                           # user name and password of a URL
@@ -44,7 +45,7 @@ class _Errors(msgspec.Struct, frozen=True):
 
 
 def error_messages(body: bytes) -> tuple[str, ...] | None:
-    """Return the messages of a body ``{"errors": [...]}``; None where it is none, so that Vault did not write it."""
+    """Return the messages of a body ``{"errors": [...]}``; None for any other body, which Vault did not write."""
     try:
         return msgspec.json.decode(body, type=_Errors).errors
     except UNREADABLE:
@@ -52,11 +53,11 @@ def error_messages(body: bytes) -> tuple[str, ...] | None:
 
 
 def quote(messages: Iterable[str], secrets: Iterable[str] = ()) -> str:
-    """Return the messages as one short line.
+    """Join the messages into one short line.
 
     Args:
-        messages: of Vault.
-        secrets: what was sent to it, and may be in what it says.
+        messages: Vault's error messages.
+        secrets: values of the request, which the messages may repeat.
     """
     parts = []
     for message in tuple(messages)[:_MOST_MESSAGES]:
@@ -71,7 +72,7 @@ def quote(messages: Iterable[str], secrets: Iterable[str] = ()) -> str:
 
 
 def secrets_of(headers: Mapping[str, str], body: object) -> tuple[str, ...]:
-    """Return what in a request must not be repeated: its token, and the text in its body, longest first."""
+    """Return the secrets of a request, longest first: its token, and the strings of its body."""
     found = [headers.get("X-Vault-Token", ""), *_texts(body)]
     return tuple(sorted((text for text in found if len(text) >= _SHORTEST_SECRET), key=len, reverse=True))
 

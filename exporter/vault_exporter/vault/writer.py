@@ -1,4 +1,4 @@
-"""The one thing that the exporter writes: a secret of its own, in a KV version 2 engine."""
+"""Write, read and delete the exporter's own secret in a KV version 2 engine. The exporter writes nothing else."""
 
 import contextlib
 from typing import Final
@@ -32,11 +32,11 @@ class _Identified(msgspec.Struct, frozen=True):
 
 
 class SecretWriter:
-    """Writes, reads and deletes one secret, and has no way to reach another.
+    """Access to one secret.
 
     Attributes:
-        answered: ids of the requests that succeeded, with the times of their answers, in seconds since the epoch.
-            An answer without a body has no id.
+        answered: ids of successful requests, with the Unix time of the response in seconds. A response without a
+            body has no id.
     """
 
     def __init__(self, client: Client, mount: str, path: str) -> None:
@@ -49,18 +49,18 @@ class SecretWriter:
         """Write a value.
 
         Raises:
-            VaultError: the node did not take it, or the engine is none of KV version 2.
+            VaultError: the node refused it, or the engine is not KV version 2.
         """
         answer = await self._client.send("POST", self._data, token=True, body={"data": {"value": value}})
-        if answer.status != _OK:  # version 1 has nothing to say about what it took
+        if answer.status != _OK:  # KV version 1 returns no body
             raise answer.failure()
         self._note(answer)
 
     async def read(self, value: str) -> None:
-        """Read it back.
+        """Read the secret and compare its value.
 
         Raises:
-            VaultError: the node did not give it, or (``bad_reply``) gave another.
+            VaultError: the node refused, or (``bad_reply``) returned another value.
         """
         answer = await self._client.get(self._data, token=True)
         if answer.status != _OK:
@@ -70,16 +70,16 @@ class SecretWriter:
             raise VaultError(Reason.BAD_REPLY, f"{self._data}: another value than the one that was written")
 
     async def delete(self) -> None:
-        """Delete it with all its versions.
+        """Delete the secret with all versions.
 
         Raises:
-            VaultError: the node did not do it.
+            VaultError: the node refused.
         """
         answer = await self._client.send("DELETE", self._metadata, token=True)
         if answer.status not in {_OK, _NO_CONTENT}:
             raise answer.failure()
 
     def _note(self, answer: Answer) -> None:
-        with contextlib.suppress(VaultError):  # an answer that says no id is as good
+        with contextlib.suppress(VaultError):  # the id is optional
             if id_ := answer.json(_Identified).request_id:
                 self.answered[id_] = answer.sent + answer.seconds

@@ -1,4 +1,4 @@
-"""Who gets an answer: basic authentication, client certificates, and a rate limit, as exporter-toolkit does them."""
+"""Access control: basic authentication, client certificates and a rate limit, as in exporter-toolkit."""
 
 import ipaddress
 import time
@@ -20,23 +20,23 @@ from vault_exporter.web.settings import Settings, SettingsFile
 __all__ = ["HEADERS", "Guard", "is_from_another_site"]
 
 HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-"""Headers of every answer."""
+"""Headers of every response."""
 
 _MOST_WAITING: Final = 32
-"""Passwords that may wait to be checked; more than that is an attack, and told to come again."""
+"""Limit of passwords that wait to be checked. Further logins get a 503."""
 _GRACE_SECONDS: Final = 1.0
-"""How long after its handshake a connection's first request may come to be judged by the settings of the handshake.
+"""Seconds after the handshake in which the first request is checked with the settings of the handshake.
 
-A scrape whose connection was made just before a change is not lost by that.
+A scrape that connected just before a change of the settings does not fail.
 """
 _NAMES: Final = frozenset({"DNS", "IP Address", "URI", "email"})
-"""The kinds of a certificate's names that ``client_allowed_sans`` is about."""
+"""The types of subject alternative names that ``client_allowed_sans`` matches."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Guard:
-    """Lets requests through or refuses them."""
+    """Allows or refuses requests."""
 
     def __init__(
         self,
@@ -45,13 +45,13 @@ class Guard:
         own_credential: frozenset[str] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Guard with the settings of a file.
+        """Create the guard.
 
         Args:
             file: the settings in force.
-            own_credential: URL paths that check a credential of their own, and so are neither asked for one nor
-                limited. They alone may be sent a body.
-            clock: seconds that never go back.
+            own_credential: URL paths that check their own credential. They need no login, have no rate limit, and
+                are the only ones that accept a body.
+            clock: monotonic time in seconds.
         """
         self._file = file
         self._own_credential = own_credential
@@ -61,7 +61,7 @@ class Guard:
         self._refused: Counter[str] = Counter({"credentials": 0, "certificate": 0, "rate_limit": 0})
 
     def knows_clients(self, request: web.Request) -> bool:
-        """Tell whether the client had to prove who it is: to the connection that it uses, or by a password."""
+        """Return whether the client is authenticated, by a client certificate or a password."""
         settings = self._settings(request) or self._file.current()
         if settings.passwords:
             return True
@@ -70,12 +70,12 @@ class Guard:
         return is_tls and tls is not None and tls.identifies_clients
 
     async def add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
-        """Add to an answer, just before it is sent, the headers that every answer has and those of the file."""
+        """Add the common headers and the headers of the file to a response before it is sent."""
         for name, value in self.headers():
             response.headers.setdefault(name, value)
 
     def headers(self) -> Iterator[tuple[str, str]]:
-        """Yield the headers of every answer."""
+        """Yield the headers of every response."""
         yield from HEADERS.items()
         for name, value in self._file.current().web.http_server_config.headers.items():
             if value:
@@ -83,7 +83,7 @@ class Guard:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let a request through, or refuse it."""
+        """Pass a request to its handler, or refuse it."""
         settings = self._settings(request)
         if settings is None:
             return drop(request)
@@ -99,20 +99,20 @@ class Guard:
         return refusal
 
     def is_outdated(self, connection: Connection) -> bool:
-        """Tell whether a connection that no request uses cannot be used any more, because the settings changed."""
+        """Return whether an idle connection no longer meets the settings because they changed."""
         if not connection.handled and self._clock() - connection.opened <= _GRACE_SECONDS:
             return False
         accepted, current = connection.settings, self._file.current()
         return accepted is not current and not current.accept(connection.tls, accepted)
 
     def samples(self) -> Iterator[Sample]:
-        """Yield how many requests were refused."""
+        """Yield the counters of refused requests."""
         if self._file.exists:
             for reason, count in self._refused.items():
                 yield c.WEB_REFUSED(count, reason)
 
     def _settings(self, request: web.Request) -> Settings | None:
-        """Return the settings that decide about a request; None if its connection does not do what they demand."""
+        """Return the settings that apply to a request; None if its connection does not meet their TLS demands."""
         current = self._file.current()
         connection = request.protocol
         if not isinstance(connection, Connection):
@@ -150,7 +150,7 @@ class Guard:
 
 
 class _Bucket:
-    """One request each ``interval`` seconds, and ``burst`` at once."""
+    """A token bucket: one request each ``interval`` seconds, and ``burst`` at once."""
 
     def __init__(self, limit: RateLimit, clock: Callable[[], float]) -> None:
         self._interval = limit.interval
@@ -172,7 +172,7 @@ class _Bucket:
 
 
 def is_from_another_site(request: web.Request) -> bool:
-    """Tell whether a page of another site made a browser send the request, as its headers say."""
+    """Return whether the headers say that a page of another site made a browser send the request."""
     if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
         return True
     origin = request.headers.get("Origin")
@@ -185,7 +185,7 @@ def is_from_another_site(request: web.Request) -> bool:
 
 
 def _is_one_of(allowed: Iterable[str], request: web.Request) -> bool:
-    """Tell whether the client's certificate has one of the names; addresses may be written in any form."""
+    """Return whether the client's certificate has one of the names. Addresses are compared by value."""
     certificate = request.get_extra_info("peercert") or {}
     names = {_plain(value) for kind, value in certificate.get("subjectAltName", ()) if kind in _NAMES}
     return not names.isdisjoint(map(_plain, allowed))

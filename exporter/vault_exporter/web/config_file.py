@@ -21,7 +21,7 @@ __all__ = ["load_web", "load_web_file"]
 
 _HASH: Final = re.compile(r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53}")
 _HIGHEST_COST: Final = 20
-"""One check takes a minute. Checks wait for each other, so a higher cost would let anybody hold up all logins."""
+"""At this cost a check takes a minute. Checks run one at a time, so a higher cost lets anybody block all logins."""
 _LOWEST_COST: Final = 4
 _GO_DURATION: Final = re.compile(r"(?:\d{1,12}(?:\.\d{0,9})?(?:h|m|s|ms|us|µs|μs|ns))+")
 _GO_PART: Final = re.compile(r"([\d.]+)(h|ms|m|s|us|µs|μs|ns)")
@@ -34,20 +34,20 @@ _HEADERS: Final[dict[str, frozenset[str] | None]] = {
     "X-XSS-Protection": None,
     "Strict-Transport-Security": None,
 }
-"""The headers of the toolkit's format, and their values where the choice is small."""
+"""The headers of the toolkit's format, with their allowed values; None allows any value."""
 
 
 def load_web(path: Path) -> web.Web:
     """Read and check the file.
 
     Raises:
-        ConfigError: with everything that is wrong. No message holds a hash or a key.
+        ConfigError: with every error of the file. No message holds a hash or a key.
     """
     return load_web_file(path)[0]
 
 
 def load_web_file(path: Path) -> tuple[web.Web, tuple[Path, ...]]:
-    """Read and check the file; also return the files that it names. Raises as :func:`load_web`."""
+    """Read and check the file, and also return the files that it names. Raises as :func:`load_web`."""
     problems: list[Problem] = []
     found = Reader(problems, _READERS, _CHECKS).read(web.Web, _without_blanks(read_file(path)))
     if problems or not isinstance(found, web.Web):
@@ -82,7 +82,7 @@ def _hash(value: object) -> Secret:
 
 
 def _header_value(value: object) -> str:
-    """Read a header's value. YAML takes ``X-XSS-Protection: 1`` for a number, and the toolkit for its text."""
+    """Read a header's value. ``X-XSS-Protection: 1`` is a number in YAML; the toolkit reads it as text."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
@@ -95,7 +95,7 @@ def _header_value(value: object) -> str:
 
 
 def _interval(value: object) -> float:
-    """Read a duration as Go or Prometheus writes it; 0 is no limit."""
+    """Read a duration in the format of Go or Prometheus; 0 is no limit."""
     if value == "0" or (value == 0 and not isinstance(value, bool)):
         return 0.0
     if isinstance(value, str) and _GO_DURATION.fullmatch(value):
@@ -129,7 +129,7 @@ def _client_auth(value: object) -> web.ClientAuth | None:
 
 
 def _without_blanks(node: Node) -> Node:
-    """Leave out keys without a value, which the toolkit takes for keys that are not there."""
+    """Remove keys without a value. The toolkit treats them as missing."""
     if not isinstance(node.value, dict):
         return node
     members = {

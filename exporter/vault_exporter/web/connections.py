@@ -1,9 +1,9 @@
-"""Connections to the exporter: bounded in number, in the time that they take, and in the memory that they hold.
+"""Connections to the exporter, with limits of their number, time and memory.
 
-aiohttp bounds what it reads of a request. It does not bound how long a connection sends no whole request, how many
-connections there are, how long a client takes to read an answer, or how much of answers waits for clients to read it.
+aiohttp limits the size of a request. It does not limit the number of connections, the time until a request is complete,
+the time that a client takes to read a response, or the memory of unread responses.
 
-A connection is ended with ``abort()``: ``close()`` waits until the client has read everything.
+Connections are closed with ``abort()``, because ``close()`` waits until the client has read everything.
 """
 
 import asyncio
@@ -36,35 +36,35 @@ __all__ = [
 ]
 
 MOST_CONNECTIONS: Final = 512
-"""Connections at once; beyond, those that have been silent longest are closed."""
+"""Limit of open connections. Above it, the connections that are idle longest are closed."""
 SILENT_SECONDS: Final = 60.0
-"""How long a connection may take for the headers of a request."""
+"""Seconds in which a connection must send the headers of a request."""
 UNREAD_SECONDS: Final = 30.0
-"""How long a client may take to read an answer, unless its scrape timeout says less."""
+"""Seconds in which a client must read a response, unless its scrape timeout is shorter."""
 MOST_BYTES: Final = 64 << 20
-"""Memory of answers that clients have not read yet; beyond, those that clients stopped reading first are given up."""
+"""Limit of memory for unread responses. Above it, the responses that stalled first are dropped."""
 
 _LOOK_SECONDS: Final = 1.0
 _FRESH_SECONDS: Final = 1.0
-"""How long a new connection may take for its first request before it counts as silent."""
+"""Seconds after which a new connection without a request counts as idle."""
 _PIECE_BYTES: Final = 64 << 10
 _MAKING: Final = 4
-"""Pages that are made at the same time."""
+"""Number of pages rendered at the same time."""
 _CLIENTS_FAULTS: Final = (
     ConnectionError,
     PayloadAccessError,
     RequestPayloadError,
     http_exceptions.HttpProcessingError,
 )
-"""What aiohttp raises for what a client sends, or does not read."""
+"""Exceptions that aiohttp raises for a client's faults: an invalid request, or an unread response."""
 
 _Headers = Callable[[], Iterator[tuple[str, str]]]
 
 
 def most_connections() -> int:
-    """Return how many connections the limit of open files leaves room for.
+    """Return the limit of connections, from the limit of open files.
 
-    Half of the files are kept for targets, audit logs and the rest.
+    Half of the files are reserved for targets, audit logs and the rest.
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MOST_CONNECTIONS, soft // 2))
@@ -74,13 +74,13 @@ class Connection(web.RequestHandler):
     """One connection.
 
     Attributes:
-        settings: the settings that it was accepted with.
-        tls: its TLS, or None for plain HTTP.
+        settings: the settings in force when it was accepted.
+        tls: the TLS session, or None for plain HTTP.
         peer: the client's address.
-        opened: when it was open, after its handshake.
-        since: when its last request ended, or it was opened.
-        requests: requests under way.
-        handled: requests that began so far.
+        opened: the end of the handshake.
+        since: the end of the last request; before the first, the end of the handshake.
+        requests: requests in flight.
+        handled: requests started so far.
     """
 
     __slots__ = ("_headers", "_owner", "handled", "opened", "peer", "requests", "settings", "since", "tls")
@@ -94,7 +94,7 @@ class Connection(web.RequestHandler):
         settings: Settings,
         headers: _Headers,
     ) -> None:
-        # Bodies stay compressed: whoever wants one inflates it, within a bound.
+        # Bodies stay compressed. A handler that needs one inflates it with a size limit.
         super().__init__(manager, loop=loop, access_log=None, auto_decompress=False, lingering_time=1.0)  # type: ignore[arg-type]
         self.settings = settings
         self.tls: ssl.SSLObject | None = None
@@ -105,24 +105,24 @@ class Connection(web.RequestHandler):
         self._headers = headers
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take note of a connection whose handshake, if there is one, has succeeded."""
+        """Register the connection. A TLS handshake has succeeded at this point."""
         transport = cast("asyncio.Transport", transport)
         self.tls = transport.get_extra_info("ssl_object")
         self.peer = (transport.get_extra_info("peername") or ("",))[0]
-        # A write waits until the kernel has taken what came before. Over TLS a bound of 0 would never end the wait.
+        # A write waits until the kernel has taken all earlier data. With TLS, a limit of 0 would wait forever.
         transport.set_write_buffer_limits(high=0 if self.tls is None else 1, low=0)
         super().connection_made(transport)
         self._owner.add(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Take note that the connection is gone."""
+        """Unregister the connection."""
         self._owner.remove(self)
         super().connection_lost(exc)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Answer what is no HTTP request, or a defect of ours; only a defect is logged."""
+        """Answer an invalid request or an internal error. Only internal errors are logged."""
         if isinstance(exc, _CLIENTS_FAULTS):
             if request.writer.output_size > 0:
                 raise ConnectionError("the answer has begun")
@@ -135,18 +135,18 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - as in aiohttp
-        """Log a defect of ours; what a client did is none."""
+        """Log an internal error, but not a client's fault."""
         if not isinstance(kw.get("exc_info"), _CLIENTS_FAULTS):
             super().log_exception(*args, **kw)
 
     def abort(self) -> None:
-        """End the connection at once, whatever the client has read."""
+        """Close the connection at once, and discard unread data."""
         if self.transport is not None:
             self.transport.abort()
 
 
 class _Sending:
-    """An answer that is being sent."""
+    """A response that is being sent."""
 
     __slots__ = ("progress", "request", "size")
 
@@ -157,19 +157,19 @@ class _Sending:
 
 
 class Connections:
-    """Watches over a server's connections.
+    """The open connections of the server, and their limits.
 
     Attributes:
-        closed: connections that were ended, by reason.
-        clock: seconds that never go back.
+        closed: number of closed connections by reason.
+        clock: monotonic time in seconds.
     """
 
     def __init__(self, most: int = MOST_CONNECTIONS, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin without a connection.
+        """Create the registry without connections.
 
         Args:
-            most: connections at once.
-            clock: seconds that never go back.
+            most: limit of open connections.
+            clock: monotonic time in seconds.
         """
         self.closed: Counter[str] = Counter(dict.fromkeys(("silent", "too_many", "unread", "outdated", "handshake"), 0))
         self.clock = clock
@@ -180,31 +180,31 @@ class Connections:
         self._making = asyncio.Semaphore(_MAKING)
 
     def __len__(self) -> int:
-        """Tell how many are open."""
+        """Return the number of open connections."""
         return len(self._open)
 
     @property
     def busy(self) -> int:
-        """How many have a request under way."""
+        """Number of connections with a request in flight."""
         return sum(bool(one.requests) for one in self._open)
 
     def add(self, connection: Connection) -> None:
-        """Take note of a connection that is open."""
+        """Add an open connection."""
         self._open[connection] = None
 
     def remove(self, connection: Connection) -> None:
-        """Take note of a connection that is gone."""
+        """Remove a closed connection."""
         self._open.pop(connection, None)
 
     def make_room(self, handshakes: int, peer: str) -> bool:
-        """End connections until one more has room.
+        """Close connections until there is room for one more.
 
-        Silent connections go first, then those whose clients do not read, then those of a client that has more than
-        others, and last those that are new and have not sent a request yet.
+        The order is: idle connections, connections with a stalled response, connections of the client that has more
+        than the new one, and new connections without a request.
 
         Args:
-            handshakes: connections beside the open ones.
-            peer: the address of the client that wants one more.
+            handshakes: connections in the handshake, which count in addition to the open ones.
+            peer: the address of the new client.
 
         Returns:
             whether there is room.
@@ -227,7 +227,7 @@ class Connections:
         return True
 
     def _oldest_of_greediest(self, peer: str) -> Connection | None:
-        """Return the oldest connection of the client that has most, if this one has fewer."""
+        """Return the oldest connection of the client with the most connections, if the new client has fewer."""
         held = Counter(one.peer for one in self._open)
         if not held:
             return None
@@ -237,14 +237,14 @@ class Connections:
         return min((one for one in self._open if one.peer == greediest), key=lambda one: one.opened)
 
     def end_silent(self) -> None:
-        """End the connection that is silent longest: no file can be opened."""
+        """Close the connection that is idle longest, because no file can be opened."""
         idle = [one for one in self._open if not one.requests]
         if idle:
             self._abort(min(idle, key=lambda one: one.since), "too_many")
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Note that a connection has a request under way, and send the answer within bounds."""
+        """Count the request as in flight, and send its response within the limits."""
         with self._under_way(request.protocol):
             response = await handler(request)
             await self.send(request, response)
@@ -252,23 +252,23 @@ class Connections:
 
     @contextlib.asynccontextmanager
     async def making_page(self) -> AsyncIterator[None]:
-        """Wait until no more than a few others make a page: each takes several times the page's memory."""
+        """Wait for a slot to render a page. Rendering takes several times the page's memory."""
         async with self._making:
             yield
 
     async def send(
         self, request: web.Request, response: web.StreamResponse, seconds: float = UNREAD_SECONDS, weight: int = 1
     ) -> bool:
-        """Send an answer; give it up, and end the connection, if the client does not read it.
+        """Send a response. Close the connection if the client does not read it in time.
 
         Args:
-            request: what is answered.
-            response: the answer; one that was sent already is left alone.
-            seconds: how long it may take.
-            weight: the memory that is held until it is sent, as a multiple of its body.
+            request: the request.
+            response: the response. Nothing happens if it has been sent already.
+            seconds: time limit in seconds.
+            weight: memory held until the response is sent, as a multiple of the body's size.
 
         Returns:
-            whether the system has taken all of it but the last 64 KiB.
+            whether the kernel has taken all of it except the last 64 KiB.
         """
         if response.prepared:
             return True
@@ -293,17 +293,17 @@ class Connections:
         return request.transport is not None and not request.transport.is_closing()
 
     async def watch(self, is_outdated: Callable[[Connection], bool]) -> None:
-        """Look at the connections every second, until cancelled.
+        """Check the connections every second, until cancelled.
 
         Args:
-            is_outdated: whether the settings allow a connection no more.
+            is_outdated: returns whether a connection no longer meets the settings.
         """
         while True:
             self.look(is_outdated)
             await asyncio.sleep(_LOOK_SECONDS)
 
     def look(self, is_outdated: Callable[[Connection], bool]) -> None:
-        """End what has to go."""
+        """Close connections that exceed a limit or no longer meet the settings."""
         now = self.clock()
         for one in [one for one in self._open if not one.requests]:
             if now - one.since >= SILENT_SECONDS:
@@ -312,26 +312,26 @@ class Connections:
                 self._abort(one, "outdated")
 
     async def drain(self, seconds: float) -> None:
-        """Let the requests under way end within so many seconds, and cancel those that do not."""
+        """Wait up to ``seconds`` for requests in flight, then cancel the remaining ones."""
         if self._handling:
             _, late = await asyncio.wait(self._handling, timeout=seconds)
             for task in late:
                 task.cancel()
 
     def abort(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         for one in [*self._open]:
             one.abort()
 
     def samples(self) -> Iterator[Sample]:
-        """Yield how many were ended."""
+        """Yield the counters of closed connections."""
         for reason, count in self.closed.items():
             yield c.WEB_CLOSED(count, reason)
 
     @contextlib.contextmanager
     def _under_way(self, connection: object) -> Iterator[None]:
         if (task := asyncio.current_task()) is not None:
-            self._handling.add(task)  # aiohttp makes one for each request
+            self._handling.add(task)  # aiohttp creates one task for each request
             task.add_done_callback(self._handling.discard)
         if not isinstance(connection, Connection):
             yield
@@ -357,14 +357,14 @@ class Connections:
 
 
 def drop(request: web.Request) -> web.Response:
-    """End a request's connection without an answer, so that its client sends the request again in another one."""
+    """Close a request's connection without a response, so that the client retries on a new connection."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=503)
 
 
 class _Pieces(payload.Payload):
-    """A body that is written in pieces, each when the system has taken the one before."""
+    """A body written in pieces. Each piece waits until the kernel has taken the one before."""
 
     def __init__(self, body: bytes, progress: Callable[[], None]) -> None:
         super().__init__(body)

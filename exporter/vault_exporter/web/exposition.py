@@ -53,7 +53,7 @@ async def exposition(request: web.Request, fmt: Format, body: bytes) -> web.Resp
 
 
 def _timeout(header: str | None) -> float | None:
-    """Read a scrape's timeout in seconds; None for what is no positive number."""
+    """Read a scrape's timeout in seconds; None if it is not a positive number."""
     try:
         seconds = float(header or "")
     except ValueError:

@@ -1,9 +1,8 @@
-"""The socket that clients connect to.
+"""The listening socket.
 
-aiohttp's sites, and asyncio's servers, listen with one TLS context, for good. Here the socket only listens: each
-connection is accepted with the settings that are in force when it comes, so TLS can be switched on and off, and all of
-its settings can change, without a restart and without a moment in which nobody listens. Contexts are not shared between
-settings, so a session ticket of the settings before is worth nothing.
+aiohttp's sites and asyncio's servers listen with one TLS context for their lifetime. This listener applies the current
+settings to each new connection, so TLS can be switched on, off and reconfigured without a restart or a closed socket.
+Each version of the settings has its own TLS context, so session tickets of earlier settings are invalid.
 """
 
 import asyncio
@@ -28,15 +27,15 @@ EXPECTS: Final = "expects_continue"
 
 _BACKLOG: Final = 512
 _SEND_BYTES: Final = 128 << 10
-"""What the kernel may hold of an answer; it doubles this.
+"""Size of the kernel's send buffer in bytes; the kernel doubles it.
 
-By default it holds megabytes for a client that reads nothing, and the answer seems to be received.
+By default the kernel buffers megabytes for a client that reads nothing, and the response seems to be received.
 """
 _AT_ONCE: Final = 64
-"""Connections that are accepted before others get their turn."""
+"""Connections accepted in one turn of the event loop."""
 _HANDSHAKE_SECONDS: Final = 10.0
 _SHUTDOWN_SECONDS: Final = 2.0
-"""How long a client may take to end TLS."""
+"""Seconds for the TLS shutdown."""
 _RETRY_SECONDS: Final = 0.1
 _USED_UP: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _NO_SUCH_FAMILY: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
@@ -45,38 +44,38 @@ _log = structlog.get_logger(__name__)
 
 
 class Listener:
-    """Listens, and makes connections of those who come."""
+    """Accepts connections with the current settings."""
 
     def __init__(self, file: SettingsFile, guard: Guard, connections: Connections) -> None:
-        """Nothing is opened yet.
+        """Create the listener without opening a socket.
 
         Args:
             file: the settings in force.
-            guard: gives the headers of answers.
-            connections: those that are open.
+            guard: adds the headers of responses.
+            connections: the open connections.
         """
         self._file = file
         self._guard = guard
         self._connections = connections
         self._sockets: list[socket.socket] = []
         self._handshakes: dict[asyncio.Task[None], socket.socket | None] = {}
-        """The socket is given away, and None, once the handshake has begun."""
+        """Handshakes by task. The socket is None once the handshake has begun and the transport owns it."""
         self._make: Callable[..., Connection] | None = None
         self._is_used_up = False
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The listening port."""
         port: int = self._sockets[0].getsockname()[1]
         return port
 
     async def start(self, server: web.Server, host: str, port: int) -> None:
-        """Begin to listen.
+        """Start listening.
 
         Args:
-            server: aiohttp's server, which handles the requests.
-            host: a name or address; empty for all addresses.
-            port: the port; 0 for any.
+            server: aiohttp's request handler.
+            host: a host name or address; empty for all addresses.
+            port: the port; 0 for a free one.
 
         Raises:
             OSError: the address cannot be used.
@@ -102,7 +101,7 @@ class Listener:
             loop.add_reader(listening.fileno(), self._accept, listening)
 
     async def close(self) -> None:
-        """Stop listening, and end handshakes."""
+        """Stop listening, and abort handshakes."""
         loop = asyncio.get_running_loop()
         for listening in self._sockets:
             loop.remove_reader(listening.fileno())
@@ -126,7 +125,7 @@ class Listener:
             self._take(accepted, str(address[0]))
 
     def _take(self, accepted: socket.socket, peer: str) -> None:
-        """Make a connection, or turn it away."""
+        """Start the handshake of an accepted connection, or close it if there is no room."""
         handshakes = sum(not task.cancelling() for task in self._handshakes)
         if not self._connections.make_room(handshakes, peer) and not self._end_a_handshake():
             self._connections.closed["too_many"] += 1
@@ -138,7 +137,7 @@ class Listener:
         task.add_done_callback(self._forget)
 
     def _end_a_handshake(self) -> bool:
-        """End the oldest handshake."""
+        """Abort the oldest handshake."""
         oldest = next((task for task in self._handshakes if not task.cancelling()), None)
         if oldest is None:
             return False
@@ -165,11 +164,11 @@ class Listener:
             }
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: make(settings), accepted, **bounds)
-        except OSError:  # among them every error of TLS, and a handshake that takes too long
+        except OSError:  # includes TLS errors and the handshake timeout
             self._connections.closed["handshake"] += 1
 
     def _wait(self, listening: socket.socket) -> None:
-        """No file can be opened: end connections that are silent, and accept again a little later."""
+        """Close idle connections because no file can be opened, and accept again later."""
         if not self._is_used_up:
             self._is_used_up = True
             _log.warning("too many open files; a connection has to wait", remedy="raise the limit of open files")
@@ -187,7 +186,7 @@ def _listening(family: int, kind: int, protocol: int, address: Any) -> socket.so
     made = socket.socket(family, kind, protocol)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)  # accepted sockets inherit it
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)  # inherited by accepted sockets
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)
@@ -200,7 +199,7 @@ def _listening(family: int, kind: int, protocol: int, address: Any) -> socket.so
 
 
 def _without_expect(factory: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:
-    """Keep aiohttp from asking for a body by itself, before anybody looked at the request's credential."""
+    """Keep aiohttp from sending ``100 Continue`` before the request's credential is checked."""
 
     def make(message: RawRequestMessage, *others: Any) -> web.BaseRequest:  # noqa: ANN401 - as in aiohttp
         expect = message.headers.get("Expect")

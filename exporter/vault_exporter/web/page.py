@@ -1,4 +1,4 @@
-"""The status page: what the exporter watches, and what it saw last."""
+"""The status page: the targets with their last scrape, and the audit logs."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ HEADERS: Final = {
 }
 
 _MOST_PROBLEMS: Final = 3
-"""Failing collectors of a target that are shown."""
+"""Limit of failing collectors shown for each target."""
 _STYLE: Final = """
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -32,9 +32,9 @@ def landing(targets: Iterable[TargetScraper], logs: Iterable[str], top: str) -> 
     """Render the page.
 
     Args:
-        targets: what is scraped.
-        logs: where audit entries come from.
-        top: the section on who asks, as HTML.
+        targets: the scrapers of the targets.
+        logs: names of the audit logs and inputs.
+        top: the section on the most frequent clients, as HTML.
     """
     rows = "".join(map(_row, targets))
     followed = "".join(f"<li><code>{escape(log)}</code></li>" for log in logs)
@@ -79,7 +79,7 @@ def _row(scraper: TargetScraper) -> str:
 
 
 def _problems(scrape: Scrape | None) -> Iterator[str]:
-    """Yield what the first few collectors that fail say, with Vault's own words."""
+    """Yield the errors of the first failing collectors, with Vault's own error messages."""
     failing = [one for one in scrape.outcomes if one.detail] if scrape is not None else []
     for one in failing[:_MOST_PROBLEMS]:
         yield f"{one.name}: {one.detail}"

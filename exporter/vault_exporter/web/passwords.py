@@ -1,7 +1,7 @@
 """Passwords of basic authentication.
 
-They are checked in a thread, one at a time, since a check is made to take long. Prometheus' password is checked once:
-a user who was let in is remembered, as a keyed hash, until the file changes.
+A bcrypt check is slow by design, so passwords are checked in a thread, one at a time. A successful login is cached as a
+keyed hash until the file changes, so Prometheus' password is checked once.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from vault_exporter.util.threads import in_thread
 __all__ = ["Passwords"]
 
 _LONGEST_PASSWORD: Final = 72
-"""Bytes that bcrypt looks at."""
+"""Number of bytes that bcrypt uses."""
 
 
 class Passwords:
-    """The users, and who has been let in.
+    """The users, and a cache of successful logins.
 
     Attributes:
-        waiting: how many passwords wait to be checked.
+        waiting: number of passwords waiting to be checked.
     """
 
     def __init__(self, users: dict[str, str]) -> None:
-        """Take the bcrypt hashes by the users' names."""
+        """Create the check from bcrypt hashes by user name."""
         self.waiting = 0
         self._users = {user: known.encode() for user, known in users.items()}
         self._one = asyncio.Lock()
@@ -38,7 +38,7 @@ class Passwords:
         self._let_in: dict[str, bytes] = {}
 
     def __bool__(self) -> bool:
-        """Tell whether there are users at all."""
+        """Return whether any user is configured."""
         return bool(self._users)
 
     async def are_good(self, header: str) -> bool:
@@ -49,7 +49,7 @@ class Passwords:
         proof = hmac.digest(self._key, f"{user}:".encode() + password, hashlib.sha256)
         if hmac.compare_digest(proof, self._let_in.get(user, b"")):
             return True
-        # An unknown user's is compared, too, so that it takes as long.
+        # An unknown user's password is also compared, so that the time does not reveal which users exist.
         known = self._users.get(user) or next(iter(self._users.values()))
         self.waiting += 1
         try:
@@ -64,7 +64,7 @@ class Passwords:
 
 
 def _credentials(header: str) -> tuple[str | None, bytes]:
-    """Take user and password out of ``Basic <base64>``; None for anything else."""
+    """Return user and password of ``Basic <base64>``; the user is None for any other header."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None, b""

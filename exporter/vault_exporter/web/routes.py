@@ -47,7 +47,7 @@ class Running(Protocol):
     reading: Background
 
     async def reload(self) -> bool:
-        """Read the configuration anew; return False where it is wrong."""
+        """Reload the configuration; return False if it is invalid."""
 
     def samples(self) -> Iterator[Sample]:
         """Yield the exporter's own samples."""
@@ -57,7 +57,7 @@ class Running(Protocol):
 
 
 class Routes:
-    """The handlers of the endpoints. The guard has let the request through."""
+    """The handlers of the endpoints. The guard has already allowed the request."""
 
     def __init__(
         self,
@@ -89,10 +89,10 @@ class Routes:
             router.add_post(http.PATH, endpoint.handle)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        """The exporter's own metrics, the audit logs', and the target's where there is exactly one."""
+        """Serve the metrics of the exporter and the audit logs, and of the target if there is exactly one."""
         fmt = negotiate(request.headers.get("Accept"))
         header = request.headers.get(TIMEOUT_HEADER)
-        is_scrape = header is not None and request.method == "GET"  # the answer to HEAD shows nothing
+        is_scrape = header is not None and request.method == "GET"  # a response to HEAD has no samples
         loop = asyncio.get_running_loop()
         by = loop.time() + unread_seconds(header)
         scrape = None
@@ -118,7 +118,7 @@ class Routes:
         return response
 
     async def _probe(self, request: web.Request) -> web.Response:
-        """One configured target, by name."""
+        """Serve the metrics of one configured target, by name."""
         scraper = self._targets.get(request.query.get("target", ""))
         if scraper is None and not self._targets.settled:
             return _not_yet()
@@ -138,7 +138,7 @@ class Routes:
         return response
 
     async def _sd(self, request: web.Request) -> web.Response:
-        """The targets for Prometheus; an error while they are not all known yet makes it keep those it has."""
+        """Serve the targets to Prometheus. Until discovery is complete, an error makes Prometheus keep its targets."""
         if not self._targets.complete:
             return _not_yet()
         try:
@@ -161,7 +161,7 @@ class Routes:
         return web.Response(status=500, text=text)
 
     async def _landing(self, request: web.Request) -> web.Response:
-        """The status page for people."""
+        """Serve the status page."""
         return web.Response(
             text=page.landing(tuple(self._targets), self._logs(), self._top.section(request)),
             content_type="text/html",

@@ -15,7 +15,7 @@ __all__ = ["authority", "service_discovery"]
 _AUTHORITY: Final = re.compile(
     r"(?:\[(?P<six>[0-9A-Fa-f:.]{2,45})\]|[A-Za-z0-9._~-]{1,253})(?::(?P<port>[0-9]{1,5}))?", re.ASCII
 )
-"""``host[:port]`` of RFC 3986, without percent signs and characters such as ``!`` or ``,``, which no real host has."""
+"""``host[:port]`` of RFC 3986, without percent signs and characters such as ``!`` or ``,``, which no host uses."""
 _PORTS: Final = range(1, 65_536)
 
 
@@ -26,7 +26,7 @@ def authority(hosts: Sequence[str]) -> str:
         hosts: the request's Host headers, which are untrusted.
 
     Raises:
-        ValueError: they are no host and port; the message does not quote them.
+        ValueError: there is not exactly one valid host and port; the message does not quote the headers.
     """
     match = _AUTHORITY.fullmatch(hosts[0]) if len(hosts) == 1 else None
     if match and (match["port"] is None or int(match["port"]) in _PORTS):

@@ -1,7 +1,7 @@
-"""The settings of ``web_config_file`` that are in force.
+"""The current settings of ``web_config_file``.
 
-The file is looked at for every connection and every request, so a change counts from the next connection on. A file
-that became wrong is logged, and the settings before it stay in force: a mistake must not open the door, or shut it.
+The file is checked for changes at every connection and request, so a change applies from the next connection on. An
+invalid file is logged and the previous settings stay in force, so a mistake neither opens nor blocks the endpoints.
 """
 
 import ssl
@@ -21,7 +21,7 @@ from vault_exporter.web.tls import ServerTls, is_issued_by, server_tls
 __all__ = ["Settings", "SettingsFile"]
 
 _MOST_READS: Final = 3
-"""Times that a file which changes while it is read is read at once."""
+"""Limit of immediate retries if the file changes while it is read."""
 
 _log = structlog.get_logger(__name__)
 
@@ -30,22 +30,22 @@ _Signatures = tuple[Signature | None, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Settings:
-    """What a file said at one moment."""
+    """One version of the settings."""
 
     web: Web
     tls: ServerTls | None
-    """What connections are accepted with; None is plain HTTP."""
+    """TLS of new connections; None is plain HTTP."""
     passwords: Passwords
 
     def accept(self, connection: ssl.SSLObject | None, accepted: "Settings") -> bool:
-        """Tell whether a connection that was accepted with other settings has what these demand of TLS.
+        """Return whether a connection accepted with other settings meets the TLS demands of these.
 
-        What the connection itself enforced decides, not what the file says: the certificate that the client showed
-        was verified with the authorities of the settings that it was accepted with.
+        The TLS session itself decides, not the file: the client's certificate was verified with the authorities of the
+        settings at the handshake.
 
         Args:
-            connection: the connection's TLS, or None for plain HTTP.
-            accepted: the settings that it was accepted with.
+            connection: the connection's TLS session, or None for plain HTTP.
+            accepted: the settings at its handshake.
         """
         demanded = self.web.tls
         if self.tls is None or demanded is None:
@@ -63,17 +63,17 @@ class Settings:
 
 
 class SettingsFile:
-    """The file, and what it last said.
+    """The file, and its last valid settings.
 
     Attributes:
-        exists: whether there is a file at all; without one everybody is let in, over plain HTTP.
+        exists: whether a file is configured. Without one, the server uses plain HTTP without authentication.
     """
 
     def __init__(self, path: Path | None) -> None:
         """Read the file.
 
         Raises:
-            ConfigError: the file is wrong.
+            ConfigError: the file is invalid.
         """
         self.exists = path is not None
         self._path = path
@@ -84,7 +84,7 @@ class SettingsFile:
             self._read(path)
 
     def current(self) -> Settings:
-        """Return the settings in force; read the file again if it, or a file that it names, has changed."""
+        """Return the current settings. Read the file again if it or a file that it names has changed."""
         if self._path is not None and (now := self._look()) != self._signature:
             self._signature = now
             try:
@@ -98,7 +98,7 @@ class SettingsFile:
     def _read(self, path: Path, before: Web | None = None) -> None:
         for _ in range(_MOST_READS):
             web, self._files = load_web_file(path)
-            # The files' names are known only now. What they were before they were read for good is what counts.
+            # The first read gives the names of the files. The signature must be older than the read that counts.
             self._signature = self._look()
             web, files = load_web_file(path)
             if files == self._files:
@@ -114,7 +114,7 @@ class SettingsFile:
 
 
 def _require_no_less(path: Path, web: Web, before: Web) -> None:
-    """Refuse a file that opens the door: it is empty for a moment while it is written, and nobody means to do so."""
+    """Refuse a file that removes authentication. A file that is being written can be empty for a moment."""
     if before.knows_clients and not web.knows_clients:
         message = "asks for no password or client certificate any more; restart vault-exporter to have it so"
         raise ConfigError((Problem(str(path), message),))

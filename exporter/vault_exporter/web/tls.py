@@ -1,4 +1,4 @@
-"""The TLS settings of the exporter's own server as a context, for the configuration's checks and for the server."""
+"""Build the TLS context of the exporter's own server. The configuration's checks build it, too."""
 
 import contextlib
 import os
@@ -36,11 +36,15 @@ _VERIFY: Final = {
     ClientAuth.REQUIRED: ssl.CERT_REQUIRED,
 }
 _CURVES: Final = {"X25519": "X25519", "CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1"}
-"""Go's names to OpenSSL's, the most widely used first."""
+"""OpenSSL's name of each of Go's curve names, most widely used first."""
 _HYBRIDS: Final = frozenset({"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024"})
-"""Names of Go that are fine in a list of several: another of the list is used."""
+"""Go's curve names that OpenSSL cannot select. They are valid only beside another name in the list."""
 _ALWAYS: Final = frozenset(
-    {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}  # TLS 1.3: not to be chosen
+    {
+        "TLS_AES_128_GCM_SHA256",
+        "TLS_AES_256_GCM_SHA384",
+        "TLS_CHACHA20_POLY1305_SHA256",
+    }  # TLS 1.3 suites cannot be selected
 )
 _CIPHERS: Final = {
     f"TLS_ECDHE_{auth}_WITH_{go}": f"ECDHE-{auth}-{openssl}"
@@ -53,23 +57,23 @@ _CIPHERS: Final = {
         ("AES_256_CBC_SHA", "AES256-SHA"),
     )
 }
-"""Go's names, which the file uses, to OpenSSL's: what Go's ``CipherSuites()`` lists for TLS 1.2."""
+"""OpenSSL's name of each TLS 1.2 suite in Go's ``CipherSuites()``. The file uses Go's names."""
 
 
 class ServerTls(NamedTuple):
-    """What connections are accepted with."""
+    """TLS of new connections."""
 
     context: ssl.SSLContext
     authorities: frozenset[bytes] | None
-    """The certificates (DER) that sign clients'; None for those that the system trusts."""
+    """Certificates (DER) of the authorities that sign client certificates; None for the system's trust store."""
 
 
 def server_tls(tls: TlsServer) -> ServerTls:
-    """Make the context.
+    """Build the context.
 
     Raises:
-        TlsError: with the key to blame: a file cannot be read, certificate and key do not fit, or Python's TLS cannot
-            do what is asked.
+        TlsError: with the wrong key: a file cannot be read, certificate and key do not match, or Python's TLS does
+            not support a setting.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if tls.max_version < TlsVersion.TLS12:
@@ -86,10 +90,10 @@ def server_tls(tls: TlsServer) -> ServerTls:
 
 
 def is_issued_by(certificate: bytes, authorities: frozenset[bytes]) -> bool:
-    """Tell whether one of the authorities signed a certificate (DER) itself, and both are valid now.
+    """Return whether one of the authorities directly signed a certificate (DER), and both are valid now.
 
-    It decides about a connection whose certificate was verified with other authorities. A certificate with an
-    intermediate one in between is not recognised; its client has to connect anew.
+    Use it for a connection whose certificate was verified with other authorities. A chain with an intermediate
+    certificate is not recognised, and the client must reconnect.
     """
     try:
         leaf = x509.load_der_x509_certificate(certificate)
@@ -128,13 +132,13 @@ def _choose_ciphers(context: ssl.SSLContext, tls: TlsServer) -> None:
     if chosen:
         context.set_ciphers(":".join(chosen))
     elif tls.max_version is TlsVersion.TLS13:
-        context.minimum_version = ssl.TLSVersion.TLSv1_3  # none of the list is for TLS 1.2
+        context.minimum_version = ssl.TLSVersion.TLSv1_3  # the list has no suite of TLS 1.2
     else:
         raise TlsError("cipher_suites", "has none for TLS 1.2, and max_version allows no other")
 
 
 def _choose_curve(context: ssl.SSLContext, tls: TlsServer) -> None:
-    """Set the curve: Python's TLS takes one alone, so of several the one that most clients know is used."""
+    """Set the curve. Python's TLS takes only one, so use the most widely supported of the list."""
     if not tls.curve_preferences:
         return
     if any(name not in _CURVES and name not in _HYBRIDS for name in tls.curve_preferences):
@@ -155,7 +159,7 @@ def _identify(context: ssl.SSLContext, tls: TlsServer) -> None:
         if key is None:
             raise TlsError("key_file", "key_file is missing; a server needs its certificate's key")
         try:
-            # The empty password keeps OpenSSL from asking for one on the terminal.
+            # An empty password keeps OpenSSL from prompting on the terminal.
             context.load_cert_chain(certificate, key, password="")
         except ssl.SSLError as error:
             if error.reason in {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"}:
@@ -166,7 +170,7 @@ def _identify(context: ssl.SSLContext, tls: TlsServer) -> None:
 
 
 def _ask(context: ssl.SSLContext, tls: TlsServer) -> frozenset[bytes] | None:
-    """Set what is asked of clients, and return whom their certificates must be signed by."""
+    """Set up verification of client certificates, and return their authorities."""
     authorities = _authorities(tls)
     if authorities is not None and tls.client_auth_type in {None, ClientAuth.NONE}:
         blamed = "client_ca_file" if tls.client_ca_file else "client_ca"
@@ -174,7 +178,7 @@ def _ask(context: ssl.SSLContext, tls: TlsServer) -> frozenset[bytes] | None:
     if tls.client_allowed_sans is not None and tls.client_auth_type is not ClientAuth.REQUIRED:
         raise TlsError("client_allowed_sans", f"needs client_auth_type: {ClientAuth.REQUIRED}")
     context.verify_mode = _VERIFY[tls.client_auth_type]
-    # As in Go, an intermediate certificate in the file is trusted by itself.
+    # As in Go, an intermediate certificate in the file is a trust anchor.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if authorities is not None:
         context.load_verify_locations(cadata=b"".join(authorities))
@@ -204,7 +208,7 @@ def _authorities(tls: TlsServer) -> frozenset[bytes] | None:
 
 @contextlib.contextmanager
 def _one_of(name: str, inline: Secret | None, file: Path | None) -> Iterator[str | None]:
-    """Give the path of what is written in the file or beside it."""
+    """Yield the path of a value that is given inline or as a file."""
     if inline is not None and file is not None:
         raise TlsError(name, f"give either {name} or {name}_file")
     if file is not None:
@@ -215,7 +219,7 @@ def _one_of(name: str, inline: Secret | None, file: Path | None) -> Iterator[str
     if inline is None:
         yield str(file) if file else None
         return
-    # OpenSSL reads files alone. This one is readable to us only, and gone when it has been read.
+    # OpenSSL reads only files. This one has mode 0600, and is deleted after reading.
     descriptor, path = tempfile.mkstemp(prefix="vault-exporter-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as temporary:

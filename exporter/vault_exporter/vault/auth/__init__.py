@@ -1,1 +1,1 @@
-"""Log in to Vault, and keep the token."""
+"""Log in to Vault, and manage the token."""

@@ -1,4 +1,4 @@
-"""How many logins and renewals of a target's token there were, and why those failed that did."""
+"""Counters of the logins and renewals of a target's token."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ __all__ = ["LoginCounters"]
 
 
 class LoginCounters:
-    """Counters for as long as the target is scraped.
+    """Counters over the lifetime of the target's scraper.
 
     Attributes:
-        logins: logins that were tried.
-        login_failures: those that failed, by reason.
-        renewals: renewals that were tried.
-        renewal_failures: those that failed, by reason.
+        logins: attempted logins.
+        login_failures: failed logins by reason.
+        renewals: attempted renewals.
+        renewal_failures: failed renewals by reason.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class LoginCounters:
         self.renewal_failures: Counter[LoginFailure] = Counter()
 
     def samples(self) -> Iterator[Sample]:
-        """Yield the counters, with every reason."""
+        """Yield the counters, with a sample for every reason."""
         yield c.TOKEN_RENEWALS(self.renewals)
         yield c.LOGINS(self.logins)
         for failure in LoginFailure:

@@ -1,7 +1,7 @@
-"""The credentials of a login: what they are, and whether something else is in their files now.
+"""Read the credentials of a login, and detect changes of their files.
 
-What counts is what is in them: an agent may write the same password again and again, and if it is a wrong one, each
-try counts towards a lockout. They are read only where they look as if they had been written.
+Only a changed content counts. An agent may rewrite the same password repeatedly, and if it is wrong, each login counts
+towards a lockout. A file is read only if its signature changed.
 """
 
 import hashlib
@@ -16,14 +16,14 @@ from vault_exporter.vault.auth.errors import LoginError, LoginFailure
 __all__ = ["CredentialFiles", "read_credential"]
 
 _LARGEST_CREDENTIAL: Final = 64 << 10
-"""Bytes."""
+"""Limit of a credential file in bytes."""
 
 
 def read_credential(value: Secret | None, file: Path | None, what: str, *, spaces: bool = False) -> Secret:
-    """Return the credential, or what its file holds, without the space around it.
+    """Return the credential, inline or from its file, without surrounding white space.
 
     Raises:
-        LoginError: ``no_credentials``; there is none, or the file cannot be read.
+        LoginError: ``no_credentials``; it is missing, or the file cannot be read.
     """
     if value is not None:
         return value
@@ -44,7 +44,7 @@ def read_credential(value: Secret | None, file: Path | None, what: str, *, space
 
 
 class CredentialFiles:
-    """Files of credentials. Kept: what tells whether they were written, and a digest of each."""
+    """Files of credentials. Kept between scrapes: the signature and a digest of each file."""
 
     def __init__(self, files: Iterable[Path]) -> None:
         self._files = tuple(files)
@@ -52,12 +52,12 @@ class CredentialFiles:
         self._digests: tuple[bytes | None, ...] = ()
 
     def note(self) -> None:
-        """Remember what is in them, since it is about to be used."""
+        """Record the content before a login uses it."""
         self._identities = tuple(map(signature, self._files))
         self._digests = tuple(map(_digest, self._files))
 
     def changed(self) -> bool:
-        """Tell whether something else is in them than when this was asked, or they were noted, last."""
+        """Return whether the content has changed since the last call of this method or of ``note``."""
         identities = tuple(map(signature, self._files))
         if identities == self._identities:
             return False
@@ -67,7 +67,7 @@ class CredentialFiles:
 
 
 def _digest(file: Path) -> bytes | None:
-    """Return None where it cannot be read."""
+    """Return a digest of the content; None if the file cannot be read."""
     try:
         return hashlib.sha256(read_small(file, _LARGEST_CREDENTIAL)).digest()
     except OSError:
