@@ -1,1 +1,1 @@
-"""The targets that are scraped, listed and discovered."""
+"""The listed and discovered targets."""

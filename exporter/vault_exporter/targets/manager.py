@@ -28,13 +28,13 @@ _log = structlog.get_logger(__name__)
 
 
 class Targets:
-    """The scrapers by name. Make it inside a running event loop, :meth:`apply` a configuration, and close it.
+    """The scrapers by name. Needs a running event loop; :meth:`apply` a configuration, and close it after use.
 
-    A target whose settings and TLS files stay as they are keeps its scraper, and so its token and the continuity of
-    its counters. One that goes may end the scrape that it is in.
+    A target with unchanged settings and TLS files keeps its scraper, and so its token and the continuity of its
+    counters. A removed target finishes its running scrape.
 
     Attributes:
-        settled: whether a configuration was applied, so that what is discovered is among them.
+        settled: whether a configuration was applied, so that discovered targets are included.
     """
 
     def __init__(self, shared: Shared | None = None, sightings: Sightings | None = None) -> None:
@@ -49,12 +49,12 @@ class Targets:
         self._changing = asyncio.Lock()
 
     async def begin(self, config: Config) -> None:
-        """Scrape the targets that are listed; those that are discovered take an :meth:`apply`."""
+        """Scrape the listed targets; :meth:`apply` adds the discovered ones."""
         self._config = config
         await self._reconcile()
 
     async def apply(self, config: Config) -> None:
-        """Scrape these targets from now on; returns when the discovery was tried once."""
+        """Scrape the targets of this configuration; returns after the first attempt of each discovery."""
         files = tuple(stamps(source.tls) for source in config.discovery)
         before = None
         if (config.discovery, files) != (self._keeper.sources, self._files):
@@ -73,7 +73,7 @@ class Targets:
         self.settled = True
 
     async def close(self) -> None:
-        """Stop looking for targets, drop the scrapes under way and close all connections."""
+        """Stop the discovery, cancel running scrapes and close all connections."""
         await self._keeper.close()
         leaving = dict(self._leaving)
         for task in leaving:
@@ -94,12 +94,12 @@ class Targets:
 
     @property
     def only(self) -> TargetScraper | None:
-        """The only target, if one is listed and nothing is discovered (a sidecar)."""
+        """The only target, if exactly one is listed and no discovery is configured (a sidecar)."""
         return next(iter(self)) if len(self) == 1 and not self._config.discovery else None
 
     @property
     def complete(self) -> bool:
-        """Whether the list is complete: each discovery succeeded once, or is no longer waited for."""
+        """Whether the list is complete: each discovery has succeeded once, or its grace period is over."""
         return self.settled and self._keeper.complete
 
     def __iter__(self) -> Iterator[TargetScraper]:
@@ -143,7 +143,7 @@ class Targets:
         for target in (*config.targets, *self._keeper.targets()):
             await pace.give_way()
             if target.name in new:
-                continue  # what is listed, or was found first, has the name
+                continue  # a listed target, or an earlier discovered one, has this name
             if target.tls not in files:
                 files[target.tls] = stamps(target.tls)
             settings = _Settings(target, config.telemetry, watched, files[target.tls])
@@ -155,7 +155,7 @@ class Targets:
                 scraper = TargetScraper(
                     target, chosen(target, watched, config.telemetry, self._sightings), self._shared
                 )
-            except TlsError as error:  # a file that was good when the configuration was read
+            except TlsError as error:  # the file was valid when the configuration was loaded
                 _log.warning("cannot scrape", target=target.name, detail=f"tls.{error.key}: {error}")
             else:
                 new[target.name] = (settings, scraper)
@@ -167,7 +167,7 @@ def watched_of(config: Config) -> Watched:
 
 
 class _Settings(NamedTuple):
-    """The settings that a scraper was made with."""
+    """The settings of a scraper."""
 
     target: Target
     telemetry: Telemetry
@@ -179,7 +179,7 @@ _Scrapers = dict[str, tuple[_Settings, TargetScraper]]
 
 
 def _missing(some: _Scrapers, others: _Scrapers) -> Iterator[TargetScraper]:
-    """Yield the scrapers that are in the first mapping only."""
+    """Yield the scrapers that are only in the first mapping."""
     for name, (_, scraper) in some.items():
         if name not in others or others[name][1] is not scraper:
             yield scraper
@@ -190,7 +190,7 @@ async def _retire(scrapers: Iterable[TargetScraper]) -> None:
     async with asyncio.TaskGroup() as group:
         for scraper in scrapers:
             group.create_task(scraper.retire())
-            await asyncio.sleep(0)  # one by one, since to close many takes a while
+            await asyncio.sleep(0)  # yield to other tasks, since closing many takes a while
 
 
 class _Pace:

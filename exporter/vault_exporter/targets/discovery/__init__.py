@@ -1,7 +1,7 @@
-"""Targets that are not listed: found in a cluster, in DNS, or in files, and looked up again and again.
+"""Discovery of targets in a cluster, in DNS or in files, repeated at an interval.
 
-A look-up that fails changes nothing: what was found last stays. ``find`` (a cluster, DNS) and ``files`` each find the
-targets of one source, and ``keeper`` runs them and remembers.
+If a lookup fails, the last targets stay. ``find`` (cluster, DNS) and ``file_sd`` (files) run one lookup of a source,
+and ``manager`` runs them at an interval and keeps the results.
 """
 
 from vault_exporter.targets.discovery.find import DiscoveryError

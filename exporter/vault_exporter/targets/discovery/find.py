@@ -1,4 +1,4 @@
-"""One look-up in a cluster or in DNS: the targets that a source has at the moment."""
+"""Look up the current targets in a cluster or in DNS."""
 
 import asyncio
 import ipaddress
@@ -18,22 +18,22 @@ from vault_exporter.vault.resolve import look_up
 __all__ = ["REFUSED", "DiscoveryError", "Found", "find_in_cluster", "find_in_dns", "some"]
 
 REFUSED: Final = "http:// where the address is https://, unix://, or not in allow"
-"""Which nodes are."""
+"""The reason for a refused node, for logs and errors."""
 
 _OK: Final = 200
 _MOST_NAMED: Final = 3
 
 
 class DiscoveryError(Exception):
-    """A look-up gave nothing that can be believed. ``str()`` is safe to log, and says what to do."""
+    """A lookup failed. ``str()`` is safe to log, and says what to do."""
 
 
 class Found(NamedTuple):
-    """What a look-up gave."""
+    """The result of a lookup."""
 
     targets: tuple[Target, ...]
     refused: tuple[str, ...] = ()
-    """Hosts and ports of nodes that must not get the credentials."""
+    """Hosts and ports of nodes that must not receive the credentials."""
 
 
 class _Node(msgspec.Struct, frozen=True):
@@ -49,13 +49,13 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 async def find_in_cluster(source: ClusterDiscovery, client: Client) -> Found:
-    """Ask the node at the address for the nodes of its cluster; only the active one knows, so others pass it on.
+    """Read the nodes of the cluster from ``sys/ha-status``. A standby forwards the call to the active node.
 
-    Every node found gets the credentials, so one without TLS is refused where the address has it, and so is one whose
-    host is not allowed. https://openbao.org/api-docs/system/ha-status/
+    Every discovered node receives the credentials. A node without TLS is refused if the configured address uses TLS,
+    and so is a host that is not allowed. https://openbao.org/api-docs/system/ha-status/
 
     Raises:
-        DiscoveryError: it did not say, or all that it names is refused.
+        DiscoveryError: the call failed, or all nodes are refused.
     """
     try:
         async with asyncio.timeout(source.timeout):
@@ -69,18 +69,18 @@ async def find_in_cluster(source: ClusterDiscovery, client: Client) -> Found:
         raise DiscoveryError(
             f'{error}; it takes a token with path "sys/ha-status" {{ capabilities = ["read"] }}'
         ) from None
-    # The answer may name thousands, which is not the event loop's to look through.
+    # The response may list thousands of nodes, so check them outside of the event loop.
     return await asyncio.to_thread(_allowed, source, nodes)
 
 
 def some(names: Iterable[str]) -> str:
-    """Write the first few names, and that there are more."""
+    """Format the first few names, with an ellipsis if there are more."""
     first = list(islice(names, _MOST_NAMED + 1))
     return ", ".join(first[:_MOST_NAMED]) + (" …" if len(first) > _MOST_NAMED else "")
 
 
 def _allowed(source: ClusterDiscovery, nodes: Iterable[_Node]) -> Found:
-    """Part the nodes that may have the credentials from those that may not; raises DiscoveryError, as above."""
+    """Separate allowed from refused nodes; raises DiscoveryError as above."""
     found: dict[str, Target] = {}
     refused: dict[str, None] = {}
     for node in nodes:
@@ -88,7 +88,7 @@ def _allowed(source: ClusterDiscovery, nodes: Iterable[_Node]) -> Found:
             address = values.url(node.api_address)
             name = values.name(default_name(address))
         except ValueError:
-            continue  # a node without api_addr cannot be reached by anybody
+            continue  # a node without api_addr cannot be reached
         if _may_have_credentials(source, address):
             found[name] = source.target(name, address)
         else:
@@ -116,7 +116,7 @@ def _is_among(host: str, allowed: str) -> bool:
         return host == allowed or (allowed.startswith("*.") and host.endswith(allowed[1:]))
     try:
         return ipaddress.ip_address(host) in network
-    except ValueError:  # a name; what it resolves to may be another address next time
+    except ValueError:  # a host name, whose address may change
         return False
 
 
@@ -124,7 +124,7 @@ async def find_in_dns(source: DnsDiscovery) -> tuple[Target, ...]:
     """Resolve the name to all its addresses.
 
     Raises:
-        DiscoveryError: it does not resolve.
+        DiscoveryError: the name does not resolve.
     """
     try:
         async with asyncio.timeout(source.timeout):
@@ -135,7 +135,7 @@ async def find_in_dns(source: DnsDiscovery) -> tuple[Target, ...]:
         raise DiscoveryError(f"the name does not resolve: {getattr(error, 'strerror', None) or 'bad name'}") from None
     tls = source.tls
     if tls.server_name is None and source.scheme == "https":
-        tls = msgspec.structs.replace(tls, server_name=source.name)  # no certificate names an address of a service
+        tls = msgspec.structs.replace(tls, server_name=source.name)  # certificates name the service, not its addresses
     hosts = sorted({f"[{host}]" if ":" in host else host for host in (str(answer[4][0]) for answer in answers)})
     return tuple(
         source.target(f"{host}:{source.port}", f"{source.scheme}://{host}:{source.port}", tls=tls) for host in hosts

@@ -1,4 +1,4 @@
-"""What was found last at every source, looked up again at its interval."""
+"""Run the lookups of all sources at their intervals, and keep the last results."""
 
 import asyncio
 import time
@@ -28,26 +28,26 @@ from vault_exporter.vault.connection import connect
 __all__ = ["DiscoveryManager", "State"]
 
 _PATIENCE: Final = 300.0
-"""Seconds after the start for which a source that never answered makes the whole incomplete."""
+"""Seconds after the start in which a source without a successful lookup makes the list incomplete."""
 
 _log = structlog.get_logger(__name__)
 
 
 class State(NamedTuple):
-    """How a discovery goes."""
+    """The state of one discovery."""
 
     settings: Discovery
     trouble: str
-    """What is wrong with the last look-up; empty is nothing."""
+    """Error of the last lookup; empty if it succeeded."""
     targets: int
     dropped: int
-    """Targets that are left out."""
+    """Number of targets dropped above ``max_targets``."""
 
 
 class DiscoveryManager:
-    """The discovered targets. Make it inside a running event loop; :meth:`start` it, and close it.
+    """The discovered targets. Needs a running event loop; :meth:`start` it, and close it after use.
 
-    Kept: the last targets of every source, and when each was last found.
+    Kept between lookups: the last targets of each source, and the time at which each was last found.
     """
 
     def __init__(
@@ -60,18 +60,18 @@ class DiscoveryManager:
         clock: Callable[[], float] = time.time,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Look nothing up yet.
+        """Create the manager without a lookup.
 
         Args:
-            sources: where to look.
-            shared: what the logins of all targets share.
-            changed: called after each look-up that gave other targets; the next one waits for it.
-            wait: waits for so many seconds.
-            clock: Unix time, in seconds, which is only told.
-            elapsed: seconds since whenever, by a clock that nobody sets.
+            sources: settings of the discoveries.
+            shared: state that the logins of all targets share.
+            changed: called after each lookup that changed the targets; the next lookup waits for it.
+            wait: sleeps for a number of seconds.
+            clock: Unix time in seconds, for timestamps in metrics.
+            elapsed: monotonic time in seconds.
         """
         self.sources = tuple(sources)
-        """Where it looks."""
+        """Settings of the discoveries."""
         self._changed = changed
         self._wait = wait
         self._elapsed = elapsed
@@ -81,35 +81,35 @@ class DiscoveryManager:
 
     @property
     def complete(self) -> bool:
-        """Whether every source was heard once, or has been silent for so long that the others need not wait."""
+        """Whether every source has succeeded once, or the grace period is over."""
         return all(source.last_success is not None for source in self._sources) or (
             self._elapsed() - self._started > _PATIENCE
         )
 
     async def start(self) -> None:
-        """Look everything up once, in the time that each may take, and go on in the background."""
+        """Run the first lookup of each source, and continue in the background."""
         await asyncio.gather(*(source.look() for source in self._sources))
         self._tasks = tuple(asyncio.create_task(self._watch(source)) for source in self._sources)
 
     async def close(self) -> None:
-        """Stop."""
+        """Stop the lookups and close the clients."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(source.close() for source in self._sources))
 
     def targets(self) -> Iterator[Target]:
-        """Yield what is known, in the order of the sources."""
+        """Yield the targets in the order of the sources."""
         for source in self._sources:
             yield from source.targets
 
     def states(self) -> Iterator[State]:
-        """Tell how each discovery goes, for people."""
+        """Yield the state of each discovery, for the status page."""
         for source in self._sources:
             yield State(source.settings, source.trouble or "", len(source.targets), source.dropped)
 
     def samples(self) -> Iterator[Sample]:
-        """Tell how each look-up goes."""
+        """Yield the metrics of each discovery."""
         for source in self._sources:
             labels = (source.settings.type, source.settings.source)
             yield c.DISCOVERY_SUCCESS(source.trouble == "", *labels)
@@ -127,7 +127,7 @@ class DiscoveryManager:
                 continue
             try:
                 await self._changed()
-            except Exception as error:  # noqa: BLE001 - our own mistake must not end the looking; it is tried again
+            except Exception as error:  # noqa: BLE001 - an internal error must not end the loop; the next lookup retries
                 source.report(type(error).__name__)
             else:
                 changed = False
@@ -141,10 +141,10 @@ class _Source:
     ) -> None:
         self.settings: Discovery = settings
         self.trouble: str | None = None
-        """What is wrong with the last look-up; empty is nothing, None is before the first."""
+        """Error of the last lookup; empty if it succeeded, None before the first."""
         self.last_success: float | None = None
         self.dropped = 0
-        """Targets that are left out."""
+        """Number of targets dropped above ``max_targets``."""
         self._clock = clock
         self._elapsed = elapsed
         self._refused: tuple[str, ...] = ()
@@ -155,39 +155,39 @@ class _Source:
             name = default_name(settings.address)
             seed = settings.target(name, settings.address)
             self._client = connect(seed, shared=shared).client
-            # Until the cluster is known, its address is better than nothing.
+            # Until the first successful lookup, the configured address is the only target.
             self.targets: tuple[Target, ...] = (seed,)
         else:
             self.targets = ()
 
     async def look(self) -> bool:
-        """Look once; tell whether that changed the targets."""
+        """Run one lookup; return whether the targets changed."""
         before, first = self.targets, self.last_success is None
         try:
             found = await self._find()
         except DiscoveryError as error:
             self.report(str(error))
             return False
-        except Exception as error:  # noqa: BLE001 - our own mistake must not end the looking
+        except Exception as error:  # noqa: BLE001 - an internal error must not end the loop
             self.report(type(error).__name__)
             return False
         self.last_success = self._clock()
         self._remember(found.targets, self._elapsed())
         self.targets = tuple(target for target, _ in self._seen.values())
         self.report("")
-        if not first:  # before the first success there is the address of a cluster at most, which is no loss
+        if not first:  # before the first success, the only target is the configured address
             self._report_lost(before)
         self._report_refused(found.refused)
         return self.targets != before
 
     def _remember(self, found: Iterable[Target], now: float) -> None:
-        """Merge what was found into what was; where that is too much, drop what was not found, then what is new."""
+        """Merge the found targets into the known ones. Above the limit, drop missing targets first, then new ones."""
         keep = self.settings.keep or 0.0
         known = self._seen | {target.name: (target, now) for target in found}
         seen = {name: (target, last) for name, (target, last) in known.items() if now - last <= keep}
         dropped = max(0, len(seen) - self.settings.max_targets)
         if dropped:
-            # The sort is stable, so that those that were targets before the others were known stay targets.
+            # The sort is stable, so older targets come before newer ones.
             latest = sorted(seen, key=lambda name: seen[name][1], reverse=True)
             for name in latest[self.settings.max_targets :]:
                 del seen[name]
@@ -195,7 +195,7 @@ class _Source:
         self._report_excess(dropped)
 
     def report(self, trouble: str) -> None:
-        """Log a change of state, once."""
+        """Log a change of the state once."""
         if trouble == self.trouble:
             return
         self.trouble = trouble
@@ -215,12 +215,12 @@ class _Source:
         if isinstance(settings, DnsDiscovery):
             return Found(await find_in_dns(settings))
         if self._files is not None:
-            # A file system may hang, which must not hold up the exporter's end.
+            # A file system may hang, which must not block the shutdown.
             return Found(await asyncio.wrap_future(in_thread(self._files.find, "discovery")))
         raise TypeError(type(settings).__name__)
 
     def _report_lost(self, before: Iterable[Target]) -> None:
-        """Log which targets are no longer among those that the source gives."""
+        """Log the targets that the source no longer returns."""
         names = {target.name for target in self.targets}
         if lost := [target.name for target in before if target.name not in names]:
             _log.warning(
@@ -232,7 +232,7 @@ class _Source:
             )
 
     def _report_excess(self, dropped: int) -> None:
-        """Log that targets are left out, and when they no longer are, once."""
+        """Log once when targets are dropped, and once when no longer."""
         if dropped and not self.dropped:
             _log.warning(
                 "left targets out: there are more than max_targets",
@@ -246,7 +246,7 @@ class _Source:
         self.dropped = dropped
 
     def _report_refused(self, refused: tuple[str, ...]) -> None:
-        """Log which nodes are refused, once."""
+        """Log the refused nodes once."""
         refused = tuple(sorted(refused))
         if refused and refused != self._refused:
             _log.warning(

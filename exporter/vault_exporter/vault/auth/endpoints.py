@@ -1,4 +1,4 @@
-"""The token endpoints of one node: to get a token, look it up, renew it, and give it back."""
+"""The token endpoints of one node: log in, look up, renew and revoke."""
 
 from typing import Any
 
@@ -29,10 +29,10 @@ class TokenEndpoints:
         self._logins = LoginMethods(send, self._namespace, target.tls.client_cert, shared)
 
     async def log_in(self) -> Token:
-        """Get a token by the target's method, or read the one that was given.
+        """Get a token with the target's login method, or read the configured one.
 
         Raises:
-            LoginError: there is none that could be used.
+            LoginError: there is no usable token.
         """
         auth = self._target.auth
         if isinstance(auth, logins.TokenAuth):
@@ -42,10 +42,10 @@ class TokenEndpoints:
         return _issued(await self._logins.log_in(auth))
 
     async def look_up(self, token: Token) -> Token:
-        """Ask Vault about a token.
+        """Look a token up.
 
         Raises:
-            LoginError: Vault does not say; ``denied`` where the token is not valid or may not look itself up.
+            LoginError: the lookup failed; ``denied`` if the token is not valid or may not look itself up.
         """
         reply = await self._methods(token.secret).token.lookup_self()
         found = reply.read_data(_Lookup)
@@ -56,19 +56,19 @@ class TokenEndpoints:
         return Token(token.secret, found.ttl, found.renewable, found.entity_id, found.display_name, policies)
 
     async def renew(self, token: Token) -> Token:
-        """Ask for more time.
+        """Renew a token.
 
         Raises:
-            LoginError: Vault gives none.
+            LoginError: the renewal failed.
         """
         renewed = _issued(await self._methods(token.secret).token.renew_self())
         return token._replace(ttl=renewed.ttl, renewable=renewed.renewable, policies=renewed.policies)
 
     async def revoke(self, token: Token) -> None:
-        """Give the token back.
+        """Revoke a token.
 
         Raises:
-            LoginError: Vault did not take it.
+            LoginError: the revocation failed.
         """
         await self._methods(token.secret).token.revoke_self()
 
@@ -103,7 +103,7 @@ def _issued(reply: Reply) -> Token:
 
 
 def _is_token(text: str) -> bool:
-    """Tell whether this can be sent as a token."""
+    """Return whether the text can be sent in the token header."""
     return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 

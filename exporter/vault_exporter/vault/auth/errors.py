@@ -1,4 +1,4 @@
-"""Why a login gives no token."""
+"""Errors of logins, and the ``reason`` label of each."""
 
 import enum
 
@@ -8,26 +8,26 @@ __all__ = ["LoginError", "LoginFailure"]
 
 
 class LoginFailure(enum.StrEnum):
-    """Why there is no token: the value of the ``reason`` label of logins and renewals."""
+    """Why a login or renewal failed: the value of the ``reason`` label."""
 
     NO_CREDENTIALS = "no_credentials"
-    """What to log in with is missing: a file that cannot be read, or is empty."""
+    """A credential is missing, or its file is empty or cannot be read."""
     DENIED = "denied"
-    """Vault refused: wrong credentials, role or mount, a revoked or expired token."""
+    """Vault refused: wrong credentials, role or mount, or a revoked or expired token."""
     NUM_USES = "num_uses"
-    """The token is limited in its uses, so every call would use it up; it is not used."""
+    """The token has a limited number of uses, which scrapes would exhaust; it is not used."""
     SEALED = "sealed"
     """The node is sealed or not initialized."""
     SECONDARY = "secondary"
-    """The node is one of a disaster recovery secondary, which knows nothing of tokens."""
+    """The node belongs to a disaster recovery secondary, which accepts no tokens."""
     UNAVAILABLE = "unavailable"
-    """The node did not answer, or could not: network, TLS, HTTP 5xx, 429 or a redirect."""
+    """The node gave no usable response: network, TLS, HTTP 5xx, 429 or a redirect."""
     BAD_REPLY = "bad_reply"
-    """Vault's answer is not what a login answers."""
+    """The response is not that of a login."""
 
 
 class LoginError(Exception):
-    """There is no token. ``str()`` is safe to log, and says what to do."""
+    """A login or renewal failed. ``str()`` is safe to log, and says what to do."""
 
     def __init__(
         self, failure: LoginFailure, message: str, reason: Reason = Reason.LOGIN_FAILED, *, by_policy: bool = False
@@ -35,6 +35,6 @@ class LoginError(Exception):
         super().__init__(message)
         self.failure = failure
         self.reason = reason
-        """What the collectors that need the token say."""
+        """The reason that collectors report if they need the token."""
         self.by_policy = by_policy
-        """Whether the token is good, and only may not do this."""
+        """Whether the token is valid and only its policies refuse the call."""

@@ -1,8 +1,8 @@
-"""hvac's way to the node: its requests take the way of every other call.
+"""An hvac adapter that sends hvac's requests through the exporter's transport.
 
-hvac knows each method's endpoint and parameters, and how to sign for AWS. Its requests go through the transport, and so
-have the same TLS, timeouts, size limits and headers, and follow no redirect. hvac returns what its adapter returns,
-here an awaitable, so no thread is needed.
+hvac knows the endpoint and parameters of each login method, and the signature of AWS. Its requests use the transport's
+TLS, timeouts, size limits and headers, and follow no redirects. hvac returns the result of its adapter, here an
+awaitable, so no thread is needed.
 https://python-hvac.org/en/stable/advanced_usage.html#custom-requests-http-adapter
 """
 
@@ -26,24 +26,24 @@ _OK: Final = range(200, 300)
 _UNAVAILABLE: Final = 500
 _RATE_LIMITED: Final = 429
 _BY_POLICY: Final = "1 error occurred:\n\t* permission denied"
-"""What Vault says where it knows the token and its policies lack something; of one that it does not, it says less."""
+"""Vault's error if it knows the token but a policy is missing. For an unknown token the error is shorter."""
 _ON_SECONDARIES: Final = "DR secondary"
-"""In what a disaster recovery secondary says to nearly everything."""
+"""Part of the error that a disaster recovery secondary returns for most calls."""
 
 
 class Send(Protocol):
-    """Sends one request to the node."""
+    """A function that sends one request to the node."""
 
     async def __call__(self, method: str, path: str, headers: Mapping[str, str], body: object = None) -> Answer:
-        """Send it; ``path`` is below ``/v1/``, ``body`` becomes JSON.
+        """Send a request; ``path`` is below ``/v1/``, ``body`` is sent as JSON.
 
         Raises:
-            VaultError: there was no complete answer, or a redirect.
+            VaultError: no complete response, or a redirect.
         """
 
 
 class Issued(msgspec.Struct, frozen=True):
-    """``auth`` of an answer."""
+    """``auth`` of a response."""
 
     client_token: str
     lease_duration: float = 0
@@ -59,16 +59,16 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 class Reply(NamedTuple):
-    """A good answer."""
+    """A successful response."""
 
     path: str
     body: _Body
 
     def read_data(self, kind: type[T]) -> T:
-        """Decode its ``data``.
+        """Decode ``data``.
 
         Raises:
-            LoginError: ``bad_reply``; it is not of that shape.
+            LoginError: ``bad_reply``; it does not have that shape.
         """
         try:
             return msgspec.json.decode(self.body.data, type=kind)
@@ -77,7 +77,7 @@ class Reply(NamedTuple):
 
 
 class Adapter(adapters.Adapter):  # type: ignore[misc] # hvac has no types
-    """hvac's way to the node: each request is an awaitable of a :class:`Reply`."""
+    """The adapter. Each request returns an awaitable of a :class:`Reply`."""
 
     def __init__(self, send: Send, namespace: str | None, token: Secret | None = None) -> None:
         super().__init__(base_uri="", namespace=namespace)
@@ -85,16 +85,16 @@ class Adapter(adapters.Adapter):  # type: ignore[misc] # hvac has no types
         self._secret = token
 
     def get_login_token(self, response: object) -> str:
-        """Return nothing: hvac is told not to keep the token."""
+        """Return an empty string, because hvac does not keep the token."""
         raise NotImplementedError
 
-    async def request(  # what hvac hands over beyond these is about TLS and timeouts, which the client has
+    async def request(  # hvac's other arguments set TLS and timeouts, which the transport owns
         self, method: str, url: str, headers: Mapping[str, str] | None = None, json: object = None, **_: object
     ) -> Reply:
-        """Send a request, and return its answer if it is a good one.
+        """Send a request, and return its successful response.
 
         Raises:
-            LoginError: there is none.
+            LoginError: the request failed.
         """
         sent = dict(headers or {})
         if self.namespace:
@@ -110,10 +110,10 @@ class Adapter(adapters.Adapter):  # type: ignore[misc] # hvac has no types
 
 
 def read_reply(answer: Answer) -> Reply:
-    """Return a good answer.
+    """Decode a successful response.
 
     Raises:
-        LoginError: it is none.
+        LoginError: the response is an error, or cannot be decoded.
     """
     if answer.status not in _OK:
         raise _failure(answer)
@@ -138,5 +138,5 @@ def _failure(answer: Answer) -> LoginError:
 
 
 def bad_reply(path: str) -> LoginError:
-    """Return the error for an answer that is not what a login answers."""
+    """Return the error for a response that is not that of a login."""
     return LoginError(LoginFailure.BAD_REPLY, f"{path}: Vault's answer is not understood; is the mount of this method?")

@@ -1,4 +1,4 @@
-"""How often a login is tried: people get locked out by less than one a scrape."""
+"""The pause between login attempts. One attempt per scrape could trigger Vault's user lockout."""
 
 from collections.abc import Callable
 from typing import Final
@@ -8,32 +8,32 @@ from vault_exporter.vault.auth.errors import LoginError, LoginFailure
 __all__ = ["JITTER", "LoginBackoff"]
 
 JITTER: Final = 0.1
-"""How much earlier something may be done, so that many exporters do not come at once."""
+"""Largest fraction by which a delay is shortened at random, so that many exporters do not log in at once."""
 _SHORT_PAUSE: Final = 1.0
-"""Seconds; shorter than any interval of scrapes, and enough for the collectors of one to try once."""
+"""Seconds; shorter than a scrape interval, and long enough for one attempt per scrape."""
 _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 300.0
 _CALM: Final = 2 * _LONGEST_PAUSE
-"""Seconds without a refusal after which the next one is the first again."""
+"""Seconds without a refused token after which the pause starts at its minimum again."""
 
 _NOBODY_ASKED: Final = frozenset(
     {LoginFailure.NO_CREDENTIALS, LoginFailure.SEALED, LoginFailure.SECONDARY, LoginFailure.UNAVAILABLE}
 )
-"""They say nothing about credentials, so the next scrape may try again."""
+"""Failures that do not count as a failed login at Vault, so the next scrape may retry."""
 
 
 class LoginBackoff:
-    """The pause before the next login of a target, and the failure that it is for."""
+    """The pause before the next login of a target, and the failure that caused it."""
 
     def __init__(self, clock: Callable[[], float], random_part: Callable[[], float]) -> None:
-        """Let the first login be at once.
+        """Start without a pause.
 
         Args:
             clock: Unix time, in seconds.
-            random_part: from 0 to 1, for jitter.
+            random_part: returns a number from 0 to 1, for jitter.
         """
         self.failed: LoginError | None = None
-        """Why there is no token, or none that lasts; None if the last login was good."""
+        """The failure of the last login, or a token that expires too soon; None after a success."""
         self._clock = clock
         self._random = random_part
         self._not_before = 0.0
@@ -45,23 +45,23 @@ class LoginBackoff:
     def over(self) -> bool:
         """Whether the pause is over."""
         now = self._clock()
-        return not now < self._not_before <= now + _LONGEST_PAUSE  # later it is only where the clock was set back
+        return not now < self._not_before <= now + _LONGEST_PAUSE  # a later end means that the clock was set back
 
     @property
     def free(self) -> bool:
-        """Whether a login may be tried: the last one was good, or long enough ago."""
+        """Whether a login is allowed: the last one succeeded, or its pause is over."""
         return self.failed is None or self.over
 
     def reset(self) -> None:
-        """Let the next login be at once, since the credentials are others."""
+        """End the pause, because the credentials have changed."""
         self._not_before, self._pause = 0.0, _FIRST_PAUSE
 
     def wait(self) -> None:
-        """Make the longest pause."""
+        """Start the longest pause."""
         self._not_before = self._clock() + _LONGEST_PAUSE
 
     def note_failure(self, error: LoginError) -> bool:
-        """Be told of a failed login; return whether that is news."""
+        """Record a failed login; return whether to log it, because its reason is new."""
         news = self.failed is None or self.failed.failure is not error.failure
         self.failed = error
         if error.failure in _NOBODY_ASKED:
@@ -71,10 +71,10 @@ class LoginBackoff:
         return news
 
     def note_success(self, ttl: float) -> bool:
-        """Be told of a good login; return whether it is news that its token is gone before another may be had.
+        """Record a successful login; return whether to log that its token expires before the next login is allowed.
 
         Args:
-            ttl: seconds that the token is good for; 0 is for ever.
+            ttl: lifetime of the token in seconds; 0 if it does not expire.
         """
         if not ttl or ttl >= _FIRST_PAUSE:
             self.failed, self._pause = None, _FIRST_PAUSE
@@ -86,9 +86,9 @@ class LoginBackoff:
         return news
 
     def note_refusal(self) -> bool:
-        """Be told that the token of a good login is refused; return whether to log in again at once.
+        """Record that Vault refused a token that it issued; return whether to log in again at once.
 
-        A node that gives tokens and does not take them is not asked for one at each scrape.
+        It prevents a login at each scrape if a node refuses every token that it issues.
         """
         if not self._is_distrusted:
             self._pause_after_refusal = _FIRST_PAUSE
@@ -103,7 +103,7 @@ class LoginBackoff:
         return 0 <= self._clock() - self._refused_at < _CALM
 
     def _distrust(self) -> None:
-        """Have the token of this login be the last for a while, if those before it were refused."""
+        """Start a pause after this login if Vault refused earlier tokens."""
         if self._is_distrusted:
             pause = self._pause_after_refusal
             self._not_before = max(self._not_before, self._clock() + pause * (1 - JITTER * self._random()))

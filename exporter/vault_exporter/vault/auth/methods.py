@@ -1,4 +1,4 @@
-"""Logging in by each method that the configuration knows, through hvac."""
+"""The login methods of the configuration, through hvac."""
 
 from pathlib import Path
 
@@ -19,13 +19,13 @@ class LoginMethods:
     """The login endpoints of one node."""
 
     def __init__(self, send: Send, namespace: str | None, certificate: Path | None, shared: Shared) -> None:
-        """Log in nowhere yet.
+        """Create the methods without logging in.
 
         Args:
             send: sends a request to the node.
-            namespace: of the auth method.
-            certificate: what connections to the node identify with.
-            shared: what the logins of all targets share.
+            namespace: namespace of the auth method.
+            certificate: client certificate of the connections to the node.
+            shared: state that the logins of all targets share.
         """
         self._send = send
         self._namespace = namespace
@@ -33,10 +33,10 @@ class LoginMethods:
         self._shared = shared
 
     async def log_in(self, auth: logins.Login) -> Reply:
-        """Log in by a method of hvac.
+        """Log in with a method of hvac.
 
         Raises:
-            LoginError: there is no token.
+            LoginError: the login failed.
         """
         methods = api.AuthMethods(adapter=Adapter(self._send, self._namespace))
         common = {"use_token": False, "mount_point": auth.mount}
@@ -51,7 +51,7 @@ class LoginMethods:
                 jwt = read_credential(auth.jwt, auth.jwt_file, "jwt")
                 made = methods.jwt.jwt_login(auth.role, jwt.reveal(), use_token=False, path=auth.mount)
             case logins.CertAuth():
-                # The certificate is that of the connection; hvac wants to see that there is one.
+                # The connection already uses the certificate; hvac only requires the argument.
                 certificate = str(self._certificate)
                 made = methods.cert.login(auth.role or "", cert_pem=certificate, **common)
             case logins.UserpassAuth() | logins.LdapAuth():
@@ -87,7 +87,7 @@ class LoginMethods:
             return given
 
         async def unwrap(wrapping: Secret) -> Secret:
-            """Open a wrapped secret-id, after making sure that it is one and not something slipped in its place."""
+            """Unwrap a secret-id, after checking that the wrapping token comes from the secret-id endpoint."""
             headers = {"X-Vault-Namespace": self._namespace} if self._namespace else {}
             looked_up = await self._send("POST", "sys/wrapping/lookup", headers, {"token": wrapping.reveal()})
             path = read_reply(looked_up).read_data(_Wrapping).creation_path

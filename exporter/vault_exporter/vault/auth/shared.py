@@ -1,4 +1,4 @@
-"""What the logins of all targets share."""
+"""State that the logins of all targets share."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,18 +11,18 @@ __all__ = ["Shared"]
 
 _MOST_ENTITIES: Final = 4096
 _LONGEST_ENTITY: Final = 256
-"""Characters; Vault's ids have 36, with their namespace 43."""
+"""Limit in characters; Vault's ids have 36, or 43 with a namespace."""
 
 
 class Shared:
-    """What the logins of all targets share, for as long as the exporter runs.
+    """State that the logins of all targets share, over the exporter's lifetime.
 
-    These are the secret-ids that came out of wrapped responses, which can be opened only once, by the wrapping token;
-    and the ids of the entities that the exporter was logged in as, by which Vault's audit log knows it.
+    It holds unwrapped secret-ids by wrapping token, because a wrapped response can be opened only once. It also holds
+    the exporter's own entity ids, which identify its requests in Vault's audit log.
     """
 
     def __init__(self, *, once: bool = False) -> None:
-        """Know nothing yet; ``once`` is for a single look, which sends nothing with a token that Vault refuses."""
+        """Start empty; ``once`` is for a one-shot command, which sends no request with a refused token."""
         self.once = once
         self._entities: dict[str, None] = {}
         self._secrets: dict[Secret, Secret] = {}
@@ -30,11 +30,11 @@ class Shared:
 
     @property
     def entities(self) -> AbstractSet[str]:
-        """The entities, those that are noted later among them; if there are too many, the last ones."""
+        """A live view of the entity ids. Above the limit, the oldest are dropped."""
         return self._entities.keys()
 
     def note_entity(self, entity_id: str) -> None:
-        """Be told whom a token is of; empty is nobody."""
+        """Add the entity id of a token; an empty id is ignored."""
         if entity_id and len(entity_id) <= _LONGEST_ENTITY:
             self._entities.pop(entity_id, None)
             self._entities[entity_id] = None
@@ -42,7 +42,7 @@ class Shared:
                 del self._entities[next(iter(self._entities))]
 
     async def unwrapped(self, wrapping: Secret, unwrap: Callable[[Secret], Awaitable[Secret]]) -> Secret:
-        """Return what was wrapped, opening it if that was not done yet."""
+        """Return the unwrapped secret, and unwrap it on the first call."""
         async with self._locks.setdefault(wrapping, asyncio.Lock()):
             if wrapping not in self._secrets:
                 self._secrets[wrapping] = await unwrap(wrapping)

@@ -1,4 +1,4 @@
-"""A token, and what is known about it."""
+"""A token and its state."""
 
 from typing import Final, NamedTuple
 
@@ -7,50 +7,50 @@ from vault_exporter.config.schema.secret import Secret
 __all__ = ["HeldToken", "Token"]
 
 _NEW_SECONDS: Final = 10.0
-"""How long after a login a standby may not know its token."""
+"""Seconds after a login in which a standby may not know the token."""
 _WORN: Final = 0.9
-"""A renewal that gives less than this part of the token's first life says that its end is near: log in next time."""
+"""If a renewal gives less than this fraction of the first TTL, the maximum TTL is near: log in next time."""
 
 
 class Token(NamedTuple):
-    """A token and what Vault said about it."""
+    """A token, as Vault describes it."""
 
     secret: Secret
     ttl: float = 0
-    """Seconds that it was valid for when Vault said so; 0 is for ever."""
+    """Lifetime in seconds at the time of Vault's response; 0 if it does not expire."""
     renewable: bool = False
     entity_id: str = ""
     display_name: str = ""
     policies: frozenset[str] = frozenset()
-    """Its own, and those of its entity."""
+    """Policies of the token and of its entity."""
 
 
 class HeldToken(NamedTuple):
-    """A token that calls carry, and what the exporter found out about it."""
+    """The current token, and its state."""
 
     token: Token
     valid: bool
-    """Vault accepted it when last asked."""
+    """Whether Vault accepted it at the last check."""
     expires: float | None
-    """Unix time, in seconds; None where it does not expire."""
+    """Unix time in seconds; None if it does not expire."""
     obtained: float
     """Unix time of the login, in seconds."""
     first_ttl: float
-    """Seconds that it was valid for at its login."""
+    """TTL at its login, in seconds."""
     lookable: bool
     """Whether it may look itself up."""
     unknown: bool = False
-    """Whether Vault does not know it at all, as far as can be told."""
+    """Whether Vault does not seem to know the token at all."""
 
     @property
     def is_worn(self) -> bool:
-        """Whether another login gives more time than a renewal."""
+        """Whether a login gives a longer TTL than a renewal."""
         return not self.token.renewable or self.token.ttl < self.first_ttl * _WORN
 
     def is_new(self, now: float) -> bool:
-        """Return whether it was obtained only now, so that other nodes than the active one may not know it yet."""
+        """Return whether the login was so recent that standbys may not know the token yet."""
         return 0 <= now - self.obtained < _NEW_SECONDS
 
     def remaining(self, now: float) -> float:
-        """Return the seconds until it expires; 0 where it does not."""
+        """Return the seconds until it expires; 0 if it does not expire."""
         return self.expires - now if self.expires is not None else 0.0

@@ -1,11 +1,11 @@
-"""The token of one target: obtained when it is first needed, renewed, and replaced when Vault refuses it.
+"""The token of one target. The manager logs in on first use, renews the token, and replaces it if Vault refuses it.
 
-All calls that need a token share one login, which goes on when the scrape that began it is over. Logins are bounded: a
-refused login is tried again after a pause that grows from seconds to minutes, since Vault locks users out, and so is
-one whose token lives for seconds only. A login that the node could not answer is tried again at the next scrape. After
-a refused call the exporter asks once whether its token is still good, and logs in again only if it is not.
+All calls that need a token share one login, which continues if the scrape that started it ends. After a refused login,
+or a token that expires within seconds, the next attempt waits for a backoff that grows from seconds to minutes, because
+Vault locks users out. If the node was unavailable, the next scrape retries. After a refused call the manager looks the
+token up once, and logs in again only if the token is no longer valid.
 
-Kept between scrapes: the token, what Vault said of it, what Vault denied it lately, and the counters.
+Kept between scrapes: the token and its state, recent denials, and the counters.
 """
 
 import asyncio
@@ -38,31 +38,31 @@ from vault_exporter.vault.errors import NoTokenError
 __all__ = ["TokenManager", "TokenStatus"]
 
 _RENEW_AT: Final = 2 / 3
-"""Of a token's life."""
+"""Fraction of the TTL after which the token is renewed."""
 _SHORTEST_DELAY: Final = 1.0
 _LONGEST_DELAY: Final = 7 * 86_400.0
-"""Seconds between two looks at a token; a loop's timer has a limit."""
+"""Longest time until a renewal, in seconds; the event loop's timer has a limit."""
 _REVOKE_SECONDS: Final = 0.75
-"""Of the five in which the exporter stops."""
+"""Time limit for the revocation at shutdown. The exporter stops within five seconds."""
 _NOT_ASKED: Final = frozenset({LoginFailure.SEALED, LoginFailure.SECONDARY})
-"""Why a node can say nothing of tokens, so that calls go out without one."""
+"""Failures of nodes that cannot check tokens. Calls to them carry no token."""
 
 _log = structlog.get_logger(__name__)
 
 
 class TokenStatus(NamedTuple):
-    """How a token is."""
+    """The state of the login, for metrics and the ``status`` command."""
 
     method: str
-    """How the exporter logs in."""
+    """The login method."""
     valid: bool | None
-    """Vault accepted it when last asked; None where nobody can say, on a disaster recovery secondary."""
+    """Whether Vault accepted the token at the last check; None if unknown, as on a disaster recovery secondary."""
     expires: float | None
-    """Unix time, in seconds; None where it does not expire, or is not valid."""
+    """Unix time in seconds; None if it does not expire, or is not valid."""
 
 
 class TokenManager:
-    """The current token of a target. Make it inside a running event loop, and close it."""
+    """Manages the token of one target. Needs a running event loop; close it after use."""
 
     def __init__(
         self,
@@ -73,14 +73,14 @@ class TokenManager:
         clock: Callable[[], float] = time.time,
         random_part: Callable[[], float] = random.random,
     ) -> None:
-        """Do nothing yet.
+        """Create the manager without logging in.
 
         Args:
-            send: sends a request to the node; it bounds the time it takes.
-            target: whose ``auth`` says how to log in.
-            shared: what the logins of all targets share.
+            send: sends a request to the node, with its own timeout.
+            target: the target with its ``auth`` settings.
+            shared: state that the logins of all targets share.
             clock: Unix time, in seconds.
-            random_part: from 0 to 1, for jitter.
+            random_part: returns a number from 0 to 1, for jitter.
         """
         self._endpoints = TokenEndpoints(send, target, shared)
         self._shared = shared
@@ -98,22 +98,22 @@ class TokenManager:
 
     @property
     def configured(self) -> bool:
-        """Whether there is a login method."""
+        """Whether a login method is configured."""
         return not isinstance(self._auth, logins.NoAuth)
 
     @property
     def new(self) -> bool:
-        """Whether the token was obtained only now, so that other nodes than the active one may not know it yet."""
+        """Whether the login was so recent that standbys may not know the token yet."""
         return self._held is not None and self._held.is_new(self._clock())
 
     @property
     def identity(self) -> tuple[str, str]:
-        """The entity id and the display name that Vault's audit log has for the token; empty where unknown."""
+        """Entity id and display name of the token, as in Vault's audit log; empty if unknown."""
         return (self._held.token.entity_id, self._held.token.display_name) if self._held else ("", "")
 
     @property
     def status(self) -> TokenStatus:
-        """How the token is."""
+        """The state of the login."""
         method, held, failed = str(self._auth.__struct_config__.tag), self._held, self._backoff.failed
         if held is not None:
             return TokenStatus(method, held.valid, held.expires if held.valid else None)
@@ -122,7 +122,7 @@ class TokenManager:
 
     @property
     def remedy(self) -> str:
-        """What to do where Vault refuses the token or the login; empty where the error says that itself."""
+        """What the operator can do if Vault refuses the token or the login; empty if the error says it."""
         failed = self._backoff.failed
         if failed is not None and failed.failure is not LoginFailure.DENIED:
             return ""
@@ -132,13 +132,13 @@ class TokenManager:
         return "compare the target's auth with Vault: the credentials, the role, the mount, the namespace"
 
     async def current(self) -> Secret | None:
-        """Return the token, after a login if there is none; None without a login method, and for a sealed node.
+        """Return the token, and log in if there is none. None without a login method and for a sealed node.
 
-        A sealed node answers every call with that fact, token or not.
+        A sealed node answers every call with an error, with or without a token.
 
         Raises:
-            NoTokenError: the login failed, now or so recently that it is not tried again yet; or this is a single look,
-                and Vault refuses the token that was given.
+            NoTokenError: the login failed now, or recently and the pause is not over; or a one-shot command was given a
+                token that Vault refuses.
         """
         if isinstance(self._auth, logins.NoAuth):
             return None
@@ -147,7 +147,7 @@ class TokenManager:
         if self._held is not None and self._held.expires is not None and now >= self._held.expires:
             self._drop("the token has expired")
         if self._held is not None and not self._held.valid and self._backoff.over:
-            await self._share(self._log_in)  # the node may have refused it for another reason than the token
+            await self._share(self._log_in)  # retry: the refusal may have had another cause than the token
         if self._held is None and (self._work is not None or self._backoff.free):
             await self._share(self._log_in)
         held = self._held
@@ -161,16 +161,16 @@ class TokenManager:
         return held.token.secret
 
     def denial(self, call: str) -> Answer | None:
-        """Return what Vault answered lately where it denied the token this call, so as not to ask again so soon."""
+        """Return the cached response of a recently denied call, if any."""
         return self._denials.recent(call)
 
     async def refused(self, used: Secret | None, call: str, answer: Answer) -> bool:
-        """Be told that Vault refused a call, or its token; return whether there is another token to try it with, once.
+        """Handle a refused call; return whether to retry it once, with a new token.
 
         Args:
-            used: the token of the call, if it had one.
-            call: its method and path.
-            answer: the refusal.
+            used: the token of the call, if any.
+            call: method and path.
+            answer: the response.
         """
         if used is None:
             self._denials.note(call, answer, surely=False)
@@ -187,11 +187,11 @@ class TokenManager:
         return isinstance(self._auth, logins.Login)
 
     def allowed(self, call: str) -> None:
-        """Be told that a call was not refused."""
+        """Record that a call was not refused."""
         self._denials.forget(call)
 
     def samples(self) -> Iterator[Sample]:
-        """Yield what is known about the token, and the counters."""
+        """Yield the state of the token, and the counters."""
         status = self.status
         yield c.AUTH_INFO(1, status.method)
         if isinstance(self._auth, logins.NoAuth):
@@ -205,7 +205,7 @@ class TokenManager:
         yield from self._counters.samples()
 
     async def close(self) -> None:
-        """Stop renewing, and give a token back that a login gave."""
+        """Stop renewing, and revoke the token if it comes from a login."""
         if self._timer is not None:
             self._timer.cancel()
         if self._work is not None:
@@ -221,7 +221,7 @@ class TokenManager:
         return self._held is not None and self._held.token.secret == secret
 
     async def _share(self, work: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
-        """Do it, or wait for what is being done about the token already; a caller that gives up does not stop it."""
+        """Run ``work``, or wait for the work that is already running. Cancelling a caller does not stop the work."""
         if self._work is None:
             self._work = asyncio.create_task(work())
             self._work.add_done_callback(self._done)
@@ -230,15 +230,15 @@ class TokenManager:
     def _done(self, work: asyncio.Task[bool]) -> None:
         self._work = None
         if not work.cancelled() and (error := work.exception()) is not None:
-            self._log.error("login broke", error=type(error).__name__)
+            self._log.error("login failed with an internal error", error=type(error).__name__)
 
     async def _log_in(self) -> bool:
-        """Get a token and learn about it; tell whether there is one. A token that is still good is kept meanwhile."""
+        """Log in and look the token up; return whether there is a token. A valid token stays in use meanwhile."""
         self._counters.logins += 1
         self._files.note()
         try:
             issued = await self._endpoints.log_in()
-            self._shared.note_entity(issued.entity_id)  # before Vault is asked anything with it
+            self._shared.note_entity(issued.entity_id)  # before the first request with the token
             token, refusal = await self._look_up(issued)
         except LoginError as error:
             self._counters.login_failures[error.failure] += 1
@@ -250,7 +250,7 @@ class TokenManager:
         self._hold(
             HeldToken(
                 token,
-                # A login's own answer is proof enough; a token that was given is only as good as what Vault says of it.
+                # A successful login proves that the token is valid. A configured token needs a successful lookup.
                 valid=refusal is None or not given,
                 expires=None,
                 obtained=self._clock(),
@@ -271,10 +271,10 @@ class TokenManager:
         return True
 
     async def _look_up(self, token: Token) -> tuple[Token, LoginError | None]:
-        """Ask Vault about a token; where it refuses to say, return that refusal beside what is known already."""
+        """Look a token up. If the lookup is denied, return the known token with the error."""
         try:
             found = await self._endpoints.look_up(token)
-            # Looked up, the time left is cut to whole seconds.
+            # The lookup rounds the TTL down to whole seconds.
             return found._replace(ttl=max(found.ttl, token.ttl)), None
         except LoginError as error:
             if error.failure is not LoginFailure.DENIED:
@@ -286,7 +286,7 @@ class TokenManager:
             return token, error
 
     async def _verify(self) -> bool:
-        """Find out whether a refusal was the token's fault, and if so log in again; return whether it was not."""
+        """Check the token after a refused call, and log in again if it is invalid. Return whether it is still valid."""
         held = self._held
         if held is None:
             return False
@@ -312,8 +312,8 @@ class TokenManager:
         return False
 
     async def _replace_refused(self, held: HeldToken) -> None:
-        """Log in again, since the token is refused, or drop it and leave that for later."""
-        if not held.lookable:  # it may be the path after all, so not too often
+        """Log in again because the token is refused, or drop it if a login is not allowed yet."""
+        if not held.lookable:  # the path may be the cause, so do not log in often
             self._backoff.wait()
         elif not self._backoff.note_refusal():
             self._drop("")
@@ -323,7 +323,7 @@ class TokenManager:
             self._drop("")
 
     async def _renew(self) -> bool:
-        """Renew the token before it expires, or log in again where that gives more."""
+        """Renew the token before it expires, or log in again if that gives a longer TTL."""
         held = self._held
         if held is None:
             return False
@@ -347,7 +347,7 @@ class TokenManager:
         return False
 
     async def _renewed_by_others(self, held: HeldToken) -> Token | None:
-        """Ask again about a token that somebody else may have renewed; None if it is as it was."""
+        """Look up a token that another process may have renewed; None if its expiry has not moved."""
         try:
             found = await self._endpoints.look_up(held.token)
         except LoginError:
@@ -355,7 +355,7 @@ class TokenManager:
         return found if found.ttl > held.remaining(self._clock()) + _SHORTEST_DELAY else None
 
     def _hold(self, held: HeldToken) -> None:
-        """Use this token from now on; it was issued, renewed or looked up just now."""
+        """Use this token from now on. It was issued, renewed or looked up just now."""
         known, token = self._held, held.token
         if known is None or (known.token.secret, known.token.policies, known.valid) != (
             token.secret,
@@ -390,7 +390,7 @@ class TokenManager:
             self._work.add_done_callback(self._done)
 
     def _notice_changed_files(self) -> None:
-        """Start over where something else is in a credential's file now; a token file's token is replaced."""
+        """End the pause if a credential file has changed. Also drop the token if it came from that file."""
         if self._work is None and self._files.changed():
             self._backoff.reset()
             if isinstance(self._auth, logins.TokenAuth):

@@ -1,6 +1,6 @@
-"""The login as a layer over a transport: requests that ask for it get the target's token.
+"""The login as a layer over a transport. It adds the target's token to requests with ``token=True``.
 
-What the token was denied lately is not asked again, and a refusal that is the token's fault gets another token.
+It does not send calls that were denied recently. If Vault refuses the token itself, it gets a new one and retries.
 """
 
 import asyncio
@@ -22,28 +22,29 @@ _REFUSALS: Final = frozenset({401, 403})
 _CLIENT_ERRORS: Final = range(400, 500)
 _BAD_REQUEST: Final = 400
 _NOT_KNOWN_HERE: Final = "cannot forward local-only request"
-"""What a standby of OpenBao says, in place of a refusal, of a token that is not in its own copy of the storage.
+"""OpenBao's error on a standby if the token is not in the standby's copy of the storage.
 
-So it is for some hundredths of a second after a login, which the active node does, and for good if it is revoked.
+It occurs for some hundredths of a second after a login, which the active node handles, and always if the token is
+revoked.
 """
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
-"""Seconds between questions with such a token, as long as it is new."""
+"""Seconds between retries with a new token that the standby does not know yet."""
 
 
 class AuthTransport:
-    """Sends through another transport, with the token where that is asked for.
+    """A transport that adds the token and sends through another transport.
 
     Attributes:
-        tokens: the token of the target.
+        tokens: the token manager of the target.
     """
 
     def __init__(self, inner: Transport, target: Target, shared: Shared, clock: Callable[[], float]) -> None:
-        """Log in nowhere yet.
+        """Create the layer without logging in.
 
         Args:
-            inner: what requests go out through, those of logins among them.
-            target: whose login it is.
-            shared: what the logins of all targets share.
+            inner: the transport of all requests, including logins.
+            target: the target with its ``auth`` settings.
+            shared: state that the logins of all targets share.
             clock: Unix time, in seconds.
         """
         self._inner = inner
@@ -52,12 +53,12 @@ class AuthTransport:
 
     @property
     def requests(self) -> int:
-        """Requests sent so far, those of logins among them."""
+        """Number of requests sent so far, including logins."""
         return self._inner.requests
 
     @property
     def has_token(self) -> bool:
-        """Whether there is a login."""
+        """Whether a login is configured."""
         return self.tokens.configured
 
     async def send(self, request: Request) -> Answer:
@@ -72,12 +73,12 @@ class AuthTransport:
         return await self._inner.certificate()
 
     async def close(self) -> None:
-        """End the login, and close the connections."""
+        """Close the token manager and the connections."""
         await self.tokens.close()
         await self._inner.close()
 
     async def _send_sparely(self, request: Request) -> Answer:
-        """Send a request without a token, unless it was refused lately."""
+        """Send a request without a token, unless it was denied recently."""
         call = _call(request)
         if (denial := self.tokens.denial(call)) is not None:
             return denial
@@ -87,7 +88,7 @@ class AuthTransport:
         return answer
 
     async def _send_with_token(self, request: Request) -> tuple[Answer, bool]:
-        """Send it with the token of the moment; return the answer, and whether another token may get a better one."""
+        """Send a request with the current token. Return the response, and whether to retry with a new token."""
         secret, call = await self.tokens.current(), _call(request)
         if (denial := self.tokens.denial(call)) is not None:
             return denial, False
@@ -104,7 +105,7 @@ class AuthTransport:
         return answer, False
 
     async def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: object = None) -> Answer:
-        """Send a request of a login, which only the active node can answer, in the time of a scrape."""
+        """Send a request of a login within the target's timeout. A standby forwards it to the active node."""
         seconds = self._target.timeout
         try:
             async with asyncio.timeout(seconds):
