@@ -50,6 +50,7 @@ generate: $(VENV)/.dev ## Write everything that is generated: docs of metrics an
 	@$(BIN)/python -m alerts.generate
 	@$(BIN)/python -m dashboards.generate
 	@$(BIN)/python -m alerts.decisions
+	@$(BIN)/python -m pytest -q --update-golden tests/packaging/test_compatibility.py
 
 faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="sealed" tries some)
 	@scripts/debian-packages $(LAB)

@@ -33,9 +33,46 @@ EVERY_VERSION = {
     'vault_ha_node_last_echo_timestamp_seconds{hostname="n2",api_address="https://n2:8200"}': 1795516270.5,
 }
 SECONDARY = '{replication="dr"}'
+BEFORE_1_10: dict[str, float] = {
+    "vault_up": 1,
+    "vault_active": 1,
+    "vault_leader_known": 1,
+    "vault_barrier_key_term": 2,
+    'vault_kv_mounts{version="2"}': 1,
+    'vault_operation_in_progress{operation="generate_root"}': 1,
+    'vault_operation_in_progress{operation="rekey"}': 0,
+    'vault_policies{type="acl"}': 3,
+    'vault_audit_devices{type="file"}': 1,
+}
+NOT_BEFORE_1_10 = {"vault_active_since_timestamp_seconds", "vault_ha_nodes", "vault_locked_users", "vault_plugins"}
+REKEY = 'vault_operation_in_progress{operation="rekey"}'
+GENERATE_ROOT = 'vault_operation_in_progress{operation="generate_root"}'
+NAMESPACES: dict[str, float] = {"vault_namespaces": 1, "vault_namespaces_sealed": 0}
 
 VERSIONS: dict[str, tuple[dict[str, float], set[str]]] = {
     # What is there, and what is not.
+    "vault-1.2": (
+        BEFORE_1_10 | {'vault_info{version="1.2.4",cluster_name="vault-cluster-1",cluster_id="c1"}': 1},
+        NOT_BEFORE_1_10
+        | {"vault_storage_info", "vault_raft_servers", "vault_barrier_key_encryptions", "vault_host_memory_total_bytes"}
+        | {"vault_quotas", "vault_irrevocable_leases", "vault_identity_entities", "vault_clients_current_month"},
+    ),
+    "vault-1.9": (
+        BEFORE_1_10
+        | {
+            'vault_storage_info{type="raft"}': 1,
+            "vault_raft_voters": 3,
+            "vault_barrier_key_encryptions": 12345,
+            "vault_irrevocable_leases": 2,
+            'vault_clients_current_month{type="entity"}': 6,
+            "vault_host_memory_total_bytes": 8000,
+        },
+        NOT_BEFORE_1_10,
+    ),
+    "vault-1.14": (
+        EVERY_VERSION | {'vault_info{version="1.14.8",cluster_name="vault-cluster-1",cluster_id="c1"}': 1},
+        {"vault_namespaces", "vault_license_expiry_timestamp_seconds", "vault_replication_state"},
+    ),
     "vault-1.13": (
         EVERY_VERSION
         | {
@@ -82,9 +119,12 @@ VERSIONS: dict[str, tuple[dict[str, float], set[str]]] = {
         EVERY_VERSION | {'vault_operation_in_progress{operation="rekey"}': 0},
         {"vault_namespaces", "vault_clients_current_month", "vault_replication_state", "vault_performance_standby"},
     ),
-    "openbao-2.3": (
-        EVERY_VERSION | {"vault_namespaces": 1, "vault_namespaces_sealed": 0},
-        {"vault_namespaces_locked", "vault_clients_current_month"},
+    "openbao-2.3": (EVERY_VERSION | NAMESPACES, {"vault_namespaces_locked", "vault_clients_current_month"}),
+    "openbao-2.4": (EVERY_VERSION | NAMESPACES | {REKEY: 0, GENERATE_ROOT: 1}, {"rekey_recovery"}),
+    "openbao-2.5": (EVERY_VERSION | NAMESPACES | {REKEY: 0, GENERATE_ROOT: 1}, {"rekey_recovery"}),
+    "openbao-2.6": (
+        EVERY_VERSION | NAMESPACES | {REKEY: 0, GENERATE_ROOT: 0, "vault_namespaces_sealed": 1},
+        {"rekey_recovery"},
     ),
     "openbao-2.7.2": (
         {

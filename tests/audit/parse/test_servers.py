@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.audit.entries import fed, values
+from tests.audit.entries import DATA, fed, recorded, values
 from tests.audit.replay.test_replay import run
 from vault_exporter.audit import AuditService
 from vault_exporter.audit.count.counters import Limits
@@ -132,6 +132,19 @@ def test_requests_are_told_apart_whatever_the_entries_state(generation: str, tmp
             assert once[family] == wanted, family.name
     guessed = sum(once.get(c.AUDIT_GUESSED_MOUNT_ENTRIES, {}).values())
     assert guessed == (0 if "mount_point" in states else len(lines)) or (requests and not states and guessed > 0)
+    assert c.AUDIT_REJECTED not in counted
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in (DATA / "versions").iterdir()))
+def test_the_same_requests_count_the_same_in_the_log_of_each_version(file: str, tmp_path: Path) -> None:
+    counted = both_ways(tmp_path / "audit.log", recorded(f"versions/{file}"))
+    at_ldap = {("ldap", "auth/ldap/"): 1}
+    assert {family: counted[family] for family in (c.AUDIT_LOGINS, c.AUDIT_LOGIN_FAILURES)} == {
+        c.AUDIT_LOGINS: at_ldap,
+        c.AUDIT_LOGIN_FAILURES: at_ldap,
+    }
+    assert counted[c.AUDIT_TOKENS_CREATED] == {("service",): 2}
+    assert sum(counted[c.AUDIT_ENTRIES].values()) == 8
     assert c.AUDIT_REJECTED not in counted
 
 

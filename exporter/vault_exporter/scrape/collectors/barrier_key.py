@@ -22,7 +22,7 @@ GRANTS: Final = (Grant("sys/key-status"), Grant("sys/rotate/config"))
 
 
 class KeyStatus(msgspec.Struct, frozen=True):
-    """What ``sys/key-status`` says; ``encryptions`` since Vault 1.10."""
+    """What ``sys/key-status`` says; ``encryptions`` since Vault 1.7."""
 
     term: int
     install_time: Time
