@@ -1,5 +1,6 @@
-"""Where audit entries come from beside files. Each input hands out whole lines and never makes Vault wait.
+"""Inputs that receive audit entries over sockets, HTTP and standard input. Network inputs never make Vault wait.
 
-``inbox`` keeps lines within a bound and makes them of streams, ``syslog`` finds the text of messages; ``stdin``,
-``stream``, ``datagram`` and ``http`` receive, ``listening`` opens their sockets, and ``reading`` counts for all.
+``stdin``, ``stream``, ``datagram`` and ``http`` are the inputs. ``line_buffer`` holds received lines in bounded memory,
+``syslog`` parses syslog messages, ``sockets`` opens sockets, ``registry`` builds inputs from settings, and ``service``
+runs them and counts their lines.
 """

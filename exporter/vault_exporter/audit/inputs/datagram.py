@@ -1,7 +1,7 @@
-"""Datagrams that each bring a message: syslog over UDP, or over a Unix socket such as /dev/log.
+"""Syslog datagrams, over UDP or a Unix socket such as /dev/log.
 
-What does not fit the kernel's buffer the kernel drops, and does not say so here: where nothing may be lost, syslog goes
-over TCP.
+The kernel drops datagrams that do not fit its buffer without telling the exporter. Use syslog over TCP if no line may
+be lost.
 """
 
 import asyncio
@@ -18,19 +18,19 @@ from vault_exporter.metrics.family import Sample
 __all__ = ["DatagramInput"]
 
 _AT_ONCE: Final = 256
-"""Datagrams read before the loop has its turn."""
+"""Datagrams read in one turn of the event loop."""
 _LARGEST: Final = 1 << 20
-"""Bytes of a datagram; over UDP it has at most 65,507, over a Unix socket what the kernel's buffer takes."""
+"""Largest datagram in bytes. UDP allows 65,507; a Unix socket allows the size of the kernel's buffer."""
 
 
 class DatagramInput:
-    """A socket whose datagrams are syslog messages.
+    """A socket that receives syslog messages as datagrams.
 
     Attributes:
         label: the value of the label ``log``.
-        buffer: what came in.
-        up: whether it receives.
-        refused: datagrams turned away, by reason.
+        buffer: the received lines.
+        up: whether the socket is open.
+        refused: number of refused datagrams by reason.
     """
 
     def __init__(self, name: str, settings: Listening, max_line_bytes: int) -> None:
@@ -42,7 +42,7 @@ class DatagramInput:
         self._socket: socket.socket | None = None
 
     async def start(self) -> None:
-        """Receive.
+        """Open the socket.
 
         Raises:
             OSError: the address cannot be used.
@@ -52,15 +52,15 @@ class DatagramInput:
         self.up = True
 
     def poll(self) -> list[bytes] | None:
-        """Hand out lines that came in; None if there are none."""
+        """Return received lines; None if there are none."""
         return self.buffer.take()
 
     def samples(self) -> Iterator[Sample]:
-        """Yield the refusals."""
+        """Yield the counters of refused datagrams."""
         yield from refusal_samples(self.label, self.refused)
 
     async def close(self) -> None:
-        """Stop receiving."""
+        """Close the socket."""
         self.up = False
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
@@ -71,7 +71,7 @@ class DatagramInput:
         for _ in range(_AT_ONCE):
             try:
                 packet, peer = receiving.recvfrom(_LARGEST)
-            except OSError:  # mostly that there is nothing more
+            except OSError:  # usually BlockingIOError: no datagram is left
                 return
             if allows(self._settings, peer):
                 self.buffer.received_bytes += len(packet)

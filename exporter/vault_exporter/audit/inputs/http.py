@@ -1,7 +1,7 @@
-"""Entries that OpenBao's ``http`` device posts to the exporter.
+"""The HTTP endpoint for OpenBao's ``http`` audit device.
 
-The device waits for the answer and the request it audits waits for the device, so every answer to one that knows the
-token is "taken", at once, also where the entry found no room or was too long: that is counted here, and must not stop
+The audited request waits for the device, and the device waits for the response. So a client with the right token gets a
+success at once, even if the entry is dropped or too long. The exporter counts such entries; they must not block
 OpenBao.
 """
 
@@ -27,13 +27,13 @@ from vault_exporter.util.fs import read_small
 __all__ = ["PATH", "HttpEndpoint"]
 
 PATH: Final = "/audit"
-"""Where the device posts to."""
+"""URL path of the endpoint."""
 
 _PREFIX: Final = "Bearer "
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _LARGEST_TOKEN_FILE: Final = 4096
 _WINDOW: Final = {"identity": None, "gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-"""How zlib inflates a ``Content-Encoding``."""
+"""zlib's ``wbits`` for each ``Content-Encoding``."""
 
 _log = structlog.get_logger(__name__)
 
@@ -43,9 +43,9 @@ class HttpEndpoint:
 
     Attributes:
         label: the value of the label ``log``.
-        buffer: what came in.
-        up: whether the token's file can be read, without which nobody is let in.
-        refused: requests turned away, by reason.
+        buffer: the received entries.
+        up: whether the token file can be read. Without a token every request is refused.
+        refused: number of refused requests by reason.
     """
 
     def __init__(
@@ -66,20 +66,20 @@ class HttpEndpoint:
         self._refresh()
 
     def poll(self) -> list[bytes] | None:
-        """Hand out entries that came in; None if there are none."""
+        """Return received entries; None if there are none."""
         self._refresh()
         return self.buffer.take()
 
     def samples(self) -> Iterator[Sample]:
-        """Yield the refusals."""
+        """Yield the counters of refused requests."""
         yield from refusal_samples(self.label, self.refused)
 
     async def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing: the input has no socket of its own."""
         self.up = False
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Take one entry, or several, each on a line of its own."""
+        """Receive one or more entries, one per line."""
         self._refresh()
         given = request.headers.get("Authorization", "")
         known = self._token
@@ -100,7 +100,7 @@ class HttpEndpoint:
         return web.Response(status=204)
 
     async def _take(self, request: web.Request, coding: str) -> None:
-        """Read the body to its end, and keep of it what may be kept."""
+        """Read the body to its end, and buffer its entries within the limits."""
         buffer, parts, held, keep = self.buffer, [], 0, True
         try:
             async for part in request.content.iter_any():
@@ -118,7 +118,7 @@ class HttpEndpoint:
                     continue
                 keep = False
                 parts.clear()
-        except BaseException:  # the connection broke, or we are told to stop
+        except BaseException:  # the connection broke, or the task was cancelled
             keep = False
             buffer.rejected[Reject.INCOMPLETE] += 1
             raise
@@ -128,7 +128,7 @@ class HttpEndpoint:
             return
         body: bytes | None = b"".join(parts)
         if body and (window := _WINDOW[coding]) is not None:
-            # Off the loop, and bounded: a megabyte can inflate to a gigabyte.
+            # In a thread and with a size limit: a megabyte can inflate to a gigabyte.
             body = await asyncio.to_thread(_inflated, body, window, buffer)
         if body is None:
             return
@@ -136,7 +136,7 @@ class HttpEndpoint:
             buffer.put(line)
 
     def _refresh(self) -> None:
-        """Read the token's file again, once a second."""
+        """Read the token file again, at most once a second."""
         now = self._clock()
         if self._read_at is not None and now - self._read_at < _LOOK_AGAIN_SECONDS:
             return
@@ -152,10 +152,10 @@ class HttpEndpoint:
 
 
 def _inflated(body: bytes, window: int, buffer: LineBuffer) -> bytes | None:
-    """Inflate a body; None, and counted, for one that is too long, damaged, or not at its end."""
+    """Inflate a body; count it and return None if it is too long, damaged or truncated."""
     parts: list[bytes] = []
     left = buffer.max_line_bytes
-    while body:  # gzip may have several members, one after the other
+    while body:  # gzip data may have several members
         inflater = zlib.decompressobj(window)
         try:
             parts.append(inflater.decompress(body, left + 1))
@@ -174,7 +174,7 @@ def _inflated(body: bytes, window: int, buffer: LineBuffer) -> bytes | None:
 
 
 def _read(file: Path) -> tuple[bytes, str]:
-    """Read the token, and say what is wrong with it."""
+    """Return the token and an empty text, or an error text."""
     try:
         token = read_small(file, _LARGEST_TOKEN_FILE).strip()
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Lines that were received and are not counted yet, in bounded memory.
+"""A bounded buffer of received lines that wait for the pipeline.
 
-Vault waits for its audit device, and its clients wait for Vault. So an input receives everything at once, whatever the
-pipeline is doing. A line for which there is no room is dropped and counted.
+Vault waits for its audit device, and its clients wait for Vault. So an input reads data at once, even while the
+pipeline is busy. If the buffer is full, a line is dropped and counted.
 """
 
 import collections
@@ -13,22 +13,22 @@ from vault_exporter.audit.parse.decode import Reject
 __all__ = ["LineBuffer", "NewlineSplitter", "Splitter"]
 
 _TAKEN_AT_ONCE: Final = 128 << 10
-"""Bytes that are handed out in one step; the tailer reads about as many."""
+"""Bytes returned by one :meth:`LineBuffer.take`; the tailer reads similar blocks."""
 
 
 class LineBuffer(LineCounts):
     """The lines of one input, oldest first.
 
     Attributes:
-        received_bytes: bytes that were received.
-        held_bytes: memory that waiting and partial lines take.
+        received_bytes: number of received bytes.
+        held_bytes: memory of waiting and partial lines.
     """
 
     def __init__(self, max_bytes: int, max_line_bytes: int) -> None:
         """Start empty.
 
         Args:
-            max_bytes: bound of ``held_bytes``.
+            max_bytes: limit of ``held_bytes``.
             max_line_bytes: longer lines are rejected.
         """
         super().__init__(max_line_bytes)
@@ -38,11 +38,11 @@ class LineBuffer(LineCounts):
         self._lines: collections.deque[bytes] = collections.deque()
 
     def __len__(self) -> int:
-        """Return how many lines wait."""
+        """Return the number of waiting lines."""
         return len(self._lines)
 
     def put(self, line: bytes) -> None:
-        """Add a whole line, without its newline, or drop it."""
+        """Add a whole line without its newline, or drop it if the buffer is full."""
         if not line or line == b"\r":
             return
         if len(line) > self.max_line_bytes:
@@ -53,7 +53,7 @@ class LineBuffer(LineCounts):
             self.dropped_lines += 1
 
     def take(self) -> list[bytes] | None:
-        """Hand out the oldest lines; None if there are none."""
+        """Remove and return the oldest lines; None if there are none."""
         if not self._lines:
             return None
         taken, size = [], 0
@@ -65,33 +65,33 @@ class LineBuffer(LineCounts):
         return taken
 
     def reserve(self, size: int) -> bool:
-        """Set memory aside, also for a partial line; return False if there is not enough left."""
+        """Reserve memory for a whole or partial line; return False if there is not enough."""
         if self.held_bytes + size > self._max_bytes:
             return False
         self.held_bytes += size
         return True
 
     def release(self, size: int) -> None:
-        """Give memory back."""
+        """Release memory."""
         self.held_bytes -= size
 
 
 class Splitter(Protocol):
-    """Splits one stream into lines or messages, and puts them into a buffer."""
+    """Splits one stream into lines or messages, and adds them to a buffer."""
 
     @property
     def unfinished(self) -> bool:
-        """Whether a line has begun and not ended."""
+        """Whether there is a partial line."""
 
     def feed(self, data: bytes) -> int:
-        """Take a piece; return how many lines ended in it."""
+        """Process a piece; return the number of lines that ended in it."""
 
     def end(self) -> None:
-        """Take note that the stream has ended."""
+        """Finish the stream."""
 
 
 class NewlineSplitter:
-    """Splits a stream of lines that end in a newline."""
+    """Splits a stream at newlines."""
 
     def __init__(self, buffer: LineBuffer) -> None:
         self._buffer = buffer
@@ -99,18 +99,18 @@ class NewlineSplitter:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a line has begun and not ended."""
+        """Whether there is a partial line."""
         return bool(self._splitter.partial)
 
     def feed(self, data: bytes) -> int:
-        """Take a piece; return how many lines ended in it."""
+        """Process a piece; return the number of lines that ended in it."""
         self._buffer.received_bytes += len(data)
         for line in self._splitter.split(data)[0]:
             self._buffer.put(line[:-1])
         return data.count(b"\n")
 
     def end(self) -> None:
-        """Take note that the stream has ended: a partial line counts if it may be whole, else it is rejected."""
+        """Finish the stream. Accept a partial line if it looks complete, else reject it."""
         partial = self._splitter.partial
         if partial.looks_whole and (line := partial.finish()) is not None:
             self._buffer.put(line)

@@ -1,4 +1,4 @@
-"""The kinds of input, and what they have in common."""
+"""The types of inputs, and their common interface."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -16,30 +16,30 @@ __all__ = ["Input", "make_input"]
 
 
 class Input(Protocol):
-    """What all inputs have in common."""
+    """The interface of all inputs."""
 
     label: str
     """The value of the label ``log``."""
     buffer: LineBuffer
-    """The lines that were received."""
+    """The received lines."""
     up: bool
-    """Whether more can come in."""
+    """Whether the input can receive more lines."""
 
     async def start(self) -> None:
-        """Open what it listens on."""
+        """Open the input."""
 
     def poll(self) -> list[bytes] | None:
-        """Hand out lines, without waiting; None if there are none."""
+        """Return lines without waiting; None if there are none."""
 
     def samples(self) -> Iterator[Sample]:
-        """Yield the samples that only this kind of input has."""
+        """Yield the samples of this type of input."""
 
     async def close(self) -> None:
-        """Close it."""
+        """Close the input."""
 
 
 def make_input(given: config.Input, max_line_bytes: int) -> Input:
-    """Make an input from its settings."""
+    """Build an input from its settings."""
     name = config.name(given)
     match given:
         case config.StdinInput():

@@ -1,7 +1,7 @@
-"""Count what the inputs receive, in the event loop that also receives it.
+"""Run the inputs, and pass their lines to the pipeline, in the event loop.
 
-Receiving and counting take turns: a step hands a hundred lines or so to the pipeline, and then whatever arrived in the
-meantime is taken from the network. So Vault's writes never wait for more than a step.
+Receiving and counting take turns: one step passes about a hundred lines to the pipeline, then the loop reads from the
+network. So a write by Vault waits for one step at most.
 """
 
 import asyncio
@@ -29,26 +29,26 @@ _log = structlog.get_logger(__name__)
 
 
 class InputError(Exception):
-    """An input cannot be opened; says which, why, and what to do."""
+    """An input cannot be opened. The message names the input, the cause and the remedy."""
 
 
 class InputReader:
     """All configured inputs.
 
     Attributes:
-        pipeline: what counts.
-        endpoint: the one that takes HTTP requests, if it is configured.
+        pipeline: the pipeline that counts the lines.
+        endpoint: the HTTP endpoint, if configured.
     """
 
     def __init__(
         self, settings: Audit, pipeline: Pipeline, *, wait: Callable[[float], Awaitable[object]] = asyncio.sleep
     ) -> None:
-        """Make the inputs; nothing is opened yet.
+        """Create the inputs without opening them.
 
         Args:
-            settings: which inputs, and the bounds.
-            pipeline: what to count with.
-            wait: waits for so many seconds; 0 lets others run.
+            settings: the inputs and their limits.
+            pipeline: the pipeline that counts the lines.
+            wait: sleeps for a number of seconds; 0 only yields to other tasks.
         """
         self._wait = wait
         self.pipeline = pipeline
@@ -62,7 +62,7 @@ class InputReader:
         """Open the inputs.
 
         Raises:
-            InputError: one of them cannot be opened; none is left open.
+            InputError: an input cannot be opened; all others are closed again.
         """
         for one in self._inputs:
             try:
@@ -76,7 +76,7 @@ class InputReader:
         self._report()
 
     async def run(self) -> None:
-        """Count until cancelled."""
+        """Process lines until cancelled."""
         pause = _SHORTEST_PAUSE
         while self._inputs:
             busy = False
@@ -89,7 +89,7 @@ class InputReader:
                 await self._wait(pause)
 
     async def close(self) -> None:
-        """Close the inputs, and count what they had received."""
+        """Close the inputs, and process the lines that they have received."""
         for one in self._inputs:
             await one.close()
             while one.buffer.held_bytes and self._step(one):
@@ -118,14 +118,14 @@ class InputReader:
                 self.pipeline.feed(one.label, lines)
         except Exception as error:  # noqa: BLE001 - a defect in one input must not stop the others
             where = traceback.extract_tb(error.__traceback__)[-1]
-            # The error's own text may quote what was received.
+            # The error's own text may quote audit data.
             what = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
             _log.error("cannot process audit entries; report this as a defect", log=one.label, error=what)
             return False
         return lines is not None
 
     def _report(self) -> None:
-        """Log when an input opens or ends."""
+        """Log when an input starts or stops receiving."""
         for one in self._inputs:
             if self._up.get(one.label) != one.up:
                 self._up[one.label] = one.up

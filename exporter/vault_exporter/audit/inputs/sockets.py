@@ -1,4 +1,4 @@
-"""Opening the sockets of inputs, and who may use them."""
+"""Open the sockets of inputs, and check the addresses of clients."""
 
 import contextlib
 import enum
@@ -18,21 +18,21 @@ from vault_exporter.metrics.family import Sample
 __all__ = ["UNFINISHED_SECONDS", "Refusal", "allows", "open_socket", "refusal_samples", "remove_socket"]
 
 UNFINISHED_SECONDS: Final = 60.0
-"""How long a line may stay unfinished before its connection is closed."""
+"""Seconds after which a connection with a partial line is closed."""
 
 _RECEIVE_BYTES: Final = 4 << 20
-"""What the kernel is asked to keep of datagrams; it grants what ``net.core.rmem_max`` allows."""
+"""Requested receive buffer for datagrams in bytes; ``net.core.rmem_max`` is the kernel's limit."""
 
 _NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
 class Refusal(enum.StrEnum):
-    """Why a connection, a datagram or a request was turned away: the value of the label ``reason``."""
+    """Why a connection, datagram or request was refused: the value of the label ``reason``."""
 
     NOT_ALLOWED = "not_allowed"
-    """Its address is not in ``allow``."""
+    """The client's address is not in ``allow``."""
     TOO_MANY = "too_many"
-    """Another connection than this was closed, since ``max_connections`` were open."""
+    """``max_connections`` were open, so another connection was closed for this one."""
     UNFINISHED = "unfinished"
     """A line did not end within a minute."""
     UNAUTHORIZED = "unauthorized"
@@ -40,9 +40,9 @@ class Refusal(enum.StrEnum):
 
 
 def open_socket(settings: Listening) -> socket.socket:
-    """Open the socket: one that listens, or one that receives datagrams.
+    """Open a listening socket, or one for datagrams.
 
-    A Unix socket left by a process that ended is replaced; one that is in use is not.
+    A stale Unix socket of a process that has ended is replaced; a socket in use is not.
 
     Raises:
         OSError: the address cannot be used.
@@ -54,14 +54,14 @@ def open_socket(settings: Listening) -> socket.socket:
 
 
 def remove_socket(address: Address) -> None:
-    """Remove what a Unix socket leaves in the file system."""
+    """Remove the file of a Unix socket."""
     if address.path:
         with contextlib.suppress(OSError):
             Path(address.path).unlink()
 
 
 def allows(settings: Listening, peer: object) -> bool:
-    """Tell whether whoever has this socket address may use the input."""
+    """Return whether a client with this socket address may use the input."""
     if not settings.allow:
         return True
     try:
@@ -74,7 +74,7 @@ def allows(settings: Listening, peer: object) -> bool:
 
 
 def refusal_samples(label: str, refused: Mapping[Refusal, int]) -> Iterator[Sample]:
-    """Yield how many connections, datagrams or requests were turned away, by reason."""
+    """Yield the counters of refused connections, datagrams or requests by reason."""
     for reason, count in refused.items():
         yield c.AUDIT_REFUSED(count, label, reason.value)
 

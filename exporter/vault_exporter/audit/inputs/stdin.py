@@ -1,7 +1,7 @@
-"""Standard input: the one input that makes its writer wait, since a pipe is meant to.
+"""Standard input, the only input that makes its writer wait.
 
-Nothing is shed: a backlog that is piped in counts as a whole. Whoever runs Vault with its audit log on standard output
-and pipes that in has Vault wait for the exporter; the network inputs do not.
+No line is dropped, so a piped backlog is counted completely. If Vault writes its audit log to standard output and a
+pipe connects it to the exporter, Vault waits for the exporter.
 """
 
 import os
@@ -18,12 +18,12 @@ _CHUNK_BYTES: Final = 128 << 10
 
 
 class StandardInput:
-    """Lines of an open file: a pipe, a terminal, or a file that standard input was redirected from.
+    """Lines of standard input: a pipe, a terminal or a redirected file.
 
     Attributes:
         label: the value of the label ``log``.
-        buffer: what was read.
-        up: whether more may come.
+        buffer: the lines read.
+        up: whether the end has not been reached.
     """
 
     def __init__(self, max_line_bytes: int, descriptor: int = 0) -> None:
@@ -34,17 +34,17 @@ class StandardInput:
         self._descriptor = descriptor
 
     async def start(self) -> None:
-        """Nothing needs to be opened."""
+        """Do nothing: standard input is already open."""
 
     def poll(self) -> list[bytes] | None:
-        """Read what is there, without waiting; None if nothing is."""
+        """Read available lines without waiting; None if there are none."""
         if (lines := self.buffer.take()) is not None:
             return lines
         if not self.up or not select.select([self._descriptor], [], [], 0)[0]:
             return None
         try:
             data = os.read(self._descriptor, _CHUNK_BYTES)
-        except OSError:  # the terminal is gone, or it is a directory: nothing more will come
+        except OSError:  # the terminal is gone, or it is a directory: treat it as the end
             data = b""
         if data:
             self._splitter.feed(data)
@@ -54,8 +54,8 @@ class StandardInput:
         return self.buffer.take() or []
 
     def samples(self) -> Iterator[Sample]:
-        """Yield nothing beyond what all inputs have."""
+        """Yield no samples of its own."""
         return iter(())
 
     async def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing: standard input stays open."""

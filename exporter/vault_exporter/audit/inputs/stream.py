@@ -1,9 +1,9 @@
-"""Connections that bring lines: Vault's ``socket`` device, and syslog over TCP.
+"""Stream connections: Vault's ``socket`` audit device, and syslog over TCP.
 
-A connection may stay silent for days, as Vault's does where nothing happens. So what is bounded is how many there are,
-how long a line may stay unfinished, and the memory of all together. Where all places are taken, one that never brought
-a line, or else the one that was silent longest, has to go for the newcomer: whoever holds connections open cannot keep
-Vault out, and Vault connects again when it next writes.
+An idle Vault's connection may be silent for days, so there is no idle timeout. The limits are the number of
+connections, the age of a partial line, and the memory of all lines. If all connections are in use, a new one replaces a
+connection that never sent a line, or else the one that is idle longest. So a client that holds connections open cannot
+lock Vault out. Vault reconnects at its next write.
 """
 
 import asyncio
@@ -27,19 +27,19 @@ from vault_exporter.metrics.family import Sample
 __all__ = ["StreamInput"]
 
 _AT_ONCE_BYTES: Final = 32 << 10
-"""Read of a connection before others have their turn: were it all short lines, splitting it would take a while."""
+"""Bytes read from a connection in one turn. Splitting many short lines takes time."""
 
 
 class StreamInput:
-    """A server whose connections bring lines.
+    """A server that receives lines on its connections.
 
     Attributes:
         label: the value of the label ``log``.
-        buffer: what came in.
-        up: whether it listens.
-        accepted: connections that were let in.
-        refused: connections turned away or closed, by reason.
-        open: connections that are open.
+        buffer: the received lines.
+        up: whether the socket is open.
+        accepted: number of accepted connections.
+        refused: number of refused or closed connections by reason.
+        open: the open connections.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class StreamInput:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen.
+        """Start listening.
 
         Raises:
             OSError: the address cannot be listened on.
@@ -78,7 +78,7 @@ class StreamInput:
         self.up = True
 
     def poll(self) -> list[bytes] | None:
-        """Hand out lines that came in; None if there are none."""
+        """Return received lines; None if there are none."""
         now = self._clock()
         if now - self._looked >= 1:
             self._looked = now
@@ -89,7 +89,7 @@ class StreamInput:
         return self.buffer.take()
 
     def samples(self) -> Iterator[Sample]:
-        """Yield the connections and the refusals."""
+        """Yield the counters of connections and refusals."""
         yield c.AUDIT_CONNECTIONS(len(self.open), self.label)
         yield c.AUDIT_ACCEPTED(self.accepted, self.label)
         yield from refusal_samples(self.label, self.refused)
@@ -104,7 +104,7 @@ class StreamInput:
         remove_socket(self._settings.listen)
 
     def admit(self, connection: "_Connection", peer: object) -> bool:
-        """Let a connection in, or count why not."""
+        """Return whether to accept a connection; count a refusal."""
         if not allows(self._settings, peer):
             self.refused[Refusal.NOT_ALLOWED] += 1
             return False
@@ -120,12 +120,12 @@ class StreamInput:
 
 
 class _Connection(asyncio.BufferedProtocol):
-    """One connection. It is always read from, whatever becomes of the lines.
+    """One connection. It is always read, even if its lines are dropped.
 
     Attributes:
-        proven: whether it ever brought a whole line.
-        heard: when it last brought anything.
-        stuck_since: since when a line is unfinished.
+        proven: whether it has sent a complete line.
+        heard: time of the last data.
+        stuck_since: start of the current partial line.
     """
 
     def __init__(self, server: StreamInput, splitter: Splitter, clock: Callable[[], float]) -> None:
@@ -162,7 +162,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._server.open.discard(self)
 
     def close(self) -> None:
-        """Close it at once; what it left unfinished is counted."""
+        """Close it at once; a partial line is counted."""
         self._server.open.discard(self)
         if self._transport is not None:
             self._transport.abort()

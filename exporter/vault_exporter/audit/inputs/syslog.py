@@ -1,7 +1,7 @@
-"""Syslog messages: what is in them, and where they end in a stream.
+"""Parse syslog messages, and split streams of them.
 
-Vault's ``syslog`` device hands its entries to the machine's own syslog daemon, which passes them on: as RFC 3164 or
-RFC 5424, in datagrams, or in a stream framed by counting octets or by newlines (RFC 6587).
+Vault's ``syslog`` device writes to the host's syslog daemon, which forwards the entries as RFC 3164 or RFC 5424, in
+datagrams, or in a stream with octet counting or newlines (RFC 6587).
 """
 
 import re
@@ -16,8 +16,8 @@ __all__ = ["SyslogSplitter", "message", "put_message"]
 
 _PRIORITY: Final = re.compile(rb"<\d{1,3}>")
 _RFC_5424: Final = re.compile(
-    # Possessive throughout: nothing is tried twice, and no state is kept for a byte, whatever a sender makes up.
-    rb"1 \S++ \S++ \S++ \S++ \S++ "  # version, time, host, application, process, kind of message
+    # Possessive quantifiers: no backtracking and no state per byte for any input.
+    rb"1 \S++ \S++ \S++ \S++ \S++ "  # version, time, host, application, process id, message id
     rb'(?:-|(?:\[(?:[^\]"\\]++|"(?:[^"\\]++|\\.)*+")*+\])++)'  # structured data
     rb"(?: |$)",
     re.DOTALL,
@@ -26,14 +26,13 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _ENTRY: Final = b'{"'
 _LONGEST_COUNT: Final = 10
 _LONGEST_HEADER: Final = 64 << 10
-"""Bytes of a header; what follows a longer one is no syslog."""
+"""Longest header in bytes. A message with a longer header is not syslog."""
 
 
 def message(packet: bytes) -> bytes | None:
-    """Take the text out of a message; None if it is no syslog.
+    """Return the text of a message; None if it is not syslog.
 
-    RFC 3164 describes what was found in the wild: after the priority anything may follow, and mostly does. The text
-    is taken to begin where an audit entry begins, if one does.
+    RFC 3164 allows any text after the priority. If it contains an audit entry, the text starts there.
     """
     priority = _PRIORITY.match(packet)
     if priority is None:
@@ -49,7 +48,7 @@ def message(packet: bytes) -> bytes | None:
 
 
 def put_message(buffer: LineBuffer, packet: bytes) -> None:
-    """Put a message's text into the buffer, or count that it is none."""
+    """Add a message's text to the buffer, or count it as rejected."""
     text = message(packet)
     if text is None:
         if packet.strip():
@@ -59,7 +58,7 @@ def put_message(buffer: LineBuffer, packet: bytes) -> None:
 
 
 class SyslogSplitter:
-    """Messages in a stream: ``123 <14>...`` counts its octets, ``<14>...`` ends in a newline."""
+    """Splits a stream into messages: ``123 <14>...`` has an octet count, ``<14>...`` ends at a newline."""
 
     def __init__(self, buffer: LineBuffer) -> None:
         self._buffer = buffer
@@ -71,11 +70,11 @@ class SyslogSplitter:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a message has begun and not ended."""
+        """Whether there is a partial message."""
         return self._state != self._at_start
 
     def feed(self, data: bytes) -> int:
-        """Take a piece; return how many messages ended in it."""
+        """Process a piece; return the number of messages that ended in it."""
         self._buffer.received_bytes += len(data)
         before, place = self._ended, 0
         while place < len(data):
@@ -83,7 +82,7 @@ class SyslogSplitter:
         return self._ended - before
 
     def end(self) -> None:
-        """Count what was begun as incomplete, unless it only lacks its newline."""
+        """Finish the stream. Reject a partial message as incomplete, unless it lacks only the newline."""
         if self._state == self._in_line and self._message.looks_whole:
             self._finish()
         elif self.unfinished and not self._message.skipping:
@@ -116,7 +115,7 @@ class SyslogSplitter:
                 self._message.skipping = True
             self._digits = b""
             return place + 1
-        # No count after all: what is here ends at the next newline.
+        # Not an octet count: the message ends at the next newline.
         self._buffer.rejected[Reject.NOT_SYSLOG] += 1
         self._message.skipping = True
         self._state = self._in_line

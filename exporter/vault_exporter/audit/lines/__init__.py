@@ -1,1 +1,1 @@
-"""Text as it lies in files and streams, before anything is decoded: compression, envelopes of container runtimes."""
+"""Lines of files and streams before decoding: splitting, compression, and container log formats."""

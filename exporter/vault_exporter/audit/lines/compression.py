@@ -1,6 +1,6 @@
 """Read compressed logs: gzip, zstd and xz.
 
-The first bytes say how a file is compressed, not its name: rotated logs have any names.
+The first bytes of a file decide, not its name, because rotated logs can have any name.
 """
 
 import gzip
@@ -20,7 +20,7 @@ else:
 __all__ = ["DAMAGED", "compression_of", "decompressed", "is_of_length"]
 
 DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, lzma.LZMAError)
-"""What reading a damaged file raises."""
+"""Exceptions from reading a damaged file."""
 
 _BLOCK_BYTES: Final = 1 << 20
 _LARGEST_INDEX: Final = 64 << 20
@@ -31,46 +31,46 @@ _LONGEST_MAGIC: Final = 6
 
 
 def decompressed(raw: io.BufferedReader) -> io.BufferedIOBase:
-    """Return a reader of the content; of a file that is not compressed, the file itself."""
+    """Return a reader of the uncompressed content; the file itself if it is not compressed."""
     kind = compression_of(raw)
     return raw if kind is None else kind.open(raw)
 
 
 def is_of_length(file: io.BufferedReader, length: int) -> bool:
-    """Whether the content of a compressed file has so many bytes. Moves the position in the file.
+    """Return whether the content of a compressed file has this length in bytes. Moves the file position.
 
     Raises:
         OSError: the file cannot be read.
-        DAMAGED: it is damaged.
+        DAMAGED: the file is damaged.
     """
     kind = compression_of(file)
     return kind is not None and kind.has_length(file, length)
 
 
 class Compression(NamedTuple):
-    """A kind of compression."""
+    """A compression format."""
 
     magic: bytes
-    """What files begin with."""
+    """First bytes of a file."""
     open: Callable[[Any], io.BufferedIOBase]
     has_length: Callable[[io.BufferedReader, int], bool]
-    """Whether the content has so many bytes."""
+    """Returns whether the content has this length in bytes."""
 
 
 def compression_of(file: io.BufferedReader) -> Compression | None:
-    """Return how a file is compressed, from its position on; None if it is not."""
+    """Return the compression format at the file position; None if it is not compressed."""
     start = file.peek(_LONGEST_MAGIC)
     return next((kind for kind in _KINDS if start.startswith(kind.magic)), None)
 
 
 def _gzip_has_length(file: io.BufferedReader, length: int) -> bool:
-    """Compare with what the file states at its end: the length modulo 2^32 (RFC 1952)."""
+    """Compare with the trailer of the file: the length modulo 2^32 (RFC 1952)."""
     file.seek(-_GZIP_LENGTH_BYTES, os.SEEK_END)
     return int.from_bytes(file.read(), "little") == length % (1 << 8 * _GZIP_LENGTH_BYTES)
 
 
 def _xz_has_length(file: io.BufferedReader, length: int) -> bool:
-    """Add up what the indexes at the end of each stream state."""
+    """Add up the lengths from the index at the end of each stream."""
     found, end = 0, file.seek(0, os.SEEK_END)
     while end > 0:
         footer = _read_at(file, end - _XZ_FOOTER_BYTES, _XZ_FOOTER_BYTES)
@@ -91,7 +91,7 @@ def _read_at(file: io.BufferedReader, position: int, size: int) -> bytes:
 
 
 def _sums_of_index(index: bytes) -> tuple[int, int]:
-    """Return how long the content of a stream is, and how many bytes its blocks take in the file."""
+    """Return the length of a stream's content, and the size of its blocks in the file."""
     place = 1
 
     def number() -> int:
@@ -116,7 +116,7 @@ def _sums_of_index(index: bytes) -> tuple[int, int]:
 
 
 def _unpacked_has_length(file: io.BufferedReader, length: int) -> bool:
-    """Unpack the file, no further than needed: it does not always state the length."""
+    """Decompress the file as far as needed, because the format does not always store the length."""
     left, content = length + 1, decompressed(file)
     while left and (block := content.read1(min(left, _BLOCK_BYTES))):
         left -= len(block)

@@ -1,13 +1,13 @@
-r"""Take container runtimes' envelopes off log lines, and join the parts of long lines.
+r"""Unwrap the log formats of container runtimes, and join the parts of long lines.
 
-A runtime stores what a container writes to its standard output and standard error line by line:
+A runtime stores the standard output and standard error of a container line by line:
 
 - CRI (containerd, CRI-O, Podman's ``k8s-file``): ``2026-11-28T15:00:00.000000001Z stdout F {...}``. A line of more
-  than 16 KiB comes as several lines with the tag ``P`` and a last one with the tag ``F``.
+  than 16 KiB is stored as several lines with the tag ``P`` and a last one with the tag ``F``.
 - Docker's ``json-file``: ``{"log":"{...}\n","stream":"stdout","time":"2026-11-28T15:00:00.000000001Z"}``. Only the
   last part of a line ends in a newline.
 
-The lines of both streams are interleaved, also between the parts of a line.
+Lines of both streams can interleave, even between the parts of a line.
 """
 
 import re
@@ -29,22 +29,22 @@ _CRI: Final = re.compile(
 _DOCKER_START: Final = b'{"log":"'
 _PLAIN: Final = b'{"'
 _MOST_LOOKED_AT: Final = 64
-"""Lines of a chunk that are looked at to find out their format."""
+"""Lines of a chunk that are checked to detect the format."""
 
 
 class Part(NamedTuple):
-    """What a container wrote: a line with its newline, or a part of one without."""
+    """Output of a container: a line with its newline, or a part of a line."""
 
     stream: str
     text: bytes
     ends: bool
-    """The line ends with this part."""
+    """Whether this is the last part of the line."""
     time: str
-    """When the runtime received it, as the runtime states it."""
+    """The runtime's timestamp."""
 
 
 class Origin(NamedTuple):
-    """Where a line of the runtime is."""
+    """Position of a line of the runtime."""
 
     file: object = None
     position: int = 0
@@ -60,12 +60,12 @@ _DOCKER: Final = msgspec.json.Decoder(_DockerLine)
 
 
 class Unfinished:
-    """A line whose last part did not come yet.
+    """A line whose last part is missing so far.
 
     Attributes:
-        origins: where its first part is, of each file that has parts of it.
-        line: the parts, joined.
-        time: when the runtime received the last part.
+        origins: position of its first part in each file that has parts of it.
+        line: the joined parts.
+        time: the runtime's timestamp of the last part.
     """
 
     __slots__ = ("line", "origins", "time")
@@ -77,19 +77,19 @@ class Unfinished:
 
 
 class Unwrapper:
-    """Makes the lines that the container wrote of the lines that the runtime wrote.
+    """Converts the runtime's lines to the container's lines.
 
-    Lines in no envelope are passed on as they are.
+    Lines without an envelope stay unchanged.
 
     Attributes:
-        unfinished: lines whose last part did not come yet, by stream; at most one each of standard output and error.
+        unfinished: lines whose last part is missing so far, by stream; at most one each of standard output and error.
     """
 
     def __init__(self, counts: LineCounts, format_: AuditFormat = AuditFormat.AUTO) -> None:
-        """Start without a line.
+        """Start without partial lines.
 
         Args:
-            counts: the limits, which hold also for a line that comes in parts, and the lines that are skipped.
+            counts: the limits, which also apply to joined lines, and the counters of skipped lines.
             format_: the envelope; ``auto`` detects it.
         """
         self.unfinished: dict[str, Unfinished] = {}
@@ -99,19 +99,19 @@ class Unwrapper:
 
     @property
     def mixed(self) -> bool:
-        """Whether the server's own log lines may be among the entries."""
+        """Whether server log lines may be mixed with the entries."""
         return self._format is not AuditFormat.PLAIN
 
     @property
     def is_wrapped(self) -> bool:
-        """Whether the lines are in envelopes."""
+        """Whether the lines have envelopes."""
         return self._format in {AuditFormat.CRI, AuditFormat.DOCKER}
 
     def detect(self, lines: Sequence[bytes]) -> bool:
-        """Find out what these lines are in, unless that was said.
+        """Detect the format of these lines, unless it is configured.
 
         Returns:
-            whether they are in envelopes.
+            whether they have envelopes.
         """
         if self._detects and not (self._format is AuditFormat.PLAIN and lines and _is_plain(lines[0])):
             found = filter(None, map(_envelope_of, lines[:_MOST_LOOKED_AT]))
@@ -119,11 +119,11 @@ class Unwrapper:
         return self.is_wrapped
 
     def unwrap(self, lines: Sequence[bytes], origins: Sequence[Origin]) -> Iterator[tuple[bytes, Part | None]]:
-        """Yield the lines that end here, each with its last part, or with None if it is in no envelope.
+        """Yield the lines that end here, each with its last part, or with None if it has no envelope.
 
         Args:
             lines: whole lines of the file, in order.
-            origins: where each of them is.
+            origins: position of each line.
         """
         for line, origin in zip(lines, origins, strict=True):
             part = self.parse(line)
@@ -133,11 +133,11 @@ class Unwrapper:
                 yield text, part
 
     def parse(self, line: bytes) -> Part | None:
-        """Take off the envelope of one line; None if it is in none."""
+        """Parse the envelope of one line; None if it has none."""
         return _docker_part(line) if self._format is AuditFormat.DOCKER else _cri_part(line)
 
     def _join(self, part: Part, origin: Origin) -> bytes | None:
-        """Add a part to its line; return the line if it ends with this part."""
+        """Add a part to its line; return the line if the part is its last."""
         started = self.unfinished.get(part.stream)
         if started is None:
             if part.ends:
@@ -154,12 +154,12 @@ class Unwrapper:
         return None if line is None else line + b"\n"
 
     def restore(self, stream: str, lines: Sequence[bytes], origin: Origin) -> None:
-        """Add the parts of one stream that an earlier reader had read.
+        """Restore the parts of one stream that an earlier reader has read.
 
         Args:
-            stream: the stream; lines of others are passed over.
+            stream: the stream; lines of other streams are ignored.
             lines: whole lines of the file.
-            origin: where the first part is that the file has.
+            origin: position of the first part in the file.
         """
         for line in lines:
             part = self.parse(line)
@@ -167,12 +167,12 @@ class Unwrapper:
                 self._join(part, origin)
 
     def skip(self, stream: str, origin: Origin) -> None:
-        """Skip what comes of a stream until its line ends, as an earlier reader did."""
+        """Skip the rest of the current line of a stream, as an earlier reader did."""
         self.unfinished[stream] = Unfinished(origin, self._counts)
         self.unfinished[stream].line.skipping = True
 
     def give_up(self, *streams: str) -> None:
-        """Reject the unfinished lines of these streams: their last parts will not come."""
+        """Reject the unfinished lines of these streams, because their last parts are lost."""
         for stream in streams:
             self.unfinished.pop(stream).line.reject(Reject.INCOMPLETE)
 
@@ -182,7 +182,7 @@ def _is_plain(line: bytes) -> bool:
 
 
 def _envelope_of(line: bytes) -> AuditFormat | None:
-    """The envelope that a line is in, if any."""
+    """Return the format of a line's envelope, if any."""
     if _cri_part(line) is not None:
         return AuditFormat.CRI
     return None if _docker_part(line) is None else AuditFormat.DOCKER

@@ -1,4 +1,4 @@
-"""Tell a server's own log output from audit entries, where both go to the same standard output."""
+"""Recognise server log lines among audit entries, if both are written to the same standard output."""
 
 import re
 from typing import Final
@@ -19,18 +19,18 @@ _ENTRY_CONTENT: Final = re.compile(
 
 
 def is_server_log(line: bytes) -> bool:
-    """Whether a line is certainly log output of Vault or OpenBao: a log line of either format, or the banner."""
+    """Return whether a line is certainly log output of Vault or OpenBao: a log line of either format, or the banner."""
     return _SERVER_LOG.match(line) is not None
 
 
 def may_be_entry(line: bytes, *, damaged: bool) -> bool:
-    """Whether a line that is no entry may be a damaged one, or a piece of one.
+    """Return whether a line that is not a valid entry may be a damaged entry, or a piece of one.
 
-    Where a server's own log lines are among the entries, only such lines are rejected.
+    If server log lines are mixed with the entries, only such lines are rejected.
 
     Args:
         line: the line.
-        damaged: it is not JSON.
+        damaged: whether it is invalid JSON.
     """
     if is_server_log(line):
         return False

@@ -1,7 +1,6 @@
 """Split streams and files into lines, in bounded memory.
 
-A line that is longer than allowed, or that there is no room for, is counted and skipped as it comes; the next line is
-read as usual.
+A line above the length or memory limit is counted and skipped while it arrives. The next line is read as usual.
 """
 
 import io
@@ -14,17 +13,17 @@ from vault_exporter.audit.parse.decode import Reject
 __all__ = ["OVERHEAD_BYTES", "LineCounts", "LineSplitter", "PartialLine"]
 
 OVERHEAD_BYTES: Final = 64
-"""Memory that a line takes beside its bytes; a flood of short lines must be bounded, too."""
+"""Memory of a line in addition to its bytes, so that the limit also holds for a flood of short lines."""
 
 
 class LineCounts:
-    """The limits of one source's lines, and the lines that were not passed on.
+    """The limits of one source's lines, and the counters of skipped lines.
 
     Attributes:
-        max_line_bytes: longer lines are skipped; the newline is not counted.
-        rejected: lines that were not passed on, by reason.
-        skipped_bytes: bytes of these lines.
-        dropped_lines: lines for which there was no room.
+        max_line_bytes: limit of a line's length without its newline; longer lines are skipped.
+        rejected: number of rejected lines by reason.
+        skipped_bytes: bytes of rejected and dropped lines.
+        dropped_lines: number of lines dropped because the buffer was full.
     """
 
     def __init__(self, max_line_bytes: int) -> None:
@@ -33,25 +32,25 @@ class LineCounts:
         self.skipped_bytes = 0
         self.dropped_lines = 0
 
-    def reserve(self, size: int) -> bool:  # noqa: ARG002 - a source with a bound overrides this
-        """Set memory aside; return False if there is not enough left."""
+    def reserve(self, size: int) -> bool:  # noqa: ARG002 - a source with a memory limit overrides this
+        """Reserve memory; return False if there is not enough."""
         return True
 
     def release(self, size: int) -> None:
-        """Give memory back."""
+        """Release memory."""
 
     def reject(self, reason: Reject, size: int) -> None:
-        """Count a line that is not passed on, with the bytes of it that have come."""
+        """Count a rejected line, with the bytes received so far."""
         self.rejected[reason] += 1
         self.skipped_bytes += size
 
 
 class PartialLine:
-    """The part of a line that has come so far.
+    """The part of a line received so far.
 
     Attributes:
-        data: its bytes; empty while it is being skipped.
-        skipping: the line is too long, or there was no room for it.
+        data: its bytes; empty while the line is skipped.
+        skipping: whether the line is skipped because it is too long or the buffer is full.
     """
 
     def __init__(self, counts: LineCounts) -> None:
@@ -61,12 +60,12 @@ class PartialLine:
         self._reserved = 0
 
     def __bool__(self) -> bool:
-        """Whether a line has begun."""
+        """Return whether a line has begun."""
         return bool(self.data) or self.skipping
 
     @property
     def looks_whole(self) -> bool:
-        """Whether it may be a JSON object that lacks only its newline."""
+        """Return whether it may be a JSON object that lacks only its newline."""
         return self.data.rstrip().endswith(b"}")
 
     def add(self, piece: bytes) -> None:
@@ -96,13 +95,13 @@ class PartialLine:
         return line
 
     def reject(self, reason: Reject) -> None:
-        """Give up a line that will not be completed, unless it was skipped and so counted already."""
+        """Reject an incomplete line, unless it was skipped and so already counted."""
         if self.data:
             self._counts.reject(reason, len(self.data))
         self.clear()
 
     def clear(self) -> None:
-        """Forget the line."""
+        """Discard the line."""
         self._counts.release(self._reserved)
         self._reserved = 0
         self.data.clear()
@@ -110,10 +109,10 @@ class PartialLine:
 
 
 class LineSplitter:
-    """Makes lines of consecutive pieces of data.
+    """Splits consecutive pieces of data into lines.
 
     Attributes:
-        partial: the line that has no end yet.
+        partial: the line without an end so far.
     """
 
     def __init__(self, counts: LineCounts) -> None:
@@ -121,17 +120,17 @@ class LineSplitter:
         self._counts = counts
 
     def split(self, data: bytes, most: int | None = None, start: int = 0) -> tuple[list[bytes], int]:
-        """Take the next piece.
+        """Split the next piece.
 
         Args:
             data: the piece.
-            most: how many newlines to look at, at the most; the caller passes the rest again.
-            start: where in the data the piece begins.
+            most: limit of newlines to process; the caller passes the rest again.
+            start: offset of the piece in the data.
 
         Returns:
-            the lines that end in it, each with its newline, and how many bytes of the piece were taken.
+            the lines that end in it, each with its newline, and the number of processed bytes.
         """
-        # Splitting a file in memory is more than twice as fast as bytes.split, and keeps newlines as they are.
+        # Iterating over BytesIO is more than twice as fast as bytes.split, and keeps the newlines.
         buffer = io.BytesIO(data)
         buffer.seek(start)
         lines = buffer.readlines() if most is None else list(itertools.islice(buffer, most))
@@ -148,7 +147,7 @@ class LineSplitter:
         return lines, buffer.tell() - start
 
     def _continue(self, lines: list[bytes]) -> None:
-        """Add the first line to the partial one."""
+        """Append the first line to the partial line."""
         first = lines.pop(0)
         self.partial.add(first.removesuffix(b"\n"))
         if not first.endswith(b"\n"):
