@@ -38,7 +38,7 @@ class Lab(NamedTuple):
                 page = answer.read().decode()
         except urllib.error.URLError:
             return ("0", "absent", "absent", "absent")
-        found = {name: re.findall(rf"^{name} (\d)$", page, re.MULTILINE) for name in NAMES}
+        found = {name: re.findall(rf"^{name}(?:\{{.*\}})? (\d)$", page, re.MULTILINE) for name in NAMES}
         return ("1", *(values[0] if values else "absent" for values in found.values()))
 
     def wait_for(self, state: str, *nodes: Node) -> None:
