@@ -1,5 +1,5 @@
-"""Read audit logs that lie there, once, and say what is in them.
+"""Read finished audit logs once, and print a summary.
 
-``files`` reads them, plain or compressed; ``run`` counts them, several in as many processes; ``summary`` is what they
-say, and ``text`` how it looks to people.
+``files`` reads plain and compressed logs, ``run`` counts them in one or more processes, ``summary`` builds the summary,
+and ``text`` prints it.
 """

@@ -1,4 +1,4 @@
-"""The lines of a finished log: plain or compressed, from a file or standard input."""
+"""Read the lines of a finished log, plain or compressed, from a file or standard input."""
 
 import io
 from collections import Counter
@@ -20,15 +20,15 @@ _BLOCK_BYTES: Final = 1 << 20
 
 
 class LineEnd(NamedTuple):
-    """A line of a container at the beginning or the end of a file. It may begin or end in another file."""
+    """A container's line at the beginning or the end of a file, which may begin or end in another file."""
 
     stream: str
     time: str
-    """When the runtime received it, as it states it."""
+    """The runtime's timestamp."""
     text: bytes
-    """What the file has of it; empty for a first line that was handed out, since it is an entry."""
+    """The part of the line in this file; empty for a first line that is a whole entry and was returned."""
     is_first: bool
-    """No other line of its stream ends in the file before it."""
+    """Whether it is the first line of its stream in the file."""
 
 
 class FinishedLog:
@@ -36,11 +36,12 @@ class FinishedLog:
 
     Attributes:
         name: its path, or ``-``.
-        size: bytes it has on the disk; 0 where that is not known.
-        position: bytes of these that were read.
-        read_bytes: bytes of its text that were read.
-        problem: why it could not be read to its end; empty while it can.
-        ends: the container's lines that may begin or end in another file. They are not handed out, or they are entries.
+        size: size on disk in bytes; 0 if unknown.
+        position: bytes read on disk.
+        read_bytes: bytes of uncompressed text read.
+        problem: why reading stopped before the end; empty if it did not.
+        ends: the container's lines that may begin or end in another file. They are not returned, unless they are
+            entries.
     """
 
     def __init__(self, name: str, max_line_bytes: int, format_: AuditFormat = AuditFormat.AUTO) -> None:
@@ -57,20 +58,20 @@ class FinishedLog:
             try:
                 self.size = Path(name).stat().st_size
             except OSError:
-                return  # reading it says why
+                return  # reading it reports the error
 
     @property
     def mixed(self) -> bool:
-        """Whether the server's own log lines may be among the entries."""
+        """Whether server log lines may be mixed with the entries."""
         return self._unwrapper.mixed
 
     @property
     def rejected(self) -> Counter[Reject]:
-        """Lines that cannot be handed out, by reason."""
+        """Number of rejected lines by reason."""
         return self._counts.rejected
 
     def blocks(self) -> Iterator[list[bytes]]:
-        """Yield the lines, some thousand at a time. What goes wrong ends them, and is in ``problem``."""
+        """Yield blocks of some thousand lines. An error ends the iteration and is in ``problem``."""
         try:
             with _open(self.name) as raw:
                 yield from self._split(raw, decompressed(raw))
@@ -81,7 +82,7 @@ class FinishedLog:
 
     def _split(self, raw: io.BufferedReader, source: io.BufferedIOBase) -> Iterator[list[bytes]]:
         splitter = LineSplitter(self._counts)
-        # Not read(), which gives nothing of a block within which the file is damaged.
+        # read() would return nothing of a damaged block.
         while block := source.read1(_BLOCK_BYTES):
             self.read_bytes += len(block)
             self.position = raw.tell() if self.size else self.read_bytes

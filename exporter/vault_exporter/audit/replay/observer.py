@@ -1,4 +1,4 @@
-"""Observe what only a replay shows: the first and last time, and the paths that failed."""
+"""Observe the first and last time and the failed paths, which only a replay shows."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,9 +17,9 @@ class ReplayObserver:
     """Observes all entries.
 
     Attributes:
-        first: the earliest time that an entry states.
-        last: the latest one.
-        failed_paths: paths of requests that failed, how often.
+        first: the earliest time of an entry.
+        last: the latest time of an entry.
+        failed_paths: number of failed requests by path.
     """
 
     def __init__(self, tracked: int) -> None:
@@ -28,7 +28,7 @@ class ReplayObserver:
         self.failed_paths = Frequent(tracked)
 
     def observe(self, entry: Detail) -> None:
-        """Keep the first and the last time."""
+        """Update the first and the last time."""
         time = entry.time
         if time is None:
             return
@@ -45,11 +45,11 @@ class ReplayObserver:
             self.failed_paths.add(entry.request.path[:_LONGEST])
 
     def samples(self) -> Iterator[Sample]:
-        """Yield nothing: only the summary uses it."""
+        """Yield nothing; only the summary uses this observer."""
         yield from ()
 
     def merge(self, other: Self) -> None:
-        """Add what another process observed."""
+        """Merge the values of another process."""
         self.first = min((time for time in (self.first, other.first) if time is not None), default=None)
         self.last = max((time for time in (self.last, other.last) if time is not None), default=None)
         self.failed_paths.update(other.failed_paths)

@@ -1,4 +1,4 @@
-"""Count finished logs: one in this process, several in up to one process for each processor."""
+"""Count finished logs. One log is read in this process, several in up to one process per processor."""
 
 import multiprocessing
 import os
@@ -24,31 +24,31 @@ _REPORT_SECONDS: Final = 0.1
 
 
 class ReplayError(Exception):
-    """The replay could not go on."""
+    """The replay was aborted."""
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a replay is: bytes of the files on the disk, and lines."""
+    """Progress of a replay: bytes on disk, and lines."""
 
     position: int
     size: int | None
-    """None where it is not known."""
+    """None if unknown."""
     lines: int
 
 
 class FileResult(msgspec.Struct, frozen=True):
-    """What became of one file."""
+    """The result of one file."""
 
     name: str
     read_bytes: int
     problem: str
     rejected: dict[Reject, int]
     other_lines: int
-    """Lines that are not audit entries and not rejected, such as the server's own log."""
+    """Lines that are neither entries nor rejected, such as server log lines."""
 
 
 class Replayed(msgspec.Struct, frozen=True):
-    """Everything that was counted."""
+    """The result of a replay."""
 
     pipeline: Pipeline
     top: TopObserver
@@ -57,7 +57,7 @@ class Replayed(msgspec.Struct, frozen=True):
 
 
 class _FileRead(msgspec.Struct, frozen=True):
-    """A file as it was read, with the pieces of lines at its ends."""
+    """The result of one file, with the partial lines at its ends."""
 
     name: str
     read_bytes: int
@@ -70,15 +70,15 @@ Report = Callable[[Progress], None]
 
 
 def replay(names: Sequence[str], settings: Audit, jobs: int, report: Report) -> Replayed:
-    """Read files and count what is in them.
+    """Read files and count their entries.
 
-    A request and its answer are paired within a file.
+    Requests and responses are paired within each file.
 
     Args:
         names: the files; ``-`` is standard input.
-        settings: the bounds, rules and templates; what it says of where entries come from is not heeded.
-        jobs: processes, at most; 0 is as many as the machine has processors.
-        report: told how far it is, about ten times a second.
+        settings: limits, event rules and path templates; its logs and inputs are ignored.
+        jobs: limit of processes; 0 for the number of processors.
+        report: called with the progress about ten times a second.
 
     Raises:
         ReplayError: a process was killed.
@@ -100,13 +100,13 @@ def replay(names: Sequence[str], settings: Audit, jobs: int, report: Report) -> 
 
 def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: Report) -> Replayed:
     size = _sum([FinishedLog(name, settings.max_line_bytes).size for name in names])
-    # Not forked: the progress bar's thread would be, too.
+    # Spawn instead of fork, because the progress bar runs in a thread.
     context = multiprocessing.get_context("spawn")
     shared = context.RawArray("Q", 2 * len(names))
     results: dict[int, tuple[Pipeline, _FileRead]] = {}
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(shared, settings))
     with executor:
-        # The largest first, so that no process has it alone in the end.
+        # Largest first, so that the processes end at about the same time.
         order = sorted(range(len(names)), key=lambda index: -FinishedLog(names[index], 1).size)
         waiting: dict[Future[tuple[Pipeline, _FileRead]], int] = {
             executor.submit(_work, index, names[index]): index for index in order
@@ -123,7 +123,7 @@ def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: R
             executor.shutdown(cancel_futures=True, wait=False)
             raise
     pipeline = _make(settings)
-    for index in range(len(names)):  # in the order given, whichever was done first
+    for index in range(len(names)):  # in the given order, not in the order of completion
         pipeline.merge(results[index][0])
     return _result(pipeline, [results[index][1] for index in range(len(names))])
 
@@ -132,8 +132,8 @@ _shared: Any = None
 _settings: Audit = Audit()
 
 
-def _share(shared: Any, settings: Audit) -> None:  # noqa: ANN401 - a type that multiprocessing does not name
-    """Give a process what all of them share."""
+def _share(shared: Any, settings: Audit) -> None:  # noqa: ANN401 - multiprocessing has no public type for it
+    """Initialise a worker process with the shared state."""
     global _shared, _settings
     _shared, _settings = shared, settings
 
@@ -174,7 +174,7 @@ def _result(pipeline: Pipeline, files: Sequence[_FileRead]) -> Replayed:
 
 
 def _join_ends(pipeline: Pipeline, files: Sequence[_FileRead]) -> None:
-    """Count the container's lines at the ends of files: those that go on in the next file, by the runtime's times."""
+    """Join and count container lines that continue in the next file, in the order of the runtime's timestamps."""
     ends = sorted(
         ((end.time.removesuffix("Z"), end.text.endswith(b"\n"), file.name, end) for file in files for end in file.ends),
         key=lambda one: one[:3],
@@ -182,7 +182,7 @@ def _join_ends(pipeline: Pipeline, files: Sequence[_FileRead]) -> None:
     begun: dict[str, tuple[str, bytes]] = {}
     for _, is_whole, name, end in ends:
         before, text = begun.pop(end.stream, (name, b""))
-        if not end.is_first or not end.text:  # what was begun does not go on here
+        if not end.is_first or not end.text:  # the partial line does not continue here
             pipeline.feed(before, [text] if text else [])
             text = b""
         if is_whole:
@@ -199,5 +199,5 @@ def _file_result(file: _FileRead, pipeline: Pipeline) -> FileResult:
 
 
 def _sum(sizes: Sequence[int]) -> int | None:
-    """Add sizes up; one that is not known makes the sum so."""
+    """Add up sizes; None if one is unknown."""
     return sum(sizes) if all(sizes) else None

@@ -1,4 +1,4 @@
-"""The summary of a replay, made from the same samples that the exporter publishes."""
+"""Build the summary of a replay from the same samples that the exporter publishes."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -28,17 +28,17 @@ class Mount(msgspec.Struct, frozen=True):
 
 
 class Templated(msgspec.Struct, frozen=True):
-    """Requests and errors of a path that a template of ``audit.paths`` made."""
+    """Requests and errors of a path label of ``audit.paths``."""
 
     template: str
     path: str
-    """``other`` is what is beyond ``max_path_values``."""
+    """The label; ``other`` above ``max_path_values``."""
     requests: int
     errors: int
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """How long requests took, in seconds; quantiles are estimated within a bucket, None above the last one's bound."""
+    """Latency of requests in seconds. Quantiles are estimated within a bucket; None above the last bound."""
 
     mount_type: str
     operation_class: str
@@ -50,33 +50,33 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """How often a security or operations event happened."""
+    """Number of occurrences of a security or operations event."""
 
     event: str
     count: int
     last: float | None
-    """When, in seconds since the epoch."""
+    """Unix time of the last occurrence, in seconds."""
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """Everything that is known of the logs."""
+    """The summary of all logs."""
 
     files: tuple[FileResult, ...]
     first: float | None
-    """The earliest and the latest time that an entry states, in seconds since the epoch."""
+    """Earliest time of an entry, as Unix time in seconds."""
     last: float | None
     requests: int
     responses: int
     errors: dict[str, int]
-    """Failed requests by class, most first."""
+    """Failed requests by error class, most frequent first."""
     rejected: dict[str, int]
-    """Lines that are no entry, by reason."""
+    """Rejected lines by reason."""
     other_lines: int
-    """Lines among the entries that are none, such as the server's own log."""
+    """Lines that are neither entries nor rejected, such as server log lines."""
     top: Top
     failed_paths: tuple[Ranked, ...]
     operations: dict[str, int]
-    """Requests by operation, most first."""
+    """Requests by operation, most frequent first."""
     mounts: tuple[Mount, ...]
     templates: tuple[Templated, ...]
     latency: tuple[Latency, ...]
@@ -88,7 +88,7 @@ class Summary(msgspec.Struct, frozen=True):
     leases_created: int
     leases_revoked: int
     unanswered: int
-    """Requests without a response; the last ones of a log may have theirs in the next."""
+    """Requests without a response. The responses of the last requests may be in the next log."""
 
 
 def without_entry(replayed: Replayed) -> str:
@@ -108,8 +108,8 @@ def summarize(replayed: Replayed, number: int) -> Summary:
     """Summarize a replay.
 
     Args:
-        replayed: what it counted.
-        number: how many of each ranking to keep.
+        replayed: the result of the replay.
+        number: length of each ranking.
     """
     samples = _by_family(replayed.pipeline.samples())
     seen = replayed.seen
@@ -141,7 +141,7 @@ def summarize(replayed: Replayed, number: int) -> Summary:
 
 
 def all_samples(replayed: Replayed) -> Iterable[Sample]:
-    """Yield the counts as samples, with those of single files."""
+    """Yield the counters as samples, including those of single files."""
     yield from replayed.pipeline.samples()
     for file in replayed.files:
         last = replayed.pipeline.last_entry(file.name)
@@ -154,7 +154,7 @@ def all_samples(replayed: Replayed) -> Iterable[Sample]:
 
 
 def quantile(family: Family, distribution: Distribution, share: float) -> float | None:
-    """Estimate a quantile as Prometheus does; None where it is above the last bound."""
+    """Estimate a quantile as Prometheus does; None above the last bound."""
     wanted, below, lower = share * sum(distribution.counts), 0, 0.0
     for bound, count in zip(family.buckets, distribution.counts, strict=False):
         if count and below + count >= wanted:
@@ -172,7 +172,7 @@ def _latency(sample: Sample) -> Latency:
     distribution = sample.distribution or Distribution((), 0)
     p50, p95, p99 = (quantile(sample.family, distribution, share) for share in _SHARES)
     mount_type, operation_class = sample.labels
-    mean = round(distribution.sum / sample.value, _DIGITS)  # the order in which it was added up must not show
+    mean = round(distribution.sum / sample.value, _DIGITS)  # round, so that the order of the additions does not show
     return Latency(mount_type, operation_class, int(sample.value), mean, p50, p95, p99)
 
 

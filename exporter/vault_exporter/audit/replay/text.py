@@ -1,6 +1,6 @@
 """Print a summary as tables.
 
-Paths and names come from the clients of Vault, so control characters are escaped.
+Paths and names come from Vault's clients, so control characters are escaped.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ __all__ = ["print_summary"]
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Print it."""
+    """Print the summary."""
     console.print(Group(*_parts(summary)))
 
 
@@ -104,7 +104,7 @@ def _pairs(title: str, pairs: Iterable[tuple[str, int]]) -> RenderableType:
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], texts: int = 1) -> RenderableType:
-    """Make a table of which the first ``texts`` columns are text, and the others numbers."""
+    """Build a table. The first ``texts`` columns are text, the others numbers."""
     table = Table(show_header=bool(columns))
     for number, column in enumerate(columns or ("", "")):
         table.add_column(column, justify="left" if number < texts else "right", overflow="fold")
@@ -114,7 +114,7 @@ def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]
 
 
 def _safe(text: str) -> str:
-    """Escape characters that cannot be printed."""
+    """Escape unprintable characters."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

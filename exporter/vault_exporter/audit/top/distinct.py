@@ -1,7 +1,7 @@
-"""How many different values there were, in bounded memory: exact while few, a HyperLogLog sketch when many.
+"""Count distinct values in bounded memory: exactly up to a limit, then with a HyperLogLog sketch.
 
-Apache DataSketches would bring 2 MB of its own and 73 MB of numpy into the image, to answer one question of three
-families. What is needed of it is this page: registers, a union, and an estimate. The estimator is that of Otmar Ertl,
+Apache DataSketches would add 2 MB and, with numpy, another 73 MB to the image for three metric families. This module
+has the part that they need: registers, a union and an estimate. The estimator is that of Otmar Ertl,
 "New cardinality estimation algorithms for HyperLogLog sketches" (arXiv:1702.01284, algorithm 6): it needs no table of
 corrections and is unbiased from one value to 2^64.
 """
@@ -13,7 +13,7 @@ from typing import Final, Self
 __all__ = ["EXACT", "STANDARD_ERROR", "Distinct"]
 
 EXACT: Final = 1024
-"""Up to so many values the count is exact."""
+"""Largest number of values with an exact count."""
 
 _PRECISION: Final = 12
 _REGISTERS: Final = 1 << _PRECISION
@@ -21,13 +21,13 @@ _HASH_BITS: Final = 64
 _LARGEST_RANK: Final = _HASH_BITS - _PRECISION + 1
 
 STANDARD_ERROR: Final = 1.04 / math.sqrt(_REGISTERS)
-"""Of an estimate, relative to the true number."""
+"""Standard error of an estimate, relative to the true number."""
 
 
 class Distinct:
-    """A set that can be added to, united with another, and counted; at most 1024 hashes or 4 KiB of registers.
+    """A set that supports add, union and count, in at most 1024 hashes or 4 KiB of registers.
 
-    Hashes do not depend on the process, so sketches of several processes can be united.
+    Hashes do not depend on the process, so sketches of several processes can be merged.
     """
 
     __slots__ = ("_few", "_registers")
@@ -37,12 +37,12 @@ class Distinct:
         self._registers: bytearray | None = None
 
     def add(self, value: str) -> None:
-        """Add a value; about a microsecond, so the caller first skips the ones it has just seen."""
+        """Add a value. It takes about a microsecond, so the caller first skips recently seen values."""
         digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=_HASH_BITS // 8).digest()
         self._add(int.from_bytes(digest, "big"))
 
     def update(self, other: Self) -> None:
-        """Unite with another, which stays as it is."""
+        """Merge another set into this one; the other is unchanged."""
         if other._registers is None:
             for value in other._few:
                 self._add(value)
@@ -51,7 +51,7 @@ class Distinct:
         self._registers = bytearray(map(max, mine, other._registers))
 
     def count(self) -> int:
-        """Tell how many different values were added."""
+        """Return the number of distinct values."""
         return len(self._few) if self._registers is None else round(_estimate(self._registers))
 
     def _add(self, hashed: int) -> None:
@@ -72,7 +72,7 @@ class Distinct:
 
 
 def _enter(registers: bytearray, hashed: int) -> None:
-    """Note the position of the first 1 bit behind those that choose the register."""
+    """Update a register with the position of the first 1 bit after the register's index."""
     register = hashed & (_REGISTERS - 1)
     rank = _LARGEST_RANK - (hashed >> _PRECISION).bit_length()
     registers[register] = max(registers[register], rank)
@@ -88,7 +88,7 @@ def _estimate(registers: bytearray) -> float:
 
 
 def _sigma(share: float) -> float:
-    """Correct for registers that are still 0; never called with all of them so, since then the count is exact."""
+    """Correct for registers that are 0. It is never called if all are 0, because the count is then exact."""
     power, weight, total = share, 1.0, share
     while True:
         power *= power

@@ -1,9 +1,9 @@
-"""The most frequent values of a stream, in bounded memory, with a bound on each count's error.
+"""Find the most frequent values of a stream in bounded memory, with bounds on the error of each count.
 
 The algorithm is that of Misra and Gries in the form of Anderson et al., "A High-Performance Algorithm for Identifying
-Frequent Items in Data Streams" (arXiv:1705.07001): a plain dictionary counts until it is full, and then one pass takes
-the same amount from all counts and forgets those that reach nothing. Counting a known value is one increment, which is
-all that the hot path can afford; Space-Saving's order of all counts on every step is not.
+Frequent Items in Data Streams" (arXiv:1705.07001): a dictionary counts until it is full; then one pass subtracts the
+same amount from all counts and removes values that reach zero. Counting a known value is one increment, as the hot path
+needs. Space-Saving would have to keep all counts sorted on every step.
 """
 
 import heapq
@@ -13,11 +13,11 @@ from typing import Final, NamedTuple, Self
 __all__ = ["Frequent", "Item"]
 
 _SPARE: Final = 2
-"""How many times ``capacity`` the dictionary holds before it is reduced; then a pass is rare."""
+"""Size of the dictionary before a reduction, as a multiple of ``capacity``, so that passes are rare."""
 
 
 class Item(NamedTuple):
-    """A value and the bounds of its count."""
+    """A value, with lower and upper bound of its count."""
 
     value: str
     at_least: int
@@ -27,13 +27,12 @@ class Item(NamedTuple):
 class Frequent:
     """Counts of the most frequent values.
 
-    Of ``total`` values seen, each one that came more often than ``total / capacity`` times is held, and a count is
-    short by at most ``error``, which is never above ``total / capacity``. While there are at most ``2 * capacity``
-    different values, counts are exact.
+    Of ``total`` values, each one that occurs more than ``total / capacity`` times is kept. A count is too low by at
+    most ``error``, which is at most ``total / capacity``. Up to ``2 * capacity`` distinct values, counts are exact.
 
     Attributes:
-        counts: value to count; a caller may increment a value that is there, and calls :meth:`add` for one that is not.
-        error: what counts may be short by.
+        counts: value to count. A caller may increment an existing value, and calls :meth:`add` for a new one.
+        error: largest amount by which a count is too low.
     """
 
     __slots__ = ("capacity", "counts", "error")
@@ -52,7 +51,7 @@ class Frequent:
         counts[value] = counts.get(value, 0) + count
 
     def update(self, other: Self) -> None:
-        """Add another's counts, which stay as they are; the errors add up, too."""
+        """Merge the counts of another instance, which is unchanged. Errors add up."""
         counts = self.counts
         for value, count in other.counts.items():
             counts[value] = counts.get(value, 0) + count
@@ -61,14 +60,14 @@ class Frequent:
             self._reduce()
 
     def top(self, number: int) -> tuple[Item, ...]:
-        """Return the most frequent values, most frequent first; equal ones in the order of the alphabet."""
+        """Return the most frequent values in descending order, and equal counts in alphabetical order."""
         best: Iterable[tuple[str, int]] = heapq.nsmallest(
             number, self.counts.items(), key=lambda item: (-item[1], item[0])
         )
         return tuple(Item(value, count, count + self.error) for value, count in best)
 
     def _reduce(self) -> None:
-        """Take the count of the first value beyond the capacity from all."""
+        """Subtract the count of the first value above the capacity from all counts."""
         cut = heapq.nlargest(self.capacity + 1, self.counts.values())[-1]
         self.counts = {value: count - cut for value, count in self.counts.items() if count > cut}
         self.error += cut

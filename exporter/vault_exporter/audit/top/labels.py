@@ -1,4 +1,4 @@
-"""Count requests by the path templates and the clients that the operator lists."""
+"""Count requests by configured path templates and clients."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final, Self
@@ -16,7 +16,7 @@ _MOST_REMEMBERED: Final = 16_384
 
 
 class _Cell:
-    """A count that several keys find."""
+    """A counter that several keys share."""
 
     __slots__ = ("requests",)
 
@@ -25,14 +25,14 @@ class _Cell:
 
 
 class PathObserver:
-    """Counts requests whose path matches a template, and how many of them failed."""
+    """Counts requests and failed requests whose path matches a template."""
 
     def __init__(self, templates: Iterable[str], max_values: int) -> None:
         self._names = tuple(templates)
         self._templates = PathTemplates(self._names, max_values)
         self._cells: dict[tuple[Match, str], _Cell] = {}
         self._errors: dict[Match, int] = {}
-        # The same by what an entry says, since paths come again; bounded, and begun anew when it is full.
+        # A cache by path and operation, because paths repeat. It is bounded, and cleared when full.
         self._remembered: dict[tuple[str, str], _Cell | None] = {}
 
     def observe(self, entry: Detail) -> None:
@@ -49,13 +49,13 @@ class PathObserver:
             cell.requests += 1
 
     def failed(self, entry: Entry) -> None:
-        """Count a failed request, by its response or by its own entry."""
+        """Count a failed request, from its response entry or its request entry."""
         match = self._templates.match(entry.request.path) if entry.request is not None else None
         if match is not None:
             self._errors[match] = self._errors.get(match, 0) + 1
 
     def samples(self) -> Iterator[Sample]:
-        """Yield the counts."""
+        """Yield the counters."""
         overflow = dict.fromkeys(self._names, 0)
         for (match, operation), cell in self._cells.items():
             yield c.AUDIT_PATH_REQUESTS(cell.requests, match.template, match.path, operation)
@@ -67,7 +67,7 @@ class PathObserver:
             yield c.AUDIT_PATH_OVERFLOW(count, template)
 
     def merge(self, other: Self) -> None:
-        """Add what another process counted."""
+        """Merge the counters of another process."""
         for (match, operation), cell in other._cells.items():
             self._cell(self._templates.fold(match), operation).requests += cell.requests
         for match, count in other._errors.items():
@@ -84,7 +84,7 @@ class PathObserver:
         return found
 
     def _cell(self, match: Match, operation: str) -> _Cell:
-        """Return the count of a label, and start its count of errors at 0, so that increase() sees the first."""
+        """Return the counter of a label. Also start its error counter at 0, so that increase() sees the first error."""
         self._errors.setdefault(match, 0)
         cell = self._cells.get((match, operation))
         if cell is None:
@@ -93,7 +93,7 @@ class PathObserver:
 
 
 class ClientObserver:
-    """Counts the requests of each listed client, by display name, and those of all others together."""
+    """Counts requests of each configured client by display name, and of all other clients together."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._requests = {**dict.fromkeys(names, 0), OTHER: 0}
@@ -106,14 +106,14 @@ class ClientObserver:
             self._requests[name if name in self._requests else OTHER] += 1
 
     def failed(self, entry: Entry) -> None:
-        """Do nothing: failures are not counted by client."""
+        """Do nothing; errors are not counted by client."""
 
     def samples(self) -> Iterator[Sample]:
-        """Yield the counts."""
+        """Yield the counters."""
         for name, count in self._requests.items():
             yield c.AUDIT_CLIENT_REQUESTS(count, name)
 
     def merge(self, other: Self) -> None:
-        """Add what another process counted."""
+        """Merge the counters of another process."""
         for name, count in other._requests.items():
             self._requests[name] += count

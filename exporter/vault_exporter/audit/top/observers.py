@@ -1,4 +1,4 @@
-"""Make the observers that are configured."""
+"""Create the configured observers."""
 
 import time
 from collections.abc import Callable
@@ -12,11 +12,11 @@ __all__ = ["make_observers"]
 
 
 def make_observers(settings: Audit, clock: Callable[[], float] = time.time) -> tuple[Observer, ...]:
-    """Make the observers that are configured; without one, lines are decoded faster.
+    """Create the configured observers. Without observers, lines are decoded faster.
 
     Args:
-        settings: what to observe, and the bounds.
-        clock: seconds since the epoch.
+        settings: the observers and their limits.
+        clock: Unix time in seconds.
     """
     observers: list[Observer] = []
     if settings.top.enabled:

@@ -1,8 +1,8 @@
-"""Paths that the operator named, as labels: templates such as ``its-camera-ai/data/{service}/*``.
+"""Path templates of the configuration, such as ``its-camera-ai/data/{service}/*``, for the label ``path``.
 
-Segments are parted by ``/``. ``{name}`` stands for one segment and becomes part of the label; ``*`` stands for one
-segment that does not, and as the last segment for everything that follows, one segment at least. Anything else is
-meant as it is. The first template that fits a path is its template.
+Segments are separated by ``/``. ``{name}`` matches one segment, which becomes part of the label. ``*`` matches one
+segment, which does not; as the last segment it matches one or more. Other segments match literally. The first template
+that matches a path applies.
 """
 
 import re
@@ -17,24 +17,24 @@ _WHOLE: Final = "*"
 
 
 class TemplateError(ValueError):
-    """A template that cannot be used, with what to do about it."""
+    """A template is invalid. The message says what to do."""
 
 
 class Match(NamedTuple):
-    """A template and what it makes of a path: itself with the names filled in."""
+    """A template, and the label of a path: the template with its names replaced."""
 
     template: str
     path: str
 
 
 class PathTemplates:
-    """The templates, and the paths they made so far.
+    """The templates, and their label values so far.
 
-    Each template makes ``max_values`` different paths; what would be one more is :attr:`OTHER`.
+    Each template has at most ``max_values`` label values; further paths become :attr:`OTHER`.
     """
 
     OTHER: Final = "other"
-    """The path of what is beyond the bound. A template that could make it is refused."""
+    """The label value above the limit. A template that could produce it is refused."""
 
     def __init__(self, templates: Iterable[str], max_values: int) -> None:
         self._patterns = [(template, _compile(template)) for template in templates]
@@ -42,14 +42,14 @@ class PathTemplates:
         self._values: dict[str, set[str]] = {template: set() for template, _ in self._patterns}
 
     def match(self, path: str) -> Match | None:
-        """Find the template of a path, or None."""
+        """Return the match of a path; None if no template matches."""
         for template, pattern in self._patterns:
             if found := pattern.fullmatch(path):
                 return self._bounded(template, _filled(template, found))
         return None
 
     def fold(self, match: Match) -> Match:
-        """Return what a match of other templates like these is here, within the bound."""
+        """Return the match of another instance with the same templates, within the limit of this one."""
         return match if match.path == self.OTHER else self._bounded(match.template, match.path)
 
     def _bounded(self, template: str, value: str) -> Match:
@@ -62,10 +62,10 @@ class PathTemplates:
 
 
 def check(template: str) -> None:
-    """Say what is wrong with a template.
+    """Check a template.
 
     Raises:
-        TemplateError: with what to do.
+        TemplateError: the template is invalid.
     """
     if template.startswith("/"):
         raise TemplateError("starts with /; paths of the audit log do not")

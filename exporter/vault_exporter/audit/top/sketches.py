@@ -1,7 +1,6 @@
-"""Who asked for what of late: distinct counts as metrics, and the most frequent ones for people to look at.
+"""Clients, entities, addresses and paths of recent requests: distinct counts as metrics, and the most frequent values.
 
-What a path, a client or an address is called never becomes a label here; the most frequent are handed out as
-:class:`Top`, for the page and the endpoint that ask who is asking.
+The values never become labels. The status page and its JSON endpoint show the most frequent values as :class:`Top`.
 """
 
 import functools
@@ -22,31 +21,31 @@ from vault_exporter.metrics.family import Sample
 __all__ = ["Ranked", "Top", "TopObserver", "presentable"]
 
 _LONGEST: Final = 512
-"""Characters of a value that are kept."""
+"""Longest value in characters; longer ones are cut."""
 _NAMES_FOR_EACH: Final = 4
-"""How many names are kept for each client that is."""
+"""Number of names kept for each client."""
 _TOKEN: Final = re.compile(r"(?<![A-Za-z0-9_-])(?:hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}")
-"""What a token looks like. Old servers take one in a path, and the audit log does not hash paths."""
+"""A possible token. Old servers accept tokens in paths, and the audit log does not hash paths."""
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Ranked(msgspec.Struct, frozen=True):
-    """A value and the bounds of how many requests it had."""
+    """A value, with lower and upper bound of its number of requests."""
 
     value: str
     name: str
-    """A display name that a client had; empty for others."""
+    """A display name of a client; empty for other values."""
     at_least: int
     at_most: int
 
 
 class Top(msgspec.Struct, frozen=True):
-    """The most frequent values, and how many different ones there are."""
+    """The most frequent values, and the numbers of distinct values."""
 
     window_seconds: float | None
-    """None is all that was read."""
+    """Length of the window; None in a replay, which has no window."""
     clients: tuple[Ranked, ...]
     entities: tuple[Ranked, ...]
     addresses: tuple[Ranked, ...]
@@ -57,14 +56,14 @@ class Top(msgspec.Struct, frozen=True):
 
 
 class _Seen:
-    """Values of one kind over the window: how often each came, and how many there are."""
+    """Counts and distinct count of one kind of value over the window."""
 
     def __init__(self, seconds: float, tracked: int, *, counted: bool) -> None:
         self.frequent = Window(seconds, functools.partial(Frequent, tracked))
         self.distinct = Window(seconds, Distinct) if counted else None
 
     def add(self, value: str) -> None:
-        """Count a value that is not among the frequent ones, yet."""
+        """Count a value that is not among the frequent values yet."""
         value = value[:_LONGEST]
         self.frequent.current.add(value)
         if self.distinct is not None:
@@ -80,19 +79,19 @@ class _Seen:
 
 
 class TopObserver:
-    """Observes who asks, in requests of the last ``window`` seconds by the time that they state.
+    """Observes the requests of the last ``window`` seconds, by the time in their entries.
 
-    A value that was just seen costs one increment. Requests from before the window, as in a backlog, are left out, and
-    a time that lies ahead of the clock moves the window by no more than a slot.
+    A recently seen value costs one increment. Requests from before the window, as in a backlog, are ignored. A time in
+    the future moves the window by one slot at most.
     """
 
     def __init__(self, window: float | None, tracked: int, clock: Callable[[], float] | None) -> None:
         """Start empty.
 
         Args:
-            window: its seconds, or None for all that is read, as in a replay.
-            tracked: how many of the most frequent values are kept of each kind.
-            clock: seconds since the epoch; None where there is no window.
+            window: length of the window in seconds; None for no window, as in a replay.
+            tracked: number of the most frequent values to keep for each kind.
+            clock: Unix time in seconds; None without a window.
         """
         seconds = window or 1.0
         self._window = window
@@ -106,15 +105,15 @@ class TopObserver:
         self._from, self._until = _FIRST, _LAST
         self._advance()
 
-    def observe(self, entry: Detail) -> None:  # noqa: C901, PLR0912 - a call for each of the four costs more
-        """Take note of a request."""
+    def observe(self, entry: Detail) -> None:  # noqa: C901, PLR0912 - a call for each of the four kinds costs more
+        """Count a request."""
         request = entry.request
         if not entry.is_request or request is None:
             return
         time = entry.time
         if time is not None and not self._from <= time < self._until and not self._admit(time):
             return
-        # Lines are many: a known value must cost no more than this. What is too long to be known is cut, and counted.
+        # The hot path: a known value costs one increment. Values that are too long are never known; add() cuts them.
         if path := request.path:
             counts = self._paths.frequent.current.counts
             if path in counts:
@@ -141,10 +140,10 @@ class TopObserver:
                 self._entities.add(entity)
 
     def failed(self, entry: object) -> None:
-        """Nothing is kept of failures."""
+        """Do nothing; errors are not counted here."""
 
     def samples(self) -> Iterator[Sample]:
-        """Yield how many different ones there are."""
+        """Yield the distinct counts."""
         self._advance()
         yield c.AUDIT_CLIENTS(self._clients.count())
         yield c.AUDIT_ENTITIES(self._entities.count())
@@ -153,7 +152,7 @@ class TopObserver:
             yield c.AUDIT_WINDOW(self._window)
 
     def merge(self, other: Self) -> None:
-        """Add what another process observed; neither has a window."""
+        """Merge the counts of another process; neither has a window."""
         for own, theirs in zip(self._kinds(), other._kinds(), strict=True):
             own.frequent.current.update(theirs.frequent.union())
             if own.distinct is not None and theirs.distinct is not None:
@@ -161,7 +160,7 @@ class TopObserver:
         self._names = {**other._names, **self._names}
 
     def top(self, number: int) -> Top:
-        """Return the most frequent values. What looks like a token in them is left out."""
+        """Return the most frequent values, with possible tokens removed."""
         self._advance()
 
         def ranked(seen: _Seen) -> tuple[Ranked, ...]:
@@ -192,14 +191,14 @@ class TopObserver:
             self._names[client[:_LONGEST]] = entry.auth.display_name[:_LONGEST]
 
     def _admit(self, time: datetime) -> bool:
-        """Move the window to a time outside the current slot; False if it is from before the window."""
+        """Move the window to a time outside the current slot; return False if the time is before the window."""
         if time < self._from:
             return False
         self._advance(time.timestamp())
         return True
 
     def _advance(self, wanted: float = 0.0) -> None:
-        """Move the window to the clock's time, or on to a wanted one that is up to a slot ahead of it."""
+        """Move the window to the clock's time, or to a wanted time up to one slot ahead of it."""
         if self._window is None or self._clock is None:
             return
         slot = self._window / SLOTS
@@ -212,5 +211,5 @@ class TopObserver:
 
 
 def presentable(value: str) -> str:
-    """Leave out what looks like a token."""
+    """Remove possible tokens."""
     return _TOKEN.sub("(token)", value)

@@ -1,4 +1,4 @@
-"""Sketches over a sliding window: it consists of slots, and the oldest slot is dropped as a whole."""
+"""Sketches over a sliding window of slots. The oldest slot is dropped as a whole."""
 
 import collections
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 __all__ = ["SLOTS", "Window"]
 
 SLOTS: Final = 12
-"""Slots of a window. It covers between its length and one slot more."""
+"""Number of slots. A window covers its length plus up to one slot."""
 
 
 class _Sketch(Protocol):
@@ -18,7 +18,7 @@ SketchT = TypeVar("SketchT", bound=_Sketch)
 
 
 class Window(Generic[SketchT]):
-    """One sketch for each slot: values go to the newest, and queries read the union.
+    """One sketch per slot. Values go to the newest, and queries read the union.
 
     Attributes:
         current: the sketch to add to.
@@ -28,8 +28,8 @@ class Window(Generic[SketchT]):
         """Start with empty slots.
 
         Args:
-            seconds: length of the window.
-            make: makes an empty sketch.
+            seconds: length of the window in seconds.
+            make: creates an empty sketch.
         """
         self.current = make()
         self._make = make
@@ -39,9 +39,9 @@ class Window(Generic[SketchT]):
         self._union_of_closed = make()
 
     def advance(self, now: float) -> bool:
-        """Go on to the slot of a time; tell whether it is a new one, so that ``current`` is another.
+        """Move to the slot of a time; return whether the slot, and so ``current``, is a new one.
 
-        Time that goes back changes nothing.
+        An earlier time changes nothing.
         """
         slot = int(now // self._slot_seconds)
         if slot <= self._slot:
@@ -56,7 +56,7 @@ class Window(Generic[SketchT]):
         return True
 
     def union(self) -> SketchT:
-        """Unite the slots."""
+        """Merge the slots into one sketch."""
         union = self._make()
         union.update(self._union_of_closed)
         union.update(self.current)
