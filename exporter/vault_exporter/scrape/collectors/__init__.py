@@ -1,4 +1,4 @@
-"""The table of collectors: each asks one area of one node and turns the answer into samples."""
+"""The table of collectors. Each reads one area of one node and returns samples."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -52,14 +52,14 @@ COLLECTORS: Final = (
     SEAL,
     LEADER,
     CERTIFICATE,
-    # Of the node.
+    # About the node.
     HOST,
     IN_FLIGHT,
-    # Of the cluster, fresh at every scrape.
+    # About the cluster, read at every scrape.
     HA_NODES,
     RAFT,
     AUTOPILOT,
-    # What changes slowly, or costs the node something.
+    # Slowly changing or expensive for the node, read at an interval.
     OPERATIONS,
     LOCKED_USERS,
     REPLICATION,
@@ -78,10 +78,10 @@ COLLECTORS: Final = (
     LICENSE,
     AUDIT_DEVICES,
 )
-"""Every collector that needs no settings of its own."""
+"""All collectors without settings of their own."""
 
 REQUIRED: Final = frozenset({"health", "seal", "leader"})
-"""Collectors that cannot be disabled: what rules compare comes from them."""
+"""Collectors that cannot be disabled, because alert rules need their samples."""
 
 
 def chosen(
@@ -90,13 +90,13 @@ def chosen(
     settings: Telemetry = Telemetry(),  # noqa: B008 - frozen
     sightings: Sightings | None = None,
 ) -> tuple[Collector, ...]:
-    """Return the collectors that run for a target, with the intervals that it wants.
+    """Return the collectors of a target, with its intervals.
 
     Args:
         target: the target.
-        watched: what to look after in targets of its cluster.
-        settings: what to do with Vault's own telemetry.
-        sightings: looks for requests in the audit logs that this exporter follows; None if it follows none.
+        watched: settings of the collectors that run only if configured.
+        settings: settings of the telemetry collector.
+        sightings: finds requests in the followed audit logs; None if no log is followed.
     """
     return tuple(_chosen(target, watched, settings, sightings))
 

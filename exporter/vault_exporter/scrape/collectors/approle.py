@@ -1,4 +1,4 @@
-"""The secret-ids of AppRole roles: how many there are, and when the next one expires.
+"""The number and next expiry of the secret-ids of AppRole roles.
 
 https://openbao.org/api-docs/auth/approle/
 """
@@ -25,7 +25,7 @@ class _SecretId(msgspec.Struct, frozen=True):
 
 
 def collector(watched: Sequence[AppRole]) -> Collector:
-    """Make the collector for these roles."""
+    """Build the collector for these roles."""
     return Collector(
         "approle",
         "secret-ids of AppRole roles",
@@ -58,7 +58,7 @@ def _samples(mount: str, role: str, number: int, expiries: list[float]) -> Itera
 
 
 async def _expiry(client: Client, where: str, accessor: str) -> float | None:
-    """Ask when a secret-id expires; None where it never does, or is gone meanwhile."""
+    """Return the expiry of a secret-id; None if it does not expire or no longer exists."""
     path = f"{where}/secret-id-accessor/lookup"
     secret_id = data(await client.send("POST", path, token=True, body={"secret_id_accessor": accessor}), _SecretId)
     return timestamp(secret_id.expiration_time) if secret_id else None

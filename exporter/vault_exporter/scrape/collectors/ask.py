@@ -1,4 +1,4 @@
-"""How collectors put their questions: the answer's data, decoded, or None where the node has no such thing."""
+"""Request helpers of the collectors. They return decoded data, or None if the node lacks the endpoint or feature."""
 
 from typing import Final, Generic, TypeVar
 
@@ -21,7 +21,7 @@ __all__ = [
 T = TypeVar("T")
 
 LARGE_ANSWER_BYTES: Final = 16 << 20
-"""Limit for an answer that lists what users made, such as mounts or policies."""
+"""Limit in bytes of a response that lists users' objects, such as mounts or policies."""
 
 _OK: Final = 200
 _NO_CONTENT: Final = 204
@@ -30,24 +30,24 @@ _NO_SUCH_THING: Final = (
     "unsupported path",
     "unsupported operation",
     "not supported",
-    "local-only",  # "cannot forward local-only request", of a standby that is starting, or lags
+    "local-only",  # "cannot forward local-only request", from a standby that is starting or lagging
     "unavailable in namespaces",
     "only available in root namespace",
-    "namespace is not sealable",  # so it has no keys of its own
+    "namespace is not sealable",  # so it has no keys
 )
-"""What messages with status 400 contain where there is no such thing."""
+"""Parts of error messages with status 400 that mean that the feature does not exist."""
 _NOT_FOUND: Final = 404
 _NOT_ALLOWED: Final = 405
 
 
 class Wrapped(msgspec.Struct, Generic[T], frozen=True):
-    """Vault's usual answer; some endpoints repeat the data beside it, which is of no interest."""
+    """Vault's usual response. Some endpoints repeat the data at the top level, which is ignored."""
 
     data: T
 
 
 class Keys(msgspec.Struct, frozen=True):
-    """What a LIST gives."""
+    """Data of a LIST response."""
 
     keys: tuple[str, ...] = ()
 
@@ -57,28 +57,28 @@ class _Errors(msgspec.Struct, frozen=True):
 
 
 async def ask(client: Client, path: str, kind: type[T], *, max_bytes: int = SMALL_ANSWER_BYTES) -> T | None:
-    """Read a path with the token; None where this product, version or state of the node has no such thing.
+    """Read a path with the token; None if this product, version or state of the node does not have it.
 
     Raises:
-        VaultError: for every other answer than the two.
+        VaultError: for every other response.
     """
     return data(await client.get(path, token=True, max_bytes=max_bytes), kind)
 
 
 async def ask_list(client: Client, path: str, kind: type[T]) -> T | None:
-    """LIST a path with the token; None where there is no such thing, and also where nothing is in it.
+    """LIST a path with the token; None if it does not exist or is empty.
 
     Raises:
-        VaultError: for every other answer than the two.
+        VaultError: for every other response.
     """
     return await ask(client, f"{path}?list=true", kind, max_bytes=LARGE_ANSWER_BYTES)
 
 
 async def ask_keys(client: Client, path: str) -> tuple[str, ...] | None:
-    """LIST the names in a path with the token; empty where nothing is in it, None where there is no such thing.
+    """LIST the names in a path with the token; empty if there are none, None if the path does not exist.
 
     Raises:
-        VaultError: for every other answer than these.
+        VaultError: for every other response.
     """
     answer = await client.get(f"{path}?list=true", token=True, max_bytes=LARGE_ANSWER_BYTES)
     if is_empty_list(answer):
@@ -88,10 +88,10 @@ async def ask_keys(client: Client, path: str) -> tuple[str, ...] | None:
 
 
 def data(answer: Answer, kind: type[T]) -> T | None:
-    """Decode the data of an answer; None where it says that there is no such thing.
+    """Decode the data of a response; None if it says that the feature does not exist.
 
     Raises:
-        VaultError: for every other answer than the two.
+        VaultError: for every other response.
     """
     if answer.status == _NO_CONTENT:
         return None
@@ -103,7 +103,7 @@ def data(answer: Answer, kind: type[T]) -> T | None:
 
 
 def is_empty_list(answer: Answer) -> bool:
-    """Tell Vault's way to say so: not found, and no complaint."""
+    """Return whether a response is an empty LIST: status 404 without error messages."""
     try:
         return answer.status == _NOT_FOUND and not answer.json(_Errors).errors
     except VaultError:
@@ -111,7 +111,7 @@ def is_empty_list(answer: Answer) -> bool:
 
 
 def has_no_such_thing(answer: Answer) -> bool:
-    """Tell the ways to say that this product, version, storage, seal or state of the node has no such thing."""
+    """Return whether the response means that this product, version, storage, seal or state lacks the feature."""
     if answer.status in {_NOT_FOUND, _NOT_ALLOWED}:
         return True
     return answer.status == _BAD_REQUEST and any(map(answer.says, _NO_SUCH_THING))

@@ -1,4 +1,4 @@
-"""Audit devices, from ``sys/audit``; opt-in, since listing them takes ``sudo``.
+"""Audit devices, from ``sys/audit``. Disabled by default, because listing them requires ``sudo``.
 
 https://openbao.org/api-docs/system/audit/
 """
@@ -21,24 +21,24 @@ __all__ = ["AUDIT_DEVICES", "GRANTS", "Device", "collect", "samples"]
 GRANTS: Final = (Grant("sys/audit", ("read", "sudo")),)
 
 _TYPES: Final = ("file", "socket", "syslog")
-"""Always counted, so that a sum over the types is 0 where there is no device."""
+"""Types with a sample even at 0, so that a sum over the types is 0 without any device."""
 
 
 class Device(msgspec.Struct, frozen=True):
-    """What is said of one audit device."""
+    """One audit device."""
 
     type: str
     options: dict[str, str] | None = None
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for the devices."""
+    """Read the devices."""
     devices = await ask(client, "sys/audit", dict[str, Device])
     return () if devices is None else samples(devices.values())
 
 
 def samples(devices: Iterable[Device]) -> Iterator[Sample]:
-    """Count the devices, and those that write what they should hash."""
+    """Count the devices, and those that write unhashed values."""
     devices = tuple(devices)
     types = dict.fromkeys(((kind,) for kind in _TYPES), 0) | Counter((device.type,) for device in devices)
     for labels, number in most_frequent(types):

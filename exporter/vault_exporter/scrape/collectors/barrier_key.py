@@ -22,7 +22,7 @@ GRANTS: Final = (Grant("sys/key-status"), Grant("sys/rotate/config"))
 
 
 class KeyStatus(msgspec.Struct, frozen=True):
-    """What ``sys/key-status`` says; ``encryptions`` since Vault 1.7."""
+    """Response of ``sys/key-status``; ``encryptions`` exists since Vault 1.7."""
 
     term: int
     install_time: Time
@@ -30,7 +30,7 @@ class KeyStatus(msgspec.Struct, frozen=True):
 
 
 class RotationConfig(msgspec.Struct, frozen=True):
-    """What ``sys/rotate/config`` says."""
+    """Response of ``sys/rotate/config``."""
 
     enabled: bool
     max_operations: int
@@ -38,7 +38,7 @@ class RotationConfig(msgspec.Struct, frozen=True):
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for the key and for when it is rotated."""
+    """Read the state of the key and the settings of its rotation."""
     key, rotation = await asyncio.gather(
         ask(client, "sys/key-status", KeyStatus), ask(client, "sys/rotate/config", RotationConfig)
     )

@@ -1,6 +1,6 @@
-"""A canary: a secret that is written, read and deleted at intervals, to see that the whole way works.
+"""The canary writes, reads and deletes a secret at intervals, to test the request path end to end.
 
-The one collector that writes, through a :class:`~vault_exporter.vault.writer.SecretWriter` that can do nothing else.
+It is the only collector that writes, and only through a :class:`~vault_exporter.vault.writer.SecretWriter`.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ STEPS: Final = ("write", "read", "delete")
 
 
 def collector(canaries: tuple[Canary, ...], sightings: Sightings | None = None) -> Collector:
-    """Make the collector for the secret that is configured.
+    """Build the collector for the configured secret.
 
     Args:
-        canaries: the secret.
-        sightings: looks for the requests in the audit logs that this exporter follows; None if it follows none.
+        canaries: the settings of the secret.
+        sightings: finds requests in the followed audit logs; None if no log is followed.
     """
     (canary,) = canaries
     return Collector(
@@ -44,7 +44,7 @@ def collector(canaries: tuple[Canary, ...], sightings: Sightings | None = None) 
 
 
 class _Runs:
-    """The runs so far; their counts are kept between scrapes."""
+    """The runs so far. Kept between scrapes: their counters."""
 
     def __init__(self, canary: Canary, sightings: Sightings | None) -> None:
         self._canary = canary
@@ -53,7 +53,7 @@ class _Runs:
         self._failures = dict.fromkeys(STEPS, 0)
 
     async def collect(self, client: Client) -> Iterable[Sample]:
-        """Do the steps; one that fails is what the canary is for, unless it is not allowed to do it."""
+        """Run the steps. A failed step is a result; only a denied one fails the collector."""
         writer = SecretWriter(client, self._canary.mount, self._canary.path)
         value = secrets.token_hex(16)
         steps: tuple[Callable[[], Awaitable[None]], ...] = (
@@ -99,7 +99,7 @@ class _Verdict(NamedTuple):
 
 
 class _AuditCanary:
-    """Whether the requests of earlier runs came by in the audit log; the last run whose answer is known counts."""
+    """Whether requests of earlier runs appeared in the audit log. The last decided run counts."""
 
     def __init__(self, sightings: Sightings, path: str) -> None:
         self._sightings = sightings
@@ -108,7 +108,7 @@ class _AuditCanary:
         self._verdict: _Verdict | None = None
 
     def begin(self) -> None:
-        """Look for a new run, and decide on those before."""
+        """Start a new run, and decide earlier ones."""
         for sighting in self._waiting:
             if not sighting.is_open:
                 self._verdict = _Verdict(sighting.delay)
@@ -116,13 +116,13 @@ class _AuditCanary:
         self._waiting.append(self._sightings.begin(self._path))
 
     def expect(self, answered: dict[str, float]) -> None:
-        """State the requests of this run; one that Vault answered nothing of says nothing about the log."""
+        """Set the expected requests of this run. A run without a successful request is not evaluated."""
         self._waiting[-1].expect(dict(answered))
         if not answered:
             self._waiting.pop()
 
     def samples(self) -> Iterator[Sample]:
-        """Yield what the last run says of which it is known."""
+        """Yield the result of the last decided run."""
         if self._verdict is not None:
             yield c.CANARY_AUDIT_SUCCESS(self._verdict.delay is not None)
             if self._verdict.delay is not None:

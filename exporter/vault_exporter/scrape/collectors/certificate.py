@@ -1,4 +1,4 @@
-"""The certificate that the node's listener shows, from the TLS connections of the scrape; no request is made for it."""
+"""The certificate of the node's listener, from the TLS connections of the scrape. It needs no request."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -16,7 +16,7 @@ __all__ = ["CERTIFICATE", "collect", "parse", "samples"]
 
 
 async def collect(client: Client) -> Reading:
-    """Look at the certificate that the node showed last, also one that is not trusted; without TLS there is none."""
+    """Read the node's last certificate, even if it is not trusted. Without TLS there is none."""
     shown = await client.certificate()
     if shown is None:
         return Reading()
@@ -25,10 +25,10 @@ async def collect(client: Client) -> Reading:
 
 
 def parse(certificate: bytes) -> Certificate:
-    """Read a certificate (DER).
+    """Parse a certificate (DER).
 
     Raises:
-        VaultError: ``bad_reply``; it cannot be read.
+        VaultError: ``bad_reply``; it cannot be parsed.
     """
     try:
         found = x509.load_der_x509_certificate(certificate)
@@ -38,7 +38,7 @@ def parse(certificate: bytes) -> Certificate:
 
 
 def samples(certificate: Certificate) -> Iterator[Sample]:
-    """Turn what a certificate says into samples."""
+    """Turn the certificate into samples."""
     yield c.LISTENER_NOT_AFTER(certificate.not_after)
     yield c.LISTENER_NOT_BEFORE(certificate.not_before)
 

@@ -1,4 +1,4 @@
-"""What a collector is, and what it gives."""
+"""The interface of a collector, and its result."""
 
 import enum
 from collections.abc import Awaitable, Callable, Iterable
@@ -17,9 +17,9 @@ class Grant(NamedTuple):
     """A rule that an ACL policy must have for a collector to work."""
 
     path: str
-    """As in a policy: without ``/v1/``; ``+`` is one segment, a trailing ``*`` any rest."""
+    """Path as in a policy, without ``/v1/``; ``+`` matches one segment, a trailing ``*`` any suffix."""
     capabilities: tuple[str, ...] = ("read",)
-    """As in a policy, ``sudo`` among them where the path is a protected one."""
+    """Capabilities as in a policy, including ``sudo`` for protected paths."""
 
     def __str__(self) -> str:
         words = ", ".join(f'"{capability}"' for capability in self.capabilities)
@@ -27,40 +27,40 @@ class Grant(NamedTuple):
 
 
 class Scope(enum.Enum):
-    """Which nodes a collector asks. On the others it gives nothing, and that is no failure.
+    """The nodes on which a collector runs. On other nodes it returns no samples, which is not a failure.
 
-    A standby that is asked about the cluster forwards, redirects, or answers from the shared storage; what it says is
-    not its own, and would be there once a node.
+    For the cluster, a standby forwards, redirects or reads the shared storage. Its response is not about itself, and
+    would duplicate the series for each node.
     """
 
     EVERY = enum.auto()
-    """Every node in every state: it answers for itself, and can do so without a token."""
+    """Every node in every state, without a token."""
     UNSEALED = enum.auto()
-    """Every unsealed node, which answers for itself."""
+    """Every unsealed node."""
     ACTIVE = enum.auto()
-    """The active node, for its cluster."""
+    """The active node of the cluster."""
     ACTIVE_DR = enum.auto()
-    """The same, and also the active node of a disaster recovery secondary, which serves next to nothing."""
+    """As ``ACTIVE``, and also the active node of a disaster recovery secondary, which serves few endpoints."""
 
 
 class Note(NamedTuple):
-    """Why a collector gets less than it could, where that is no failure of it."""
+    """Why a collector returns less than it could, without a failure."""
 
     state: str
     remedy: str
     wanting: bool
-    """The operator must do something about it."""
+    """Whether the operator must act."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a collector got."""
+    """The result of a collector."""
 
     samples: tuple[Sample, ...] = ()
     said: object = None
-    """What the node said, for its state: one of the structs of :mod:`vault_exporter.scrape.node_state`."""
+    """The decoded response, for the node state: one of the structs of :mod:`vault_exporter.scrape.node_state`."""
     page: Page | None = None
-    """Metrics of the node's own, which are passed on."""
+    """The node's own telemetry, which is passed on."""
     note: Note | None = None
 
 
@@ -69,10 +69,10 @@ def _nothing(_: Reason) -> Iterable[Sample]:
 
 
 class Collector(NamedTuple):
-    """One area of a node: how it is asked, and what the answer becomes.
+    """One area of a node, its requests and its samples.
 
-    ``collect`` raises :class:`~vault_exporter.vault.client.VaultError` when it fails. Then its samples are those of
-    ``floor``: the ones that a rule compares and that are therefore always present.
+    ``collect`` raises :class:`~vault_exporter.vault.client.VaultError` if it fails. Then its samples are those of
+    ``floor``, which are always present because alert rules compare them.
     """
 
     name: str
@@ -81,23 +81,23 @@ class Collector(NamedTuple):
     floor: Callable[[Reason], Iterable[Sample]] = _nothing
     scope: Scope = Scope.ACTIVE
     grants: tuple[Grant, ...] = ()
-    """Exactly what its calls need of the token."""
+    """The policy rules that its calls need."""
     default: bool = True
-    """Whether it runs where the configuration does not name it."""
+    """Whether it is enabled by default."""
     interval: float = 0.0
-    """At least so many seconds between two readings; in between, the last good one is shown."""
+    """Minimum seconds between two runs. In between, a scrape returns the samples of the last success."""
 
     with_token: bool = True
-    """Whether the calls that are not made of every node carry the token, also those that anyone may make."""
+    """Whether calls outside ``Scope.EVERY`` carry the token, including those to public endpoints."""
 
     @property
     def needs_token(self) -> bool:
-        """Whether it does not run without a login."""
+        """Whether it needs a login to run."""
         return self.with_token and self.scope is not Scope.EVERY
 
 
 def policy(grants: Iterable[Grant]) -> tuple[Grant, ...]:
-    """Merge what several collectors need: one rule a path, sorted, so that it can be printed as a policy."""
+    """Merge the grants of several collectors into one sorted rule per path, to print as a policy."""
     merged: dict[str, dict[str, None]] = {}
     for path, capabilities in grants:
         merged.setdefault(path, {}).update(dict.fromkeys(capabilities))

@@ -1,4 +1,4 @@
-"""The collectors that run only where the configuration says what to look after."""
+"""The collectors that run only if configured."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,11 +20,11 @@ CONFIGURED: Final[dict[str, Callable[[Any], Collector]]] = {
     "database": database.collector,
     "canary": canary.collector,
 }
-"""Name of a collector, which is also the key that configures it → what makes it, of what to look after."""
+"""Factory of each collector by its name, which is also its key in the configuration."""
 
 
 def configured(target: Target, watched: Watched, sightings: Sightings | None = None) -> Iterator[Collector]:
-    """Yield those that have something to look after in a target; ``sightings`` is of the followed audit logs."""
+    """Yield the configured collectors of a target; ``sightings`` finds requests in the followed audit logs."""
     makers = CONFIGURED | {"canary": partial(canary.collector, sightings=sightings)}
     for name, collector in makers.items():
         settings = getattr(watched, name)

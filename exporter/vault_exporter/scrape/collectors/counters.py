@@ -1,4 +1,4 @@
-"""How many tokens, entities and clients there are, from ``sys/internal/counters/``.
+"""Numbers of tokens, entities and clients, from ``sys/internal/counters/``.
 
 https://openbao.org/api-docs/system/internal-counters/,
 https://developer.hashicorp.com/vault/api-docs/system/internal-counters
@@ -43,13 +43,13 @@ class Total(msgspec.Struct, frozen=True):
 
 
 class TokenCounters(msgspec.Struct, frozen=True):
-    """Service tokens; batch tokens are nowhere stored."""
+    """Service tokens. Batch tokens are not stored, so they are not counted."""
 
     service_tokens: Total
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """What ``…/tokens`` says."""
+    """Response of ``…/tokens``."""
 
     counters: TokenCounters
 
@@ -61,13 +61,13 @@ class EntityCounters(msgspec.Struct, frozen=True):
 
 
 class Entities(msgspec.Struct, frozen=True):
-    """What ``…/entities`` says."""
+    """Response of ``…/entities``."""
 
     counters: EntityCounters
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """What ``…/activity/monthly`` says of the month so far (Vault); older versions know fewer kinds of clients."""
+    """Response of ``…/activity/monthly`` for the current month (Vault). Older versions have fewer client types."""
 
     entity_clients: int | None = None
     non_entity_clients: int | None = None
@@ -76,19 +76,19 @@ class Activity(msgspec.Struct, frozen=True):
 
 
 async def collect_tokens(client: Client) -> Iterable[Sample]:
-    """Ask for the number of service tokens; the newest Vault no longer says."""
+    """Read the number of service tokens, which the newest Vault no longer provides."""
     tokens = await ask(client, "sys/internal/counters/tokens", Tokens)
     return () if tokens is None else (c.SERVICE_TOKENS(tokens.counters.service_tokens.total),)
 
 
 async def collect_entities(client: Client) -> Iterable[Sample]:
-    """Ask for the number of entities."""
+    """Read the number of entities."""
     entities = await ask(client, "sys/internal/counters/entities", Entities)
     return () if entities is None else (c.IDENTITY_ENTITIES(entities.counters.entities.total),)
 
 
 async def collect_clients(client: Client) -> Iterable[Sample]:
-    """Ask for the number of clients in the month so far."""
+    """Read the number of clients in the current month."""
     path = "sys/internal/counters/activity/monthly"
     activity = await ask(client, path, Activity, max_bytes=LARGE_ANSWER_BYTES)
     return () if activity is None else client_samples(activity)

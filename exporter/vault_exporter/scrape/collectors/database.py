@@ -1,4 +1,4 @@
-"""Static roles of database engines: when their passwords were rotated, and when they are to be. Never a password.
+"""Static roles of database engines: last and next rotation of their passwords. Passwords are never read.
 
 https://openbao.org/api-docs/secret/databases/#read-static-role
 """
@@ -26,7 +26,7 @@ class _StaticRole(msgspec.Struct, frozen=True):
 
 
 def collector(watched: Sequence[Database]) -> Collector:
-    """Make the collector for these roles."""
+    """Build the collector for these roles."""
     return Collector(
         "database",
         "rotation of static database roles",
@@ -47,6 +47,6 @@ async def _role(mount: str, role: str, client: Client) -> Iterable[Sample]:
     last = timestamp(found.last_vault_rotation) if found else None
     if found is None or last is None:
         return ()
-    period = seconds(found.rotation_period)  # 0 where a schedule decides
+    period = seconds(found.rotation_period)  # 0 if the role has a schedule
     following = (c.DATABASE_NEXT_ROTATION(last + period, mount, role),) if period else ()
     return (c.DATABASE_LAST_ROTATION(last, mount, role), *following)

@@ -1,4 +1,4 @@
-"""The table of collectors for people and programs: the source of ``docs/collectors.md``."""
+"""Render the table of collectors as text, Markdown and JSON; the source of ``docs/collectors.md``."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final

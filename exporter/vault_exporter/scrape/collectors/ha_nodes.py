@@ -1,4 +1,4 @@
-"""The nodes of an HA cluster as the active one knows them, from ``sys/ha-status``.
+"""The nodes of an HA cluster as seen by the active node, from ``sys/ha-status``.
 
 https://openbao.org/api-docs/system/ha-status/
 """
@@ -22,7 +22,7 @@ GRANTS: Final = (Grant("sys/ha-status"),)
 
 
 class Node(msgspec.Struct, frozen=True):
-    """What is said of one node; the heartbeat's duration and the clock since Vault 1.18."""
+    """One node. Vault 1.18 and later report the heartbeat's duration and the clock skew."""
 
     hostname: str
     api_address: str
@@ -34,19 +34,19 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """What ``sys/ha-status`` says."""
+    """Response of ``sys/ha-status``."""
 
     nodes: tuple[Node, ...]
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for the nodes."""
+    """Read the nodes."""
     status = await ask(client, "sys/ha-status", Status)
     return () if status is None else samples(status)
 
 
 def samples(status: Status) -> Iterator[Sample]:
-    """Turn what is said of the nodes into samples; the active one has no heartbeat to itself."""
+    """Turn the nodes into samples. The active node has no heartbeat."""
     yield c.HA_NODES(len(status.nodes))
     for node in status.nodes[:MOST_NODES]:
         labels = (node.hostname, node.api_address)

@@ -18,14 +18,14 @@ __all__ = ["HEALTH", "collect", "parse", "samples"]
 
 
 async def collect(client: Client) -> Reading:
-    """Ask the node; any status is good whose body says whether the node is initialized."""
+    """Read the health. Any status is valid if its body has ``initialized``."""
     answer = await client.get("sys/health")
     health = parse(answer)
     return Reading(tuple(samples(health, answer)), said=HealthReport(answer.status, health))
 
 
 def parse(answer: Answer) -> Health:
-    """Read the answer.
+    """Decode the response.
 
     Raises:
         VaultError: with the reason of the status, if the body is not a health report.
@@ -37,7 +37,7 @@ def parse(answer: Answer) -> Health:
 
 
 def samples(health: Health, answer: Answer) -> Iterator[Sample]:
-    """Turn the report into samples; those of the node's state are made of :class:`.NodeState`."""
+    """Turn the report into samples. Samples of the node's state come from :class:`.NodeState`."""
     yield c.INFO(1, health.version or "", health.cluster_name or "", health.cluster_id or "")
     for family, value in (
         (c.STANDBY, health.standby),
@@ -54,8 +54,8 @@ def samples(health: Health, answer: Answer) -> Iterator[Sample]:
         yield c.REPLICATION_PERFORMANCE_PRIMARY(health.replication_performance_mode == "primary")
         yield c.REPLICATION_PERFORMANCE_SECONDARY(health.replication_performance_mode == "secondary")
     if health.server_time_utc is not None:
-        # The node cuts its clock to whole seconds: half a second makes the error even, and the node read it about
-        # half way between request and answer.
+        # The node truncates its clock to whole seconds, so add half a second. It reads its clock about half way
+        # between request and response.
         yield c.CLOCK_SKEW(health.server_time_utc + 0.5 - (answer.sent + answer.seconds / 2))
     if health.clock_skew_ms is not None:
         yield c.HA_CLOCK_SKEW(health.clock_skew_ms / 1000)
@@ -66,10 +66,10 @@ def samples(health: Health, answer: Answer) -> Iterator[Sample]:
 
 
 def _license(found: License) -> Iterator[Sample]:
-    with contextlib.suppress(VaultError):  # a time that cannot be read says nothing of the node's health
+    with contextlib.suppress(VaultError):  # an invalid time does not affect the node's health
         if (expiry := moment(found.expiry_time)) is not None:
             yield c.LICENSE_EXPIRY(expiry)
 
 
 HEALTH: Final = Collector("health", "state of the node, its version and replication", collect, scope=Scope.EVERY)
-"""The collector that the others go by: it tells whether a node is unsealed and active."""
+"""Runs first: its result decides which other collectors run on the node."""

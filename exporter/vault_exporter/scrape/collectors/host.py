@@ -1,4 +1,4 @@
-"""The node's machine: memory, disks and processors, from ``sys/host-info``, which each node answers for itself.
+"""Memory, disks and processors of the node's host, from ``sys/host-info``, which each node serves itself.
 
 https://openbao.org/api-docs/system/host-info/
 """
@@ -19,11 +19,11 @@ __all__ = ["GRANTS", "HOST", "HostInfo", "collect", "samples"]
 GRANTS: Final = (Grant("sys/host-info"),)
 
 _MOST_DISKS: Final = 50
-"""A machine with more shows the first."""
+"""Limit of disks; the first ones are shown."""
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """Of the machine, in bytes."""
+    """Memory of the host in bytes."""
 
     total: int
     available: int
@@ -45,7 +45,7 @@ class Host(msgspec.Struct, frozen=True, rename={"boot_time": "bootTime"}):
 
 
 class HostInfo(msgspec.Struct, frozen=True):
-    """What ``sys/host-info`` says. What the node could not find out is null or not there."""
+    """Response of ``sys/host-info``. Values that the node could not read are null or missing."""
 
     memory: Memory | None = None
     disk: tuple[Disk, ...] | None = None
@@ -54,13 +54,13 @@ class HostInfo(msgspec.Struct, frozen=True):
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for the machine."""
+    """Read the host information."""
     info = await ask(client, "sys/host-info", HostInfo, max_bytes=LARGE_ANSWER_BYTES)
     return () if info is None else samples(info)
 
 
 def samples(info: HostInfo) -> Iterator[Sample]:
-    """Turn what is said of the machine into samples."""
+    """Turn the host information into samples."""
     if info.memory is not None:
         yield c.HOST_MEMORY_TOTAL(info.memory.total)
         yield c.HOST_MEMORY_AVAILABLE(info.memory.available)

@@ -1,4 +1,4 @@
-"""The oldest request that the node is still at, from ``sys/in-flight-req``, which each node answers for itself.
+"""The oldest in-flight request of the node, from ``sys/in-flight-req``, which each node serves itself.
 
 https://openbao.org/api-docs/system/in-flight-req/
 """
@@ -26,14 +26,14 @@ _OK: Final = 200
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What is said of one request."""
+    """One request."""
 
     start_time: Time
     request_path: str = ""
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for the requests; the answer is not wrapped as others are."""
+    """Read the requests. The response has no ``data`` wrapper."""
     answer = await client.get(_PATH, token=True, max_bytes=LARGE_ANSWER_BYTES)
     if answer.status != _OK:
         if has_no_such_thing(answer):
@@ -43,9 +43,9 @@ async def collect(client: Client) -> Iterable[Sample]:
 
 
 def samples(requests: Iterable[Request]) -> Iterator[Sample]:
-    """Find the oldest of those that began well before the question, by the node's own clock.
+    """Find the oldest request that started well before this call, by the node's own clock.
 
-    That leaves out the question itself, and the others that the exporter asks at the same time.
+    That excludes this call, and other calls of the same scrape.
     """
     requests = tuple(requests)
     questions = [request.start_time for request in requests if request.request_path.endswith(_PATH)]

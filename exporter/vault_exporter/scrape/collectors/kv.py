@@ -1,4 +1,4 @@
-"""Secrets of KV version 2 engines: their age, versions and deletion, from their metadata. Data is never read.
+"""Age, versions and deletion of secrets in KV version 2 engines, from their metadata. Secret data is never read.
 
 https://openbao.org/api-docs/secret/kv/kv-v2/
 """
@@ -27,7 +27,7 @@ _WILD: Final = frozenset("*?[")
 
 
 class Version(msgspec.Struct, frozen=True):
-    """What is said of one version."""
+    """One version."""
 
     created_time: Time
     deletion_time: str = ""
@@ -35,7 +35,7 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """What is said of one secret."""
+    """One secret."""
 
     current_version: int
     updated_time: Time
@@ -43,7 +43,7 @@ class Metadata(msgspec.Struct, frozen=True):
 
 
 def collector(watched: Sequence[Kv]) -> Collector:
-    """Make the collector for these secrets."""
+    """Build the collector for these secrets."""
     return Collector(
         "kv",
         "metadata of KV secrets",
@@ -54,13 +54,13 @@ def collector(watched: Sequence[Kv]) -> Collector:
 
 
 def samples(kv: Kv, path: str, metadata: Metadata | None, now: float) -> Iterator[Sample]:
-    """Turn a secret's metadata, or that there is none, into samples.
+    """Turn a secret's metadata into samples; None means that the secret does not exist.
 
     Args:
-        kv: the settings that named it.
+        kv: the settings of the secret.
         path: its path below the mount.
-        metadata: what the node said.
-        now: Unix time, in seconds, by which a planned deletion has happened or not.
+        metadata: the metadata from the node.
+        now: Unix time in seconds, which decides whether a planned deletion has happened.
     """
     labels = (kv.mount, path)
     yield c.KV_EXISTS(metadata is not None, *labels)
@@ -72,7 +72,7 @@ def samples(kv: Kv, path: str, metadata: Metadata | None, now: float) -> Iterato
     yield c.KV_UPDATED(metadata.updated_time.timestamp(), *labels)
     yield c.KV_VERSIONS(len(metadata.versions), *labels)
     version = metadata.versions.get(str(metadata.current_version))
-    if version is None:  # metadata alone was written
+    if version is None:  # the secret has metadata, but no version
         return
     yield c.KV_VERSION_CREATED(version.created_time.timestamp(), *labels)
     deletion = moment(version.deletion_time)
@@ -95,9 +95,9 @@ async def _collect_mount(kv: Kv, client: Client) -> Iterable[Sample]:
 
 
 async def _expand(kv: Kv, client: Client) -> tuple[list[str], int]:
-    """Find the secrets that are named; return those within the budget, and how many are left out.
+    """Find the matching secrets; return those within the budget, and the number of dropped ones.
 
-    A folder that the budget does not reach is left out as one, and none is looked into once more fits than is wanted.
+    A folder beyond the budget counts as one. No further folder is listed once the budget is exceeded.
     """
     found = dict.fromkeys(path for path in kv.paths if not _is_wild(path))
     budget, skipped = kv.max_paths, 0
@@ -118,7 +118,7 @@ async def _expand(kv: Kv, client: Client) -> tuple[list[str], int]:
                 budget -= 1
                 listed = await _list(kv, client, folder)
                 names = [name for name in listed if _fits(name, part, end) and folder + name not in found]
-                kept = names[: max(room - len(matches), 0) + 1]  # one too many tells that there is no room left
+                kept = names[: max(room - len(matches), 0) + 1]  # one above the limit shows that the budget is exceeded
                 skipped += len(names) - len(kept)
                 matches += [folder + name for name in kept]
         found |= dict.fromkeys(matches)
@@ -127,7 +127,7 @@ async def _expand(kv: Kv, client: Client) -> tuple[list[str], int]:
 
 
 def _fits(name: str, pattern: str, end: str) -> bool:
-    """Tell whether a name of a list is of the right kind (a folder ends in a slash) and fits."""
+    """Return whether a listed name is of the right kind (a folder ends in a slash) and matches the pattern."""
     return name.endswith("/") == bool(end) and fnmatch.fnmatchcase(name.removesuffix("/"), pattern)
 
 

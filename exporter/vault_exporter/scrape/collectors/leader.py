@@ -1,8 +1,8 @@
-"""High availability and leadership as the node sees it, from ``sys/leader``: no token, answered by the node itself.
+"""High availability and leadership as seen by the node, from ``sys/leader``, which each node serves without a token.
 
-To tell who leads, a standby reads the lock in the storage each time, while it answers ``sys/health`` and
-``sys/seal-status`` from memory, as seen on OpenBao 2.7 with its PostgreSQL stopped: all three nodes served nothing, and
-a standby went on saying 429. So a node that is out of reach of its storage is known by its failure here.
+For ``sys/leader``, a standby reads the lock in the storage. It serves ``sys/health`` and ``sys/seal-status`` from
+memory: on OpenBao 2.7 with PostgreSQL stopped, no node served requests, but a standby still returned 429. So a failure
+here detects a node that cannot reach its storage.
 
 https://openbao.org/api-docs/system/leader/
 """
@@ -24,7 +24,7 @@ _SEALED = 503
 
 
 async def collect(client: Client) -> Reading:
-    """Ask the node; a sealed one answers 503, knows no leader, and that is no failure."""
+    """Read the leader. A sealed node answers 503, which is not a failure."""
     answer = await client.get("sys/leader")
     if answer.status == _SEALED and answer.says("sealed"):
         return Reading()
@@ -35,7 +35,7 @@ async def collect(client: Client) -> Reading:
 
 
 def samples(leader: Leader) -> Iterator[Sample]:
-    """Turn the answer into samples; who leads is a question only where high availability is in use."""
+    """Turn the response into samples. The leader has samples only if high availability is enabled."""
     yield c.HA_ENABLED(leader.ha_enabled)
     if leader.ha_enabled:
         yield c.LEADER_IS_SELF(leader.is_self)

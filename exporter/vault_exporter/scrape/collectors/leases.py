@@ -21,14 +21,14 @@ GRANTS: Final = (Grant("sys/leases/count"),)
 
 
 class Count(msgspec.Struct, frozen=True):
-    """What ``sys/leases/count`` says: the sum, and the number by the mount's accessor."""
+    """Response of ``sys/leases/count``: the total, and the number by accessor of the mount."""
 
     lease_count: int
     counts: dict[str, int] = {}
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for their number."""
+    """Read the number of irrevocable leases."""
     count = await ask(client, "sys/leases/count?type=irrevocable", Count, max_bytes=LARGE_ANSWER_BYTES)
     return () if count is None else samples(count)
 

@@ -21,26 +21,26 @@ GRANTS: Final = (Grant("sys/license/status"),)
 
 
 class License(msgspec.Struct, frozen=True):
-    """One license; it ends to be valid first, and to work later."""
+    """One license. It expires first, and terminates later."""
 
     expiration_time: Time
     termination_time: Time | None = None
 
 
 class Status(msgspec.Struct, frozen=True):
-    """What ``sys/license/status`` says; before Vault 1.8 a license was stored, not loaded."""
+    """Response of ``sys/license/status``. Before Vault 1.8 a license was stored, not autoloaded."""
 
     autoloaded: License | None = None
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for the license."""
+    """Read the license."""
     status = await ask(client, "sys/license/status", Status)
     return () if status is None or status.autoloaded is None else samples(status.autoloaded)
 
 
 def samples(license_: License) -> Iterator[Sample]:
-    """Turn the license into samples. When it expires is there for nodes before Vault 1.13, whose health lacks it."""
+    """Turn the license into samples, with its expiry for nodes before Vault 1.13, whose health report lacks it."""
     yield c.LICENSE_EXPIRY(license_.expiration_time.timestamp())
     if license_.termination_time is not None:
         yield c.LICENSE_TERMINATION(license_.termination_time.timestamp())

@@ -1,4 +1,4 @@
-"""Users locked out after failed logins, from ``sys/locked-users``; names are left out.
+"""Number of users locked out after failed logins, from ``sys/locked-users``, without their names.
 
 https://openbao.org/api-docs/system/user-lockout/
 """
@@ -35,14 +35,14 @@ class Namespace(msgspec.Struct, frozen=True):
 
 
 class Locked(msgspec.Struct, frozen=True):
-    """What ``sys/locked-users`` says."""
+    """Response of ``sys/locked-users``."""
 
     total: int
     by_namespace: tuple[Namespace, ...] | None = None
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for their number."""
+    """Read the number of locked users."""
     locked = await ask(client, "sys/locked-users", Locked, max_bytes=LARGE_ANSWER_BYTES)
     return () if locked is None else samples(locked)
 

@@ -1,4 +1,4 @@
-"""Secrets engines and auth methods that are mounted, from ``sys/mounts`` and ``sys/auth``: how many of which kind.
+"""Number of mounted secrets engines and auth methods by type, from ``sys/mounts`` and ``sys/auth``.
 
 https://openbao.org/api-docs/system/mounts/, https://openbao.org/api-docs/system/auth/
 """
@@ -33,11 +33,11 @@ AUTH_GRANTS: Final = (Grant("sys/auth"),)
 
 _KV: Final = frozenset({"kv", "generic"})
 _GOING: Final = frozenset({"deprecated", "pending-removal", "removed"})
-"""Words of ``deprecation_status`` for a plugin that the next versions will be without."""
+"""Values of ``deprecation_status`` for a plugin that a later version removes."""
 
 
 class Mount(msgspec.Struct, frozen=True):
-    """What is said of one mount. The plugin's version is there since Vault 1.12, its deprecation since 1.13."""
+    """One mount. The plugin's version exists since Vault 1.12, its deprecation status since 1.13."""
 
     type: str
     options: dict[str, str] | None = None
@@ -47,18 +47,18 @@ class Mount(msgspec.Struct, frozen=True):
 
     @property
     def version(self) -> str:
-        """Version of the plugin that runs."""
+        """Version of the running plugin."""
         return self.running_plugin_version or self.plugin_version
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for the secrets engines."""
+    """Read the secrets engines."""
     mounts = await ask(client, "sys/mounts", dict[str, Mount], max_bytes=LARGE_ANSWER_BYTES)
     return () if mounts is None else samples(mounts.values())
 
 
 async def collect_auth(client: Client) -> Iterable[Sample]:
-    """Ask for the auth methods."""
+    """Read the auth methods."""
     mounts = await ask(client, "sys/auth", dict[str, Mount], max_bytes=LARGE_ANSWER_BYTES)
     return () if mounts is None else auth_samples(mounts.values())
 

@@ -21,31 +21,31 @@ __all__ = ["GRANTS", "NAMESPACES", "Listed", "collect", "samples"]
 GRANTS: Final = (Grant("sys/namespaces", ("list",)), Grant("sys/namespaces/+/seal-status"))
 
 _MOST: Final = 100
-"""With more namespaces than that, their seals are not asked for: it takes a call for each."""
+"""Limit of namespaces whose seal is read. It takes one call for each, so above it none is read."""
 
 
 class Namespace(msgspec.Struct, frozen=True):
-    """What the list says of one; Vault says neither."""
+    """One namespace. Vault reports neither field."""
 
     locked: bool | None = None
     tainted: bool | None = None
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """What a LIST of ``sys/namespaces`` gives; Vault's older versions give names alone."""
+    """LIST response of ``sys/namespaces``. Older versions of Vault return only names."""
 
     keys: tuple[str, ...] = ()
     key_info: dict[str, Namespace] = {}
 
 
 class Seal(msgspec.Struct, frozen=True):
-    """What ``…/seal-status`` says of a namespace with a seal of its own (OpenBao since 2.6)."""
+    """Response of ``…/seal-status`` for a namespace with its own seal (OpenBao since 2.6)."""
 
     sealed: bool
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """List the namespaces in the target's own, and ask for the seal of each."""
+    """List the namespaces below the target's own, and read the seal status of each."""
     answer = await client.get("sys/namespaces?list=true", token=True, max_bytes=LARGE_ANSWER_BYTES)
     listed = Listed() if is_empty_list(answer) else data(answer, Listed)
     if listed is None:
@@ -60,7 +60,7 @@ def samples(listed: Listed, sealed: Iterable[bool] | None) -> Iterator[Sample]:
 
     Args:
         listed: the namespaces.
-        sealed: whether each of them is sealed; None where that was not asked.
+        sealed: whether each one is sealed; None if it was not read.
     """
     yield c.NAMESPACES(len(listed.keys))
     if all(namespace.locked is not None for namespace in listed.key_info.values()):

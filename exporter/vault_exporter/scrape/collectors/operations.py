@@ -1,4 +1,4 @@
-"""Ceremonies under way that gather key shares: new unseal or recovery keys, and a new root token.
+"""Operations in progress that collect key shares: rekeying, and root token generation.
 
 OpenBao has ``sys/rotate/root/init``, ``sys/rotate/recovery/init`` and ``sys/generate-root-token/attempt``; Vault has
 ``sys/rekey/init``, ``sys/rekey-recovery-key/init`` and ``sys/generate-root/attempt``, which OpenBao disables.
@@ -25,13 +25,13 @@ _PATHS: Final = {
     "rekey_recovery": ("sys/rotate/recovery/init", "sys/rekey-recovery-key/init"),
     "generate_root": ("sys/generate-root-token/attempt", "sys/generate-root/attempt"),
 }
-"""Operation → the paths that tell of it; the first that exists does."""
+"""Paths of each operation; the first existing one is used."""
 
 GRANTS: Final = tuple(Grant(path) for paths in _PATHS.values() for path in paths)
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far an operation is; shares are counted."""
+    """Progress of an operation in key shares."""
 
     started: bool
     progress: int = 0
@@ -39,7 +39,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask about each operation."""
+    """Read the progress of each operation."""
     found = await asyncio.gather(*(_ask(client, paths) for paths in _PATHS.values()))
     return tuple(
         sample
@@ -60,7 +60,7 @@ def samples(operation: str, progress: Progress) -> Iterator[Sample]:
 async def _ask(client: Client, paths: Iterable[str]) -> Progress | None:
     for path in paths:
         answer = await client.get(path, token=True)
-        try:  # Vault's older endpoints do not wrap their answer
+        try:  # Vault's older endpoints have no ``data`` wrapper
             return answer.json(Progress)
         except VaultError:
             progress = data(answer, Progress)

@@ -1,4 +1,4 @@
-"""PKI engines: how long issuers, CRLs and, as numbers, issued certificates are good for.
+"""PKI engines: expiry of issuers and CRLs, and numbers of issued certificates by remaining lifetime.
 
 https://openbao.org/api-docs/secret/pki/
 """
@@ -25,10 +25,10 @@ from vault_exporter.vault.client import Client, VaultError
 __all__ = ["bucket", "collector"]
 
 _MOST_ISSUERS: Final = 50
-"""Of an engine."""
+"""Limit of issuers of an engine."""
 _DAY: Final = 86_400
 _BUCKETS: Final = (("expired", 0), ("1d", _DAY), ("7d", 7 * _DAY), ("30d", 30 * _DAY), ("90d", 90 * _DAY))
-"""Label and upper bound of the seconds left."""
+"""Label values, each with the upper bound of the remaining seconds."""
 _LATER: Final = "later"
 
 
@@ -48,17 +48,17 @@ class _Certificate(msgspec.Struct, frozen=True):
 
 
 class _Known(NamedTuple):
-    """What is kept of a certificate."""
+    """Cached data of a certificate."""
 
     expiry: float
-    """Unix time, in seconds; 0 where it is gone."""
+    """Unix time in seconds; 0 if it no longer exists."""
     names: frozenset[str] = frozenset()
-    """Those that are watched."""
+    """Its watched names."""
     revoked: bool = False
 
 
 def collector(watched: Sequence[Pki]) -> Collector:
-    """Make the collector for these engines."""
+    """Build the collector for these engines."""
     readers = tuple(map(_Reader, watched))
 
     async def collect(client: Client) -> Iterable[Sample]:
@@ -75,12 +75,12 @@ def collector(watched: Sequence[Pki]) -> Collector:
 
 
 def bucket(seconds: float) -> str:
-    """Return the label for a certificate with so many seconds left."""
+    """Return the label value for a certificate's remaining seconds."""
     return next((label for label, most in _BUCKETS if seconds <= most), _LATER)
 
 
 class _Reader:
-    """Reads one engine. Kept between readings: what is known of each certificate, since certificates do not change."""
+    """Reads one engine. Kept between scrapes: data of each certificate, since certificates do not change."""
 
     def __init__(self, pki: Pki) -> None:
         self._pki = pki
@@ -121,7 +121,7 @@ class _Reader:
 
     async def _read_certificate(self, client: Client, serial: str) -> _Known:
         found = await ask(client, f"{self._pki.mount}/cert/{serial}", _Certificate)
-        if found is None:  # tidied up meanwhile
+        if found is None:  # removed by tidy meanwhile
             return _Known(0.0)
         certificate = _parse(found.certificate)
         names = frozenset(_names(certificate)) & self._names if self._names else frozenset()
@@ -129,7 +129,7 @@ class _Reader:
 
 
 def _canonical(serial: str) -> str:
-    """Write a serial number in one way: Vault lists it with hyphens or with colons."""
+    """Normalise a serial number, which Vault lists with hyphens or colons."""
     return serial.replace(":", "-").lower()
 
 
@@ -143,7 +143,7 @@ def _last(known: Iterable[_Known]) -> Iterable[tuple[str, float]]:
 
 
 def _names(certificate: x509.Certificate) -> Iterator[str]:
-    """Yield the common name and the DNS names; those that cannot be read are none that is watched."""
+    """Yield the common name and the DNS names. Names that cannot be parsed are ignored."""
     with contextlib.suppress(ValueError, x509.DuplicateExtension):
         for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
             yield str(attribute.value)
@@ -188,6 +188,6 @@ def _parse(text: str) -> x509.Certificate:
 
 
 def _grants(pki: Pki) -> Iterator[Grant]:
-    if pki.certificates:  # the rest is for anyone to read
+    if pki.certificates:  # the other endpoints need no token
         yield Grant(f"{pki.mount}/certs", ("list",))
         yield Grant(f"{pki.mount}/certs/revoked", ("list",))

@@ -22,7 +22,7 @@ GRANTS: Final = (Grant("sys/plugins/catalog"),)
 
 
 class Plugin(msgspec.Struct, frozen=True):
-    """What is said of one."""
+    """One plugin."""
 
     type: str
     builtin: bool = False
@@ -30,13 +30,13 @@ class Plugin(msgspec.Struct, frozen=True):
 
 
 class Catalogue(msgspec.Struct, frozen=True):
-    """What ``sys/plugins/catalog`` says; the details since Vault 1.12."""
+    """Response of ``sys/plugins/catalog``. Vault 1.12 and later include details."""
 
     detailed: tuple[Plugin, ...] | None = None
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for the catalogue."""
+    """Read the catalogue."""
     catalogue = await ask(client, "sys/plugins/catalog", Catalogue, max_bytes=LARGE_ANSWER_BYTES)
     return () if catalogue is None else samples(catalogue)
 

@@ -1,4 +1,4 @@
-"""How many policies there are, from ``sys/policies/``.
+"""Number of policies, from ``sys/policies/``.
 
 https://openbao.org/api-docs/system/policies/, https://openbao.org/api-docs/system/policies-password/
 """
@@ -21,7 +21,7 @@ GRANTS: Final = tuple(Grant(f"sys/policies/{kind}", ("list",)) for kind in _TYPE
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for their names."""
+    """Read the names of the policies."""
     names = await asyncio.gather(*(ask_keys(client, f"sys/policies/{kind}") for kind in _TYPES))
     return tuple(c.POLICIES(len(keys), kind) for kind, keys in zip(_TYPES, names, strict=True) if keys is not None)
 

@@ -26,13 +26,13 @@ GRANTS: Final = (
 
 
 class Config(msgspec.Struct, frozen=True):
-    """What ``sys/quotas/config`` says."""
+    """Response of ``sys/quotas/config``."""
 
     enable_rate_limit_audit_logging: bool | None = None
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for the names of the quotas, and whether refusals are audited."""
+    """Read the names of the quotas, and whether rejections are audited."""
     rate_limits, lease_counts, config = await asyncio.gather(
         ask_keys(client, "sys/quotas/rate-limit"),
         ask_keys(client, "sys/quotas/lease-count"),

@@ -1,4 +1,4 @@
-"""Raft's servers and autopilot's judgement of them, from ``sys/storage/raft/``; nodes with other storage have neither.
+"""Raft servers and their autopilot health, from ``sys/storage/raft/``. Nodes with other storage have neither.
 
 https://openbao.org/api-docs/system/storage/raft/, https://openbao.org/api-docs/system/storage/raftautopilot/
 """
@@ -42,19 +42,19 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Servers(msgspec.Struct, frozen=True):
-    """Raft's configuration proper."""
+    """The Raft configuration."""
 
     servers: tuple[Server, ...]
 
 
 class Configuration(msgspec.Struct, frozen=True):
-    """What ``sys/storage/raft/configuration`` says."""
+    """Response of ``sys/storage/raft/configuration``."""
 
     config: Servers
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """One server as autopilot sees it."""
+    """One server in autopilot's state."""
 
     healthy: bool
     status: str = ""
@@ -65,7 +65,7 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 class Autopilot(msgspec.Struct, frozen=True):
-    """What ``sys/storage/raft/autopilot/state`` says."""
+    """Response of ``sys/storage/raft/autopilot/state``."""
 
     healthy: bool
     failure_tolerance: int
@@ -74,13 +74,13 @@ class Autopilot(msgspec.Struct, frozen=True):
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for raft's servers."""
+    """Read raft's servers."""
     configuration = await ask(client, "sys/storage/raft/configuration", Configuration)
     return () if configuration is None else samples(configuration)
 
 
 async def collect_autopilot(client: Client) -> Iterable[Sample]:
-    """Ask what autopilot makes of them; without autopilot there is an answer without data."""
+    """Read autopilot's state. Without autopilot the response has no data."""
     state = await ask(client, "sys/storage/raft/autopilot/state", Autopilot | None)  # type: ignore[arg-type]
     return () if state is None else autopilot_samples(state)
 

@@ -23,13 +23,13 @@ _CONNECTED: Final = "connected"
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """A cluster at the other end."""
+    """The remote cluster."""
 
     connection_status: str = ""
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What is said of one kind of replication."""
+    """One kind of replication."""
 
     mode: str = ""
     state: str = ""
@@ -44,20 +44,20 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """What ``sys/replication/status`` says."""
+    """Response of ``sys/replication/status``."""
 
     dr: Kind = Kind()
     performance: Kind = Kind()
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for both kinds."""
+    """Read the status of both kinds."""
     status = data(await client.get("sys/replication/status"), Status)
     return () if status is None else samples(status)
 
 
 def samples(status: Status) -> Iterator[Sample]:
-    """Turn the status into samples; a kind that is not in use has none."""
+    """Turn the status into samples. A disabled kind has none."""
     for name, kind, wal in (
         ("dr", status.dr, status.dr.last_dr_wal),
         ("performance", status.performance, status.performance.last_performance_wal),

@@ -1,4 +1,4 @@
-"""The seal and the storage type, from ``sys/seal-status``: no token, answered by the node itself, also when sealed.
+"""The seal and the storage type, from ``sys/seal-status``, which each node serves without a token, also when sealed.
 
 https://openbao.org/api-docs/system/seal-status/
 """
@@ -18,7 +18,7 @@ _OK = 200
 
 
 async def collect(client: Client) -> Reading:
-    """Ask the node."""
+    """Read the seal status."""
     answer = await client.get("sys/seal-status")
     if answer.status != _OK:
         raise answer.failure()
@@ -27,7 +27,7 @@ async def collect(client: Client) -> Reading:
 
 
 def samples(status: SealStatus) -> Iterator[Sample]:
-    """Turn the status into samples; those of the node's state are made of :class:`.NodeState`."""
+    """Turn the status into samples. Samples of the node's state come from :class:`.NodeState`."""
     if status.type:
         yield c.SEAL_INFO(1, status.type)
     if status.storage_type:

@@ -25,15 +25,15 @@ GRANT: Final = Grant("sys/metrics")
 _OK = 200
 _BAD_REQUEST = 400
 _NONE_AT_ALL: Final = ("local-only", "secondary", "unavailable in namespaces")
-"""Of a standby that is still starting or does not know the token, of a DR secondary, and to one of a namespace."""
+"""Errors of a standby that is starting or does not know the token, of a DR secondary, and for namespace tokens."""
 _DISABLED = b"prometheus is not enabled"
 _SHORT = 256
 _WANTING: Final = frozenset({"permission_denied", "disabled", "unknown_prefix"})
-"""Statuses that an operator must do something about, to get telemetry, or to get it under its usual names."""
+"""Statuses that need an operator's action, to get telemetry or its usual metric names."""
 
 
 class Status(enum.StrEnum):
-    """What the telemetry of a scrape is; only ``failed`` is a failure."""
+    """Status of the telemetry in a scrape. Only ``failed`` is a failure."""
 
     OK = "ok"
     UNKNOWN_PREFIX = "unknown_prefix"
@@ -66,11 +66,11 @@ REMEDIES = {
         "'telemetry { unauthenticated_metrics_access = true }' in its listener it does so sealed and on standby too"
     ),
 }
-"""What to do about a status, for the log."""
+"""Remedy for each status, for the log."""
 
 
 def collector(settings: model.Telemetry) -> Collector:
-    """Make the collector for one target, with what it keeps between scrapes."""
+    """Build the collector for one target, with its state between scrapes."""
     worker = Worker(Telemetry(settings, c.NAMES))
 
     async def collect(client: Client) -> Reading:
@@ -96,7 +96,7 @@ def collector(settings: model.Telemetry) -> Collector:
 
 
 def statuses(current: Status) -> Iterator[Sample]:
-    """Say of every status whether it is the present one."""
+    """Yield a sample for every status, 1 for the current one."""
     for status in Status:
         yield c.TELEMETRY_STATUS(status is current, status)
 
@@ -112,22 +112,22 @@ def _counts(page: Page | None) -> Iterator[Sample]:
 
 
 class Fetched(NamedTuple):
-    """The page, or why there is none."""
+    """The page, or the status if there is none."""
 
     status: Status
     page: bytes = b""
 
 
 async def fetch(client: Client) -> Fetched:
-    """Ask the node for its telemetry in Prometheus' text format.
+    """Fetch the telemetry in Prometheus' text format.
 
     Raises:
-        VaultError: the node did not answer, or with something other than telemetry or a reason for having none.
+        VaultError: the node did not answer, or returned neither telemetry nor a known error.
     """
     try:
         answer = await _get(client)
     except VaultError as error:
-        if error.reason is Reason.REDIRECT:  # a standby that sends authenticated callers to the active node
+        if error.reason is Reason.REDIRECT:  # a standby that redirects authenticated callers to the active node
             return Fetched(Status.UNAVAILABLE)
         raise
     if answer.status == _OK:
@@ -139,7 +139,7 @@ async def fetch(client: Client) -> Fetched:
 
 
 async def _get(client: Client) -> Answer:
-    """Ask with the target's token; where Vault gave none, without, since the listener may not want one."""
+    """Fetch with the target's token. Without a token, fetch anonymously, because the listener may allow it."""
     path, limit = "sys/metrics?format=prometheus", client.target.max_response_bytes
     try:
         return await client.get(path, token=True, max_bytes=limit)
@@ -155,7 +155,7 @@ async def _get(client: Client) -> Answer:
 def _refusal(answer: Answer) -> Status | None:
     if answer.status in {401, 403} or (answer.status == _BAD_REQUEST and answer.says("missing client token")):
         return Status.PERMISSION_DENIED
-    # This one is no JSON of errors, but the text alone.
+    # This error is plain text, not JSON.
     if answer.status == _BAD_REQUEST and _DISABLED in answer.body[:_SHORT]:
         return Status.DISABLED
     if answer.status == _BAD_REQUEST and any(map(answer.says, _NONE_AT_ALL)):

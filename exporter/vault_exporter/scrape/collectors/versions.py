@@ -20,23 +20,23 @@ __all__ = ["GRANTS", "VERSIONS", "History", "collect", "samples"]
 GRANTS: Final = (Grant("sys/version-history", ("list",)),)
 
 _MOST: Final = 20
-"""The newest are shown."""
+"""Limit of versions; the newest are shown."""
 
 
 class Version(msgspec.Struct, frozen=True):
-    """When a version was first run."""
+    """One version, with the time of its first run."""
 
     timestamp_installed: Time
 
 
 class History(msgspec.Struct, frozen=True):
-    """What a LIST of ``sys/version-history`` gives."""
+    """LIST response of ``sys/version-history``."""
 
     key_info: dict[str, Version] = {}
 
 
 async def collect(client: Client) -> Iterable[Sample]:
-    """Ask for the versions."""
+    """Read the versions."""
     history = await ask_list(client, "sys/version-history", History)
     return () if history is None else samples(history)
 

@@ -1,4 +1,4 @@
-"""Tokens of others, by their accessors: whether they are valid, and until when.
+"""Validity and expiry of other tokens, by accessor.
 
 https://openbao.org/api-docs/auth/token/#lookup-a-token-accessor
 """
@@ -28,7 +28,7 @@ class _Token(msgspec.Struct, frozen=True):
 
 
 def collector(watched: Sequence[WatchedToken]) -> Collector:
-    """Make the collector for these tokens."""
+    """Build the collector for these tokens."""
     return Collector(
         "watched_tokens",
         "tokens of others, by accessor",
@@ -45,7 +45,7 @@ async def _collect(watched: tuple[WatchedToken, ...], client: Client) -> Iterabl
 
 async def _token(watched: WatchedToken, client: Client) -> Iterable[Sample]:
     answer = await client.send("POST", _PATH, token=True, body={"accessor": watched.accessor.reveal()})
-    # The status is another in each version.
+    # The HTTP status differs between versions.
     token = None if answer.says("invalid accessor") else data(answer, _Token)
     if token is None:
         return (c.WATCHED_TOKEN_EXISTS(0, watched.name),)
