@@ -1,15 +1,15 @@
-"""Vault's own telemetry (``sys/metrics?format=prometheus``): passed on, filtered, and repaired.
+"""Filter and repair Vault's own telemetry (``sys/metrics?format=prometheus``).
 
-There is no general parser on the way: a page is cut into families, a family that has the same series as last time
-needs only its values read, and only what counts is rewritten. How the parts fit together:
+No page is fully parsed. A page is cut into families; if a family has the same series as on the last page, only its
+values are read, and only repaired lines are rewritten. The modules:
 
-``grammar``     what a line of the regular form looks like; the form that Vault writes
-``normalise``   any other page brought into the regular form, hostile text included
-``shape``       the series of one family: which lines belong together, which are stale
-``continuity``  counters and summaries kept going across Vault's expiry
+``grammar``     the regular form of a page, as Vault writes it
+``normalise``   converts any other page, including hostile text, to the regular form
+``shape``       the series of one family: lines that belong together, and stale lines
+``continuity``  keeps counters and summaries continuous across Vault's expiry
 ``page``        the repaired page and its two text formats
-``repair``      all of it, for one target
-``worker``      that, beside the event loop
+``repair``      runs these steps for one target
+``worker``      runs the repair outside of the event loop
 """
 
 from vault_exporter.scrape.telemetry.page import Page

@@ -1,14 +1,14 @@
-"""Counters that Vault does not have before their first event: shown as 0 until then.
+"""Publish counters as 0 that Vault does not create before their first event.
 
-Without this ``increase()`` misses the first event, and a panel of a node that never lost leadership says "no data". A
-counter is in this list if
+Without the 0, ``increase()`` misses the first event, and a panel of a node that never lost leadership shows "no data".
+A counter is in the list if
 
-- Vault never gives it a label: with labels, nobody knows which series there will be;
-- the code that counts it runs in every node that has a family named beside it, so that 0 is what Vault has counted
-  since it started, or since it dropped the series after ``prometheus_retention_time`` without an event. For
-  ``increase()`` and ``rate()`` the two are the same, as they are for a series that is held (see :mod:`.continuity`).
+- Vault never gives it a label, because with labels the future series are unknown;
+- the code that counts it runs on every node that has the indicator family in ``beside``, so 0 is the true count
+  since the start, or since Vault dropped the series after ``prometheus_retention_time`` without an event. For
+  ``increase()`` and ``rate()`` both are the same, as for a held series (see :mod:`.continuity`).
 
-A node that lacks the family beside it (a filter in Vault, another storage) gets none.
+A node without the indicator family (a filter in Vault, another storage) does not get the counter.
 """
 
 from collections.abc import Iterator
@@ -22,15 +22,15 @@ __all__ = ["BORN_LATE", "Birth", "not_born"]
 
 
 class Birth(NamedTuple):
-    """A counter or summary that begins with its first event; names without their prefix."""
+    """A counter or summary that Vault creates at its first event; names have no prefix."""
 
     name: bytes
     kind: bytes
     beside: bytes
-    """What names of families begin with that a node has which would count it."""
+    """Prefix of family names that indicate that the node counts it."""
 
     def publish(self, prefix: bytes) -> tuple[Head, bytes]:
-        """Return the head and the samples of the family, with this prefix."""
+        """Return the head and the samples of the family with this prefix."""
         name = prefix + self.name
         lines = b"%b_sum 0\n%b_count 0" % (name, name) if self.kind == b"summary" else b"%b 0" % name
         return Head(name, self.kind, name), lines
@@ -53,10 +53,10 @@ BORN_LATE: Final = (
 
 
 def not_born(here: AbstractSet[bytes], taken: AbstractSet[bytes]) -> Iterator[Birth]:
-    """Yield what a node has not counted yet.
+    """Yield the counters that a node has not created yet.
 
     Args:
-        here: the families that the node has, by their usual names, those included that are held.
+        here: the families of the node by their usual names, including held ones.
         taken: names that other families claim.
     """
     for birth in BORN_LATE:

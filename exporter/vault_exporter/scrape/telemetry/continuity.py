@@ -1,8 +1,8 @@
-"""Counters and summaries kept going across Vault's expiry.
+"""Keep counters and summaries continuous across Vault's expiry.
 
-Vault deletes a series that was not updated for ``prometheus_retention_time``; with the next event it starts again from
-nothing. Prometheus then sees a gap and a 1 after a 1: no increase. Here, what a series had reached when it went is
-kept: the value is held while the series is away, and added when it is back.
+Vault deletes a series that is not updated for ``prometheus_retention_time``, and restarts it at zero with the next
+event. Prometheus then sees a gap and a 1 after a 1, which is no increase. This module keeps the last value of an
+expired series. The value is published while the series is missing, and added when the series returns.
 """
 
 import math
@@ -19,7 +19,7 @@ INFINITY: Final = math.inf
 class Track:
     """The continuity of one counter, or of one summary's or histogram's sum, count and buckets together.
 
-    Values are in the order of ``keys``: buckets, sum, count. What is published is ``offset`` + the raw value.
+    Values are in the order of ``keys``: buckets, sum, count. The published value is ``offset`` + the raw value.
     """
 
     __slots__ = ("held", "keys", "last", "offset")
@@ -27,14 +27,14 @@ class Track:
     def __init__(self, keys: tuple[bytes, ...]) -> None:
         self.keys = keys
         self.last: tuple[float, ...] = (0.0,) * len(keys)
-        """The raw values last seen; zeros while the series is away."""
+        """The last raw values; zeros while the series is missing."""
         self.held = b""
-        """While the series is away: its lines, each with a line end before it."""
+        """The lines of a missing series, each after a line end."""
         self.offset: tuple[float, ...] | None = None
-        """What earlier lives of the series reached; None if this is the first, so that its text is passed on."""
+        """Sum of the values before each restart; None before the first, so that the text is passed on unchanged."""
 
     def went_on(self, new: tuple[float, ...]) -> bool:
-        """Take raw values in if this life of the series plainly goes on; say whether it does."""
+        """Update the raw values if the series has clearly not restarted; return whether it has not."""
         last = self.last
         if len(new) == 1:
             steady = last[0] <= new[0] < INFINITY
@@ -47,9 +47,9 @@ class Track:
         return steady
 
     def take(self, new: tuple[float, ...]) -> None:
-        """Take raw values in that may be a new life of the series.
+        """Update the raw values after a possible restart of the series.
 
-        Values that no counter has (not finite, negative, a fractional count) are not remembered.
+        Invalid values of a counter (not finite, negative, a fractional count) are ignored.
         """
         if not self._is_plausible(new):
             return
@@ -58,16 +58,16 @@ class Track:
         self.last = new
 
     def fold(self) -> None:
-        """End this life of the series: what it reached is kept."""
+        """Handle a restart: add the last values to the offset."""
         self.offset = self._plus(self.last)
         self.last = (0.0,) * len(self.last)
 
     def published(self, raw: tuple[float, ...]) -> list[bytes]:
-        """Return what to publish in place of raw values."""
+        """Return the published values for raw values."""
         return [number(value) for value in self._plus(raw)]
 
     def leave(self, publish: Callable[[bytes], bytes]) -> None:
-        """Take in that the series is away; ``publish`` gives its lines the names that they are published under."""
+        """Mark the series as missing; ``publish`` converts its lines to their published names."""
         self.fold()
         values = self.published(self.last)
         lines = (b"%b %b" % line for line in zip(self.keys, values, strict=True))
@@ -83,7 +83,7 @@ class Track:
             return False
         if len(new) == 1:
             return new[0] >= 0
-        *buckets, _, count = new  # a sum may be negative, if what is observed can be
+        *buckets, _, count = new  # a sum may be negative if observations can be
         return count >= 0 and count.is_integer() and all(bucket >= 0 for bucket in buckets)
 
     def _has_restarted(self, new: tuple[float, ...]) -> bool:

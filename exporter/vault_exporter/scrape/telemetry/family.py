@@ -1,4 +1,4 @@
-"""One family of a target's telemetry, with what is kept of it between scrapes."""
+"""One family of a target's telemetry, with its state between scrapes."""
 
 import re
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from vault_exporter.scrape.telemetry.shape import Group, Identity, Shape
 __all__ = ["Family", "Verdict", "family_of"]
 
 Verdict = Literal["", "filtered", "replaced", "invalid"]
-"""Why a family is left out; empty if it is passed on."""
+"""Why a family is dropped; empty if it is passed on."""
 
-# The server's own process, not Vault's telemetry: as they are, they would be taken for the exporter's.
+# Metrics of the server's process. Unrenamed, they would look like the exporter's own.
 _PROCESS: Final = (b"go_", b"process_", b"promhttp_", b"python_")
-# After an unseal Vault keeps {cluster=""}, set before it knew its cluster's name, beside the series with the name.
+# After an unseal Vault keeps the series with {cluster=""}, from before it knew the name, beside the series with a name.
 _DUPLICATED: Final = frozenset({b"vault_core_active", b"vault_core_unsealed"})
 _NO_SHAPE: Final = Shape([], (), (), frozenset())
 _GROWING: Final = frozenset({b"counter", b"summary", b"histogram"})
@@ -27,18 +27,18 @@ _GROWING: Final = frozenset({b"counter", b"summary", b"histogram"})
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class _Title:
-    """What the first two lines of a family's block say, which is the same in the pages of many targets."""
+    """The first two lines of a family's block, shared by the pages of many targets."""
 
     name: bytes
     kind: bytes
     text: bytes
     """The lines."""
     canonical: bytes
-    """The name that Vault's telemetry has with its usual prefix."""
+    """The name with Vault's usual prefix."""
     grows: bool
-    """Its series expire and restart: it comes from Vault's telemetry.
+    """Whether its series expire and restart, which is true for Vault's own telemetry.
 
-    What a server says of its process and runtime (``go_``, ``process_``, ``python_``) never expires.
+    Metrics of the process and runtime (``go_``, ``process_``, ``python_``) never expire.
     """
     head: Head
     claims: frozenset[bytes]
@@ -46,13 +46,13 @@ class _Title:
 
 
 _titles: Final[WeakValueDictionary[tuple[bytes, Naming, bool], _Title]] = WeakValueDictionary()
-"""Those that some target has at the moment, by their text and by how its families are named."""
+"""Titles that a target uses at present, by text and naming."""
 
 
 class Family:
-    """A family, its series as last seen, and the continuity of those that only grow.
+    """A family, its last series, and the continuity of its counters.
 
-    ``reshape`` and ``advance`` are called for a scrape in which its series or values are not those of the last one.
+    A scrape calls ``reshape`` if the series changed, and ``advance`` if the values changed.
     """
 
     __slots__ = (
@@ -102,41 +102,41 @@ class Family:
         self.forget_shape()
 
     def forget_shape(self) -> None:
-        """Look at the family anew in the next scrape."""
+        """Process the family from scratch in the next scrape."""
         self.raw = b""
-        """Its samples as they were in the last page."""
+        """Its samples on the last page."""
         self.body = b""
-        """Its samples as they are passed on, without the held ones."""
+        """Its published samples, without held ones."""
         self.shape = _NO_SHAPE
         self.routes: tuple[tuple[Track, tuple[int, ...]], ...] = ()
         self.samples = self.continued = 0
         self.doubtful = self.unsure = False
         self.sole: tuple[Track, tuple[int, ...]] | None = None
-        """The only counter or summary, if there is one."""
+        """The only counter or summary, if there is exactly one."""
         self.single: bytes | None = None
-        """The only series, if there is one."""
+        """The only series, if there is exactly one."""
         self.plain = False
-        """Its samples are passed on as they are, whatever their values."""
+        """Whether its samples are passed on unchanged for all values."""
 
     @property
     def grows(self) -> bool:
-        """Its series expire and restart, and it is passed on."""
+        """Whether it is passed on, and its series expire and restart."""
         return self.title.grows and not self.verdict
 
     def publish(self, lines: bytes) -> bytes:
-        """Return lines (the first without the line end before it) with the family's published name."""
+        """Return lines with the family's published name, without the leading line end."""
         if not self.renamed:
             return lines
         return self.head.name + lines[len(self.name) :].replace(b"\n" + self.name, b"\n" + self.head.name)
 
     def fit_openmetrics(self, fits: bool) -> None:  # noqa: FBT001 - it is all this says
-        """Say whether no other family claims a name that this one claims in OpenMetrics."""
-        fits = fits or self.openmetrics_claims == {self.head.name}  # shown as unknown it would claim no less
+        """Set whether no other family claims one of its names in OpenMetrics."""
+        fits = fits or self.openmetrics_claims == {self.head.name}  # as type unknown it would claim the same name
         if fits != self.head.fits_openmetrics:
             self.head = replace(self.head, fits_openmetrics=fits)
 
     def reshape(self, shape: Shape, track: Callable[["Family", Group], Track | None]) -> None:
-        """Take in which series there are now; ``track`` gives the continuity of one, if it is kept."""
+        """Update the series; ``track`` returns the continuity of a series, if it is tracked."""
         self.shape = shape
         self.samples = len(shape.keys) - 1 - len(shape.stale)
         self.single = shape.keys[0] if len(shape.keys) == 2 else None  # noqa: PLR2004 - it, and what follows its value
@@ -154,9 +154,9 @@ class Family:
         self.sole = self.routes[0] if sole else None
 
     def advance(self, raw: bytes, parts: list[bytes] | None) -> None:
-        """Take in the samples of a page, given whole and (unless there is one only) split at their values.
+        """Update the samples, given as a whole and (unless there is only one) split at their values.
 
-        The parts may be rewritten.
+        The method may modify the parts.
         """
         self.raw = raw
         if self.plain or (self.sole is not None and self._just_grew(raw, parts, *self.sole)):
@@ -166,7 +166,7 @@ class Family:
             self._advance_closely(raw, parts if parts is not None else split_at_values(raw))
 
     def _just_grew(self, raw: bytes, parts: list[bytes] | None, track: Track, places: tuple[int, ...]) -> bool:
-        """Try the usual case first: one counter or summary, in its first life, that went on."""
+        """Handle the usual case: one counter or summary, without a restart so far, that continued."""
         if track.offset is not None:
             return False
         if parts is None or len(places) == 1:
@@ -198,7 +198,7 @@ class Family:
         if self.shape.stale:
             body = b"\n".join(line for at, line in enumerate(body.split(b"\n")) if at not in self.shape.stale)
         self.body = body = self.publish(body)
-        # Values that grow are right for their type; what remains is a negative quantile, or a value not followed.
+        # Growing values are valid for their type. A quantile may be negative, and untracked values may be invalid.
         if self.kind == b"counter":
             doubtful = doubtful and (b" -" in body or b" NaN" in body)
         elif self.kind == b"summary":
@@ -207,11 +207,11 @@ class Family:
 
 
 def family_of(match: re.Match[bytes], naming: Naming = USUAL, *, keep_prefix: bool = False) -> Family:
-    """Make the family of a block.
+    """Build the family of a block.
 
     Args:
-        match: of :data:`.grammar.HEAD` with the block's first two lines.
-        naming: how the target's families are named.
+        match: match of :data:`.grammar.HEAD` with the block's first two lines.
+        naming: the prefixes of the target's metric names.
         keep_prefix: publish the family under the target's own name.
     """
     key = (match[0], naming, keep_prefix)

@@ -1,12 +1,12 @@
-"""The regular form of a page: what Vault writes, and what :mod:`.normalise` makes of anything else.
+"""The regular form of a page, which Vault writes and :mod:`.normalise` produces.
 
-A regular page is a sequence of blocks, one a family, each with at least one sample and with no other line::
+A regular page is a sequence of blocks, one per family, each with at least one sample and no other line::
 
     # HELP <name> <help>
     # TYPE <name> <counter|gauge|summary|histogram|untyped>
     <series> <number>
 
-A series is ``name`` or ``name{label="value",...}``, spelt without spare spaces or commas; there is no timestamp.
+A series is ``name`` or ``name{label="value",...}``, without extra spaces or commas, and without a timestamp.
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 """
 
@@ -32,20 +32,20 @@ NAME: Final = rb"[a-zA-Z_:][a-zA-Z0-9_:]*+"
 LABEL_NAME: Final = rb"(?!__)[a-zA-Z_][a-zA-Z0-9_]*+"
 LABEL_VALUE: Final = rb'"[^"\\\n]*+(?:\\[\\"n][^"\\\n]*+)*+"'
 
-# Bounded, so that no number overflows a float64: Prometheus refuses a whole page for one that does.
+# Bounded, because Prometheus refuses a whole page if one number overflows a float64.
 NUMBER: Final = re.compile(
     rb"[-+]?(?:\d{1,22}(?:\.\d{1,40})?|\d(?:\.\d{1,40})?e(?:-\d{2,3}|\+(?:[0-2]?\d\d|30[0-7]))"
     rb"|1\.7976931348623157e\+308)|NaN|[-+]Inf"
 )
 VALUE: Final = re.compile(rb"( (?:" + NUMBER.pattern + rb"))(?![^\n])")
-"""A sample's value with the space before it, at the end of a line: what a block of samples is split at."""
+"""A sample's value with the space before it, at the end of a line. Blocks of samples are split at it."""
 VALUE_AT: Final = re.compile(rb" (?:" + NUMBER.pattern + rb")").fullmatch
-"""Match a value, from a place to the end: for the many families of one sample, quicker than splitting."""
+"""Match a value from a position to the end. Faster than splitting for families with one sample."""
 
 HEAD: Final = re.compile(
     rb"(?P<name>" + NAME + rb") (?P<help>[^\n]*+)\n# TYPE (?P=name) (?P<kind>counter|gauge|summary|histogram|untyped)\n"
 )
-"""A block's first two lines, from the family's name on."""
+"""A block's first two lines, starting at the family's name."""
 
 SUFFIXES: Final = {
     b"counter": (b"",),
@@ -54,7 +54,7 @@ SUFFIXES: Final = {
     b"summary": (b"", b"_sum", b"_count"),
     b"histogram": (b"_bucket", b"_sum", b"_count"),
 }
-"""Type of a family → what its samples' names add to its name."""
+"""Suffixes of sample names by the type of the family."""
 
 _LABEL = re.compile(rb"(" + LABEL_NAME + rb")=(" + LABEL_VALUE + rb")")
 _PAIR = LABEL_NAME + rb"=" + LABEL_VALUE
@@ -65,22 +65,22 @@ _PIECE_BYTES = 64 << 10
 
 
 class Series(NamedTuple):
-    """One time series: its metric name, and its labels as they are written, quotes included."""
+    """One time series: metric name, and labels as written, including quotes."""
 
     name: bytes
     labels: tuple[tuple[bytes, bytes], ...]
 
     def label(self, name: bytes) -> bytes | None:
-        """Return a label's value without its quotes, escapes as written; None if it is absent."""
+        """Return a label's value without quotes, with escapes unchanged; None if it is absent."""
         return next((value[1:-1] for key, value in self.labels if key == name), None)
 
     def identity(self, without: bytes = b"") -> tuple[tuple[bytes, bytes], ...]:
-        """Return the labels that tell series of one name apart: sorted, without empty ones and the one named."""
+        """Return the labels that identify a series of this name: sorted, without empty labels and the given one."""
         return tuple(sorted(pair for pair in self.labels if pair[1] != b'""' and pair[0] != without))
 
 
 def parse_series(text: bytes) -> Series | None:
-    """Read a series in the regular form; None if it is anything else."""
+    """Parse a series in the regular form; None if it is not regular."""
     match = _SERIES.fullmatch(text)
     if match is None:
         return None
@@ -92,9 +92,9 @@ def parse_series(text: bytes) -> Series | None:
 
 
 def split_at_values(block: bytes) -> list[bytes]:
-    """Split samples at their values: what stands between these, and the values, in turns.
+    """Split samples at their values; return keys and values in alternation.
 
-    A large block is split piece by piece, since within a search no other thread gets its turn.
+    A large block is split in pieces, because a regular expression search does not release the interpreter.
     """
     if len(block) <= _PIECE_BYTES:
         return VALUE.split(block)
@@ -110,7 +110,7 @@ def split_at_values(block: bytes) -> list[bytes]:
 
 
 def number(value: float) -> bytes:
-    """Write a value so that reading it gives the same float64, in the fewest digits."""
+    """Format a value with the fewest digits that parse to the same float64."""
     if math.isfinite(value):
         return b"%d" % value if value.is_integer() and abs(value) < _EXACT_INTEGERS else repr(value).encode()
     if math.isnan(value):

@@ -1,9 +1,9 @@
-"""Finds the prefixes of a node's metric names: ``vault_``, its ``metrics_prefix``, and host names in gauges.
+"""Detect the prefixes of a node's metric names: ``vault_``, its ``metrics_prefix``, and host names in gauges.
 
 ``metrics_prefix`` in Vault's ``telemetry`` block replaces ``vault``. With a second sink beside Prometheus (statsd,
-dogstatsd, circonus, stackdriver) and without ``disable_hostname``, go-metrics puts the host name into the names of
-gauges, and of gauges only: ``vault_ip_10_0_0_1_core_unsealed`` beside ``vault_core_check_token``. So a page has two
-prefixes, which are found by the names that every Vault and OpenBao has after them.
+dogstatsd, circonus, stackdriver) and without ``disable_hostname``, go-metrics adds the host name to the names of
+gauges only: ``vault_ip_10_0_0_1_core_unsealed`` beside ``vault_core_check_token``. So a page has two prefixes. They are
+detected from names that every Vault and OpenBao has.
 https://developer.hashicorp.com/vault/docs/configuration/telemetry
 """
 
@@ -32,17 +32,17 @@ _OTHERS: Final = (
     *(b"expire_renew", b"expire_revoke", b"policy_get_policy", b"runtime_gc_pause_ns"),
     *(b"token_create", b"token_creation", b"token_lookup", b"token_store"),
 )
-"""Names that a running Vault has, whatever its storage and its version; a filter in Vault may leave some out."""
+"""Names that every running Vault has, with any storage and version. A filter in Vault may drop some."""
 
 
 class Naming(NamedTuple):
-    """The prefixes of metric names, each with its last underscore."""
+    """The prefixes of metric names, with their trailing underscore."""
 
     gauges: bytes
     others: bytes
 
     def canonical(self, name: bytes, kind: bytes) -> bytes:
-        """Return the name as a Vault without ``metrics_prefix`` and host names has it."""
+        """Return the name that a Vault without ``metrics_prefix`` and host names uses."""
         prefixes = (self.gauges, self.others) if kind == _GAUGE else (self.others,)
         for prefix in prefixes:
             if name.startswith(prefix):
@@ -55,14 +55,14 @@ USUAL: Final = Naming(PREFIX, PREFIX)
 
 
 def find_naming(families: Iterable[tuple[bytes, bytes]], before: Naming) -> Naming | None:
-    """Find how the families of a page are named.
+    """Detect the prefixes of a page.
 
     Args:
         families: name and type of each.
-        before: how those of the last page were named.
+        before: the prefixes of the last page.
 
     Returns:
-        None if none of the families is known.
+        the prefixes; None if no family is known.
     """
     gauges: Counter[bytes] = Counter()
     others: Counter[bytes] = Counter()
@@ -93,7 +93,7 @@ def _most(votes: Counter[bytes]) -> bytes:
 
 
 def _shared(of_gauges: bytes, growing: Iterable[bytes]) -> bytes:
-    """Return the part of the gauges' prefix that the other families have, too, since theirs has no host name."""
+    """Return the part of the gauges' prefix that other families share, which is the prefix without the host name."""
     shared, first = of_gauges, of_gauges[: of_gauges.index(b"_") + 1]
     for name in growing:
         while name.startswith(first) and not name.startswith(shared):

@@ -1,15 +1,15 @@
-"""Any text brought into the regular form of :mod:`.grammar`; what cannot be is left out and counted.
+"""Convert any text to the regular form of :mod:`.grammar`. Invalid lines are dropped and counted.
 
-Vault's pages are regular today. This is against three threats:
+Vault's pages are regular today. This module handles three threats:
 
-- One line that Prometheus cannot read makes it refuse the whole scrape, ``vault_up`` and the seal state included. Who
-  controls a node, a plugin of it, or the way to it would hide an outage with one such line. So no line is passed on
-  that is not known to be right.
-- A release of Vault, or of a library in it, that writes one family in another way (exemplars, created lines, a UNIT, a
-  family without HELP) would cost all of the telemetry, and the alerts that rest on it, if such a page were refused.
-- A proxy may write a page anew (OpenMetrics, timestamps, spare spaces, line ends of another system).
+- Prometheus refuses a whole scrape for one invalid line, including ``vault_up`` and the seal state. An attacker who
+  controls a node, one of its plugins or the network could hide an outage with one such line. So only lines that are
+  known to be valid are passed on.
+- A release of Vault or of one of its libraries may write a family differently (exemplars, created lines, a UNIT, a
+  family without HELP). Refusing such a page would lose all telemetry and the alerts that need it.
+- A proxy may rewrite a page (OpenMetrics, timestamps, extra spaces, other line ends).
 
-A page on which no family is found, such as an error page in HTML, is refused: see
+A page without any family, such as an HTML error page, is refused: see
 :mod:`vault_exporter.scrape.collectors.telemetry`.
 """
 
@@ -27,7 +27,7 @@ from vault_exporter.scrape.telemetry.shape import Identity, group_identity, has_
 __all__ = ["GivenUpError", "normalise"]
 
 _AT_ONCE: Final = 1024
-"""Lines between two looks at whether to go on."""
+"""Number of lines between two checks for cancellation."""
 
 _COMMENT: Final = re.compile(rb"[ \t]*+#")
 _META: Final = re.compile(rb"[ \t]*+#[ \t]++(HELP|TYPE)[ \t]++(" + NAME + rb")(?:[ \t]++(.*+))?[ \t]*+", re.DOTALL)
@@ -39,8 +39,8 @@ _SAMPLE: Final = re.compile(
     rb"[ \t]*+(?P<name>" + NAME + rb")[ \t]*+"
     rb"(?:\{(?P<labels>" + _PAIR + rb"(?:," + _PAIR + rb")*+,?|)[ \t]*+\}[ \t]*+|(?<=[ \t]))"
     rb"(?P<value>[-+.0-9a-zA-Z]++)"
-    rb"(?:[ \t]++-?\d++(?:\.\d*+)?)?"  # a timestamp: the page is of now, and its units differ between the formats
-    rb"(?:[ \t]++#[ \t]*+\{[^\n]*+)?[ \t]*+"  # an exemplar, which text 0.0.4 does not have
+    rb"(?:[ \t]++-?\d++(?:\.\d*+)?)?"  # a timestamp, which is dropped: its unit differs between the formats
+    rb"(?:[ \t]++#[ \t]*+\{[^\n]*+)?[ \t]*+"  # an exemplar, which text 0.0.4 does not support
 )
 _LABEL: Final = re.compile(rb"(" + LABEL_NAME + rb")[ \t]*+=[ \t]*+(" + LABEL_VALUE + rb")")
 _DECIMAL: Final = re.compile(rb"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?")
@@ -56,36 +56,36 @@ class _Family:
 
 @dataclass(slots=True)
 class _Found:
-    """What the lines of the page say, before it is known which family a sample belongs to."""
+    """The parsed lines of the page, before samples are assigned to families."""
 
     kinds: dict[bytes, bytes] = field(default_factory=dict)
     helps: dict[bytes, bytes] = field(default_factory=dict)
     samples: dict[tuple[bytes, Identity], tuple[Series, bytes]] = field(default_factory=dict)
-    """The first of each series."""
+    """The first sample of each series."""
     invalid: int = 0
 
 
 class GivenUpError(Exception):
-    """There was no time to read a page to its end."""
+    """Normalising was cancelled."""
 
 
 def normalise(page: bytes, given_up: Callable[[], bool] = lambda: False) -> tuple[list[bytes], int]:
-    """Bring a page into the regular form.
+    """Convert a page to the regular form.
 
     Args:
         page: any text.
-        given_up: is asked now and then whether to stop.
+        given_up: called repeatedly; returns whether to stop.
 
     Returns:
-        the blocks, each from its family's name on and without the last line end, and the number of lines left out.
-        Blank lines, comments and repeated metadata are no loss and not counted. A last line without an end is cut
-        short, so its value cannot be trusted.
+        the blocks, each starting at its family's name and without the last line end, and the number of dropped lines.
+        Blank lines, comments and repeated metadata are not counted. A last line without an end may be truncated, so
+        it is dropped.
 
     Raises:
-        GivenUpError: told to stop.
+        GivenUpError: ``given_up`` returned True.
     """
     found = _Found()
-    lines = io.BytesIO(page)  # one line at a time: as a list they would take many times the page's memory
+    lines = io.BytesIO(page)  # one line at a time: a list would take many times the page's memory
     while some := list(itertools.islice(lines, _AT_ONCE)):
         if given_up():
             raise GivenUpError
@@ -119,11 +119,11 @@ def _is_text(line: bytes) -> bool:
         line.decode()
     except UnicodeDecodeError:
         return False
-    return b"\0" not in line  # ends the page for Prometheus' lexer
+    return b"\0" not in line  # Prometheus' lexer treats it as the end of the page
 
 
 def _read_comment(line: bytes, found: _Found) -> bool:
-    """Take a HELP or TYPE line in, the first of each family; False if it is one but malformed."""
+    """Read a HELP or TYPE line, the first of each family; return False if it is malformed."""
     match = _META.fullmatch(line)
     if match is None:
         return _META_WORD.match(line) is None
@@ -133,7 +133,7 @@ def _read_comment(line: bytes, found: _Found) -> bool:
     elif text in SUFFIXES:
         found.kinds.setdefault(name, text)
     else:
-        return text in _TYPES_OF_OPENMETRICS  # each sample is then untyped
+        return text in _TYPES_OF_OPENMETRICS  # its samples become untyped
     return True
 
 
@@ -149,7 +149,7 @@ def _sample(line: bytes) -> tuple[Series, bytes] | None:
 
 
 def _value(text: bytes) -> bytes | None:
-    """Spell a number in the regular form, with its digits as they are if they can stay."""
+    """Convert a number to the regular form, and keep its digits if they are valid."""
     if NUMBER.fullmatch(text):
         return text
     if _DECIMAL.fullmatch(text):
@@ -163,7 +163,7 @@ def _value(text: bytes) -> bytes | None:
 
 
 def _sort(found: _Found) -> tuple[dict[bytes, _Family], int]:
-    """Put each sample into its family; return the families and the number of samples that have no place."""
+    """Assign each sample to its family; return the families and the number of samples without one."""
     families: dict[bytes, _Family] = {}
     lost = 0
     for series, value in found.samples.values():
@@ -181,7 +181,7 @@ def _sort(found: _Found) -> tuple[dict[bytes, _Family], int]:
 
 
 def _home(name: bytes, kinds: dict[bytes, bytes]) -> tuple[bytes, bytes, bytes]:
-    """Find the family of a sample's name: its name, its type, and whose help it has."""
+    """Return the family of a sample: its name, its type, and the name of its help."""
     if name in kinds:
         return name, kinds[name], name
     for suffix in (b"_sum", b"_count", b"_bucket"):
@@ -189,7 +189,7 @@ def _home(name: bytes, kinds: dict[bytes, bytes]) -> tuple[bytes, bytes, bytes]:
         if base != name and suffix in SUFFIXES.get(kinds.get(base, b""), ()):
             return base, kinds[base], base
     short = name.removesuffix(b"_total")
-    if short != name and kinds.get(short) == b"counter":  # OpenMetrics names the family without its suffix
+    if short != name and kinds.get(short) == b"counter":  # in OpenMetrics the family's name has no suffix
         return name, b"counter", short
     return name, b"untyped", name
 

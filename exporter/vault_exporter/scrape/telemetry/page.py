@@ -1,8 +1,8 @@
-"""The repaired page, and how it looks in the two text formats.
+"""The repaired page in the two text formats.
 
-What differs between them: in OpenMetrics a counter's name ends in ``_total`` and its family's does not, ``untyped`` is
-``unknown``, quotes in a help text are escaped, a family claims names beyond those of its samples, and a quantile,
-a count or a sum may not be negative. A family that cannot be shown as what it is there is shown as ``unknown``.
+In OpenMetrics, a counter's name ends in ``_total`` and its family's does not, ``untyped`` is ``unknown``, quotes in a
+help text are escaped, a family claims names beyond those of its samples, and a quantile, count or sum may not be
+negative. A family that violates these rules is published with type ``unknown``.
 https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
 """
 
@@ -24,14 +24,14 @@ _ESCAPES: Final = re.compile(rb"\\\\|\\n|\\")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a family is called, and its HELP and TYPE lines."""
+    """The name of a family, and its HELP and TYPE lines."""
 
     name: bytes
     kind: bytes
     help: bytes
-    """As text 0.0.4 escapes it, once this is made."""
+    """The help text, escaped for text 0.0.4."""
     fits_openmetrics: bool = True
-    """No other family claims a name that this one claims there."""
+    """Whether no other family claims one of its names in OpenMetrics."""
     text: bytes = field(init=False)
     openmetrics: bytes = field(init=False)
 
@@ -46,36 +46,36 @@ class Head:
         object.__setattr__(self, "openmetrics", _head(name, _openmetrics_help(self.help), kind))
 
     def unknown(self, name: bytes) -> bytes:
-        """Return the OpenMetrics lines of a part of the family, shown as a family of its own."""
+        """Return the OpenMetrics lines of a part of the family, as a separate family."""
         return _head(name, _openmetrics_help(self.help), b"unknown")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Vault's own telemetry in one scrape, repaired."""
+    """The repaired telemetry of one scrape."""
 
     samples: int
-    """Samples on the page, held ones included."""
+    """Number of samples, including held ones."""
     dropped: Mapping[str, int]
-    """Cause → lines left out: filtered, stale, replaced, invalid."""
+    """Dropped lines by cause: filtered, stale, replaced, invalid."""
     repaired: Mapping[str, int]
-    """Cause → sample lines changed or added: renamed, continued, held, started."""
+    """Changed or added sample lines by cause: renamed, continued, held, started."""
     named: bool
-    """Families that every Vault has were found, so it is known how the others are named."""
+    """Whether well-known families were found, so that the prefixes are known."""
     tracked: int
-    """Series whose continuity is kept; a summary's or histogram's lines of one label set are one."""
+    """Number of tracked series. Lines of a summary or histogram with the same labels count as one."""
     _heads: tuple[Head, ...] = field(repr=False)
     _bodies: tuple[bytes, ...] = field(repr=False)
     _doubtful: frozenset[int] = field(repr=False)
-    """Families (places in the above) that may not be what their type allows in OpenMetrics."""
+    """Indexes of families that may violate their type in OpenMetrics."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether no family was found on the page."""
+        """Whether the page has no family."""
         return not self.samples and not any(lines for cause, lines in self.dropped.items() if cause != "invalid")
 
     def render(self, fmt: Format) -> bytes:
-        """Render the page; without ``# EOF``."""
+        """Render the page without ``# EOF``."""
         if not self._heads:
             return b""
         parts = [b""] * (2 * len(self._heads))
@@ -93,12 +93,12 @@ class Page:
 
 
 def claims(name: bytes, kind: bytes) -> frozenset[bytes]:
-    """Return the names that no other family's samples may have."""
+    """Return the sample names that the family reserves."""
     return frozenset({name, *(name + suffix for suffix in SUFFIXES[kind])})
 
 
 def openmetrics_claims(name: bytes, kind: bytes) -> frozenset[bytes]:
-    """Return the names that no other family may claim in OpenMetrics, if this one is shown as what it is."""
+    """Return the names that the family reserves in OpenMetrics, with its own type."""
     if kind == b"counter" and name.endswith(_TOTAL):
         short = name.removesuffix(_TOTAL)
         return frozenset({short, name, short + b"_created"})
@@ -113,7 +113,7 @@ def _head(name: bytes, text: bytes, kind: bytes) -> bytes:
 
 
 def _escaped(text: bytes) -> bytes:
-    """Escape a backslash that escapes nothing: it stands for itself, but Prometheus refuses a page that has one."""
+    """Escape a backslash that starts no valid escape sequence. Prometheus refuses a page with one."""
     return _ESCAPES.sub(lambda match: match[0].ljust(2, b"\\"), text) if b"\\" in text else text
 
 
@@ -122,7 +122,7 @@ def _openmetrics_help(text: bytes) -> bytes:
 
 
 def _split(head: Head, body: bytes) -> tuple[bytes, bytes]:
-    """Show each sample name of a family as an unknown family; return the first line and the rest."""
+    """Convert each sample name to a family of type unknown; return the first line and the rest."""
     lines: dict[bytes, list[bytes]] = {}
     for line in body.split(b"\n"):
         lines.setdefault(re.split(rb"[{ ]", line, maxsplit=1)[0], []).append(line)
@@ -132,7 +132,7 @@ def _split(head: Head, body: bytes) -> tuple[bytes, bytes]:
 
 
 def _fits(head: Head, body: bytes) -> bool:
-    """Say whether a family's values are what its type allows in OpenMetrics."""
+    """Return whether a family's values are valid for its type in OpenMetrics."""
     if head.kind in {b"gauge", b"untyped"} or (head.kind == b"counter" and not head.name.endswith(_TOTAL)):
         return True
     for line in body.split(b"\n"):
@@ -147,7 +147,7 @@ def _fits(head: Head, body: bytes) -> bool:
 
 
 def _has_whole_histograms(head: Head, body: bytes) -> bool:
-    """Say whether each histogram has a sum, a count, and growing buckets up to +Inf that agree with the count."""
+    """Return whether each histogram has a sum, a count, and cumulative buckets up to +Inf that match the count."""
     buckets: dict[Identity, list[tuple[float, float]]] = {}
     rest: dict[Identity, dict[bytes, float]] = {}
     for line in body.split(b"\n"):

@@ -1,4 +1,4 @@
-"""Has Vault's process been restarted since the last page?"""
+"""Detect a restart of Vault's process between two pages."""
 
 from typing import Final
 
@@ -11,14 +11,13 @@ _CLOCK_STEP_SECONDS: Final = 2.0
 
 
 class Process:
-    """The identity of the process that a target's pages come from.
+    """The identity of the process behind a target's pages.
 
-    It is ``process_start_time_seconds``. The kernel derives that from the clock, so it moves by a second when the
-    clock is slewed; as long as the process' CPU time goes on growing, such a small move is no restart.
+    It is ``process_start_time_seconds``. The kernel derives it from the clock, so it can move by a second when the
+    clock is slewed. A small move is not a restart if the process' CPU time keeps growing.
 
-    A page without a start time says nothing, and the process counts as the same. Should it be another, each counter
-    that starts again is taken for one that expired: it goes on from where it was, which has the same increase as the
-    reset that Prometheus would have seen.
+    Without a start time the process counts as the same. If it has restarted, each reset counter is handled as expired
+    and continues from its last value. The increase is the same as with the reset that Prometheus would see.
     """
 
     def __init__(self) -> None:
@@ -26,7 +25,7 @@ class Process:
         self._cpu: float | None = None
 
     def has_restarted(self, page: bytes) -> bool:
-        """Say whether a page (beginning with a line end) comes from a later process than the one before."""
+        """Return whether a page (starting with a line end) comes from a newer process than the page before."""
         started, cpu = _value(page, _STARTED), _value(page, _CPU)
         if started is None:
             return False

@@ -1,8 +1,8 @@
-"""Filter and repair of one target's telemetry, with what is kept between its scrapes.
+"""Filter and repair one target's telemetry, with its state between scrapes.
 
-A page is cut into blocks, one a family. Most blocks have the series they had last time: then the text between the
-values is the same, and only the values are read. All else (a new family, a series that came or went, irregular text)
-costs a closer look at that family only, or at the page.
+A page is cut into blocks, one per family. Most blocks have the same series as on the last page: the text between the
+values is equal, and only the values are read. Otherwise (a new family, a new or removed series, irregular text) only
+that family, or the page, is parsed.
 """
 
 import fnmatch
@@ -31,45 +31,45 @@ _DROPPED: Final = ("filtered", "stale", "replaced", "invalid")
 _REPAIRED: Final = ("renamed", "continued", "held", "started")
 
 _MOST_HELD_BYTES: Final = 8 << 20
-"""Lines of series that are away, some ten thousand as Vault writes them; they are on every page."""
+"""Limit of the held lines of missing series in bytes, about ten thousand lines. They are on every page."""
 
 _NOTHING: Final = Page(0, dict.fromkeys(_DROPPED, 0), dict.fromkeys(_REPAIRED, 0), False, 0, (), (), frozenset())
 
 
 class _Cut(NamedTuple):
-    """A page cut into families, and what of it is not as it was in the page before."""
+    """A page cut into families, and the differences from the page before."""
 
     families: list[Family]
     moved: list[tuple[Family, bytes, list[bytes] | None]]
-    """Families with new values: their samples, whole and (unless there is one as before) split at the values."""
+    """Families with new values. Their samples, as a whole and (unless there is one as before) split at the values."""
     shapes: dict[Family, Shape]
-    """Of these, the ones with other series."""
+    """The families among them whose series changed."""
     naming: Naming
     named: bool
-    """How the families are named was seen, not taken for granted."""
+    """Whether the prefixes were detected on this page, not taken from the last one."""
 
 
 _BLOCK_START: Final = b"\n# HELP "
 
 
 class Telemetry:
-    """Repairs the pages of one target, in the order in which they were fetched.
+    """Repairs the pages of one target, in the order of their fetches.
 
-    Kept between scrapes, and bounded by the last page and ``max_tracked_series``: for each counter and summary of
-    Vault's, the value last seen and what was reached before it last expired. A page without any family changes
-    nothing of that. When :class:`.process.Process` says that Vault was restarted, all of it is dropped.
+    Kept between scrapes, bounded by the last page and ``max_tracked_series``: for each counter and summary, the last
+    value, and the value before its last expiry. A page without any family changes nothing. When
+    :class:`.process.Process` detects a restart of Vault, the state is dropped.
 
-    A series that expired is held until then, or until there is no room for a new one: those away the longest are
-    forgotten first, and when none is away the new one is passed on as it is. So are those whose lines take too many
-    bytes.
+    An expired series is held until a restart, or until a new series needs its place; the longest missing one is dropped
+    first. If no series is missing, a new series above the limit is passed on untracked. So is a series whose lines
+    exceed the limit of bytes.
     """
 
     def __init__(self, settings: model.Telemetry, replaced: frozenset[str]) -> None:
-        """Make it for one target.
+        """Create the state for one target.
 
         Args:
-            settings: what to leave out, and how many series to keep track of.
-            replaced: names of families that the exporter publishes itself; native ones of these names are left out.
+            settings: filters, and the limit of tracked series.
+            replaced: names of the exporter's own families. Vault's families of these names are dropped.
         """
         self._filter = re.compile("|".join(map(fnmatch.translate, settings.drop)) or r"(?!)")
         self._max_tracked = settings.max_tracked_series
@@ -79,17 +79,17 @@ class Telemetry:
         self._forget_everything()
 
     def repair(self, page: bytes, given_up: Callable[[], bool] = lambda: False) -> Page:
-        """Filter and repair a page; any text is accepted.
+        """Filter and repair a page of any text.
 
-        The page is whole, so its last line is a line like the others, with or without an end.
-        Not for concurrent use, since each page is measured against the one before.
+        The page is complete, so its last line is valid with or without a line end.
+        Not for concurrent use, since each page is compared with the one before.
 
         Args:
-            page: what Vault answered.
-            given_up: is asked now and then whether to stop, as long as an irregular page is read.
+            page: the response's body.
+            given_up: called repeatedly while an irregular page is read; returns whether to stop.
 
         Raises:
-            GivenUpError: told to stop; the next page is measured against the one before this.
+            GivenUpError: ``given_up`` returned True. The next page is compared with the page before this one.
         """
         page = b"\n" + (page.replace(b"\r\n", b"\n") if b"\r" in page else page)
         if not page.endswith(b"\n"):
@@ -110,26 +110,26 @@ class Telemetry:
         self._naming = naming
         self._named = False
         self._families: list[Family] = []
-        """Those on the last page, in its order."""
+        """Families of the last page, in its order."""
         self._heads: list[bytes] = []
         self._by_name: dict[bytes, Family] = {}
-        """Those on the last page, and those of which something is held."""
+        """Families of the last page, and families with held series."""
         self._passing: list[Family] = []
         self._places: dict[Family, int] = {}
         self._left_out: list[Family] = []
         self._away: dict[Track, tuple[Family, Identity]] = {}
-        """Series that expired, the longest away first."""
+        """Missing series, the longest missing first."""
         self._away_bytes = 0
         self._holders: dict[Family, None] = {}
         self._tracked = 0
         self._started: list[tuple[Head, bytes]] = []
-        """Counters that are not there before their first event, and their lines."""
+        """Counters published as 0 before their first event, with their lines."""
         self._count()
 
     def _cut(self, page: bytes) -> _Cut | None:
-        """Cut a page into families and compare them with the last page; None if it is not regular.
+        """Cut a page into families and compare them with the last page; None if the page is not regular.
 
-        Changes nothing, so that a page found irregular can be cut again once it is normalised.
+        Changes no state, so that an irregular page can be cut again after it is normalised.
         """
         if page[-1:] != b"\n" or b"\0" in page or not _is_utf8(page):
             return None
@@ -170,7 +170,7 @@ class Telemetry:
         return known if known is not None and known.title is family.title else family
 
     def _take(self, cut: _Cut) -> None:
-        """Take a page in: which families there are, which series came and went, and their values."""
+        """Update the state from a page: families, added and removed series, and values."""
         if cut.naming != self._naming:
             self._forget_everything(cut.naming)
         self._named = cut.named
@@ -187,7 +187,7 @@ class Telemetry:
             self._count()
 
     def _count(self) -> None:
-        """Count what only changes when a series comes or goes."""
+        """Update the counts that change only with the series."""
         self._changeable = [(place, family) for place, family in enumerate(self._passing) if not family.plain]
         self._samples = sum(family.samples for family in self._passing)
         self._dropped = dict(_NOTHING.dropped)
@@ -198,7 +198,7 @@ class Telemetry:
         self._repaired["renamed"] = sum(family.samples for family in self._passing if family.renamed)
 
     def _arrange(self, cut: _Cut) -> None:
-        """Take in which families there are."""
+        """Update the families."""
         present = {family.name: family for family in cut.families}
         for name, old in self._by_name.items():
             new = present.get(name)
@@ -225,7 +225,7 @@ class Telemetry:
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
-        """Find the counters without an event so far."""
+        """Update the counters without an event so far."""
         known = self._by_name.values()
         taken = self._reserved.union(*(family.claims | family.openmetrics_claims for family in known))
         unborn = not_born({family.canonical for family in known}, taken) if self._named else ()
@@ -236,10 +236,10 @@ class Telemetry:
         ]
 
     def _judge(self, families: list[Family]) -> list[Family]:
-        """Decide which families are passed on: the first to claim a name has it, after the exporter's own.
+        """Decide which families are passed on. The exporter's own names come first, then the first claim of a name.
 
         Returns:
-            those passed on or left out otherwise than before.
+            the families whose decision changed.
         """
         taken: set[bytes] = set()
         claimed = Counter(self._reserved)
@@ -271,21 +271,21 @@ class Telemetry:
         return self._filter.match(name.decode()) is not None
 
     def _part(self, family: Family, shape: Shape) -> None:
-        """Take in which of a family's series are no longer there, and which are back."""
+        """Update which of a family's series are missing, and which have returned."""
         if shape.halves:
             for identity in shape.halves:
                 self._forget_one(family, identity)
         staying = {group.identity for group in shape.groups}
         for identity in [identity for identity in family.live if identity not in staying]:
             self._leave(family, identity)
-        for group in shape.groups if family.away else ():  # before new ones look for room
+        for group in shape.groups if family.away else ():  # returned series free their places before new ones need one
             track = family.away.pop(group.identity, None)
             if track is not None:
                 family.live[group.identity] = track
                 self._drop_away(track)
 
     def _follow(self, family: Family, group: Group) -> Track | None:
-        """Find or begin the continuity of a series that is there; None if there is no room."""
+        """Return the continuity of a series, and start it if needed; None above the limit."""
         track = family.live.get(group.identity)
         if track is None:
             if not self._has_room():
@@ -294,9 +294,9 @@ class Telemetry:
             self._tracked += 1
         elif track.keys != group.keys:
             if family.kind == b"histogram":
-                track = Track(group.keys)  # other buckets: another histogram
+                track = Track(group.keys)  # different buckets: a different histogram
             else:
-                track.keys = group.keys  # its labels are in another order
+                track.keys = group.keys  # the order of the labels changed
         family.live[group.identity] = track
         return track
 
@@ -320,7 +320,7 @@ class Telemetry:
         self._away_bytes -= len(track.held)
 
     def _hand_over(self, old: Family, new: Family) -> None:
-        """Go on with a family whose help text changed."""
+        """Move the state of a family whose help text changed to its new object."""
         new.live, new.away = old.live, old.away
         for identity, track in new.away.items():
             self._away[track] = (new, identity)
@@ -339,7 +339,7 @@ class Telemetry:
             self._tracked -= 1
 
     def _assemble(self, invalid: int) -> Page:
-        """Make the page of what is kept of each family."""
+        """Build the page from the state of each family."""
         heads = [family.head for family in self._passing]
         bodies = [family.body for family in self._passing]
         dropped, repaired = self._dropped | {"invalid": self._dropped["invalid"] + invalid}, dict(self._repaired)
@@ -379,7 +379,7 @@ class Telemetry:
 
 @cache
 def _claimed(replaced: frozenset[str]) -> frozenset[bytes]:
-    """Return the names that the exporter's own families claim; they are the same for every target."""
+    """Return the names that the exporter's own families reserve. They are the same for every target."""
     claimed = (
         openmetrics_claims(name.encode(), b"counter" if name.endswith("_total") else b"gauge") for name in replaced
     )

@@ -1,4 +1,4 @@
-"""The series of one family: are they regular, which lines are one thing, which are stale."""
+"""The series of one family: which lines are valid, which belong together, and which are stale."""
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -12,9 +12,9 @@ Identity = tuple[tuple[bytes, bytes], ...]
 
 
 class Group(NamedTuple):
-    """What restarts as one: a counter, or a summary's or histogram's lines of one label set, quantiles left out.
+    """Lines that restart together: a counter, or lines of a summary or histogram with equal labels, without quantiles.
 
-    ``keys`` and ``places`` (into the parts of a block split at its values) end with the sum and the count.
+    ``keys`` and ``places`` (indexes into a block split at its values) end with the sum and the count.
     """
 
     identity: Identity
@@ -24,25 +24,25 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Shape:
-    """A family's series; the same object for all targets that have the same ones."""
+    """The series of a family. Targets with the same series share the object."""
 
     keys: list[bytes]
-    """What stands between the values of the block; equal for equal series."""
+    """The text between the values of the block; equal for equal series."""
     groups: tuple[Group, ...]
     stale: tuple[int, ...]
-    """Lines (from 0) that a newer series makes wrong."""
+    """Indexes of lines that a newer series replaces."""
     halves: frozenset[Identity]
-    """Label sets whose sum or count is missing: nothing can be said of a restart."""
+    """Label sets without a sum or a count, whose restart cannot be detected."""
 
 
 _shapes: Final[WeakValueDictionary[tuple[bytes, bytes, tuple[bytes, ...], bool], Shape]] = WeakValueDictionary()
-"""Those that some target has at the moment."""
+"""Shapes that a target uses at present."""
 
 
 def shape_of(name: bytes, kind: bytes, keys: list[bytes], *, duplicated: bool = False) -> Shape | None:
-    """Read what stands between a block's values; None if the block is not regular.
+    """Parse the text between a block's values; None if the block is not regular.
 
-    Of a ``duplicated`` family, a series with an empty cluster is stale beside one that names its cluster.
+    In a ``duplicated`` family, a series with an empty cluster is stale if another series names its cluster.
     """
     said = (name, kind, tuple(keys), duplicated)
     shape = _shapes.get(said)
@@ -72,7 +72,7 @@ def _read(name: bytes, kind: bytes, keys: list[bytes], duplicated: bool) -> Shap
 
 
 def group_identity(series: Series, name: bytes, kind: bytes) -> Identity:
-    """Return what the lines of one counter, summary or histogram have in common."""
+    """Return the labels that the lines of one counter, summary or histogram share."""
     if kind == b"summary" and series.name == name:
         return series.identity(without=b"quantile")
     if kind == b"histogram" and series.name == name + b"_bucket":
@@ -81,7 +81,7 @@ def group_identity(series: Series, name: bytes, kind: bytes) -> Identity:
 
 
 def has_valid_bounds(series: Series, name: bytes, kind: bytes) -> bool:
-    """Say whether a quantile has a quantile, and a bucket an upper bound."""
+    """Return whether a quantile line has a valid quantile, and a bucket a valid upper bound."""
     if kind == b"summary" and series.name == name:
         quantile = series.label(b"quantile")
         return quantile is not None and NUMBER.fullmatch(quantile) is not None and 0 <= float(quantile) <= 1
@@ -98,7 +98,7 @@ def _belongs(series: Series, name: bytes, kind: bytes) -> bool:
 
 
 def _is_distinct(lines: list[Series], name: bytes, kind: bytes) -> bool:
-    """Say whether no series is there twice, and no summary or histogram is in two parts."""
+    """Return whether no series is repeated, and no summary or histogram is split."""
     if len({(series.name, series.identity()) for series in lines}) != len(lines):
         return False
     if kind not in {b"summary", b"histogram"}:

@@ -1,7 +1,7 @@
-"""Repair without holding up the event loop, which answers health checks and the scrapes of other targets.
+"""Repair pages without blocking the event loop, which serves health checks and scrapes of other targets.
 
-A page as Vault writes it takes a millisecond or so. A large one, or one that is not Vault's, takes seconds, which a
-thread spends: it leaves the interpreter to the event loop every few milliseconds.
+A usual page of Vault takes about a millisecond. A large or irregular page takes seconds, so it is repaired in a thread,
+which yields the interpreter to the event loop every few milliseconds.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from vault_exporter.util.threads import in_thread
 __all__ = ["Worker"]
 
 _SMALL_BYTES: Final = 64 << 10
-"""What is repaired at once: most of Vault's pages, and of the worst of others a twentieth of a second."""
+"""Largest page repaired in the event loop: most of Vault's pages. The worst irregular page takes 50 ms."""
 
 
 class Worker:
@@ -29,8 +29,8 @@ class Worker:
     async def repair(self, page: bytes) -> Page:
         """Filter and repair a page; not for concurrent use.
 
-        Cancelled, an irregular page is given up. A regular one is taken in to its end nevertheless: the next page,
-        which waits for that, is then likely to need its values read only.
+        If cancelled, an irregular page is dropped. A regular page is still processed to its end; the next page waits
+        for it, and then usually needs only its values read.
         """
         while self._last is not None and not self._last.done():
             await asyncio.gather(asyncio.wrap_future(self._last), return_exceptions=True)
