@@ -13,12 +13,18 @@ import aiohttp
 import bcrypt
 import pytest
 import trustme
+from aiohttp import web
+from pytest_aiohttp.plugin import AiohttpClient
 
+from tests.audit.device import Clock
 from tests.lab.waiting import PATIENCE, wait_until
 from tests.web.served import Served, ask, serving
 from vault_exporter.config.schema.model import Config
 from vault_exporter.demo.process import Service, free_port, program
 from vault_exporter.demo.prometheus import Prometheus
+from vault_exporter.web.auth import Guard
+from vault_exporter.web.passwords import Passwords
+from vault_exporter.web.settings import SettingsFile
 
 PASSWORD = "planted-password"
 PATHS = ["/", "/metrics", "/probe", "/-/healthy", "/-/ready", "/nothing"]
@@ -93,6 +99,17 @@ async def test_wrong_ones_do_not(start: Start, auth: str) -> None:
     assert (await ask(server, auth=auth))[0] == 401
 
 
+@pytest.mark.parametrize("user", ["prometheus", "somebody", ""])
+async def test_a_wrong_login_costs_a_comparison_whether_the_user_exists_or_not(user: str) -> None:
+    passwords = Passwords({"prometheus": hashed()})
+    asking = asyncio.create_task(passwords.are_good(login(user, "wrong")))
+    most = 0
+    while not asking.done():
+        most = max(most, passwords.waiting)
+        await asyncio.sleep(0)
+    assert (most, await asking) == (1, False)
+
+
 @pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Basic cHJvbQ==", "Bearer x", "Basic /w==", "Basic /zo6"])
 async def test_what_is_no_login_is_refused(start: Start, header: str) -> None:
     server = await start(USERS)
@@ -129,6 +146,20 @@ async def test_the_file_is_read_again_and_a_wrong_one_is_not_used(start: Start, 
 async def test_the_rate_is_limited(start: Start) -> None:
     server = await start("rate_limit: {interval: 1h, burst: 2}\n")
     assert [(await ask(server))[0] for _ in range(4)] == [200, 200, 429, 429]
+
+
+async def test_a_pause_fills_the_bucket_up_to_its_burst(aiohttp_client: AiohttpClient, tmp_path: Path) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response()
+
+    file, clock = tmp_path / "web.yml", Clock()
+    file.write_text("rate_limit: {interval: 1s, burst: 2}\n")
+    app = web.Application(middlewares=[Guard(SettingsFile(file), clock=clock).middleware])
+    app.router.add_get("/", answer)
+    client = await aiohttp_client(app)
+    for pause, statuses in ((0, [200, 200, 429]), (0.5, [429]), (0.5, [200, 429]), (3600, [200, 200, 429])):
+        clock.now += pause
+        assert [(await client.get("/")).status for _ in statuses] == statuses
 
 
 async def test_headers_are_added_to_every_answer(start: Start) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -128,6 +129,19 @@ async def test_a_collector_that_gets_nothing_says_why(node: Node, run: Run) -> N
     assert said in text
     assert "sys/capabilities-self: HTTP 500\n" in text
     assert "grant: " not in text  # nothing says that it lacks something
+
+
+@pytest.mark.parametrize(("capability", "lacks"), [("root", False), ("sudo", True)])
+async def test_the_root_token_lacks_nothing(node: Node, run: Run, capability: str, *, lacks: bool) -> None:
+    _, policy = await run("policy", target(node, GIVEN))
+    held = {path: [capability] for path in re.findall(r'^path "(.+)" ', policy, re.MULTILINE)}
+    assert KEY in held
+    node.answers |= {
+        "auth/token/lookup-self": (200, '{"data":{}}'),
+        "sys/capabilities-self": (200, json.dumps({"data": held})),
+    }
+    _, text = await run("check --online", target(node, GIVEN))
+    assert ("the token's policies do not allow" in text) == lacks
 
 
 async def test_telemetry_that_needs_a_token(node: Node, run: Run) -> None:

@@ -242,6 +242,25 @@ def test_entries_of_other_types_are_counted_in_a_bounded_label(tmp_path: Path) -
     assert rejected == {"not_an_entry": 2}
 
 
+@pytest.mark.parametrize(
+    ("label", "request_"),
+    [
+        ("mount", {"mount_point": "kv-{}/"}),
+        ("mount_type", {"mount_type": "type-{}"}),
+        ("namespace", {"namespace": {"id": "x", "path": "team-{}/"}}),
+        ("operation", {"operation": "word-{}"}),
+    ],
+)
+def test_values_beyond_the_bound_of_a_label_are_counted(label: str, request_: dict[str, Any]) -> None:
+    bounds = {"mount": Limits(mounts=3), "mount_type": Limits(mount_types=3), "namespace": Limits(namespaces=3)}
+    at = {"mount_type": "kv", "mount_point": "kv/"}
+    values_ = [json.loads(json.dumps(at | request_).replace("{}", str(number))) for number in range(10)]
+    lines = [entry("request", number, "kv/a", "read", request=value) for number, value in enumerate(values_)]
+    pipeline = fed(lines, PipelineSettings(limits=bounds.get(label, Limits())))
+    assert values(pipeline, c.AUDIT_OVERFLOW) == {(label,): 10 if label == "operation" else 7}
+    assert sum(values(pipeline, c.AUDIT_ENTRIES).values()) == len(lines)
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_the_class_of_a_mount_is_that_of_each_entry(first: int, tmp_path: Path) -> None:
     stated = {"mount_type": "kv", "mount_point": "secret/"}

@@ -373,6 +373,29 @@ def test_the_inode_of_a_closed_file_used_again(device: Device, tailer: Tailer, c
     assert len(inodes) <= 20
 
 
+def test_the_inode_of_a_rotated_file_used_again(device: Device, clock: Clock) -> None:
+    """The file is emptied in place of being deleted, so that the next log surely has its inode."""
+    device.write("history")
+    history = device.rotate()
+    device.reopen()
+    inode = history.stat().st_ino
+    device.write("1")
+    tailer = Tailer(device.path, FileRegistry(Bounds(MAX_LINE), clock=clock), from_start=True)
+    assert drain(tailer) == ["1"]
+    device.write("2")
+    device.rotate("audit.log.2")
+    history.rename(device.path)
+    os.truncate(device.path, 0)
+    device.reopen()
+    device.write("3")
+    assert device.rotate().stat().st_ino == inode
+    device.reopen()
+    device.write("4")
+    assert drain(tailer) == ["2", "3", "4"]
+    assert tailer.counts.rotations == 2
+    tailer.close()
+
+
 def test_a_log_that_appears_later_is_read_from_its_beginning(log: Path) -> None:
     tailer = Tailer(log, FileRegistry(Bounds(MAX_LINE)), from_start=False)
     assert drain(tailer) == []

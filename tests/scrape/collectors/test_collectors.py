@@ -70,6 +70,30 @@ async def test_other_nodes_are_not_asked_and_have_not_failed(
     assert not {"sys/key-status", "sys/mounts"} & set(node.calls)
 
 
+@pytest.mark.parametrize(
+    ("status", "changed", "asked"),
+    [
+        (200, {}, {"sys/host-info", "sys/in-flight-req", "sys/replication/status"}),
+        (429, {"standby": "true"}, {"sys/host-info", "sys/in-flight-req"}),
+        (473, {"performance_standby": "true"}, {"sys/host-info", "sys/in-flight-req"}),
+        (472, {"replication_dr_mode": '"secondary"'}, {"sys/replication/status"}),
+        (472, {"replication_dr_mode": '"secondary"', "standby": "true"}, set()),
+        (503, {"sealed": "true"}, set()),
+    ],
+    ids=["active", "standby", "performance standby", "DR secondary", "standby of a DR secondary", "sealed"],
+)
+async def test_which_nodes_are_asked_about_themselves(
+    node: Node, start_exporter: StartExporter, status: int, changed: dict[str, str], asked: set[str]
+) -> None:
+    health = HEALTH
+    for key, value in changed.items():
+        health = re.sub(rf'"{key}":[^,]+', f'"{key}":{value}', health)
+    node.answers["sys/health"] = (status, health)
+    page = await scraped(start_exporter, target(node, auth=AUTH))
+    assert "\nvault_up 1\n" in page
+    assert asked == {"sys/host-info", "sys/in-flight-req", "sys/replication/status"} & set(node.calls)
+
+
 async def test_what_a_node_does_not_have_is_not_asked_at_every_scrape(
     node: Node, start_exporter: StartExporter
 ) -> None:

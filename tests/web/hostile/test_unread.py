@@ -81,6 +81,28 @@ def test_the_checkpoint_moves_on_and_no_line_counts_twice(tmp_path: Path, node: 
         figure("lines that count twice", counted(running) - 1, 0)
 
 
+def test_a_page_that_is_given_up_does_not_move_the_checkpoint(tmp_path: Path, node: str) -> None:
+    log, checkpoint = tmp_path / "audit.log", tmp_path / "checkpoint"
+    log.touch()
+    audit = f"audit: {{logs: ['{log}'], checkpoint: '{checkpoint}'}}\n"
+    with Running(tmp_path, f"targets: [{{name: n1, address: '{node}'}}]\n{audit}") as running:
+        up = f'vault_audit_reader_up{{log="{log}"}}'
+        wait_until(lambda: running.scrape()[up] == 1, what="the log")
+        log.write_text(line(0))
+        wait_until(lambda: counted(running) == 1, what="the first line shown")
+        running.scrape()
+        with log.open("a") as file:
+            file.writelines(map(line, range(1, 6)))
+        wait_until(lambda: " 6\n" in entries(running), what="all lines read")
+        with contextlib.closing(running.raw(ASK, receive_buffer=4096)):
+            wait_until(lambda: f"\n{UNREAD} 1\n" in running.get("/metrics")[1], what="given up")
+        with log.open("a") as file:
+            file.write(line(6))
+        running.kill_and_restart()
+        wait_until(lambda: counted(running) >= 1, what="the lines after the restart")
+        assert counted(running) == 6  # also those of the page that nobody got
+
+
 def test_only_what_a_scrape_shows_moves_the_checkpoint(tmp_path: Path) -> None:
     log, checkpoint = tmp_path / "audit.log", tmp_path / "checkpoint"
     log.touch()
