@@ -40,7 +40,7 @@ PAGERDUTY_ROUTES: Final = {
     "alertname=VaultRootTokenUsed severity=critical category=security": "vault-security-events",
     "alertname=VaultPolicyChanged severity=warning category=security": "vault-security-events",
     "alertname=VaultPolicyChanged severity=info category=security": "vault-nowhere",
-    "alertname=VaultRestarted severity=info category=availability": "vault-nowhere",
+    "alertname=VaultOdd severity=info category=availability": "vault-nowhere",
     "alertname=VaultInhibitor severity=info category=inhibition": "vault-nowhere",
     "alertname=VaultWatchdog severity=info category=meta": "vault-heartbeat",
     "alertname=VaultWatchdog severity=critical category=meta": "vault-heartbeat",
@@ -64,7 +64,7 @@ SLACK_ROUTES: Final = {
     "alertname=VaultWatchedTokenExpiring severity=warning category=lifecycle": "vault-slack",
     "alertname=VaultMountChanged severity=warning category=security": "vault-mail-security,vault-nowhere",
     "alertname=VaultRootTokenUsed severity=critical category=security": "vault-mail-security,vault-critical-events",
-    "alertname=VaultRestarted severity=info category=availability": "vault-nowhere",
+    "alertname=VaultOdd severity=info category=availability": "vault-nowhere",
     "alertname=VaultWatchdog severity=info category=meta": "vault-heartbeat",
     "alertname=VaultOdd category=meta": "vault-slack",
 }

@@ -92,6 +92,43 @@ TABLE: Final[dict[str, tuple[list[Alert], dict[tuple[str, str], int], set[Alert]
         SERVES,
         {("VaultStandbyBehind", "n2")},
     ),
+    "one that says itself that raft removed it": (
+        [("VaultRemovedFromCluster", "n2"), ("VaultStandbyBehind", "n2"), ("VaultStandbyBehind", "n3")],
+        SERVES | {("up", "n2"): 1, ("up", "n3"): 1},
+        {("VaultStandbyBehind", "n2")},
+    ),
+    "no target can be scraped, which explains neither a lost cluster nor what was heard before": (
+        [
+            ("VaultExporterDown", "prod"),
+            ("VaultActiveNodeUnseen", "prod"),
+            ("VaultClusterMissing", "prod"),
+            ("VaultClusterSealed", "prod"),
+            ("VaultAuditBlocked", "n1"),
+            ("VaultRootTokenUsed", "n1"),
+        ],
+        {("up", "n1"): 0, ("up", "n2"): 0},
+        {("VaultActiveNodeUnseen", "prod")},
+    ),
+    "the exporter's own page explains nothing": (
+        [("VaultExporterPageDown", "prod"), ("VaultDown", "n1"), ("VaultActiveNodeUnseen", "prod")],
+        {("up", "n1"): 0, ("up", "n2"): 0},
+        set(),
+    ),
+    "no active node, so that no standby is connected to one": (
+        [("VaultNoActiveNode", "prod"), ("VaultHaConnectionUnhealthy", "n2"), ("VaultServerErrors", "prod")],
+        SERVES_NOT,
+        {("VaultHaConnectionUnhealthy", "n2"), ("VaultServerErrors", "prod")},
+    ),
+    "one standby without a connection": (
+        [("VaultHaConnectionUnhealthy", "n2"), ("VaultLeaderUnknown", "n2"), ("VaultServerErrors", "prod")],
+        SERVES,
+        set(),
+    ),
+    "a full disk is also a low one": (
+        [("VaultHostDiskFull", "n1"), ("VaultHostDiskLow", "n1"), ("VaultHostDiskLow", "n2")],
+        SERVES,
+        {("VaultHostDiskLow", "n1")},
+    ),
     "a node that is sealed now was unstable before": (
         [("VaultSealed", "n2"), ("VaultUnstable", "n2"), ("VaultUnstable", "n1")],
         SERVES,

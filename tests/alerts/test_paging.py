@@ -209,7 +209,7 @@ def test_each_route_has_its_key_and_a_severity_that_pagerduty_takes(alertmanager
         _alert("VaultRootTokenUsed", "secured", "n1"),
         _alert("VaultUserLocked", "locked", "n1", severity="warning"),
         _alert("VaultOdd", "odd", "n1", severity="page"),
-        _alert("VaultRestarted", "told", "n1", severity="info"),
+        _alert("VaultPolicyChanged", "told", "n1", severity="info"),
     )
     seen = {}
     for cluster in ("warned", "secured", "locked", "odd"):

@@ -92,6 +92,11 @@ def test_durations_are_scaled() -> None:
     assert scale(text, Pace(20, 8, 15)) == "for: 8s\nexpr: rate(x[90s]) > 5 and y offset 360s and z[15s]\n"
 
 
+def test_steps_of_subqueries_are_scaled() -> None:
+    text = "max_over_time(x[30m:15s]) or max_over_time((rate(y[5m:1m]))[1d:5m])"
+    assert scale(text, Pace(5, 8, 15)) == "max_over_time(x[360s:3s]) or max_over_time((rate(y[60s:12s]))[17280s:60s])"
+
+
 @pytest.mark.parametrize("literal", sorted({literal for fault in FAULTS for literal in fault.literals}))
 def test_a_threshold_is_changed_whole(literal: str) -> None:
     text = "".join(path.read_text() for path in alert_rules())
