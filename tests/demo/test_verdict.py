@@ -37,7 +37,7 @@ SAMPLES: tuple[Sample, ...] = (
     c.CORE_UNSEALED(1),
     c.ACTIVE(1),
     c.SEALED(0),
-    *(c.COLLECTOR_SUCCESS(1, name) for name in ("health", "seal", "leader", "certificate", "telemetry")),
+    *(c.COLLECTOR_SUCCESS(1, name) for name in ("health", "seal", "leader", "certificate", "replication", "telemetry")),
     c.TELEMETRY_STATUS(1, "ok"),
     c.TELEMETRY_STATUS(0, "failed"),
     c.TELEMETRY_SAMPLES(480),
