@@ -1,4 +1,4 @@
-"""The alert pack, as `vault-exporter rules` prints it: with other thresholds, for what the configuration feeds."""
+"""The alert pack, as `vault-exporter rules` prints it: with changed parameters, filtered by configuration."""
 
 from vault_exporter.alert_rules.forms import Form, render
 from vault_exporter.alert_rules.needs import fed, needs, said

@@ -1,4 +1,4 @@
-"""Make Prometheus' rules of their sources: put in what every rule repeats."""
+"""Build Prometheus' rules from their sources, and add the parts that all rules share."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _INSTANCE: Final = {
     "cluster": _CLUSTER,
     "either": '{{ or $labels.instance $labels.cluster $externalLabels.cluster "default" }}',
 }
-"""What is said of a whole cluster has it for its instance: Alertmanager takes a label that is missing for equal."""
+"""Alerts of a cluster use its name as ``instance``, because Alertmanager treats a missing label as equal."""
 
 _TEXTS: Final = {
     "<node>": f"{{{{ $labels.instance }}}} of cluster {_CLUSTER}",
@@ -51,14 +51,14 @@ unless on (job, cluster, instance, event)
 max_over_time(vault_audit_event_last_timestamp_seconds{MATCH}[6h] offset 15m)
 unless on (job, cluster, instance, event)
 vault_audit_event_last_timestamp_seconds{MATCH} < time() - 21600"""
-"""The last event is newer than any that was known a quarter of an hour ago: also where nobody scraped in between, and
-not where an old log is read again. Where no event was known, the count says it, but for one that is over six hours old.
+"""True if the last event is newer than the last one known 15 minutes ago. It holds across missed scrapes, and is false
+if an old log is read again. Without an earlier event, the counter decides, except for an event more than six hours old.
 """
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 
 
 def expression(rule: Source) -> str:
-    """Return the expression, with the names of its thresholds in it."""
+    """Return the expression with the names of its thresholds."""
     if not rule.event:
         return rule.expr
     operator = "=~" if "|" in rule.event else "="
@@ -66,10 +66,10 @@ def expression(rule: Source) -> str:
 
 
 def thresholds(template: str, values: Mapping[str, str]) -> str:
-    """Put the values of thresholds into an expression.
+    """Replace the names of thresholds in an expression by their values.
 
     Raises:
-        KeyError: a name that is not declared.
+        KeyError: a name is not declared.
     """
     return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
@@ -81,7 +81,7 @@ def labels(rule: Source, category: str) -> dict[str, str]:
 
 
 def annotations(rule: Source, category: str, runbooks: str, grafana: str) -> dict[str, str]:
-    """Return the annotations of an alert; ``nodes``, how many its cluster has, is for the title of a page."""
+    """Return the annotations of an alert; ``nodes``, the number of nodes of its cluster, is for titles of pages."""
     description = " ".join(rule.description.split())
     for name, text in _TEXTS.items():
         description = description.replace(name, text)

@@ -1,4 +1,4 @@
-"""The rules as files: of Prometheus, of its operator in Kubernetes, and of Grafana's own alerting."""
+"""Render the rules for Prometheus, for the Prometheus operator, and for Grafana alerting."""
 
 import enum
 import re
@@ -20,7 +20,7 @@ _WIDTH: Final = 120
 
 
 class Form(enum.StrEnum):
-    """How rules are printed."""
+    """Output format of the rules."""
 
     PROMETHEUS = "prometheus"
     OPERATOR = "operator"
@@ -28,12 +28,12 @@ class Form(enum.StrEnum):
 
 
 def render(groups: Iterable[Group], form: Form, datasource: str = "prometheus") -> str:
-    """Return the rules as a YAML document; each alert says in a comment what it needs.
+    """Return the rules as a YAML document, with the needs of each alert as a comment.
 
     Args:
         groups: the rules.
-        form: of which system.
-        datasource: uid of the Prometheus in Grafana.
+        form: output format.
+        datasource: uid of the Prometheus data source in Grafana.
     """
     groups = tuple(groups)
     match form:
@@ -52,7 +52,7 @@ def render(groups: Iterable[Group], form: Form, datasource: str = "prometheus") 
 
 
 def render_file(group: Group, groups: Iterable[Group]) -> str:
-    """Return the file of one group for ``alerts/rules``, with the reasons for each rule in comments."""
+    """Return the file of one group for ``alerts/rules``, with the reason for each rule as a comment."""
     groups = tuple(groups)
     before = {rule.name: (rule.why, said(rule, groups) if rule.alert else "") for rule in group.rules}
     lines = [
@@ -79,7 +79,7 @@ def _dumped(document: Mapping[str, Any]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines, as expressions are, as such."""
+    """Writes multi-line text, such as expressions, as block scalars."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -90,7 +90,7 @@ _Dumper.add_representer(str, _text)
 
 
 def _commented(lines: Iterable[str], groups: tuple[Group, ...]) -> Iterator[str]:
-    """Put before each alert what it needs."""
+    """Add the needs of each alert as a comment before it."""
     needs = {rule.alert: said(rule, groups) for group in groups for rule in group.rules if rule.alert}
     yield "# Printed by vault-exporter rules."
     for line in lines:
@@ -126,9 +126,9 @@ def _grafana(groups: tuple[Group, ...], datasource: str) -> Iterator[dict[str, A
 
 
 def _grafana_rule(rule: Rule, recorded: Mapping[str, str], datasource: str) -> dict[str, Any]:
-    """Turn one alert into Grafana's form: an expression that gives a series for each alert, whatever its value."""
+    """Convert one alert to Grafana's form: an expression that returns a series for each alert, with any value."""
     expr = rule.expr
-    while RECORDED.search(expr):  # Grafana records nothing: the expression takes the place of its name
+    while RECORDED.search(expr):  # Grafana has no recording rules, so insert the expression
         expr = re.sub(
             rf"({RECORDED.pattern})(?:\[(\w+)\])?",
             lambda found: f"({recorded[found[1]]})" + (f"[{found[2]}:{_INTERVAL}]" if found[2] else ""),
@@ -142,15 +142,15 @@ def _grafana_rule(rule: Rule, recorded: Mapping[str, str], datasource: str) -> d
             _grafana_query("A", "prometheus", datasource, expr=expr, instant=True, range=False),
             _grafana_query("B", "__expr__", "__expr__", type="math", expression="is_number($A) || is_nan($A)"),
         ],
-        # A rule whose comparison holds for nothing gives no data, and that is well.
+        # A rule whose comparison matches nothing returns no data, which is the normal state.
         "noDataState": "OK",
         "execErrState": "Error",
         "for": rule.for_ or "0s",
-        # Of what Grafana reads from files, labels alone are searched for variables of its environment: $$ is $ there.
+        # Grafana expands environment variables in labels of provisioned files, so $ is escaped as $$.
         "labels": {key: _plain(text).replace("$", "$$") for key, text in rule.labels.items()},
         "annotations": {
             **{key: _plain(text) for key, text in rule.annotations.items() if key not in {"description", "nodes"}},
-            # Grafana's templates can neither query nor know Prometheus' external labels.
+            # Grafana's templates cannot query, and have no external labels.
             "description": f"{{{{ $labels.instance }}}} of cluster {_plain(rule.labels['cluster'])}: "
             f"{rule.annotations['summary']}",
         },
@@ -167,5 +167,5 @@ def _grafana_query(ref: str, kind: str, uid: str, **model: object) -> dict[str, 
 
 
 def _plain(text: str) -> str:
-    """Leave out of a template what only Prometheus knows."""
+    """Remove parts of a template that only Prometheus supports."""
     return text.replace("$externalLabels.cluster ", "").replace("{{ $externalURL }}", "http://prometheus")

@@ -1,7 +1,7 @@
-"""What a rule needs to be fed, and what a configuration feeds.
+"""The sources of metrics that a rule needs, and that a configuration provides.
 
-Read off the rule's expression: each metric comes from a collector, from Vault's telemetry, from audit logs, or from
-what the exporter says of itself.
+They are derived from the rule's expression: each metric comes from a collector, Vault's telemetry, audit logs, or the
+exporter itself.
 """
 
 import re
@@ -23,7 +23,7 @@ BACKUP: Final = "backup"
 _FEEDS: Final = (
     (r"up|vault_(up|sealed|core_unsealed|active|initialized|info|standby)|vault_up_failure_reason", ""),
     (r"vault_(leader_.*|active_since_.*|ha_connection_healthy|(ha_)?clock_skew_.*|removed_from_cluster)", ""),
-    (r"vault_license_expiry_.*", ""),  # where there is a license
+    (r"vault_license_expiry_.*", ""),  # only with a license
     (r"vault_replication_(dr|performance)_(primary|secondary)", ""),
     (r"vault_replication_.*", "collector replication"),
     (r"vault_namespaces.*", "collector namespaces"),
@@ -50,27 +50,27 @@ _FEEDS: Final = (
     (r"vault_database_static_role_.*", "collector database"),
     (r"vault_(process|go|runtime|core|barrier|expire|quota|seal)_.*", TELEMETRY),
 )
-"""Pattern of a metric's name, and what feeds it; the first that matches. Empty is what is there on every scrape."""
+"""Patterns of metric names with their source; the first match applies. Empty means present on every scrape."""
 
 
 def needs(rule: Rule, groups: Iterable[Group]) -> tuple[frozenset[str], ...]:
-    """Return what a rule needs: one set for each of its alternatives (``or``), of which one is enough."""
+    """Return the needs of a rule: one set for each alternative (``or``), of which one is enough."""
     recorded = {one.record: one for group in groups for one in group.rules if one.record}
     return tuple(dict.fromkeys(feeds(part, recorded) for part in re.split(r"\nor\n", rule.expr)))
 
 
 def said(rule: Rule, groups: Iterable[Group]) -> str:
-    """Return what a rule needs in words; empty for one that every scrape feeds."""
+    """Return the needs of a rule as text; empty if every scrape provides them."""
     alternatives = needs(rule, groups)
     words = " or ".join(", ".join(sorted(need)) for need in alternatives if need)
     return f"{words} for a part of it" if words and frozenset() in alternatives else words
 
 
 def feeds(expr: str, recorded: Mapping[str, Rule]) -> frozenset[str]:
-    """Return what feeds the metrics that an expression names.
+    """Return the sources of the metrics in an expression.
 
     Raises:
-        KeyError: a metric that nothing is known to feed.
+        KeyError: a metric has no known source.
     """
     found = {_feed(name) for name in re.findall(r"\b(up|vault_\w+)\{", expr)}
     for name in RECORDED.findall(expr):
@@ -79,7 +79,7 @@ def feeds(expr: str, recorded: Mapping[str, Rule]) -> frozenset[str]:
 
 
 def fed(config: Config) -> frozenset[str]:
-    """Return what a configuration feeds."""
+    """Return the sources that a configuration provides."""
     found = {f"collector {collector.name}" for target in config.targets for collector in chosen(target, config)}
     found |= {f"collector {name}" for name in REQUIRED}
     if config.telemetry.enabled:
@@ -94,7 +94,7 @@ def fed(config: Config) -> frozenset[str]:
 
 
 def without(groups: Iterable[Group], feeding: frozenset[str]) -> tuple[tuple[Group, ...], dict[str, str]]:
-    """Leave out what is not fed; return the rest, and for each alert left out what it lacks."""
+    """Drop rules without their sources. Return the other rules, and the missing sources of each dropped alert."""
     groups = tuple(groups)
     lacking: dict[str, str] = {}
     kept = []

@@ -1,7 +1,7 @@
-"""What can be changed about the rules, and changing it.
+"""The parameters of the rules, and how to apply them.
 
-Thresholds are declared beside the rules that name them. Beside them there are the jobs, the addresses, how often nodes
-are scraped, and ``for``, ``severity`` and ``enabled`` of each alert.
+Thresholds are declared beside the rules that use them. Other parameters are the jobs, the addresses, the scrape
+interval, and ``for``, ``severity`` and ``enabled`` of each alert.
 """
 
 import difflib
@@ -18,12 +18,12 @@ from vault_exporter.alert_rules.source import Parameter, sources
 __all__ = ["ADDRESSES", "JOBS", "SCRAPE_INTERVAL", "Overrides", "apply", "parameters"]
 
 Overrides = Mapping[str, str]
-"""Names of parameters and their values, as typed."""
+"""Values by parameter name, as given on the command line."""
 
 JOBS: Final = {"job": "vault", "exporter_job": "vault-exporter"}
-"""Regular expressions of Prometheus' label `job`: for nodes, and for the exporter's own page where it has its own."""
+"""Regular expressions of the label `job`, for nodes and for the exporter's own metrics."""
 SCRAPE_INTERVAL: Final = "1m"
-"""The longest time between two scrapes that the rules as shipped are right for."""
+"""Longest scrape interval that the default rules support."""
 
 _OF_AN_ALERT: Final = ("for", "severity", "enabled")
 _SEVERITIES: Final = ("critical", "warning", "info")
@@ -33,21 +33,21 @@ _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 60480
 _WINDOW: Final = re.compile(r"(\[|\boffset )((?:\d+(?:ms|[smhdwy]))+)")
 _LONGEST_INTERVAL_SECONDS: Final = 240
 _LONGEST_WINDOW_SECONDS: Final = 900
-"""Longer windows have enough scrapes in them."""
+"""Longer windows contain enough scrapes."""
 _LONGEST_WAIT_SECONDS: Final = 300
-"""Longer waits are not over within one or two scrapes."""
+"""Longer ``for`` durations span more than two scrapes."""
 
 
 def parameters() -> dict[str, Parameter]:
-    """Read the thresholds that are declared."""
+    """Return the declared thresholds."""
     return {name: one for file in sources().values() for name, one in file.parameters.items()}
 
 
 def apply(groups: Iterable[Group], overrides: Overrides) -> tuple[Group, ...]:
-    """Return the rules with other values.
+    """Return the rules with changed parameters.
 
     Raises:
-        PackError: a name is not known (the message lists those that are), or a value is not of its kind.
+        PackError: a name is unknown (the message lists the known ones), or a value has the wrong type.
     """
     groups, declared = tuple(groups), parameters()
     changes = dict(_checked(overrides, declared, alerts(groups)))
@@ -126,7 +126,7 @@ def _changed(rule: Rule, changes: Overrides, values: Overrides) -> Rule:
 
 
 def _scaled(text: str, factor: float) -> str:
-    """Make the windows longer that would have too few scrapes in them."""
+    """Extend windows that would contain too few scrapes."""
     return _WINDOW.sub(lambda found: f"{found[1]}{_longer(found[2], factor, _LONGEST_WINDOW_SECONDS)}", text)
 
 
@@ -141,7 +141,7 @@ def _seconds(duration: str) -> float:
 
 
 def _with_jobs(text: str, changes: Overrides, quote: str) -> str:
-    """Put the jobs in the place of those that the files have; ``quote`` is how an expression is quoted there."""
+    """Replace the default jobs; ``quote`` is the quotation mark of expressions in the text."""
     job, exporter = (changes.get(name, default) for name, default in JOBS.items())
     for old, new in (
         (f"{JOBS['job']}|{JOBS['exporter_job']}", f"{job}|{exporter}"),

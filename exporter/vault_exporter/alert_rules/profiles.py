@@ -1,4 +1,4 @@
-"""Fewer alerts than all: the profiles."""
+"""Select the alerts of a profile."""
 
 import re
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ from vault_exporter.alert_rules.source import Profile
 __all__ = ["RECORDED", "select"]
 
 RECORDED = re.compile(r"\b(?:cluster|instance):[\w:]+")
-"""The name of a series that the rules record, in an expression."""
+"""Names of recorded series in an expression."""
 
 
 def select(groups: Iterable[Group], profile: Profile) -> tuple[Group, ...]:
-    """Return the alerts of a profile, and of what is recorded, what they rest on."""
+    """Return the alerts of a profile, and the recording rules that they need."""
     groups = tuple(groups)
     kept = [rule for group in groups for rule in group.rules if rule.alert and profile.includes(rule.profile)]
     wanted = _recorded(kept)

@@ -1,4 +1,4 @@
-"""The rules as Prometheus has them."""
+"""The rules in Prometheus' form."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -13,15 +13,15 @@ from vault_exporter.assets import alert_rules
 __all__ = ["ADDRESSES", "Group", "PackError", "Rule", "alerts", "load"]
 
 ADDRESSES: Final = {"runbook_url": "{{ $externalURL }}/user/vault/runbooks", "dashboard_url": "http://grafana"}
-"""Where the runbooks are, and Grafana; without a slash at the end."""
+"""Base URLs of the runbooks and of Grafana, without a trailing slash."""
 
 
 class PackError(ValueError):
-    """What the user asks of the pack cannot be: an unknown parameter, or a value that is none."""
+    """An unknown parameter, or an invalid value."""
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True, rename={"for_": "for"}):
-    """One rule of Prometheus: an alert, or a recording."""
+    """One rule of Prometheus: an alert or a recording rule."""
 
     expr: str
     alert: str = ""
@@ -30,19 +30,19 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, rename={"for_": "for
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     template: str = ""
-    """The expression with the names of its thresholds, in braces, in place of their values."""
+    """The expression with the names of its thresholds in braces instead of their values."""
     profile: Profile = Profile.CORE
     why: str = ""
-    """Why the expression is what it is, for a comment."""
+    """The reason for the expression, for a comment."""
 
     @property
     def name(self) -> str:
-        """Of the alert, or of what is recorded."""
+        """Name of the alert, or of the recorded series."""
         return self.alert or self.record
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Rules that are evaluated one after the other."""
+    """Rules that are evaluated in sequence."""
 
     name: str
     rules: tuple[Rule, ...]
@@ -54,10 +54,10 @@ class _File(msgspec.Struct, frozen=True):
 
 
 def load() -> tuple[Group, ...]:
-    """Build the rules of the pack, with the thresholds that their sources have; add those that have no source.
+    """Build the rules of the pack with their default thresholds, and add rules without a source.
 
     Raises:
-        vault_exporter.assets.ResourceError: the installation is not whole.
+        vault_exporter.assets.ResourceError: a file is missing from the installation.
     """
     files = sources()
     plain = (path for path in alert_rules() if path.stem not in files)
@@ -71,7 +71,7 @@ def load() -> tuple[Group, ...]:
 
 
 def alerts(groups: Iterable[Group]) -> dict[str, Rule]:
-    """Return the alerts by their names."""
+    """Return the alerts by name."""
     return {rule.alert: rule for group in groups for rule in group.rules if rule.alert}
 
 

@@ -1,8 +1,8 @@
-"""The sources of the alert rules, ``alerts/source``: what a rule says, without what every rule repeats.
+"""The sources of the alert rules in ``alerts/source``, without the parts that all rules share.
 
-One file a category. A rule has its expression, in which a threshold is the name of a parameter in braces, and its text,
-in which ``<node>``, ``<cluster>``, ``<node or cluster>``, ``<serving>`` and ``<when>`` stand for what
-:mod:`vault_exporter.alert_rules.build` puts there.
+There is one file per category. In the expression of a rule, a threshold is the name of a parameter in braces. In its
+texts, :mod:`vault_exporter.alert_rules.build` replaces ``<node>``, ``<cluster>``, ``<node or cluster>``, ``<serving>``
+and ``<when>``.
 """
 
 import enum
@@ -17,17 +17,17 @@ __all__ = ["Parameter", "Profile", "Source", "SourceFile", "sources"]
 
 
 class Profile(enum.StrEnum):
-    """How many of the alerts are wanted; each profile has what the ones before it have."""
+    """A selection of alerts. Each profile includes those before it."""
 
     CORE = "core"
-    """What may wake someone."""
+    """Alerts that may page someone."""
     STANDARD = "standard"
-    """And what is worth looking at in work hours."""
+    """Also alerts to handle in working hours."""
     ALL = "all"
-    """And what is for the record, or fires where that is nothing unusual."""
+    """Also alerts for information, and alerts that can be normal in some installations."""
 
     def includes(self, other: "Profile") -> bool:
-        """Whether this profile has the alerts of another one."""
+        """Return whether this profile includes another one."""
         order = list(Profile)
         return order.index(other) <= order.index(self)
 
@@ -40,24 +40,24 @@ class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}):
-    """One rule: an alert, or a recording, which has its expression alone."""
+    """One rule: an alert, or a recording rule, which has only an expression."""
 
     alert: str = ""
     record: str = ""
     why: str = ""
-    """Comment in the built file: why the expression is what it is."""
+    """The reason for the expression, as a comment in the built file."""
     profile: Profile = Profile.CORE
     severity: Literal["critical", "warning", "info", ""] = ""
     of: Literal["node", "cluster", "either"] = "cluster"
-    """What an alert is of: whether it has a label ``instance`` of its own."""
+    """The subject of an alert, which decides its label ``instance``."""
     expr: str = ""
     event: str = ""
-    """In the place of ``expr``: the alert is that one of these events, parted by ``|``, is in an audit log."""
+    """Instead of ``expr``: alert if one of these events, separated by ``|``, is in an audit log."""
     for_: str = ""
     summary: str = ""
     description: str = ""
     dashboard: str = ""
-    """The uid of the dashboard that shows it."""
+    """The uid of the related dashboard."""
 
 
 class SourceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +72,7 @@ def sources() -> dict[str, SourceFile]:
     """Read the sources by category.
 
     Raises:
-        vault_exporter.assets.ResourceError: the installation is not whole.
+        vault_exporter.assets.ResourceError: a file is missing from the installation.
     """
     files = sorted(resource("alerts", "source").glob("*.yml"))
     if not files:

@@ -1,4 +1,4 @@
-"""The command ``vault-exporter``: a file for each of its commands, and here the table of them."""
+"""The command line ``vault-exporter``. Each command has its own file; this one lists them."""
 
 from typing import Annotated, Final
 
@@ -20,7 +20,7 @@ from vault_exporter.cli.status import status
 __all__ = ["app", "main"]
 
 _COMMANDS: Final = (serve, check, status, policy, replay, rules, metrics, collectors, dashboard, healthcheck, demo)
-"""Every command, in the order of the help; a function's name is the command's."""
+"""All commands in the order of the help. The name of a function is the name of its command."""
 
 
 def version(
@@ -37,7 +37,7 @@ def _assembled() -> typer.Typer:
     made = typer.Typer(
         name="vault-exporter",
         no_args_is_help=True,
-        # Its tracebacks would show the values of variables, tokens among them.
+        # Typer's tracebacks would print the values of variables, including tokens.
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

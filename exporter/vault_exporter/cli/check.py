@@ -1,4 +1,4 @@
-"""The command that checks the configuration, and with ``--online`` the targets."""
+"""The command ``check``."""
 
 import os
 from collections.abc import Iterator
@@ -46,10 +46,10 @@ def check(
     audit_from_start: FromStartOption = False,
     audit_checkpoint: CheckpointOption = None,
     online: Annotated[
-        bool, typer.Option("--online", help="Also connect to the targets, log in, and ask what the token may do.")
+        bool, typer.Option("--online", help="Also connect to the targets, log in, and check the token's capabilities.")
     ] = False,
 ) -> None:
-    """Check the configuration and report everything that is wrong with it; without --online nothing is contacted."""
+    """Check the configuration and report every error. Without --online, it connects to nothing."""
     given = flags(
         listen,
         address,
@@ -76,7 +76,7 @@ def check(
 
 
 def _check_online(settings: Config) -> None:
-    """Look at every target and log, say what works and what to grant, and exit with 1 if something does not."""
+    """Check every target and log, print the results and missing grants, and exit with 1 after a failure."""
     seen, discoveries = diagnose(settings)
     good = not any(state.trouble or state.dropped for state in discoveries)
     for state in discoveries:
@@ -105,7 +105,7 @@ def _check_online(settings: Config) -> None:
 
 
 def _audit_logs(settings: Config) -> Iterator[tuple[Path, str]]:
-    """Give each log that there is, and why one cannot be read; empty if it can."""
+    """Yield each audit log with the error of reading it; empty if it is readable."""
     for listed in settings.audit.logs:
         try:
             found = sorted(map(Path, matching(listed)))
@@ -124,7 +124,7 @@ def _trouble(log: Path) -> str:
 
 
 def _in_the_audit_log(seen: Seen) -> str:
-    """Say whom Vault's audit log names for the exporter, and how its own entries can be left out."""
+    """Return the exporter's identity in Vault's audit log, and how to exclude its own entries."""
     entity_id, display_name = map(report.printable, (seen.entity_id, seen.display_name))
     remedy = (
         "audit.exclude.own or audit.exclude.entity_ids leaves that out"

@@ -1,4 +1,4 @@
-"""The command that prints the collectors."""
+"""The command ``collectors``."""
 
 import typer
 
@@ -10,7 +10,7 @@ __all__ = ["collectors"]
 
 
 def collectors(fmt: FormatOption = CatalogueFormat.TABLE) -> None:
-    """Print every collector: whether it runs by default, whom it asks, and what its token must be granted."""
+    """Print all collectors: default, scope, and the policy rules that the token needs."""
     every = (*COLLECTORS, telemetry.collector(Telemetry()))
     match fmt:
         case CatalogueFormat.TABLE:

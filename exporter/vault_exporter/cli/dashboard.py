@@ -1,4 +1,4 @@
-"""The command that prints the dashboards."""
+"""The command ``dashboard``."""
 
 import enum
 import re
@@ -13,7 +13,7 @@ __all__ = ["dashboard"]
 
 
 class DashboardFormat(enum.StrEnum):
-    """What the dashboards are printed as."""
+    """Output format of the dashboards."""
 
     JSON = "json"
     BUNDLE = "bundle"
@@ -38,7 +38,7 @@ def dashboard(
     ] = None,
     job: Annotated[str | None, typer.Option(metavar="JOB", help="Job to start with, instead of all.")] = None,
     title: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What stands before the slash in the titles, instead of Vault.")
+        str | None, typer.Option(metavar="TEXT", help="Text before the slash in the titles, instead of Vault.")
     ] = None,
     logs: Annotated[
         str | None,

@@ -1,4 +1,4 @@
-"""The command behind ``make run``."""
+"""The command ``demo``, which ``make run`` runs."""
 
 from typing import Annotated
 
@@ -9,10 +9,10 @@ __all__ = ["demo"]
 
 def demo(
     duration: Annotated[
-        float | None, typer.Option(min=5, metavar="SECONDS", help="End by itself after so long, and judge what it saw.")
+        float | None, typer.Option(min=5, metavar="SECONDS", help="Stop after this time, and check the results.")
     ] = None,
 ) -> None:
-    """Run a local OpenBao with traffic and an audit log, the exporter, and Prometheus where it is installed."""
+    """Run a local OpenBao with traffic and an audit log, the exporter, and Prometheus if it is installed."""
     from vault_exporter.demo.stack import run  # noqa: PLC0415 - only here are the parts of a demo needed
 
     raise typer.Exit(run(duration))

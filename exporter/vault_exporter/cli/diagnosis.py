@@ -1,4 +1,4 @@
-"""What ``status`` and ``check --online`` share: the look at the targets, and a line for each discovery."""
+"""Shared helpers of ``status`` and ``check --online``."""
 
 import asyncio
 
@@ -11,13 +11,13 @@ __all__ = ["describe_discovery", "diagnose"]
 
 
 def diagnose(settings: Config) -> Diagnosis:
-    """Look at every target and discovery once; the exporter's own log says only errors meanwhile."""
+    """Check every target and discovery once. Meanwhile the exporter logs only errors."""
     logs.configure(logs.LogFormat.LOGFMT, logs.LogLevel.ERROR)
     return asyncio.run(look(settings))
 
 
 def describe_discovery(state: State) -> str:
-    """Say in one line what a discovery finds, or why it finds nothing."""
+    """Describe the result of a discovery in one line."""
     if state.trouble:
         return f"discovery {state.settings}: cannot discover targets: {state.trouble}"
     more = f", {state.dropped} more left out; raise max_targets if all are meant" if state.dropped else ""

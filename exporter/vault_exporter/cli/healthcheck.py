@@ -1,4 +1,4 @@
-"""The command that a container's health check runs."""
+"""The command ``healthcheck``, for a container's health check."""
 
 import asyncio
 import errno
@@ -15,7 +15,7 @@ from vault_exporter.config.schema.web import Web
 __all__ = ["healthcheck"]
 
 _ALIVE: Final = frozenset({200, 401, 403, 429})
-"""Answers of a living exporter: healthy, or asking who we are first."""
+"""Statuses of a running exporter: healthy, or authentication required."""
 _HEALTH_SECONDS: Final = 3.0
 _HUNG_UP: Final = frozenset({errno.ECONNRESET, errno.EPIPE})
 
@@ -23,7 +23,7 @@ _HUNG_UP: Final = frozenset({errno.ECONNRESET, errno.EPIPE})
 def healthcheck(
     config: ConfigOption = None, listen: ListenOption = None, web_config_file: WebConfigOption = None
 ) -> None:
-    """Ask the exporter that runs on this machine whether it is healthy; for a container's health check."""
+    """Check the health of the exporter on this machine, for a container's health check."""
     try:
         where, web = load_listen(
             config, Flags(listen=listen, web_config_file=str(web_config_file) if web_config_file else None)
@@ -34,7 +34,7 @@ def healthcheck(
         status = asyncio.run(_ask(where, web))
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         number = getattr(error, "errno", None)
-        # It lives, and wants a client certificate: with TLS 1.3 the connection ends only after the handshake.
+        # It runs and requires a client certificate. With TLS 1.3 the connection closes only after the handshake.
         hung_up = isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerDisconnectedError)) or number in _HUNG_UP
         if web.tls_server_config is not None and web.knows_clients and hung_up:
             return
@@ -48,13 +48,13 @@ def healthcheck(
 
 
 async def _ask(where: Listen, web: Web) -> int:
-    """Ask the exporter on this machine, within three seconds in all."""
+    """Request the health endpoint, within three seconds in total."""
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(where.host, where.host)  # noqa: S104 - compared
     authority = f"[{host}]" if ":" in host else host
     scheme = "https" if web.tls_server_config is not None else "http"
     async with (
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_HEALTH_SECONDS)) as session,
-        # It asks itself whether it lives, which is no secret, so its certificate does not matter.
+        # The connection is local and carries no secret, so the certificate is not verified.
         session.get(f"{scheme}://{authority}:{where.port}/-/healthy", ssl=False) as response,
     ):
         return response.status

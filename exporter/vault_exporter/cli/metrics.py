@@ -1,4 +1,4 @@
-"""The command that prints the catalogue of metrics."""
+"""The command ``metrics``."""
 
 import typer
 
@@ -10,7 +10,7 @@ __all__ = ["metrics"]
 
 
 def metrics(fmt: FormatOption = CatalogueFormat.TABLE) -> None:
-    """Print every metric that the exporter publishes."""
+    """Print all metrics of the exporter."""
     match fmt:
         case CatalogueFormat.TABLE:
             describe.print_table(FAMILIES, console())

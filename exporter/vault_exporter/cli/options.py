@@ -1,4 +1,4 @@
-"""What several commands share: their options, reading the configuration, and failing."""
+"""Helpers that several commands share: options, loading the configuration, and failing."""
 
 import os
 import sys
@@ -70,17 +70,17 @@ AuditLogOption = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="FILE",
-        readable=False,  # it may become so later, as one of the file may
+        readable=False,  # not checked here: the file may become readable later, as a path in the configuration may
         help="Audit log to follow, - for standard input; may be given several times.",
     ),
 ]
 FromStartOption = Annotated[
-    bool, typer.Option("--audit-from-start", help="Count what the audit logs already hold, too.")
+    bool, typer.Option("--audit-from-start", help="Also count the existing entries of the audit logs.")
 ]
 CheckpointOption = Annotated[
     Path | None,
     typer.Option(
-        "--audit-checkpoint", metavar="FILE", help="File that says where to go on with the audit logs after a restart."
+        "--audit-checkpoint", metavar="FILE", help="File with the audit logs' positions, to continue after a restart."
     ),
 ]
 
@@ -97,7 +97,7 @@ def flags(
     audit_from_start: bool,
     audit_checkpoint: Path | None = None,
 ) -> Flags:
-    """Gather what was typed."""
+    """Collect the flags."""
     return Flags(
         listen=listen,
         web_config_file=str(web_config_file) if web_config_file else None,
@@ -112,7 +112,7 @@ def flags(
 
 
 def load_config(config: Path | None, given: Flags) -> Config:
-    """Read the configuration, or say everything that is wrong with it and exit."""
+    """Load the configuration, or print all its errors and exit."""
     try:
         return load(config, given, os.environ)
     except ConfigError as error:
@@ -120,6 +120,6 @@ def load_config(config: Path | None, given: Flags) -> Config:
 
 
 def fail(message: str, status: int = _FAILED) -> Never:
-    """Say what is wrong on standard error, and exit with a status that is not zero."""
+    """Print an error to standard error, and exit with a non-zero status."""
     sys.stderr.write(f"{message}\n")
     raise typer.Exit(status)

@@ -1,4 +1,4 @@
-"""The command that prints the policy for the exporter's token."""
+"""The command ``policy``."""
 
 from typing import Annotated
 
@@ -18,11 +18,11 @@ def policy(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Only what this target needs, or what a discovery (its address, name:port or path) finds.",
+            help="Only for this target, or for the targets of a discovery (its address, name:port or path).",
         ),
     ] = None,
 ) -> None:
-    """Print the least policy that the exporter's token needs for what is enabled; without a file, for the defaults."""
+    """Print the minimal policy for the exporter's token; without a configuration file, for the defaults."""
     if config is None:
         settings = Config(targets=(Target("default", "http://127.0.0.1:8200"),))
     else:

@@ -1,4 +1,4 @@
-"""How the commands that print tables of the product print: formats, and a console that is wide enough."""
+"""Output formats and the console of commands that print tables."""
 
 import enum
 import sys
@@ -13,14 +13,14 @@ _PIPED_WIDTH: Final = 160
 
 
 class CatalogueFormat(enum.StrEnum):
-    """How the commands print."""
+    """Output format of a table."""
 
     TABLE = "table"
     MARKDOWN = "markdown"
     JSON = "json"
 
 
-FormatOption = Annotated[CatalogueFormat, typer.Option("--format", help="How to print.")]
+FormatOption = Annotated[CatalogueFormat, typer.Option("--format", help="Output format.")]
 
 
 def console() -> Console:

@@ -1,4 +1,4 @@
-"""The command that reads audit logs that lie there."""
+"""The command ``replay``."""
 
 import sys
 from pathlib import Path
@@ -47,17 +47,17 @@ def replay(
     config: ConfigOption = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    as_metrics: Annotated[bool, typer.Option("--metrics", help="Print what was counted as metrics.")] = False,
-    top: Annotated[int, typer.Option(min=1, max=1000, metavar="NUMBER", help="How long the rankings are.")] = 10,
+    as_metrics: Annotated[bool, typer.Option("--metrics", help="Print the counters as metrics.")] = False,
+    top: Annotated[int, typer.Option(min=1, max=1000, metavar="NUMBER", help="Length of the rankings.")] = 10,
     jobs: Annotated[
         int,
         typer.Option(min=0, metavar="NUMBER", help="Processes to read several files with.", show_default="all CPUs"),
     ] = 0,
 ) -> None:
-    """Read audit logs that lie there, and say who did what, what failed, how long it took, and what happened.
+    """Read finished audit logs and print a summary: clients, operations, errors, latency and events.
 
-    Of the configuration only audit is heeded: its rules for events, exclusions, templates of paths, and limits.
-    A file that cannot be read to its end is named; the others are summed up all the same, and the exit status is 1.
+    It uses only the audit section of the configuration: event rules, exclusions, path templates and limits.
+    If a file cannot be read to its end, the summary names it and still includes the others; the exit status is 1.
     """
     if as_json and as_metrics:
         fail("give either --json or --metrics")

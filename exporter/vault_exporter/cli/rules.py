@@ -1,4 +1,4 @@
-"""The command that prints the alert rules."""
+"""The command ``rules``."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ def rules(
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", "-c", metavar="FILE", help="Leave out what this configuration of the exporter cannot feed."
+            "--config", "-c", metavar="FILE", help="Drop rules whose metrics this configuration does not provide."
         ),
     ] = None,
     changes: Annotated[
@@ -34,7 +34,7 @@ def rules(
         ),
     ] = None,
     overrides: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="YAML file of the same; --set comes after it.")
+        Path | None, typer.Option(metavar="FILE", help="YAML file with parameters; --set takes precedence.")
     ] = None,
     profile: Annotated[
         Profile,
@@ -43,9 +43,9 @@ def rules(
     form: Annotated[Form, typer.Option("--format", help="For Prometheus, its operator, or Grafana.")] = Form.PROMETHEUS,
     datasource: Annotated[str, typer.Option(metavar="UID", help="Prometheus' uid in Grafana.")] = "prometheus",
     *,
-    show: Annotated[bool, typer.Option("--parameters", help="List what can be changed, and exit.")] = False,
+    show: Annotated[bool, typer.Option("--parameters", help="List the parameters, and exit.")] = False,
 ) -> None:
-    """Print the alert rules, with other thresholds, and only those that a configuration can feed."""
+    """Print the alert rules, with changed parameters, and only those whose metrics a configuration provides."""
     try:
         if show:
             _print_parameters()
@@ -85,7 +85,7 @@ def _of_file(path: Path | None) -> dict[str, str]:
 
 
 def _flat(path: Path, read: Mapping[object, object], above: str = "") -> Iterator[tuple[str, str]]:
-    """Give the values by the names that ``--set`` has for them; what is set of an alert may stand below its name."""
+    """Yield the values by their ``--set`` names. Settings of an alert may be nested below its name."""
     for key, value in read.items():
         name = f"{above}{key}"
         if isinstance(value, dict) and not above:

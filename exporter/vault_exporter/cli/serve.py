@@ -1,4 +1,4 @@
-"""The command that runs the exporter."""
+"""The command ``serve``."""
 
 import os
 from typing import Annotated, Final
@@ -28,7 +28,7 @@ from vault_exporter.util import logging as logs
 __all__ = ["serve"]
 
 _IN_USE: Final = 2
-"""Exit status where another exporter uses the checkpoint: starting again does not help."""
+"""Exit status if another exporter uses the checkpoint, so that a restart does not help."""
 
 
 def serve(
@@ -43,10 +43,10 @@ def serve(
     web_enable_lifecycle: LifecycleOption = False,
     audit_from_start: FromStartOption = False,
     audit_checkpoint: CheckpointOption = None,
-    log_format: Annotated[logs.LogFormat, typer.Option(help="How log lines look.")] = logs.LogFormat.LOGFMT,
-    log_level: Annotated[logs.LogLevel, typer.Option(help="Least important messages to log.")] = logs.LogLevel.INFO,
+    log_format: Annotated[logs.LogFormat, typer.Option(help="Format of log lines.")] = logs.LogFormat.LOGFMT,
+    log_level: Annotated[logs.LogLevel, typer.Option(help="Lowest level to log.")] = logs.LogLevel.INFO,
 ) -> None:
-    """Serve metrics until told to stop (SIGTERM or Ctrl-C)."""
+    """Serve metrics until SIGTERM or Ctrl-C."""
     given = flags(
         listen,
         address,

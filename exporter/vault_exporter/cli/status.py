@@ -1,4 +1,4 @@
-"""The command that shows the state of every target."""
+"""The command ``status``."""
 
 import time
 from typing import Annotated
@@ -22,7 +22,7 @@ def status(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Show the state of every target. Exit status: 0 well, 1 a warning, 2 a node is down, sealed or leaderless."""
+    """Show the state of every target. Exit status: 0 ok, 1 warning, 2 a node is down, sealed or has no leader."""
     file = str(token_file) if token_file else None
     settings = load_config(config, Flags(address=address, token_file=file, namespace=namespace))
     seen, discoveries = diagnose(settings)

@@ -1,1 +1,1 @@
-"""What `check --online`, `status` and `policy` say about a configuration in use."""
+"""The checks behind `check --online`, `status` and `policy`."""

@@ -1,7 +1,7 @@
-"""What a configuration sees when it is used once: for ``check --online`` and ``status``.
+"""Scrape all targets of a configuration once, for ``check --online`` and ``status``.
 
-The targets are those of the server, with its discovery, logins and scrapes. Two things are left alone: a wrapped
-secret-id, which to open would take it from the server, and the canary, which writes.
+It uses the same discovery, logins and scrapes as ``serve``. Two things are skipped: unwrapping a secret-id, which would
+use up the one that ``serve`` needs, and the canary, which writes.
 """
 
 import asyncio
@@ -27,41 +27,41 @@ _LOGIN: Final = "token"
 
 
 class Finding(NamedTuple):
-    """How one part of the exporter fares with a target."""
+    """The result of one part of the exporter for a target."""
 
     name: str
     """The collector's name, ``token`` or ``discovery``."""
     problem: str = ""
-    """Empty if it works."""
+    """The error; empty if the part works."""
     remedy: str = ""
 
 
 class Seen(NamedTuple):
-    """One target."""
+    """The results of one target."""
 
     target: Target
     scrape: Scrape
     findings: tuple[Finding, ...]
     entity_id: str
     display_name: str
-    """Whom Vault's audit log names for the exporter's calls."""
+    """Display name of the exporter in Vault's audit log."""
     token: TokenStatus
 
     @property
     def down(self) -> Finding | None:
-        """What is said of the node where it is down."""
+        """The finding of the node if it is down."""
         return next((one for one in self.findings if one.name == HEALTH.name and one.problem), None)
 
 
 class Diagnosis(NamedTuple):
-    """What there is to see."""
+    """The results of all targets and discoveries."""
 
     targets: list[Seen]
     discoveries: tuple[State, ...]
 
 
 async def look(config: Config) -> Diagnosis:
-    """Look for targets once, scrape each once, ask what its token may do, and close everything."""
+    """Discover targets, scrape each once, check the capabilities of its token, and close everything."""
     targets = Targets(Shared(once=True))
     try:
         await targets.apply(_without_effects(config))
@@ -72,7 +72,7 @@ async def look(config: Config) -> Diagnosis:
 
 
 def is_wrapped(auth: Auth) -> bool:
-    """Tell whether to log in would use up what the server is to log in with."""
+    """Return whether the login uses a wrapped secret-id, which can be unwrapped only once."""
     return isinstance(auth, ApproleAuth) and auth.wrapped
 
 
@@ -84,7 +84,7 @@ async def _look(config: Config, scraper: TargetScraper) -> Seen:
 
 
 async def _findings(config: Config, scraper: TargetScraper, scrape: Scrape) -> tuple[Finding, ...]:
-    """Tell how each part fares; what one cause explains (the node is down, the token refused) is said once."""
+    """Return the result of each part. A common cause (node down, token refused) is reported once."""
     scraped = {outcome.name: Finding(*outcome) for outcome in scrape.outcomes}
     if not scrape.state.up:
         return (scraped[HEALTH.name],)
@@ -93,7 +93,7 @@ async def _findings(config: Config, scraper: TargetScraper, scrape: Scrape) -> t
     wanted = needs(config, scraper.target)
     names = {need.name for need in wanted}
     without = {name: finding for name, finding in scraped.items() if name not in names}
-    if scrape.state.sealed is not False:  # nothing is asked that needs a token
+    if scrape.state.sealed is not False:  # a sealed node gets no calls with a token
         return tuple(without.values())
     try:
         async with asyncio.timeout(scraper.target.timeout):
@@ -111,10 +111,10 @@ async def _findings(config: Config, scraper: TargetScraper, scrape: Scrape) -> t
 
 
 async def _rights(scraper: TargetScraper, wanted: tuple[Need, ...]) -> list[Finding]:
-    """Tell what the token lacks, part by part.
+    """Return the missing capabilities of the token for each part.
 
     Raises:
-        VaultError: Vault does not say.
+        VaultError: the call failed.
     """
     every = (Need(_LOGIN, OWN), *wanted)
     held = await capabilities(scraper.client, (grant for need in every for grant in need.grants))

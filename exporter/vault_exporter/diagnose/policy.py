@@ -1,4 +1,4 @@
-"""What the exporter's token must be allowed: the policy for a configuration, and what a token lacks of it.
+"""The policy that a configuration needs, and the capabilities that a token lacks.
 
 https://openbao.org/docs/concepts/policies/, https://openbao.org/api-docs/system/capabilities-self/
 """
@@ -25,13 +25,13 @@ OWN: Final = (
     Grant("auth/token/revoke-self", ("update",)),
     Grant("sys/capabilities-self", ("update",)),
 )
-"""What keeps the token itself going; Vault's ``default`` policy has it, too."""
+"""Grants for the token's own lookup, renewal and revocation. Vault's ``default`` policy includes them."""
 _HA_STATUS: Final = (Grant("sys/ha-status"),)
 _SOME_TOKEN: Final = TokenAuth(token=Secret("-"))
 
 
 class Need(NamedTuple):
-    """What one part of the exporter asks Vault, and so must be granted."""
+    """The grants that one part of the exporter needs."""
 
     name: str
     """The collector's name, or ``discovery``."""
@@ -39,7 +39,7 @@ class Need(NamedTuple):
 
 
 def needs(config: Config, target: Target) -> tuple[Need, ...]:
-    """Return what the parts of the exporter need that run for a target, as if it had a login."""
+    """Return the needs of the enabled parts for a target, as if it had a login."""
     with_token = msgspec.structs.replace(target, auth=_SOME_TOKEN) if isinstance(target.auth, NoAuth) else target
     running = chosen(with_token, watched_of(config), config.telemetry)
     collectors = (Need(collector.name, collector.grants) for collector in running if collector.grants)
@@ -48,14 +48,14 @@ def needs(config: Config, target: Target) -> tuple[Need, ...]:
 
 
 def targets_of(config: Config) -> Iterator[Target]:
-    """Yield the targets that are listed, and one for each discovery: what is found there has the same settings."""
+    """Yield the listed targets, and one target for each discovery, whose targets share its settings."""
     yield from config.targets
     for source in config.discovery:
         yield source.target(source.source, "http://127.0.0.1")
 
 
 def policy_text(config: Config, targets: Iterable[Target]) -> str:
-    """Return the ACL policy with which everything works that is enabled for the targets, and which grants no more."""
+    """Return the minimal ACL policy for everything that is enabled for the targets."""
     wanted: dict[str, dict[str, None]] = {}
     grants = list(OWN)
     for target in targets:
@@ -73,10 +73,10 @@ def policy_text(config: Config, targets: Iterable[Target]) -> str:
 
 
 async def capabilities(client: Client, grants: Iterable[Grant]) -> dict[str, frozenset[str]]:
-    """Ask Vault what the client's token may do on the paths of the grants.
+    """Read the capabilities of the client's token on the paths of the grants.
 
     Raises:
-        VaultError: it does not say; ``permission_denied`` where the token may not even ask.
+        VaultError: the call failed; ``permission_denied`` if the token may not call ``sys/capabilities-self``.
     """
     paths = sorted({grant.path for grant in grants})
     answer = await client.send("POST", "sys/capabilities-self", token=True, body={"paths": paths}, forward=True)
@@ -90,7 +90,7 @@ async def capabilities(client: Client, grants: Iterable[Grant]) -> dict[str, fro
 
 
 def lacking(grants: Iterable[Grant], held: Mapping[str, frozenset[str]]) -> tuple[Grant, ...]:
-    """Return the grants of which something is missing."""
+    """Return the grants that the held capabilities do not cover."""
     return tuple(
         grant
         for grant in grants

@@ -1,4 +1,4 @@
-"""The state of targets as a table for people and as JSON for programs."""
+"""Print the state of targets as a table or as JSON."""
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,17 +16,17 @@ from vault_exporter.scrape.node_state import Mode
 __all__ = ["Severity", "as_json", "print_table", "printable", "worst"]
 
 _SOON = 14 * 86_400
-"""Seconds before its end from which a listener's certificate is a warning."""
+"""Remaining seconds below which a listener's certificate is a warning."""
 _BAD = frozenset({Mode.DOWN, Mode.SEALED, Mode.UNINITIALIZED})
 _COLUMNS = ("Target", "State", "Version", "Cluster", "Leader", "Certificate", "Token")
 _DISPENSABLE = ("Leader", "Cluster", "Certificate", "Version")
-"""What a narrow terminal does without, first to last; what is wrong of it is said below the table, too."""
+"""Columns that a narrow terminal drops, in this order. Problems are also listed below the table."""
 _WIDEST = 1000
 _COLOURS = {"ok": "green", "warning": "yellow", "critical": "red"}
 
 
 class Severity(enum.IntEnum):
-    """How bad it is: the exit status, as monitoring plugins have it."""
+    """Severity, and exit status in the convention of monitoring plugins."""
 
     OK = 0
     WARNING = 1
@@ -46,7 +46,7 @@ class _Token(msgspec.Struct, frozen=True):
 
 
 class _Status(msgspec.Struct, frozen=True):
-    """One target; times are Unix timestamps in seconds, null is what was not said."""
+    """One target. Times are Unix timestamps in seconds; unknown values are null."""
 
     target: str
     address: str
@@ -62,7 +62,7 @@ class _Status(msgspec.Struct, frozen=True):
 
 
 def worst(targets: Iterable[Seen], now: float) -> Severity:
-    """Return the worst of all."""
+    """Return the highest severity of all targets."""
     return max((_severity(seen, now) for seen in targets), default=Severity.OK)
 
 
@@ -72,12 +72,12 @@ def as_json(targets: Iterable[Seen], now: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Return what a node said without what would steer the terminal."""
+    """Return a node's text without terminal control characters."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def print_table(targets: Iterable[Seen], console: Console, now: float) -> None:
-    """Print a table, and below it what is wrong."""
+    """Print a table, and the problems below it."""
     rows = [_status(seen, now) for seen in targets]
     if not rows:
         console.print("There is no target.")
@@ -179,7 +179,7 @@ def _token_text(token: _Token | None, now: float) -> str:
 
 
 def _until(moment: float | None, now: float) -> str:
-    """Say how long until then, in the largest unit of which there are two."""
+    """Format the remaining time in the largest unit that gives at least two."""
     if moment is None:
         return ""
     left = moment - now

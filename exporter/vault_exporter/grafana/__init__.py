@@ -1,4 +1,4 @@
-"""The dashboards as an installation wants them: adapted, and packed for Grafana's provisioning or a sidecar.
+"""Adapt the dashboards to an installation, and package them for Grafana's provisioning or a sidecar.
 
-They are generated where the project is developed; here their JSON is read and changed, without grafanalib.
+The dashboards are generated at development time. This package reads and changes their JSON without grafanalib.
 """

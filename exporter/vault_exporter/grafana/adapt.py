@@ -1,4 +1,4 @@
-"""Change a dashboard to fit an installation: the data source, the job, the title, and where the audit logs' lines are.
+"""Adapt a dashboard to an installation: data source, job, title, and the audit logs in Loki.
 
 https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
 """
@@ -22,26 +22,26 @@ _LINES: Final = {
     "Audit log lines with an error": ('| json | error!=""', "Lines of requests that failed, newest first."),
     "Audit log lines": ("", "Every line of the audit logs, newest first. What is secret in them is hashed by Vault."),
 }
-"""Log panels, with what comes after the selector of the streams."""
+"""Log panels by title: the LogQL after the stream selector, and the description."""
 _LINKED: Final = re.compile("error|fail|denial|event", re.IGNORECASE)
-"""What the titles of panels have that get a link to the lines."""
+"""Panels whose title matches get a link to the log lines."""
 
 
 class DashboardOptions(msgspec.Struct, frozen=True):
-    """What an installation wants to be different; None is as it is."""
+    """Options of an installation; None keeps the default."""
 
     datasource: str | None = None
-    """Name or uid of the Prometheus data source to start with."""
+    """Name or uid of the initial Prometheus data source."""
     job: str | None = None
-    """The job to start with."""
+    """The initial job."""
     title: str | None = None
-    """What stands before the slash in the titles."""
+    """Text before the slash in the titles."""
     logs: str | None = None
     """LogQL selector of the audit logs' streams, such as ``{job="vault-audit"}``."""
 
 
 def adapted(dashboard: Mapping[str, Any], wishes: DashboardOptions) -> Json:
-    """Return the dashboard as wished; the argument is left as it is."""
+    """Return an adapted copy of the dashboard."""
     result = copy.deepcopy(dict(dashboard))
     variables = {variable["name"]: variable for variable in result["templating"]["list"]}
     if wishes.datasource is not None:
@@ -60,9 +60,9 @@ def _chosen(value: str | list[str]) -> Json:
 
 
 def _add_logs(dashboard: Json, selector: str) -> None:
-    """Add a variable for the Loki data source, a row with lines at the end, and links to them, where logs are shown.
+    """Add a variable for the Loki data source, a row with log panels, and links, to dashboards about audit logs.
 
-    Only the dashboards with a variable for namespaces show what audit logs say.
+    Only dashboards with a variable for namespaces are about audit logs.
     """
     variables: list[Json] = dashboard["templating"]["list"]
     source = next(variable for variable in variables if variable["name"] == "datasource")
@@ -108,10 +108,10 @@ def _log_panel(title: str, description: str, query: str, number: int, place: Jso
 
 
 def _explore(selector: str) -> Json:
-    """Link to Grafana's Explore with these streams, for the time that the dashboard shows."""
+    """Return a link to Grafana's Explore with these streams and the dashboard's time range."""
     query = {"refId": "A", "datasource": {"type": "loki", "uid": "LOGS"}, "expr": selector}
     pane = {"datasource": "LOGS", "queries": [query], "range": {"from": "FROM", "to": "TO"}}
-    # Grafana fills its variables in only where their signs are not encoded.
+    # Grafana expands variables only if their characters are not encoded.
     text = urllib.parse.quote(json.dumps({"lines": pane}, separators=(",", ":")))
     for word, variable in (("LOGS", "${logs}"), ("FROM", "${__from}"), ("TO", "${__to}")):
         text = text.replace(f"%22{word}%22", f"%22{variable}%22")

@@ -1,4 +1,4 @@
-"""Dashboards in the forms that Grafana takes them in: JSON, a directory for provisioning, ConfigMaps for a sidecar."""
+"""Package dashboards as JSON, as a directory for provisioning, or as ConfigMaps for a sidecar."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,37 +15,37 @@ __all__ = ["as_config_maps", "as_json", "bundle", "names", "read", "write_bundle
 Json = dict[str, Any]
 
 _FOLDER: Final = "Vault"
-"""Grafana's folder for them."""
+"""The folder in Grafana."""
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the dashboards, which are their uids.
 
     Raises:
-        ResourceError: they are missing from this installation.
+        ResourceError: the dashboards are missing from this installation.
     """
     return tuple(sorted(path.stem for path in resource("dashboards").glob("*.json")))
 
 
 def read(name: str, wishes: DashboardOptions) -> Json:
-    """Return a dashboard as wished.
+    """Return an adapted dashboard.
 
     Raises:
-        ResourceError: there is none of that name in this installation.
+        ResourceError: the dashboard is missing from this installation.
     """
     dashboard: Json = json.loads(resource("dashboards", f"{name}.json").read_text(encoding="utf-8"))
     return adapted(dashboard, wishes)
 
 
 def as_json(dashboard: Json) -> str:
-    """Return the text that Grafana imports."""
+    """Return the JSON text for import into Grafana."""
     return json.dumps(dashboard, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def as_config_maps(dashboards: Mapping[str, Json]) -> str:
-    """Return one ConfigMap a dashboard, as YAML, with the label that Grafana's sidecar looks for.
+    """Return one ConfigMap per dashboard as YAML, with the label that Grafana's sidecar selects.
 
-    One for all of them would come near the mebibyte that Kubernetes allows.
+    A single ConfigMap would be close to Kubernetes' limit of 1 MiB.
     """
     return yaml.safe_dump_all(
         [
@@ -67,7 +67,7 @@ def as_config_maps(dashboards: Mapping[str, Json]) -> str:
 
 
 def bundle(dashboards: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
-    """Yield the files of a directory to mount, by their paths in it: provisioning files, and the dashboards.
+    """Yield the files of a directory to mount, with their relative paths: provisioning files and dashboards.
 
     Raises:
         ResourceError: the provisioning files are missing from this installation.
@@ -80,7 +80,7 @@ def bundle(dashboards: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
 
 
 def write_bundle(directory: Path, dashboards: Mapping[str, Json]) -> tuple[Path, ...]:
-    """Write them, over files of the same names, and return the paths.
+    """Write the files, overwrite existing ones, and return the paths.
 
     Raises:
         OSError: a file cannot be written.

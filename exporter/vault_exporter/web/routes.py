@@ -156,7 +156,7 @@ class Routes:
         if is_from_another_site(request):
             return web.Response(status=403, text="The request comes from a page of another site.\n")
         if await self._running.reload():
-            return web.Response(text="The configuration was read anew.\n")
+            return web.Response(text="The configuration was reloaded.\n")
         text = "The configuration is wrong, and the old one stays in force; the log says what is wrong.\n"
         return web.Response(status=500, text=text)
 
