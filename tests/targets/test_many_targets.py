@@ -38,8 +38,8 @@ async def test_what_is_too_much_is_left_out(node: Node, capsys: pytest.CaptureFi
     async def seen(*numbers: int) -> tuple[list[str], float]:
         node.answers["sys/ha-status"] = ha_status(*(f"http://n{number}:1" for number in numbers))
         await time.look_again()
-        (excess,) = (sample.value for sample in keeper.samples() if sample.family.name.endswith("_excess_targets"))
-        return [target.name.partition(":")[0] for target in keeper.targets()], excess
+        (dropped,) = (sample.value for sample in keeper.samples() if sample.family.name.endswith("_dropped_targets"))
+        return [target.name.partition(":")[0] for target in keeper.targets()], dropped
 
     try:
         node.answers["sys/ha-status"] = (500, "")
