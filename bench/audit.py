@@ -125,7 +125,7 @@ def stated(moment: float) -> bytes:
 def speeds(directory: Path, log: Path, lines: int) -> bool:
     old = directory / "old.log"
     with log.open("rb") as source, old.open("wb") as target:
-        target.writelines(MOUNT_POINT.sub(b"", line) for line in source)
+        target.writelines(MOUNT_POINT.sub(b"", line).replace(b",}", b"}") for line in source)
     tasks: dict[str, Callable[[], None]] = {
         "(a) reading lines": lambda: read(log),
         "(b) decoding them": lambda: decode(log),

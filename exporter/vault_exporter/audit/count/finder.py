@@ -14,6 +14,8 @@ __all__ = ["NO_REQUEST", "CellFinder"]
 NO_REQUEST: Final = DetailRequest()
 """The request of an entry that does not have one."""
 
+_MOST_PATHS: Final = 4096
+"""Paths without a stated mount whose cells are remembered, for each log."""
 _LONGEST: Final = 256
 """Characters of a label's value; one that is cut is found anew for each entry."""
 
@@ -30,9 +32,13 @@ class CellFinder:
         """Find where a request is counted, and remember it for the next one that states the same."""
         key, cells, is_guessed = self._cells(request, source)
         cell = cells.requests.get(key)
-        if cell is not None and cell.mount_class == request.mount_class:
-            return cell
-        return self._counters.cell("request", key, request.mount_class, cells.requests, is_guessed=is_guessed)
+        if cell is None or cell.mount_class != request.mount_class:
+            cell = self._counters.cell("request", key, request.mount_class, cells.requests, is_guessed=is_guessed)
+        if is_guessed and len(request.path) <= _LONGEST:
+            if len(source.by_path) >= _MOST_PATHS:
+                source.by_path.clear()
+            source.by_path[(request.path, *_key(request)[1:])] = cell
+        return cell
 
     def response(self, entry: ResponseEntry, line: bytes, source: Source) -> Cell | None:
         """Find where a response is counted by what it says itself, and remember it for the next of such a request.

@@ -109,7 +109,7 @@ class Pipeline:
         # From here to the end of the loop every attribute and call counts: see bench/audit.py.
         observers = self.observers
         read = self._reading(lines)
-        cells = source.stated.requests
+        cells, by_path = source.stated.requests, source.by_path
         pending = source.pending.requests
         answer = pending.pop
         excludes = bool(self._excluded)
@@ -148,12 +148,13 @@ class Pipeline:
                         self._excluded.count(reason)
                         source.excluded[id_] = reason
                         continue
-                key: Key = (asked.mount_point, asked.operation, asked.mount_type)
+                point = asked.mount_point
+                key: Key = (point or asked.path, asked.operation, asked.mount_type)
                 namespace = asked.namespace
                 if namespace is not None and namespace.path:
                     key = (*key, namespace.path)
                 try:
-                    cell = cells[key]
+                    cell = (cells if point else by_path)[key]
                     if cell.mount_class != asked.mount_class:
                         cell = self._finder.request(asked, source)
                 except KeyError:

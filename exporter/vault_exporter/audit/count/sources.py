@@ -43,6 +43,7 @@ class Source:
             Filled with ``audit.exclude`` only.
         stated: where entries are counted that state their mount.
         guessed: where entries are counted whose mount is guessed.
+        by_path: the cells of such requests, by path instead of mount: paths recur, and guessing takes longer.
         unmounted: where entries are counted that reach no mount, as far as is known.
         states_mounts: an entry with a mount was read after the last successful one without.
     """
@@ -50,6 +51,7 @@ class Source:
     __slots__ = (
         "_admitted",
         "_most_admitted",
+        "by_path",
         "excluded",
         "guessed",
         "last",
@@ -73,6 +75,7 @@ class Source:
         self.unsigned: dict[str, Cell | None] = {}
         self.stated = Cells()
         self.guessed = Cells()
+        self.by_path: dict[Key, Cell] = {}
         self.unmounted = Cells()
         self.states_mounts = True
         self._admitted: set[str] = set()
