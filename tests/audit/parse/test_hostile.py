@@ -11,6 +11,7 @@ import pytest
 
 from tests.audit import fuzz
 from tests.audit.entries import LOG, fed, line, of, recorded, values
+from tests.lab.waiting import eventually
 from vault_exporter.audit import AuditService
 from vault_exporter.audit.count.counters import MOST_CELLS, Limits
 from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
@@ -213,6 +214,7 @@ async def test_planted_secrets_are_nowhere(tmp_path: Path, capfd: pytest.Capture
         while reader.logs[0].step():
             pass
         reader.acknowledge(await reader.scrape())
+    await eventually(checkpoint.exists, what="the checkpoint")  # a slow disk gets more time than a scrape
     log.unlink()
     log.mkdir()
     reader.logs[0].step()
