@@ -9,7 +9,7 @@ import pytest
 
 from tests.audit.device import Clock, Device
 from tests.audit.reading import Prometheus, entries, scrape, value
-from tests.lab.waiting import PATIENCE
+from tests.lab.waiting import eventually
 from vault_exporter.audit import AuditService
 from vault_exporter.audit.commits import CommittedPage
 from vault_exporter.config.schema.model import Audit
@@ -40,9 +40,7 @@ async def read(reader: AuditService, device: Device, *ids: str) -> CommittedPage
 
 async def uncommitted(reader: AuditService, expected: int) -> None:
     """Wait until so many bytes are not committed; writing the checkpoint takes a moment."""
-    async with asyncio.timeout(PATIENCE):
-        while value(reader, c.AUDIT_UNCOMMITTED) != expected:  # noqa: ASYNC110 - nobody sets an event
-            await asyncio.sleep(0.001)  # a thread writes it
+    await eventually(lambda: value(reader, c.AUDIT_UNCOMMITTED) == expected, what=f"{expected} uncommitted bytes")
 
 
 async def again(settings: Audit) -> float:
