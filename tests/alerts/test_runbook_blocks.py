@@ -200,7 +200,7 @@ def test_each_command_shows_what_the_text_says(path: Path, standing: Night, requ
 
 
 def _shown(desk: Desk, command: str, expected: str) -> str:
-    """Return what the command shows, asked again for a while: a busy cluster shows a change of leader a little later."""
+    """Return what the command shows; a busy cluster shows a change of leader a little later."""
     said: list[str] = []
 
     def as_expected() -> bool:
