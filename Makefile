@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 PYTHONS ?= 3.11 3.12 3.13 3.14
+# One more than there are processors: many tests wait for a server. A file's tests stay together, since they share servers.
+JOBS ?= $(shell expr $$(nproc) + 1)
 
 # The Debian packages of what real faults are done to.
 LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
@@ -20,9 +22,9 @@ run: $(VENV)/.run ## Run a local OpenBao, the exporter and Prometheus (ARGS="--d
 	@scripts/debian-packages --optional prometheus:prometheus
 	@$(BIN)/vault-exporter demo $(ARGS)
 
-test: $(VENV)/.dev ## Set up and run all tests (ARGS="-k name" chooses)
+test: $(VENV)/.dev ## Set up and run all tests (ARGS="-k name" chooses, JOBS=0 runs them in one process)
 	@scripts/debian-packages $(LAB) amtool:prometheus-alertmanager /usr/sbin/logrotate:logrotate
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 test-pythons: ## Run all tests on each Python that we support (PYTHONS="3.12 3.14" chooses)
 	@for version in $(PYTHONS); do \

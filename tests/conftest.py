@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.lab.fake_node"]
+pytest_plugins = ["tests.lab.fake_node", "tests.lab.figures"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.figures import Figure
 from tests.lab.waiting import wait_until
-from tests.web.hostile.conftest import Figure
 from tests.web.hostile.running import DOWN, Delays, Running, counted
 from tests.web.hostile.settings import TLS, Certificates
 

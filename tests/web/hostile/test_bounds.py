@@ -4,8 +4,8 @@ import contextlib
 import socket
 from pathlib import Path
 
+from tests.lab.figures import Figure
 from tests.lab.waiting import wait_until
-from tests.web.hostile.conftest import Figure
 from tests.web.hostile.running import Delays, Running, large_node
 from tests.web.hostile.test_unread import ASK
 

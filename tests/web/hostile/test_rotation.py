@@ -9,8 +9,8 @@ from pathlib import Path
 
 import trustme
 
+from tests.lab.figures import Figure
 from tests.lab.waiting import wait_until
-from tests.web.hostile.conftest import Figure
 from tests.web.hostile.running import SCRAPE, Running
 from tests.web.hostile.settings import HASH, IF_GIVEN, LOGIN, REQUIRED, TLS, USERS, Certificates, login
 

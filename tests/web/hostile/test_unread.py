@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.figures import Figure
 from tests.lab.waiting import wait_until
-from tests.web.hostile.conftest import Figure
 from tests.web.hostile.running import SCRAPE, Delays, Running, counted, large_node
 
 CLIENTS = 40
