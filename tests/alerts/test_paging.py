@@ -62,7 +62,7 @@ def _alert(
         "annotations": {
             "summary": f"The summary of {name}.",
             "description": f"{instance} of cluster {cluster}: what there is to say.",
-            "runbook_url": f"https://prometheus.test/user/vault/runbooks/{name}.md",
+            "runbook_url": f"http://vault-exporter:9410/runbooks/{name}",
             "dashboard_url": f"http://grafana/d/vault-overview?var-cluster={cluster}",
             **({"nodes": nodes} if nodes else {}),
         },
@@ -91,7 +91,7 @@ def test_a_page_and_its_end(alertmanager: Alertmanager) -> None:
         "client": "Alertmanager",
         "client_url": "https://alertmanager.test/#/alerts?receiver=vault-critical",
         "links": [
-            {"text": "Runbook", "href": "https://prometheus.test/user/vault/runbooks/VaultDown.md"},
+            {"text": "Runbook", "href": "http://vault-exporter:9410/runbooks/VaultDown"},
             {"text": "Dashboard", "href": "http://grafana/d/vault-overview?var-cluster=one"},
         ],
         "payload": {
@@ -126,7 +126,7 @@ def test_nodes_of_a_cluster_share_one_incident(alertmanager: Alertmanager) -> No
     assert second["payload"]["source"] == "many"
     assert second["payload"]["custom_details"]["num_firing"] in {"2", 2}
     assert second["links"] == [
-        {"text": "Runbook", "href": "https://prometheus.test/user/vault/runbooks/VaultSealed.md"},
+        {"text": "Runbook", "href": "http://vault-exporter:9410/runbooks/VaultSealed"},
         {"text": "Dashboard", "href": "http://grafana/d/vault-overview?var-cluster=many"},
     ]
     alertmanager.send(_alert("VaultSealed", "many", "n1", nodes="3", ended=True))

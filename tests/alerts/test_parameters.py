@@ -81,6 +81,15 @@ def test_jobs_and_addresses() -> None:
         assert rule.annotations["dashboard_url"].startswith("https://grafana.test/d/vault-")
 
 
+def test_addresses_of_runbooks() -> None:
+    for given, expected in (
+        ("https://wiki/vault", "https://wiki/vault/VaultDown.md"),
+        ("https://exporter:9410/runbooks/{name}", "https://exporter:9410/runbooks/VaultDown"),
+        ("https://wiki/?page={name}&lang=en", "https://wiki/?page=VaultDown&lang=en"),
+    ):
+        assert changed(runbook_url=given)["VaultDown"].annotations["runbook_url"] == expected
+
+
 def test_for_severity_and_enabled() -> None:
     after = changed(**{"VaultDown.for": "5m", "VaultDown.severity": "warning", "VaultSealed.enabled": "false"})
     assert (after["VaultDown"].for_, after["VaultDown"].labels["severity"]) == ("5m", "warning")

@@ -112,7 +112,7 @@ def test_annotations(path: Path, rule: Rule) -> None:  # noqa: ARG001 - one deco
         NODE_OR_CLUSTER: "{{ with $labels.instance }}{{ . }} of cluster{{ else }}Cluster{{ end }}",
     }[rule["labels"].get("instance")]
     assert notes["description"].startswith(f"{start} {CLUSTER}")
-    assert notes["runbook_url"] == f"{{{{ $externalURL }}}}/user/vault/runbooks/{rule['alert']}.md"
+    assert notes["runbook_url"] == f"http://vault-exporter:9410/runbooks/{rule['alert']}"
 
 
 @each_rule

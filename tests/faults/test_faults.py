@@ -49,7 +49,7 @@ def _is_good_to_read_at_night(event: trial.Json, lab: Lab) -> None:
     assert page["severity"] == "critical"
     assert page["source"] in {"n1", "n2", "n3", "exporter", "prod"}
     assert [link["text"] for link in event["links"]] == ["Runbook", "Dashboard"]
-    assert event["links"][0]["href"].endswith(f"/user/vault/runbooks/{name}.md")
+    assert event["links"][0]["href"].endswith(f"/runbooks/{name}")
     assert re.fullmatch(r"http://grafana/d/vault-[a-z]+\?var-cluster=prod", event["links"][1]["href"])
     assert re.fullmatch(r"[0-9a-f]{64}", event["dedup_key"])
     text = json.dumps(event)

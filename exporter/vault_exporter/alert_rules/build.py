@@ -6,7 +6,7 @@ from typing import Final
 
 from vault_exporter.alert_rules.source import Source
 
-__all__ = ["annotations", "expression", "labels", "thresholds"]
+__all__ = ["annotations", "expression", "labels", "runbook_url", "thresholds"]
 
 _CLUSTER: Final = '{{ or $labels.cluster $externalLabels.cluster "default" }}'
 _INSTANCE: Final = {
@@ -80,6 +80,16 @@ def labels(rule: Source, category: str) -> dict[str, str]:
     return common | ({"instance": _INSTANCE[rule.of]} if rule.of in _INSTANCE else {})
 
 
+def runbook_url(address: str, alert: str) -> str:
+    """Return the address of a runbook.
+
+    Args:
+        address: where the runbooks are; ``{name}`` stands for the alert. Without it, the runbooks are files there.
+        alert: name of the alert.
+    """
+    return address.replace("{name}", alert) if "{name}" in address else f"{address.rstrip('/')}/{alert}.md"
+
+
 def annotations(rule: Source, category: str, runbooks: str, grafana: str) -> dict[str, str]:
     """Return the annotations of an alert; ``nodes``, the number of nodes of its cluster, is for titles of pages."""
     description = " ".join(rule.description.split())
@@ -93,6 +103,6 @@ def annotations(rule: Source, category: str, runbooks: str, grafana: str) -> dic
         "summary": rule.summary,
         "description": description,
         **counted,
-        "runbook_url": f"{runbooks}/{rule.alert}.md",
+        "runbook_url": runbook_url(runbooks, rule.alert),
         "dashboard_url": f"{grafana}/d/{rule.dashboard}{query}",
     }

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from vault_exporter.alert_rules.build import thresholds
+from vault_exporter.alert_rules.build import runbook_url, thresholds
 from vault_exporter.alert_rules.rules import ADDRESSES, Group, PackError, Rule, alerts
 from vault_exporter.alert_rules.source import Parameter, sources
 
@@ -109,10 +109,13 @@ def _enabled(rule: Rule, changes: Overrides) -> bool:
 def _changed(rule: Rule, changes: Overrides, values: Overrides) -> Rule:
     factor = max(1.0, _seconds(changes.get("scrape_interval", SCRAPE_INTERVAL)) / _seconds(SCRAPE_INTERVAL))
     expr = _scaled(thresholds(rule.template or rule.expr, values), factor)
-    notes = {
-        key: text.replace(ADDRESSES[key], changes.get(key, ADDRESSES[key]).rstrip("/")) if key in ADDRESSES else text
-        for key, text in rule.annotations.items()
-    }
+    notes = dict(rule.annotations)
+    if "runbook_url" in notes and "runbook_url" in changes:
+        notes["runbook_url"] = runbook_url(changes["runbook_url"], rule.alert)
+    if "dashboard_url" in notes and "dashboard_url" in changes:
+        notes["dashboard_url"] = notes["dashboard_url"].replace(
+            ADDRESSES["dashboard_url"], changes["dashboard_url"].rstrip("/")
+        )
     labels = rule.labels
     if f"{rule.alert}.severity" in changes:
         labels = {**labels, "severity": changes[f"{rule.alert}.severity"]}

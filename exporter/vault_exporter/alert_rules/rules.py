@@ -12,8 +12,11 @@ from vault_exporter.assets import alert_rules
 
 __all__ = ["ADDRESSES", "Group", "PackError", "Rule", "alerts", "load"]
 
-ADDRESSES: Final = {"runbook_url": "{{ $externalURL }}/user/vault/runbooks", "dashboard_url": "http://grafana"}
-"""Base URLs of the runbooks and of Grafana, without a trailing slash."""
+ADDRESSES: Final = {
+    "runbook_url": "http://vault-exporter:9410/runbooks/{name}",
+    "dashboard_url": "http://grafana",
+}
+"""Addresses of the runbooks, which the exporter serves, and of Grafana, without a trailing slash."""
 
 
 class PackError(ValueError):

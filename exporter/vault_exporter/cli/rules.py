@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import yaml
@@ -18,6 +18,11 @@ from vault_exporter.assets import ResourceError
 from vault_exporter.cli.options import fail, flags, load_config
 
 __all__ = ["rules"]
+
+_OF_ADDRESSES: Final = (
+    "address of a runbook, with {name} for the alert; without it, NAME.md at that address",
+    "address of Grafana",
+)
 
 
 def rules(
@@ -100,8 +105,8 @@ def _print_parameters() -> None:
     table = Table("Parameter", "Value", "What")
     for name, default in JOBS.items():
         table.add_row(name, default, "regular expression of the label job")
-    for name, default in ADDRESSES.items():
-        table.add_row(name, default, "address, without a slash at the end")
+    for (name, default), what in zip(ADDRESSES.items(), _OF_ADDRESSES, strict=True):
+        table.add_row(name, default, what)
     table.add_row(
         "scrape_interval", SCRAPE_INTERVAL, "longest time between two scrapes; longer ones make windows longer"
     )

@@ -61,7 +61,6 @@ class Prometheus:
         *,
         port: int,
         rules: Sequence[Path] = (),
-        runbooks: Path | None = None,
         interval: float = 1.0,
         alertmanager: str | None = None,
     ) -> None:
@@ -72,7 +71,6 @@ class Prometheus:
             jobs: its ``scrape_configs``.
             port: to listen on, of 127.0.0.1.
             rules: files of rules.
-            runbooks: directory to serve as ``/user/vault/runbooks``.
             interval: seconds between scrapes, and between evaluations of rules.
             alertmanager: host and port of one to send alerts to.
 
@@ -102,10 +100,6 @@ class Prometheus:
                 sort_keys=False,
             )
         )
-        assets = directory / "assets" / "vault"
-        assets.mkdir(parents=True)
-        if runbooks is not None:
-            (assets / "runbooks").symlink_to(runbooks, target_is_directory=True)
         self.service = Service(
             "Prometheus",
             [
@@ -113,7 +107,6 @@ class Prometheus:
                 f"--config.file={config}",
                 f"--storage.tsdb.path={directory / 'data'}",
                 f"--web.listen-address=127.0.0.1:{port}",
-                f"--web.user-assets={assets.parent}",
                 # What is sent while it reads its configuration anew gets lost, and is sent again so much later.
                 "--rules.alert.resend-delay=5s",
                 "--log.level=warn",

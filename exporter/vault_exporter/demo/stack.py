@@ -19,7 +19,8 @@ import yaml
 from rich.console import Console
 from rich.live import Live
 
-from vault_exporter.assets import ResourceError, alert_rules, resource
+from vault_exporter.alert_rules.rules import ADDRESSES
+from vault_exporter.assets import ResourceError, alert_rules
 from vault_exporter.config.schema.model import DEFAULT_PORT
 from vault_exporter.demo import table
 from vault_exporter.demo.evidence import PrometheusView
@@ -205,10 +206,18 @@ def _prometheus(console: Console, directory: Path, exporter: Exporter, rules: tu
         _made(directory / "prometheus"),
         [job],
         port=_port(console, "Prometheus", _PROMETHEUS_PORT),
-        rules=rules,
-        runbooks=resource("alerts", "runbooks"),
+        rules=tuple(_with_runbooks(_made(directory / "rules"), rules, exporter)),
         interval=_SCRAPE_INTERVAL,
     )
+
+
+def _with_runbooks(directory: Path, rules: Iterable[Path], exporter: Exporter) -> Iterator[Path]:
+    """Copy the rules, with the address of this exporter in the links to the runbooks."""
+    before = ADDRESSES["runbook_url"].removesuffix("{name}")
+    for path in rules:
+        copy = directory / path.name
+        copy.write_text(path.read_text().replace(before, f"{exporter.address}/runbooks/"))
+        yield copy
 
 
 def _port(console: Console, name: str, preferred: int) -> int:

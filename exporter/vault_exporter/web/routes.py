@@ -22,6 +22,7 @@ from vault_exporter.web.auth import Guard, is_from_another_site
 from vault_exporter.web.background import Background
 from vault_exporter.web.connections import Connections
 from vault_exporter.web.exposition import TIMEOUT_HEADER, deadline, exposition, unread_seconds
+from vault_exporter.web.runbooks import RunbookPages
 from vault_exporter.web.sd import authority, service_discovery
 from vault_exporter.web.top import TopPage
 
@@ -74,6 +75,7 @@ class Routes:
         self._inputs = audit_inputs
         self._connections = connections
         self._top = TopPage(audit.pipeline, guard)
+        self._runbooks = RunbookPages(guard)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Add the endpoints."""
@@ -85,6 +87,7 @@ class Routes:
         router.add_get("/-/ready", self._ready)
         router.add_post("/-/reload", self._reload)
         router.add_get(top.PATH, self._top.handle)
+        self._runbooks.add_to(router)
         if (endpoint := self._inputs.endpoint) is not None:
             router.add_post(http.PATH, endpoint.handle)
 
