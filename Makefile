@@ -13,7 +13,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons lint format bench generate faults fuzz tools
+.PHONY: help run test test-pythons lint format bench generate docs faults fuzz tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ generate: $(VENV)/.dev ## Write everything that is generated: docs of metrics an
 	@$(BIN)/python -m dashboards.generate
 	@$(BIN)/python -m alerts.decisions
 	@$(BIN)/python -m pytest -q --update-golden tests/packaging/test_compatibility.py
+
+docs: $(VENV)/.dev ## Build the documentation as a site in build/site; no link is broken
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="sealed" tries some)
 	@scripts/debian-packages $(LAB)
