@@ -14,7 +14,15 @@ from tests.lab.fake_node import Node, Waiter, ha_status, target
 from vault_exporter.app import Exporter
 from vault_exporter.checks import Flags, load
 from vault_exporter.config.parse.problems import ConfigError, Problem
-from vault_exporter.config.schema.model import ClusterDiscovery, Config, FileDiscovery, Secret, Telemetry, TokenAuth
+from vault_exporter.config.schema.model import (
+    ClusterDiscovery,
+    Collectors,
+    Config,
+    FileDiscovery,
+    Secret,
+    Telemetry,
+    TokenAuth,
+)
 from vault_exporter.targets.discovery import DiscoveryManager
 from vault_exporter.vault.auth.shared import Shared
 
@@ -199,6 +207,20 @@ async def test_reload(
     assert await names(client) == ["n3"]
     assert (await client.get("/probe?target=n1")).status == 400
     assert await reloaded() == (403, "1")
+
+
+async def test_a_reload_requests_missing_paths_again(node: Node, aiohttp_client: AiohttpClient) -> None:
+    node.answers["sys/host-info"] = (404, '{"errors":["unsupported path"]}')
+    config = Config(
+        targets=(target(node, auth=AUTH, collectors=Collectors(intervals={"host": 0.001})),), web_enable_lifecycle=True
+    )
+    client: Client = await aiohttp_client(Exporter(config, lambda: config).app)
+    for _ in range(2):
+        assert "vault_up 1" in await (await client.get("/probe?target=n1")).text()
+    assert node.calls["sys/host-info"] == 1
+    assert (await client.post("/-/reload")).status == 200
+    await client.get("/probe?target=n1")
+    assert node.calls["sys/host-info"] == 2
 
 
 async def test_reload_of_a_target_lets_its_scrape_end(node: Node, aiohttp_client: AiohttpClient) -> None:

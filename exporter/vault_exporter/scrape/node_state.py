@@ -21,6 +21,7 @@ __all__ = ["Certificate", "Health", "HealthReport", "Leader", "License", "Mode",
 
 _LONGEST_SHOWN: Final = 200
 _ACTIVE_STATUS: Final = 200
+_WITHOUT_REPLICATION: Final = frozenset({None, "", "disabled", "unsupported"})
 _VERSION: Final = re.compile(r"(\d{1,9})\.(\d{1,9})")
 _FIRST_WITH_REDACTION: Final = (1, 16)
 """Of Vault; OpenBao has no such setting."""
@@ -153,6 +154,15 @@ class NodeState(msgspec.Struct, frozen=True):
     def dr_secondary(self) -> bool:
         """Whether the node is one of a disaster recovery secondary, which serves next to nothing."""
         return self.health is not None and self.health.replication_dr_mode == "secondary"
+
+    @property
+    def replicates(self) -> bool:
+        """Whether the node says in its health that it takes part in replication (Vault Enterprise)."""
+        health = self.health
+        if health is None:
+            return False
+        modes = (health.replication_dr_mode, health.replication_performance_mode)
+        return any(mode not in _WITHOUT_REPLICATION for mode in modes)
 
     @property
     def leader_known(self) -> bool | None:

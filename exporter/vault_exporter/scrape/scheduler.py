@@ -10,7 +10,7 @@ from vault_exporter.metrics.reasons import NO_ANSWER, Reason
 from vault_exporter.scrape.cache import CachedReading
 from vault_exporter.scrape.collector_run import CollectorRun, CollectorRuns, outcome
 from vault_exporter.scrape.collectors import HEALTH, LEADER, Collector, Reading, Scope
-from vault_exporter.scrape.node_state import Certificate, HealthReport, Leader, NodeState, SealStatus
+from vault_exporter.scrape.node_state import Certificate, HealthReport, Leader, Mode, NodeState, SealStatus
 from vault_exporter.scrape.telemetry.page import Page
 from vault_exporter.vault.client import Client, VaultError
 
@@ -19,7 +19,7 @@ __all__ = ["Collected", "CollectorScheduler", "Outcome"]
 T = TypeVar("T")
 
 _ABSENT_SECONDS: Final = 60.0
-"""Seconds before a node is asked again for what its product, version or storage does not have."""
+"""Seconds before a node is asked again for what it has not in its present state, such as another storage's."""
 
 _NOTHING: Final = Reading()
 
@@ -46,8 +46,9 @@ class Collected(NamedTuple):
 class CollectorScheduler:
     """The collectors of one target. Make it inside a running event loop, and close it.
 
-    Kept between scrapes: the last good reading of each collector with an interval, the collectors that do not apply
-    to the node (for a minute), and the last known name of the cluster.
+    Kept between scrapes: the last good reading of each collector with an interval, the collectors without samples
+    (for a minute), the paths that the server does not have (for an hour, while its version and mode stay the same),
+    and the last known name of the cluster.
     """
 
     def __init__(self, client: Client, collectors: Sequence[Collector], runs: CollectorRuns) -> None:
@@ -58,6 +59,7 @@ class CollectorScheduler:
             collector.name: CachedReading(collector.interval) for collector in collectors if collector.interval
         }
         self._absent_until: dict[str, float] = {}
+        self._server: tuple[str, Mode] | None = None
         self._cluster_name = ""
 
     async def close(self) -> None:
@@ -67,13 +69,22 @@ class CollectorScheduler:
 
     async def run(self, deadline: float) -> Collected:
         """Run all collectors until the deadline, in the loop's time."""
-        health = asyncio.create_task(self._runs.make(HEALTH.name, _read(HEALTH, self._client), deadline))
+        health = asyncio.create_task(self._health(deadline))
         runs = await asyncio.gather(*(self._run(collector, health, deadline) for collector in self._collectors))
         return self._put_together(runs)
 
     def failed(self, reason: Reason, seconds: float) -> Collected:
         """Return the result if no collector ended in time."""
         return self._put_together([CollectorRun(None, reason, seconds)] * len(self._collectors))
+
+    async def _health(self, deadline: float) -> CollectorRun:
+        """Ask for the health, and forget the missing paths if another version answers, or in another mode."""
+        run = await self._runs.make(HEALTH.name, _read(HEALTH, self._client), deadline)
+        state = _state({HEALTH.name: run})
+        if (server := (state.version, state.mode)) != self._server:
+            self._server = server
+            self._client.missing.forget()
+        return run
 
     async def _run(self, collector: Collector, health: "asyncio.Task[CollectorRun]", deadline: float) -> CollectorRun:
         if collector.name == HEALTH.name:
@@ -83,7 +94,8 @@ class CollectorScheduler:
         run = await health
         if run.result is None:  # a node that is down is asked nothing more, and logged as down once
             return CollectorRun(None, run.reason, 0.0)
-        if not _is_asked(collector.scope, _state({HEALTH.name: run})):
+        state = _state({HEALTH.name: run})
+        if not (_is_asked(collector.scope, state) and collector.applies(state)):
             if collector.name in self._cached:
                 await self._cached[collector.name].forget()
             self._absent_until.pop(collector.name, None)

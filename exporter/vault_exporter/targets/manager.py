@@ -67,6 +67,8 @@ class Targets:
             self._keeper, before = keeper, self._keeper
             self._files = files
         self._config = config
+        for scraper in self:
+            scraper.client.missing.forget()
         if before is not None:
             await before.close()
         await self._reconcile()

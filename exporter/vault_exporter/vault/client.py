@@ -9,6 +9,7 @@ from typing import Final
 from vault_exporter.config.schema.model import Target
 from vault_exporter.vault.answer import Answer
 from vault_exporter.vault.errors import VaultError
+from vault_exporter.vault.missing_paths import MissingPaths
 from vault_exporter.vault.transport import SMALL_ANSWER_BYTES, Request, Transport
 
 __all__ = ["SMALL_ANSWER_BYTES", "Answer", "Client", "VaultError"]
@@ -18,10 +19,16 @@ _ITSELF: Final = {"X-Vault-No-Request-Forwarding": "1"}
 
 
 class Client:
-    """Sends requests to one target."""
+    """Sends requests to one target.
+
+    Attributes:
+        target: the settings of the node.
+        missing: paths that the node's product or version does not have; :meth:`get` does not request them.
+    """
 
     def __init__(self, target: Target, transport: Transport) -> None:
         self.target = target
+        self.missing = MissingPaths()
         self._transport = transport
 
     async def close(self) -> None:
@@ -47,15 +54,19 @@ class Client:
             path: below ``/v1/``, with query.
             token: send the target's token and namespace, if a login is configured. Without it the call carries
                 neither, because endpoints without authentication exist only in the root namespace. A refused call
-                is retried once if there is a new token. A call that was denied recently is not sent; it returns
-                the same response.
+                is retried once if there is a new token. A call that was denied recently, or whose path the server
+                does not have, is not sent; it returns the same response.
             max_bytes: limit of the body's size.
             forward: let a standby forward the call to the active node.
 
         Raises:
             VaultError: no complete response, a redirect, a response larger than ``max_bytes``, or a failed login.
         """
-        return await self.send("GET", path, token=token, max_bytes=max_bytes, forward=forward)
+        answer = self.missing.get(path)
+        if answer is None:
+            answer = await self.send("GET", path, token=token, max_bytes=max_bytes, forward=forward)
+            self.missing.remember(path, answer)
+        return answer
 
     async def get_openly(self, path: str, *, max_bytes: int) -> Answer:
         """Read a path without a token. A call that was denied recently is not sent, as in :meth:`get`.

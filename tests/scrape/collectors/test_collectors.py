@@ -6,6 +6,9 @@ import pytest
 
 from tests.lab.fake_node import HEALTH, Node, StartExporter, target
 from vault_exporter.config.schema.model import Collectors, Secret, TokenAuth
+from vault_exporter.config.schema.watched import Kv
+from vault_exporter.vault.answer import Answer
+from vault_exporter.vault.missing_paths import MissingPaths
 
 AUTH = TokenAuth(token=Secret("hvs.planted"))
 WITHOUT_TOKEN = {"sys/replication/status"}
@@ -164,6 +167,73 @@ async def test_what_the_product_does_not_have_is_no_failure(
     page = await scraped(start_exporter, target(node, auth=AUTH))
     assert success(page, "barrier_key") == (1, "")
     assert "vault_barrier_key" not in page
+
+
+UNSUPPORTED = (404, '{"errors":["1 error occurred:\\n\\t* unsupported path\\n\\n"]}')
+
+
+@pytest.mark.parametrize("answer", [UNSUPPORTED, (405, '{"errors":["unsupported operation"]}')])
+@pytest.mark.parametrize(
+    ("path", "changed"),
+    [("sys/host-info", ('"version":"2.7.2"', '"version":"2.8.0"')), ("sys/key-status", ('"standby":false', ""))],
+    ids=["version", "mode"],
+)
+async def test_a_path_that_the_server_lacks_is_requested_again_when_another_server_answers(
+    node: Node, start_exporter: StartExporter, answer: tuple[int, str], path: str, changed: tuple[str, str]
+) -> None:
+    node.answers[path] = answer
+    client = await start_exporter(
+        target(node, auth=AUTH, collectors=Collectors(intervals={"barrier_key": 0.001, "host": 0.001}))
+    )
+    for _ in range(3):
+        page = await (await client.get("/probe?target=n1")).text()
+        assert success(page, "host") == success(page, "barrier_key") == (1, "")
+    assert node.calls[path] == 1
+    before, after = changed
+    active = node.answers["sys/health"]
+    if not after:  # the node loses the lead, and gets it back
+        node.answers["sys/health"] = (429, HEALTH.replace(before, '"standby":true'))
+        await client.get("/probe?target=n1")
+        node.answers["sys/health"] = active
+    else:
+        node.answers["sys/health"] = (200, HEALTH.replace(before, after))
+    await client.get("/probe?target=n1")
+    assert node.calls[path] == 2
+
+
+async def test_a_path_below_a_mount_may_appear_at_any_time(node: Node, start_exporter: StartExporter) -> None:
+    watched = Kv(mount="secret", paths=("app",))
+    node.answers["secret/metadata/app"] = UNSUPPORTED
+    client = await start_exporter(
+        target(node, auth=AUTH, collectors=Collectors(intervals={"kv": 0.001})), kv=(watched,)
+    )
+    for _ in range(2):
+        await client.get("/probe?target=n1")
+    assert node.calls["secret/metadata/app"] == 2
+
+
+async def test_an_hour_later_a_missing_path_is_requested_again() -> None:
+    clock = iter((0.0, 3599.0, 3600.0, 3601.0))
+    missing = MissingPaths(lambda: next(clock))
+    answer = Answer("sys/host-info", *UNSUPPORTED[:1], UNSUPPORTED[1].encode(), 0.0, 0.0)
+    missing.remember("sys/host-info", answer)
+    assert missing.get("sys/host-info") is answer
+    assert missing.get("sys/host-info") is None
+    assert missing.get("sys/host-info") is None
+
+
+@pytest.mark.parametrize("mode", ['"disabled"', '""', '"unsupported"', "null"])
+async def test_replication_is_requested_where_the_health_shows_it(
+    node: Node, start_exporter: StartExporter, mode: str
+) -> None:
+    node.answers["sys/health"] = (200, HEALTH.replace('_performance_mode":"primary"', f'_performance_mode":{mode}'))
+    client = await start_exporter(target(node, auth=AUTH))
+    page = await (await client.get("/probe?target=n1")).text()
+    assert success(page, "replication") == (1, "")
+    assert "sys/replication/status" not in node.calls
+    node.answers["sys/health"] = (200, HEALTH)
+    await client.get("/probe?target=n1")
+    assert node.calls["sys/replication/status"] == 1
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
+from vault_exporter.scrape.node_state import NodeState
 from vault_exporter.scrape.telemetry.page import Page
 from vault_exporter.vault.client import Client
 
@@ -68,6 +69,10 @@ def _nothing(_: Reason) -> Iterable[Sample]:
     return ()
 
 
+def _always(_: NodeState) -> bool:
+    return True
+
+
 class Collector(NamedTuple):
     """One area of a node, its requests and its samples.
 
@@ -86,7 +91,8 @@ class Collector(NamedTuple):
     """Whether it is enabled by default."""
     interval: float = 0.0
     """Minimum seconds between two runs. In between, a scrape returns the samples of the last success."""
-
+    applies: Callable[[NodeState], bool] = _always
+    """Whether a node in this state, as its health reports it, has the feature. Called for nodes in the scope."""
     with_token: bool = True
     """Whether calls outside ``Scope.EVERY`` carry the token, including those to public endpoints."""
 

@@ -1,5 +1,7 @@
 """Replication, from ``sys/replication/status`` (Vault Enterprise), which answers without a token.
 
+Only nodes whose health says that they replicate are asked. Others do not have the endpoint, or nothing to say.
+
 https://developer.hashicorp.com/vault/api-docs/system/replication
 """
 
@@ -93,4 +95,5 @@ REPLICATION: Final = Collector(
     scope=Scope.ACTIVE_DR,
     with_token=False,
     interval=30,
+    applies=lambda state: state.replicates,
 )
