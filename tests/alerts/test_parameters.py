@@ -204,6 +204,7 @@ def test_what_a_configuration_cannot_feed_is_left_out(tmp_path: Path) -> None:
     }
     assert {"VaultDown", "VaultSealed", "VaultStorageUnavailable", "VaultCertificateExpiring", "VaultWatchdog"} <= left
     assert not {"VaultHighMemoryUsage", "VaultRootTokenUsed", "VaultBackupStale", "VaultExporterTokenExpiring"} & left
+    assert "left out: VaultTelemetryMissing, which needs telemetry\n" in printed.stderr
     assert "left out: VaultHighMemoryUsage, which needs telemetry\n" in printed.stderr
     assert "left out: VaultRootTokenUsed, which needs audit\n" in printed.stderr
 
