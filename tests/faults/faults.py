@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.faults import machines, requests
+from tests.faults import machines, on_raft, requests
 from tests.faults.lab import MEMORY_LIMIT, Lab
 from tests.faults.scaled import PATIENT, Pace
 
@@ -21,6 +21,8 @@ class Fault:
     pages: frozenset[str]
     """Alerts that PagerDuty must get, and no other: one incident each."""
     inject: Callable[[Lab], None] = nothing
+    prepare: Callable[[Lab], None] = nothing
+    """Done before, while all is well."""
     tick: Callable[[Lab], None] = nothing
     """Done about once a second while the fault lasts."""
     heal: Callable[[Lab], None] = nothing
@@ -33,16 +35,6 @@ class Fault:
 CRASHING: Final = Pace(speed=12, shortest=25, window=25)
 """A turn of a crash loop takes some 15 s here, and rules look back for a quarter of an hour."""
 SCRAPED_SLOWLY: Final = Pace(speed=60 / machines.SLOW_INTERVAL, shortest=15, window=45)
-
-
-def slowly(inject: Callable[[Lab], None]) -> Callable[[Lab], None]:
-    """Do it to a lab that is scraped as seldom as once a minute."""
-
-    def done(lab: Lab) -> None:
-        machines.scrape_slowly(lab)
-        inject(lab)
-
-    return done
 
 
 def fast_again(heal: Callable[[Lab], None]) -> Callable[[Lab], None]:
@@ -61,27 +53,30 @@ def _pages(*names: str) -> frozenset[str]:
 
 FAULTS: Final = (
     # Scraped once a minute, at a quarter of the time. These come before any event, since at their pace an alert on an
-    # event goes on for minutes.
-    Fault(
-        "scraped each 60 s: all nodes sealed",
-        _pages("VaultClusterSealed"),
-        slowly(requests.seal_all),
-        heal=fast_again(Lab.mend),
-        pace=SCRAPED_SLOWLY,
-    ),
+    # event goes on for minutes. Nodes are sealed last, since for minutes afterwards an outage is one of sealed nodes.
     Fault(
         "scraped each 60 s: PostgreSQL stopped",
         _pages("VaultStorageUnavailable"),
-        slowly(lambda lab: lab.cluster.postgres.stop()),
+        lambda lab: lab.cluster.postgres.stop(),
+        prepare=machines.scrape_slowly,
         heal=fast_again(machines.start_storage),
         pace=SCRAPED_SLOWLY,
     ),
     Fault(
         "scraped each 60 s: memory over the limit (lowered)",
         _pages("VaultHighMemoryUsage"),
-        slowly(nothing),
+        nothing,
+        prepare=machines.scrape_slowly,
         heal=fast_again(nothing),
         literals={MEMORY_LIMIT: "2000000"},
+        pace=SCRAPED_SLOWLY,
+    ),
+    Fault(
+        "scraped each 60 s: all nodes sealed",
+        _pages("VaultClusterSealed"),
+        requests.seal_all,
+        prepare=machines.scrape_slowly,
+        heal=fast_again(Lab.mend),
         pace=SCRAPED_SLOWLY,
     ),
     # A turn takes a while.
@@ -151,7 +146,8 @@ FAULTS: Final = (
     Fault(
         "the exporter beside the active node killed",
         _pages("VaultDown", "VaultActiveNodeUnseen"),
-        machines.kill_sidecar_of_the_active_node,
+        machines.kill_sidecar,
+        prepare=machines.start_sidecar_of_the_active_node,
         heal=machines.scrape_as_usual,
     ),
     Fault("exporter killed", _pages("VaultExporterDown"), machines.kill_exporter, heal=machines.start_exporter),
@@ -226,11 +222,19 @@ FAULTS: Final = (
         heal=requests.find_database,
         literals={") > 900": ") > 20"},
     ),
-    # Its alert looks back for a day, so nothing comes after it.
+    # Alerts look back for a day at the number of nodes of a cluster, so these come last.
+    Fault(
+        "a node removed from raft goes on answering",
+        _pages("VaultRemovedFromCluster", "VaultQuorumAtRisk"),
+        on_raft.remove_peer,
+        prepare=on_raft.scrape_cluster,
+        heal=on_raft.join_anew,
+    ),
     Fault(
         "a cluster leaves the targets",
         _pages("VaultClusterMissing"),
         machines.take_cluster_from_targets,
-        heal=machines.bring_cluster_back,
+        prepare=machines.scrape_another_cluster,
+        heal=machines.add_cluster_to_targets,
     ),
 )

@@ -4,6 +4,7 @@ Beside it, a second Prometheus scrapes the nodes' own telemetry with the three r
 """
 
 import contextlib
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from tests.lab import api
 from tests.lab.alertmanager import Alertmanager
 from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.pagerduty import Recorder, recording
+from tests.lab.raft import RaftCluster
 from tests.lab.waiting import wait_until
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.process import free_port
@@ -50,6 +52,14 @@ class Lab:
     plain: Prometheus
     """With the three as first written, scraping the nodes."""
     pace: scaled.Pace
+    started: contextlib.ExitStack
+    """What faults start, and leave running until the lab ends."""
+    sidecars: list[Exporter] = field(default_factory=list)
+    """Exporters that scrape single nodes."""
+    raft: list[RaftCluster] = field(default_factory=list)
+    """The cluster on raft, since a fault needed one."""
+    more_jobs: list[dict[str, Any]] = field(default_factory=list)
+    """Scraped beside the nodes since then."""
     literals: dict[str, str] = field(default_factory=dict)
     """Thresholds of our rules that are changed for a fault."""
 
@@ -87,8 +97,9 @@ class Lab:
         self.prometheus.service.signal(1)  # SIGHUP
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return the usual jobs: each node, and the exporter's own page."""
-        return settings.jobs([node.name for node in self.nodes], self.exporter.address)
+        """Return the usual jobs: each node, the exporter's own page, and what faults added."""
+        jobs = settings.jobs([node.name for node in self.nodes], self.exporter.address)
+        return [*jobs, *copy.deepcopy(self.more_jobs)]
 
     def mend(self) -> None:
         """Start and unseal whatever is not there."""
@@ -202,6 +213,7 @@ def running(directory: Path, pace: scaled.Pace = scaled.PATIENT) -> Iterator[Lab
             prometheus=prometheus,
             plain=plain,
             pace=pace,
+            started=stack,
         )
         stack.enter_context(_Load(lab))
         wait_until(lambda: {target.health for target in prometheus.targets()} == {"up"}, what="all targets scraped")

@@ -1,7 +1,6 @@
 """Faults of processes, files and configuration, and how they are undone."""
 
 import contextlib
-import copy
 import os
 import signal
 import subprocess
@@ -9,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tests.faults import requests, settings
 from tests.faults.lab import Lab, monotonic
@@ -161,31 +160,29 @@ def take_node_from_targets(lab: Lab) -> None:
     lab.scrape(jobs)
 
 
+def scrape_another_cluster(lab: Lab) -> None:
+    """Scrape the nodes once more, as another cluster, until the rules know it."""
+    add_cluster_to_targets(lab)
+    lasts(lab, 'up{cluster="other"} == 1', seconds=30)
+
+
+def add_cluster_to_targets(lab: Lab) -> None:
+    _scrape_as_another_cluster(lab, [node.name for node in lab.nodes])
+
+
 def take_cluster_from_targets(lab: Lab) -> None:
-    """Add the nodes once more as another cluster, let that be seen, and take it away."""
-    lab.scrape(_with_another_cluster(lab))
-    _lasts(lab, 'up{cluster="other"} == 1', seconds=30)
-    lab.scrape()
+    """Leave its job without targets, as discovery does.
+
+    The series of a job that is removed from the configuration would last for five minutes more.
+    """
+    _scrape_as_another_cluster(lab, [])
 
 
-def bring_cluster_back(lab: Lab) -> None:
-    lab.scrape(_with_another_cluster(lab))
+def _scrape_as_another_cluster(lab: Lab, names: Sequence[str]) -> None:
+    lab.scrape([*lab.jobs(), settings.another_job("other", names, lab.exporter.address)])
 
 
-def _with_another_cluster(lab: Lab) -> list[dict[str, Any]]:
-    jobs = lab.jobs()
-    other = copy.deepcopy(jobs[0]) | {"job_name": "other"}
-    (nodes,) = other["static_configs"]
-    nodes["labels"] = {"cluster": "other"}
-    # By other names: the same instances with another label would be a cluster that was renamed.
-    other["relabel_configs"] += [
-        {"target_label": "job", "replacement": "vault"},
-        {"source_labels": ["instance"], "target_label": "instance", "replacement": "other-$1"},
-    ]
-    return [*jobs, other]
-
-
-def _lasts(lab: Lab, expression: str, seconds: float) -> None:
+def lasts(lab: Lab, expression: str, seconds: float) -> None:
     """Wait until an expression has held for so long."""
     since = monotonic()
 
@@ -219,18 +216,21 @@ def use_root_while_prometheus_is_away(lab: Lab) -> None:
     lab.prometheus.service.signal(signal.SIGCONT)
 
 
-def kill_sidecar_of_the_active_node(lab: Lab) -> None:
-    """Scrape the active node through an exporter of its own, and kill that."""
-    sidecar = lab.start_sidecar()
+def start_sidecar_of_the_active_node(lab: Lab) -> None:
+    """Scrape the active node through an exporter of its own."""
+    lab.sidecars.append(lab.start_sidecar())
     jobs = lab.jobs()
-    away = lab.leader.name
-    address = sidecar.address.removeprefix("http://")
+    active = lab.leader.name
+    address = lab.sidecars[-1].address.removeprefix("http://")
     jobs[0]["relabel_configs"].append(
-        {"source_labels": ["instance"], "regex": away, "target_label": "__address__", "replacement": address}
+        {"source_labels": ["instance"], "regex": active, "target_label": "__address__", "replacement": address}
     )
     lab.scrape(jobs)
-    _lasts(lab, f'vault_active{{instance="{away}"}} == 1', seconds=6)
-    sidecar.service.kill()
+    lasts(lab, f'vault_active{{instance="{active}"}} == 1', seconds=6)
+
+
+def kill_sidecar(lab: Lab) -> None:
+    lab.sidecars[-1].service.kill()
 
 
 def scrape_slowly(lab: Lab) -> None:

@@ -11,11 +11,12 @@ HEAD = f"""# Fault matrix
 
 Written by `make faults`, a row from the latest trial of each fault; not by hand.
 
-Each fault was done to a real cluster of three OpenBao nodes on PostgreSQL, with ordinary load, scraped every two
-seconds. A real Alertmanager with `alerts/alertmanager/alertmanager.yml` told a local listener in PagerDuty's place.
-What the rules wait for was divided by {PACE.speed:g}, but is never below {FAST}, nor below {SLOW} where leadership may
-move, which takes as long here as anywhere. Alertmanager waited 6 s for a group. A page that comes after a quarter or
-half a minute here comes after one and a half in production.
+Each fault was done to a real cluster of three OpenBao nodes on PostgreSQL, or on raft where the name says so, with
+ordinary load, scraped every two seconds. A real Alertmanager with `alerts/alertmanager/alertmanager.yml` told a local
+listener in PagerDuty's place. What the rules wait for was divided by {PACE.speed:g}, but is never below {FAST}, nor
+below {SLOW} where leadership may move, which takes as long here as anywhere. Alertmanager waited 6 s for a group. A
+page that comes after a quarter or half a minute here comes after one and a half in production. For a fault that is
+"scraped each 60 s", all times were divided by four, and Prometheus scraped each 15 s.
 
 *Fired* are the pack's alerts with the seconds after the fault, *told* what PagerDuty got, *silenced* what Alertmanager
 held back since something else explains it, *over* the seconds from the repair to the last resolve. The last column is

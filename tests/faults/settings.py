@@ -12,10 +12,13 @@ import yaml
 
 from tests.lab import api
 from tests.lab.nodes import Cluster
+from tests.lab.raft import RaftCluster
 from tests.lab.waiting import PATIENCE
 from vault_exporter.demo.process import program
 
 CLUSTER: Final = "prod"
+RAFT: Final = "raft"
+"""The cluster of three nodes on raft, where a fault is done to one."""
 BACKUP: Final = "nightly.snap"
 """In ``backups`` of the lab's directory."""
 RAFT_LOG: Final = "raft.log"
@@ -120,6 +123,32 @@ def exporter(directory: Path, cluster: Cluster, port: int, certificates: Certifi
         "database": [{"roles": ["app"]}],
     }
     file.write_text(yaml.safe_dump(settings))
+    _give_token(cluster, file, token)
+    return file
+
+
+def raft_exporter(directory: Path, cluster: RaftCluster, port: int) -> Path:
+    """Write the configuration of an exporter for a cluster on raft, and its token."""
+    file, token = directory / "raft-exporter.yml", directory / "raft-token"
+    token.write_text("none yet")
+    often = dict.fromkeys(("raft", "autopilot", "ha_nodes"), "2s")
+    settings = {
+        "listen": f"127.0.0.1:{port}",
+        "defaults": {
+            "cluster": RAFT,
+            "timeout": "4s",
+            "auth": {"method": "token", "token_file": str(token)},
+            "collectors": {"intervals": often},
+        },
+        "targets": [{"name": node.name, "address": node.address} for node in cluster.nodes],
+    }
+    file.write_text(yaml.safe_dump(settings))
+    _give_token(cluster, file, token)
+    return file
+
+
+def _give_token(cluster: Cluster | RaftCluster, file: Path, token: Path) -> None:
+    """Write the exporter's token, which may do what its configuration needs."""
     policy = subprocess.run(
         [program("vault-exporter"), "policy", "--config", file],
         capture_output=True,
@@ -131,7 +160,6 @@ def exporter(directory: Path, cluster: Cluster, port: int, certificates: Certifi
     post("sys/policies/acl/exporter", policy=policy)
     own = post("auth/token/create", policies=["exporter"], period="24h", no_parent=True)
     token.write_text(own["auth"]["client_token"])
-    return file
 
 
 def sidecar(directory: Path, port: int) -> Path:
@@ -166,10 +194,25 @@ def jobs(names: Sequence[str], address: str) -> list[dict[str, Any]]:
     ]
 
 
+def another_job(cluster: str, names: Sequence[str], address: str) -> dict[str, Any]:
+    """Return how Prometheus is to scrape the targets of an exporter as another cluster.
+
+    Its instances have names of their own: the same instances with another label would be a cluster that was renamed.
+    """
+    job, _ = jobs(names, address)
+    (nodes,) = job["static_configs"]
+    nodes["labels"] = {"cluster": cluster}
+    job["relabel_configs"] += [
+        {"target_label": "job", "replacement": "vault"},
+        {"source_labels": ["instance"], "target_label": "instance", "replacement": f"{cluster}-$1"},
+    ]
+    return job | {"job_name": cluster}
+
+
 class _Root:
     """Asks the active node with the root token."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster | RaftCluster) -> None:
         self._address, self._token = cluster.leader.address, cluster.root_token
 
     def post(self, path: str, **data: Any) -> Any:

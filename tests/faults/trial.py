@@ -59,6 +59,7 @@ def run(lab: Lab, fault: Fault) -> Outcome:
         lab.pace = fault.pace
         lab.literals.update(fault.literals)
         lab.write_rules()
+    fault.prepare(lab)
     started = monotonic()
     fault.inject(lab)
 
