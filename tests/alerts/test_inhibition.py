@@ -92,6 +92,12 @@ TABLE: Final[dict[str, tuple[list[Alert], dict[tuple[str, str], int], set[Alert]
         SERVES,
         {("VaultStandbyBehind", "n2")},
     ),
+    "raft has a server less, and the node that it removed goes on answering": (
+        [("VaultRemovedFromCluster", "prod"), ("VaultRaftServerRemoved", "prod"), ("VaultQuorumAtRisk", "prod")],
+        SERVES,
+        {("VaultRaftServerRemoved", "prod")},
+    ),
+    "raft has a server less": ([("VaultRaftServerRemoved", "prod"), ("VaultQuorumAtRisk", "prod")], SERVES, set()),
     "one that says itself that raft removed it": (
         [("VaultRemovedFromCluster", "n2"), ("VaultStandbyBehind", "n2"), ("VaultStandbyBehind", "n3")],
         SERVES | {("up", "n2"): 1, ("up", "n3"): 1},
