@@ -232,6 +232,30 @@ SITUATIONS: Final = (
         tell(1200, "VaultActiveNodeUnseen"),
     ),
     _situation(
+        "the exporter beside the active of two nodes on PostgreSQL dies",
+        [
+            *node("n1", then((0, "active"), (600, "unseen"))),
+            *node("n2", always("standby")),
+            of("vault_leader_known", 1, "n2"),
+            of("vault_storage_info", 1, "n2", type="postgresql"),
+        ],
+        none(1200, "VaultNoActiveNode", "VaultClusterUnavailable"),
+        tell(1200, "VaultActiveNodeUnseen"),
+    ),
+    _situation(
+        "autopilot removes a dead server, which comes back and answers",
+        [
+            *three(always("active"), always("standby"), then((0, "standby"), (300, "down"), (2400, "standby"))),
+            of("vault_ha_nodes", lambda at: 2 if 300 <= at < 2400 else 3),
+            of("vault_raft_servers", lambda at: 3 if at < 900 else 2),
+        ],
+        page(840, "VaultDown"),
+        tell(2280, "VaultRaftServerRemoved"),
+        none(2280, "VaultRemovedFromCluster"),
+        page(3000, "VaultRemovedFromCluster"),
+        scrapes=(60,),
+    ),
+    _situation(
         "raft has lost its quorum; the node that is left says that it knows a leader",
         [
             *three(*(then((0, state), (600, "down")) for state in ("active", "standby")), always("standby")),
