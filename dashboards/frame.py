@@ -34,7 +34,7 @@ def dashboard(
         uid: of its address, and its file's name.
         description: what it is for.
         sections: from top to bottom.
-        namespaces: a metric with a label ``namespace``, for a variable of that name.
+        namespaces: a metric with a label ``vault_namespace``, for a variable of that name.
     """
     return core.Dashboard(
         title=f"Vault / {title}",
@@ -99,8 +99,8 @@ def _variables(namespaces: Metric | None) -> list[core.Template]:
         _variable("instance", "Instance", f"label_values({within},{job},{cluster}}}, instance)", ALL),
     ]
     if namespaces is not None:
-        query = f"label_values({select(namespaces)}, namespace)"
-        result.append(_variable("namespace", "Namespace", query, ALL_OR_NONE))
+        query = f"label_values({select(namespaces)}, vault_namespace)"
+        result.append(_variable("vault_namespace", "Namespace", query, ALL_OR_NONE))
     return result
 
 

@@ -43,7 +43,7 @@ RATE: Final = "$__rate_interval"
 SHOWN: Final = "$__range"
 """The whole time that the dashboard shows."""
 
-_EMPTY: Final = {"mount_type": "no mount", "mount_point": "no mount", "namespace": "root"}
+_EMPTY: Final = {"mount_type": "no mount", "mount_point": "no mount", "vault_namespace": "root"}
 """What audited requests that reached no mount, and those in the root namespace, are called."""
 
 PER_NODE: Final = "{{instance}}"

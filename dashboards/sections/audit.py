@@ -14,7 +14,7 @@ __all__ = ["analysis", "calls", "errors", "logins", "reader", "security", "timin
 
 _FAILED: Final = painted("failed|refused", style.BAD)
 _FINE: Final = painted("^ok|succeeded", style.GOOD)
-_NAMESPACE: Final = 'namespace=~"$namespace"'
+_NAMESPACE: Final = 'vault_namespace=~"$vault_namespace"'
 
 
 def analysis() -> Section:
@@ -94,7 +94,7 @@ def errors() -> Section:
         "Errors by namespace",
         "Requests that ended in an error, by namespace.",
         "reqps",
-        Query(by("namespace", rate(c.AUDIT_NAMESPACE_ERRORS, _NAMESPACE)), "{{namespace}}"),
+        Query(by("vault_namespace", rate(c.AUDIT_NAMESPACE_ERRORS, _NAMESPACE)), "{{vault_namespace}}"),
         stacked=True,
     )
     return Section("Errors", [(8, [_classes(), _denials(), by_mount]), (8, [shares, namespaces])])
@@ -243,7 +243,9 @@ def _namespaces() -> Panel:
         "Requests by namespace",
         "Requests in the audit logs, by namespace.",
         "reqps",
-        Query(by("namespace", rate(c.AUDIT_NAMESPACE_ENTRIES, 'type="request"', _NAMESPACE)), "{{namespace}}"),
+        Query(
+            by("vault_namespace", rate(c.AUDIT_NAMESPACE_ENTRIES, 'type="request"', _NAMESPACE)), "{{vault_namespace}}"
+        ),
         stacked=True,
     )
 

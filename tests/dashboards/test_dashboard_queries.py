@@ -49,7 +49,7 @@ def test_use_the_variables(dashboard: Json) -> None:
                 continue
             assert {'job=~"$job"', 'cluster=~"$cluster"', 'instance=~"$instance"'} <= matchers(selector), panel["title"]
             names = {variable["name"] for variable in dashboard["templating"]["list"]}
-            assert ("$namespace" in target["expr"]) <= ("namespace" in names), panel["title"]
+            assert ("$vault_namespace" in target["expr"]) <= ("vault_namespace" in names), panel["title"]
 
 
 def growing(expr: str) -> Iterator[tuple[str, str]]:
@@ -193,8 +193,8 @@ def test_select() -> None:
 
 
 def test_labels_that_may_be_empty_get_a_word() -> None:
-    named = q.by("namespace", "x")
-    assert named == 'label_replace(sum by (namespace) (x), "namespace", "root", "namespace", "")'
+    named = q.by("vault_namespace", "x")
+    assert named == 'label_replace(sum by (vault_namespace) (x), "vault_namespace", "root", "vault_namespace", "")'
     assert q.by("operation", "x") == "sum by (operation) (x)"
 
 

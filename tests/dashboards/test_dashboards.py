@@ -120,7 +120,7 @@ def test_variables(dashboard: Json) -> None:
     assert source["query"] == "prometheus"
     names = ["job", "cluster", "instance"]
     if dashboard["uid"] in {"vault-overview", "vault-audit"}:
-        names.append("namespace")
+        names.append("vault_namespace")
     assert [variable["name"] for variable in others] == names
     for variable in others:
         assert (variable["multi"], variable["includeAll"], variable["refresh"]) == (True, True, 2)
@@ -133,7 +133,7 @@ def test_variables(dashboard: Json) -> None:
         assert not any(unknown(name) for name in named[0].split("|"))
         # All matches every value; for the cluster also none, since that label is the operator's to set, and for the
         # namespace since the root has no name.
-        assert variable["allValue"] == (".*" if label in {"cluster", "namespace"} else ".+")
+        assert variable["allValue"] == (".*" if label in {"cluster", "vault_namespace"} else ".+")
 
 
 def test_every_dashboard_can_be_reached() -> None:

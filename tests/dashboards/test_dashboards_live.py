@@ -74,7 +74,7 @@ def filled_in(expr: str, *, cluster: str = ".*", window: float = RATE) -> str:
         "$job": ".+",
         "$cluster": cluster,
         "$instance": ".+",
-        "$namespace": ".*",
+        "$vault_namespace": ".*",
     }
     for name, value in values.items():
         expr = expr.replace(name, value)

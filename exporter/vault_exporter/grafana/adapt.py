@@ -66,7 +66,7 @@ def _add_logs(dashboard: Json, selector: str) -> None:
     """
     variables: list[Json] = dashboard["templating"]["list"]
     source = next(variable for variable in variables if variable["name"] == "datasource")
-    if not any(variable["name"] == "namespace" for variable in variables):
+    if not any(variable["name"] == "vault_namespace" for variable in variables):
         return
     variables.insert(1, source | {"name": "logs", "label": "Logs", "query": "loki", "current": {}})
     panels: list[Json] = dashboard["panels"]

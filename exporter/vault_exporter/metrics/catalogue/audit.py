@@ -34,18 +34,18 @@ AUDIT_NAMESPACE_ENTRIES = _counter(
     "vault_audit_namespace_entries_total",
     AUDIT,
     "Audit log entries read, by type, class of mount (secret, auth; empty for a request that reached no mount) "
-    "and namespace (empty for the root namespace). Namespaces beyond audit.max_namespaces count as other.",
+    "and Vault's namespace (empty for the root namespace). Namespaces beyond audit.max_namespaces count as other.",
     "type",
     "mount_class",
-    "namespace",
+    "vault_namespace",
 )
 AUDIT_NAMESPACE_ERRORS = _counter(
     "vault_audit_namespace_errors_total",
     AUDIT,
-    "Failed requests, by operation, class of mount and namespace.",
+    "Failed requests, by operation, class of mount and Vault's namespace.",
     "operation",
     "mount_class",
-    "namespace",
+    "vault_namespace",
 )
 AUDIT_ENTRY_BYTES = _counter(
     "vault_audit_entry_bytes_total",
