@@ -10,7 +10,8 @@ from aiohttp import web
 from tests.audit.device import Clock
 from tests.lab.waiting import eventually
 from vault_exporter.web.auth import Guard
-from vault_exporter.web.connections import MOST_BYTES, SILENT_SECONDS, Connection, Connections
+from vault_exporter.web.connection import Connection
+from vault_exporter.web.connections import MOST_BYTES, SILENT_SECONDS, Connections
 from vault_exporter.web.listener import Listener
 from vault_exporter.web.settings import SettingsFile
 

@@ -14,7 +14,8 @@ from aiohttp.typedefs import Handler
 from vault_exporter.config.schema.web import RateLimit
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
-from vault_exporter.web.connections import Connection, drop
+from vault_exporter.web.connection import Connection
+from vault_exporter.web.connections import drop
 from vault_exporter.web.settings import Settings, SettingsFile
 
 __all__ = ["HEADERS", "Guard", "is_from_another_site"]

@@ -9,27 +9,24 @@ Connections are closed with ``abort()``, because ``close()`` waits until the cli
 import asyncio
 import contextlib
 import resource
-import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from aiohttp import http_exceptions, payload, web
+from aiohttp import payload, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.typedefs import Handler
-from aiohttp.web_protocol import PayloadAccessError, RequestPayloadError
 
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
-from vault_exporter.web.settings import Settings
+from vault_exporter.web.connection import Connection
 
 __all__ = [
     "MOST_BYTES",
     "MOST_CONNECTIONS",
     "SILENT_SECONDS",
     "UNREAD_SECONDS",
-    "Connection",
     "Connections",
     "drop",
     "most_connections",
@@ -50,15 +47,6 @@ _FRESH_SECONDS: Final = 1.0
 _PIECE_BYTES: Final = 64 << 10
 _MAKING: Final = 4
 """Number of pages rendered at the same time."""
-_CLIENTS_FAULTS: Final = (
-    ConnectionError,
-    PayloadAccessError,
-    RequestPayloadError,
-    http_exceptions.HttpProcessingError,
-)
-"""Exceptions that aiohttp raises for a client's faults: an invalid request, or an unread response."""
-
-_Headers = Callable[[], Iterator[tuple[str, str]]]
 
 
 def most_connections() -> int:
@@ -68,81 +56,6 @@ def most_connections() -> int:
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(MOST_CONNECTIONS, soft // 2))
-
-
-class Connection(web.RequestHandler):
-    """One connection.
-
-    Attributes:
-        settings: the settings in force when it was accepted.
-        tls: the TLS session, or None for plain HTTP.
-        peer: the client's address.
-        opened: the end of the handshake.
-        since: the end of the last request; before the first, the end of the handshake.
-        requests: requests in flight.
-        handled: requests started so far.
-    """
-
-    __slots__ = ("_headers", "_owner", "handled", "opened", "peer", "requests", "settings", "since", "tls")
-
-    def __init__(
-        self,
-        manager: web.Server,
-        *,
-        loop: asyncio.AbstractEventLoop,
-        owner: "Connections",
-        settings: Settings,
-        headers: _Headers,
-    ) -> None:
-        # Bodies stay compressed. A handler that needs one inflates it with a size limit.
-        super().__init__(manager, loop=loop, access_log=None, auto_decompress=False, lingering_time=1.0)  # type: ignore[arg-type]
-        self.settings = settings
-        self.tls: ssl.SSLObject | None = None
-        self.peer = ""
-        self.opened = self.since = owner.clock()
-        self.requests = self.handled = 0
-        self._owner = owner
-        self._headers = headers
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Register the connection. A TLS handshake has succeeded at this point."""
-        transport = cast("asyncio.Transport", transport)
-        self.tls = transport.get_extra_info("ssl_object")
-        self.peer = (transport.get_extra_info("peername") or ("",))[0]
-        # A write waits until the kernel has taken all earlier data. With TLS, a limit of 0 would wait forever.
-        transport.set_write_buffer_limits(high=0 if self.tls is None else 1, low=0)
-        super().connection_made(transport)
-        self._owner.add(self)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Unregister the connection."""
-        self._owner.remove(self)
-        super().connection_lost(exc)
-
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        """Answer an invalid request or an internal error. Only internal errors are logged."""
-        if isinstance(exc, _CLIENTS_FAULTS):
-            if request.writer.output_size > 0:
-                raise ConnectionError("the answer has begun")
-            response: web.StreamResponse = web.Response(status=400, text="Bad request.\n")
-            response.force_close()
-        else:
-            response = super().handle_error(request, status, exc, message)
-        for name, value in self._headers():
-            response.headers.setdefault(name, value)
-        return response
-
-    def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - as in aiohttp
-        """Log an internal error, but not a client's fault."""
-        if not isinstance(kw.get("exc_info"), _CLIENTS_FAULTS):
-            super().log_exception(*args, **kw)
-
-    def abort(self) -> None:
-        """Close the connection at once, and discard unread data."""
-        if self.transport is not None:
-            self.transport.abort()
 
 
 class _Sending:
@@ -341,8 +254,7 @@ class Connections:
         try:
             yield
         finally:
-            connection.requests -= 1
-            connection.since = self.clock()
+            connection.request_ended()
 
     def _give_up(self, sending: _Sending, reason: str) -> None:
         self._sending.discard(sending)

@@ -17,7 +17,8 @@ from aiohttp.http_parser import RawRequestMessage
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from vault_exporter.web.auth import Guard
-from vault_exporter.web.connections import Connection, Connections
+from vault_exporter.web.connection import Connection
+from vault_exporter.web.connections import Connections
 from vault_exporter.web.settings import SettingsFile
 
 __all__ = ["EXPECTS", "Listener"]
@@ -30,6 +31,11 @@ _SEND_BYTES: Final = 128 << 10
 """Size of the kernel's send buffer in bytes; the kernel doubles it.
 
 By default the kernel buffers megabytes for a client that reads nothing, and the response seems to be received.
+"""
+_RECEIVE_BYTES: Final = 32 << 10
+"""Size of the kernel's receive buffer in bytes; the kernel doubles it.
+
+By default the kernel buffers megabytes, and the event loop reads them from one client in a single turn.
 """
 _AT_ONCE: Final = 64
 """Connections accepted in one turn of the event loop."""
@@ -187,6 +193,7 @@ def _listening(family: int, kind: int, protocol: int, address: Any) -> socket.so
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)  # inherited by accepted sockets
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)
