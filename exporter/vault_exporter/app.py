@@ -95,7 +95,7 @@ class Exporter:
         """Read the configuration anew and swap it as a whole; keep the old one and return False if it is wrong."""
         async with self._reloading:
             try:
-                config = await asyncio.to_thread(self._read) if self._read else self.config
+                config = await self._read_again()
             except ConfigError as error:
                 for problem in error.problems:
                     _log.error("the configuration is wrong; the old one stays in force", problem=str(problem))
@@ -110,6 +110,12 @@ class Exporter:
             self._reloaded = (True, time.time())
             _log.info("the configuration was read anew", targets=len(self._targets))
             return True
+
+    async def _read_again(self) -> Config:
+        if self._read is None:
+            return self.config
+        # Not in the executor: the end of the process would wait for a hung file system.
+        return await asyncio.wrap_future(in_thread(self._read, "configuration"))
 
     def samples(self) -> Iterator[Sample]:
         """Yield the exporter's own samples."""

@@ -16,12 +16,17 @@ from vault_exporter.app import Exporter
 from vault_exporter.audit.inputs.service import InputError
 from vault_exporter.audit.tail.lock import hold
 from vault_exporter.config.schema.model import Config
+from vault_exporter.util.stopping import StopSignals
 from vault_exporter.web.connections import MOST_CONNECTIONS, most_connections
 
 __all__ = ["ListenError", "run", "serve"]
 
 _DRAIN_SECONDS: Final = 3.0
 """Seconds that running scrapes get at shutdown; container engines kill after 10 s."""
+_STOP_SECONDS: Final = 4.5
+"""Seconds from the signal to the end of the process if something hangs."""
+_MOST_RELOADS: Final = 2
+"""Limit of reloads by signals: one that runs and one that waits for it."""
 _CLOSE_SECONDS: Final = 0.5
 """Seconds that aiohttp then waits for cancelled and new requests; it waits twice."""
 
@@ -43,24 +48,26 @@ def run(config: Config, read: Callable[[], Config]) -> None:
         ListenError: the address cannot be bound.
         LockedError: another exporter uses the checkpoint.
     """
+    stop_signals = StopSignals(_STOP_SECONDS)
     _raise_file_limit()
     # Imported objects stay. Without freezing them, a full garbage collection would block the event loop twice as long.
     gc.collect()
     gc.freeze()
     with hold(config.audit.checkpoint):
-        _runner()(serve(config, read))
+        _runner()(serve(config, read, stop_signals))
 
 
-async def serve(config: Config, read: Callable[[], Config]) -> None:
+async def serve(config: Config, read: Callable[[], Config], stop_signals: StopSignals) -> None:
     """Serve inside a running event loop; see :func:`run`."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop_signals.tell(stop)
     exporter = Exporter(config, read)
     reloads: set[asyncio.Task[bool]] = set()
 
     def reload() -> None:
+        if len(reloads) >= _MOST_RELOADS:
+            return  # the one that waits has yet to read the files
         task = asyncio.create_task(exporter.reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)

@@ -14,7 +14,7 @@ from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import Config
 from vault_exporter.metrics.exposition import Format, negotiate, render
 from vault_exporter.metrics.family import Sample
-from vault_exporter.scrape.backup import backup_samples
+from vault_exporter.scrape.backup import BackupFiles
 from vault_exporter.scrape.scraper import Scrape
 from vault_exporter.targets.manager import Targets
 from vault_exporter.web import page, top
@@ -30,6 +30,8 @@ __all__ = ["Routes", "Running"]
 
 _MANY_SAMPLES: Final = 4000
 """Pages with more samples are rendered in a thread, so that the event loop stays responsive."""
+_BACKUP_SECONDS: Final = 5.0
+"""Time limit for the look at backup files if the client does not name its timeout."""
 _SAMPLES_WEIGHT: Final = 6
 """Memory of a page with its samples, which are kept until Prometheus has received it, as a multiple of the page."""
 
@@ -76,6 +78,7 @@ class Routes:
         self._connections = connections
         self._top = TopPage(audit.pipeline, guard)
         self._runbooks = RunbookPages(guard)
+        self._backups = BackupFiles()
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Add the endpoints."""
@@ -98,10 +101,10 @@ class Routes:
         is_scrape = header is not None and request.method == "GET"  # a response to HEAD has no samples
         loop = asyncio.get_running_loop()
         by = loop.time() + unread_seconds(header)
-        scrape = None
-        if (scraper := self._targets.only) is not None:
-            scrape = await scraper.scrape(deadline(header, scraper.target.timeout))
-        backups = await backup_samples(self._running.config.backup)
+        scrape, backups = await asyncio.gather(
+            self._scrape_only(header),
+            self._backups.samples(self._running.config.backup, deadline(header, _BACKUP_SECONDS)),
+        )
         seen: CommittedPage | None = None
         completely = False
         try:
@@ -119,6 +122,10 @@ class Routes:
             if seen is not None and completely:
                 self._audit.acknowledge(seen)
         return response
+
+    async def _scrape_only(self, header: str | None) -> Scrape | None:
+        scraper = self._targets.only
+        return None if scraper is None else await scraper.scrape(deadline(header, scraper.target.timeout))
 
     async def _probe(self, request: web.Request) -> web.Response:
         """Serve the metrics of one configured target, by name."""

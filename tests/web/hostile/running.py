@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +35,7 @@ class Running:
         *,
         limit: int | None = None,
         env: dict[str, str] | None = None,
+        command: Sequence[str | Path] = (),
     ) -> None:
         self.directory = directory
         self.port = free_port()
@@ -47,10 +48,11 @@ class Running:
         self._config.write_text(text)
         self._limit = limit
         self._env = env or {}
+        self._command = command or (program("vault-exporter"), "serve", "--config")
         self.service = self._start()
 
     def _start(self) -> Service:
-        command: list[str | Path] = [program("vault-exporter"), "serve", "--config", self._config]
+        command: list[str | Path] = [*self._command, self._config]
         if self._limit is not None:
             command = ["/bin/sh", "-c", f'ulimit -n {self._limit}; exec "$@"', "sh", *command]
         log = self.directory / f"log{time.monotonic_ns()}"
