@@ -2,9 +2,11 @@
 
 A real OpenBao with an audit log is scraped each second, in a kept connection and in a new one, over TLS with a client's
 certificate and a password. Meanwhile the configuration is read anew each 5 s, a setting of ``web_config_file`` changes
-each 10 s, and 20 clients come, ask for a page, do not read it, and go.
+each 10 s, and 20 clients come, ask for a page, do not read it, and go. Another client asks without certificate and
+password.
 
-It fails where a scrape failed, something was logged as an error, or the end needs more than the beginning did.
+It fails where a scrape failed, a client without credentials got a page, something was logged as an error, or the end
+needs more than the beginning did.
 Run: ``python bench/soak.py --seconds 600``.
 """
 
@@ -106,11 +108,12 @@ class Exporter:
             )
         )
 
-    def client(self) -> ssl.SSLContext:
+    def client(self, *, identified: bool = True) -> ssl.SSLContext:
         context = ssl.create_default_context()
         for authority in (self.authority, self.other):
             authority.configure_trust(context)
-        self.authority.issue_cert("prometheus.example.com").configure_cert(context)
+        if identified:
+            self.authority.issue_cert("prometheus.example.com").configure_cert(context)
         return context
 
     def cost(self) -> Cost:
@@ -152,8 +155,10 @@ class Soak:
     def __init__(self, exporter: Exporter) -> None:
         self.exporter = exporter
         self.scrapes = self.unread = self.reloads = self.changes = 0
+        self.refused = self.let_in = 0
         self.failures: list[str] = []
         self._tls = exporter.client()
+        self._stranger = exporter.client(identified=False)
 
     async def scrape(self, *, keep: bool) -> None:
         connector = aiohttp.TCPConnector(ssl=self._tls, force_close=not keep)
@@ -170,6 +175,21 @@ class Soak:
                     self.failures.append(type(error).__name__)
                 self.scrapes += 1
                 await asyncio.sleep(max(0.0, began + 1 - time.monotonic()))
+
+    async def intrude(self) -> None:
+        """Ask without a certificate and a password, four times a second."""
+        url = f"https://localhost:{self.exporter.port}/metrics"
+        while True:
+            connector = aiohttp.TCPConnector(ssl=self._stranger, force_close=True)
+            async with aiohttp.ClientSession(connector=connector) as session:
+                try:
+                    async with session.get(url) as response:
+                        is_let_in = response.status == 200  # noqa: PLR2004
+                except (aiohttp.ClientError, OSError):
+                    is_let_in = False
+            self.let_in += is_let_in
+            self.refused += not is_let_in
+            await asyncio.sleep(0.25)
 
     async def ask_and_not_read(self, number: int) -> None:
         request = f"{REQUEST}Authorization: {LOGIN}\r\n\r\n".encode()
@@ -206,7 +226,7 @@ class Soak:
     async def running(self) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(self.scrape(keep=keep)) for keep in (True, False)]
         tasks += [asyncio.create_task(self.ask_and_not_read(number)) for number in range(CLIENTS)]
-        tasks += [asyncio.create_task(self.reload()), asyncio.create_task(self.rotate())]
+        tasks += [asyncio.create_task(work) for work in (self.reload(), self.rotate(), self.intrude())]
         yield
         for task in tasks:
             task.cancel()
@@ -248,11 +268,14 @@ def main(arguments: list[str] | None = None) -> int:
     for what, cost in (("start", start), ("end", end)):
         print(what, json.dumps({field.name: getattr(cost, field.name) for field in fields(cost)}))
     print(
-        f"{around.scrapes} scrapes, {len(around.failures)} failed; {around.unread} unread pages; {around.reloads} "
+        f"{around.scrapes} scrapes, {len(around.failures)} failed; {around.let_in} of {around.let_in + around.refused} "
+        f"strangers let in; {around.unread} unread pages; {around.reloads} "
         f"reloads; {around.changes} changes of web settings; stopped in {stopping:.1f} s with status {status}"
     )
     print("\n".join([*around.failures[:10], *complaints[:10]]))
-    is_good = not around.failures and not complaints and status == 0 and around.unread > 0 and end.within(start)
+    is_safe = not around.let_in and around.refused > 0
+    is_good = not around.failures and is_safe and not complaints and status == 0 and around.unread > 0
+    is_good = is_good and end.within(start)
     print("good" if is_good else "BAD")
     return not is_good
 
