@@ -36,6 +36,9 @@ class Lab(NamedTuple):
             url = f"{self.exporter.address}/probe?target={node.name}"
             with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - HTTP
                 page = answer.read().decode()
+        except urllib.error.HTTPError as error:
+            error.close()
+            return ("0", "absent", "absent", "absent")
         except urllib.error.URLError:
             return ("0", "absent", "absent", "absent")
         found = {name: re.findall(rf"^{name}(?:\{{.*\}})? (\d)$", page, re.MULTILINE) for name in NAMES}

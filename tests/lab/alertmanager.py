@@ -2,6 +2,7 @@
 
 import copy
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -128,6 +129,9 @@ class Alertmanager:
         try:
             with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=PATIENCE) as answer:
                 return bool(answer.status == 200)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
         except OSError:
             return False
 

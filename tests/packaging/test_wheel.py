@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -101,5 +102,8 @@ def _get(port: int, path: str) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
             text: str = response.read().decode()
             return text
+    except urllib.error.HTTPError as error:
+        error.close()
+        return ""
     except OSError:
         return ""

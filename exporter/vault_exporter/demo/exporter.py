@@ -1,5 +1,6 @@
 """The exporter as its users run it: the command, in a process of its own."""
 
+import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,6 +58,9 @@ class Exporter:
             with _opener.open(request, timeout=timeout) as response:
                 body: bytes = response.read()
                 return body
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ServiceError(f"vault-exporter: {path}: {error}") from error
         except OSError as error:
             raise ServiceError(f"vault-exporter: {path}: {error}") from error
 
@@ -74,5 +78,8 @@ class Exporter:
         try:
             with _opener.open(f"{self.address}/-/ready", timeout=2) as response:
                 return bool(response.status == _HTTP_OK)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
         except OSError:
             return False

@@ -184,6 +184,9 @@ class Prometheus:
         try:
             with _opener.open(f"{self.address}/-/ready", timeout=2) as response:
                 return bool(response.status == _HTTP_OK)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
         except OSError:
             return False
 
