@@ -337,17 +337,18 @@ async def test_it_is_not_healthy_once_it_no_longer_reads(aiohttp_client: Aiohttp
 async def test_status_page(node: Node, start_exporter: StartExporter) -> None:
     down = Target(name="<b>down", address="http://127.0.0.1:1")
     audit = Audit(logs=(Path("/var/log/<i>audit.log"),))
-    client = await start_exporter(target(node), down, audit=audit)
+    client = await start_exporter(target(node), down, audit=audit, status_page_scrapes=False)
     before = await get(client, "/")
-    assert before.count("not scraped yet") == 2
+    assert before.count("not asked yet") == 2
     await get(client, "/probe?target=n1")
     await get(client, "/probe?target=%3Cb%3Edown")
     page = await get(client, "/")
-    assert '<span class="s active">active</span>' in page
-    assert '<span class="s down">down</span> refused' in page
-    assert "<td>2.7.2</td>" in page
+    assert '<span class="tag active">active</span>' in page
+    assert '<span class="tag down">down</span>' in page
+    assert "sys/health: refused" in page
+    assert '<td data-label="Version">2.7.2</td>' in page
     assert "&lt;b&gt;down" in page
-    assert '<a href="/probe?target=%3Cb%3Edown">' in page
+    assert '<a href="/targets/%3Cb%3Edown">' in page
     assert "&lt;i&gt;audit.log" in page
     assert "<b>" not in page
     assert "<i>" not in page
@@ -368,7 +369,7 @@ async def test_status_page_tells_the_state(
     node.answers["sys/seal-status"] = (404, "")
     client = await start_exporter(target(node))
     await get(client, "/metrics")
-    assert f'<span class="s {state}">{state}</span>' in await get(client, "/")
+    assert f'<span class="tag {state}">{state}</span>' in await get(client, "/")
 
 
 async def test_status_page_has_vaults_own_words_and_no_control_characters(
@@ -383,8 +384,8 @@ async def test_status_page_has_vaults_own_words_and_no_control_characters(
     metrics = await get(client, "/metrics")
     page = await get(client, "/")
     said = (
-        "leader: sys/leader: HTTP 500: Vault says &quot;dial tcp 10.0.0.1:5432: connect: connection refused for […] "
-        "&lt;b&gt;?&quot;"
+        "sys/leader: HTTP 500: Vault says &#34;dial tcp 10.0.0.1:5432: connect: connection refused for […] "
+        "&lt;b&gt;?&#34;"
     )
     assert said in page
     assert r'version="2.7\\x00\\x1b[31m"' in metrics

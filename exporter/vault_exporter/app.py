@@ -30,6 +30,7 @@ from vault_exporter.web.connections import Connections, most_connections
 from vault_exporter.web.listener import Listener
 from vault_exporter.web.routes import Routes
 from vault_exporter.web.settings import SettingsFile
+from vault_exporter.web.status.running import Reload
 
 __all__ = ["Exporter"]
 
@@ -52,20 +53,30 @@ class Exporter:
         connections: the open connections.
         listener: the listening socket.
         reading: the background tasks; the exporter is unhealthy when one of them fails.
+        reloaded: the last reading of the configuration.
+        started: Unix time of the start, in seconds.
     """
 
-    def __init__(self, config: Config, read: Callable[[], Config] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        read: Callable[[], Config] | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Build the parts; nothing runs yet.
 
         Args:
             config: the configuration.
             read: loads the configuration again for :meth:`reload`; raises ConfigError.
+            clock: Unix time in seconds, for the status page.
         """
         self.stopping = False
         self.config = config
         self._read = read
         self._reloading = asyncio.Lock()
-        self._reloaded = (True, time.time())
+        self.started = time.time()
+        self.reloaded = Reload(successful=True, tried=self.started, last_success=self.started)
         self._audit = AuditService(config.audit, work_in=in_thread)
         reads_audit = bool(config.audit.logs or config.audit.inputs)
         sightings = Sightings() if reads_audit else None
@@ -88,8 +99,9 @@ class Exporter:
         self.app = web.Application(middlewares=[self.connections.middleware, self.guard.middleware])
         self.app.on_response_prepare.append(self.guard.add_headers)
         self.app.cleanup_ctx.append(self._live)
-        routes = Routes(self, self._targets, self._audit, self._inputs, self.guard, self.connections)
+        routes = Routes(self, self._targets, self._audit, self._inputs, self.guard, self.connections, clock)
         routes.add_to(self.app.router)
+        self._lookout = routes.status.lookout
 
     async def reload(self) -> bool:
         """Read the configuration anew and swap it as a whole; keep the old one and return False if it is wrong."""
@@ -99,15 +111,17 @@ class Exporter:
             except ConfigError as error:
                 for problem in error.problems:
                     _log.error("the configuration is wrong; the old one stays in force", problem=str(problem))
-                self._reloaded = (False, self._reloaded[1])
+                problems = tuple(map(str, error.problems))
+                self.reloaded = Reload(False, time.time(), self.reloaded.last_success, problems, self.reloaded.restart)
                 return False
             kept = {key: getattr(self.config, key) for key in _AT_START}
-            for key, value in kept.items():
-                if getattr(config, key) != value:
-                    _log.warning("a change of this takes a restart", key=key)
+            restart = tuple(key for key, value in kept.items() if getattr(config, key) != value)
+            for key in restart:
+                _log.warning("a change of this takes a restart", key=key)
             self.config = msgspec.structs.replace(config, **kept)
             await self._targets.apply(self.config)
-            self._reloaded = (True, time.time())
+            now = time.time()
+            self.reloaded = Reload(successful=True, tried=now, last_success=now, restart=restart)
             _log.info("the configuration was read anew", targets=len(self._targets))
             return True
 
@@ -121,9 +135,8 @@ class Exporter:
         """Yield the exporter's own samples."""
         yield c.BUILD_INFO(1, __version__, platform.python_version())
         yield from self._targets.samples()
-        successful, read = self._reloaded
-        yield c.CONFIG_RELOAD_SUCCESSFUL(successful)
-        yield c.CONFIG_RELOAD_SUCCESS_TIME(read)
+        yield c.CONFIG_RELOAD_SUCCESSFUL(self.reloaded.successful)
+        yield c.CONFIG_RELOAD_SUCCESS_TIME(self.reloaded.last_success)
         yield from self.guard.samples()
         yield from self.connections.samples()
 
@@ -141,6 +154,7 @@ class Exporter:
         await self._inputs.start()
         self.reading.start("audit logs", self._audit.run())
         self.reading.start("audit inputs", self._inputs.run())
+        self.reading.start("status page", self._lookout.run())
         self.reading.start("connections", self.connections.watch(self.guard.is_outdated))
         yield
         self.stopping = True

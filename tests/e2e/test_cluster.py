@@ -1,5 +1,8 @@
 """Three real nodes on PostgreSQL: leadership, a killed leader, and a storage outage."""
 
+import html
+import re
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from tests.e2e.conftest import StartExporter, probe, reason
 from tests.lab.api import call, metrics, unseal
 from tests.lab.nodes import Cluster, Node, postgres_cluster
-from tests.lab.waiting import wait_until
+from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.demo.exporter import Exporter
 
 
@@ -28,20 +31,41 @@ def notices(node: Node) -> bool:
     return node.health() != 200 and call(node.address, "GET", "sys/leader").status == 500
 
 
+def cluster_leader(nodes: list[Node]) -> Node:
+    (active,) = (node for node in nodes if node.health() == 200)
+    return active
+
+
+def sentence(exporter: Exporter) -> str:
+    """What the status page says first."""
+    with urllib.request.urlopen(exporter.address, timeout=PATIENCE) as response:  # noqa: S310 - HTTP
+        page = response.read().decode()
+    (said,) = re.findall(r'<p class="say (?:ok|warn|bad)">(.*?)(?:<span class="do">.*?)?</p>', page, re.DOTALL)
+    return html.unescape(" ".join(re.sub("<[^>]+>", "", said).split()))
+
+
 ACTIVE, STANDBY = ("", 1, 0), ("", 0, 1)
 
 
 def test_a_cluster_in_good_and_bad_days(cluster: Cluster, start_exporter: StartExporter) -> None:
     nodes = cluster.nodes
-    exporter = start_exporter(targets=[{"name": node.name, "address": node.address} for node in nodes])
+    exporter = start_exporter(
+        targets=[{"name": node.name, "address": node.address, "cluster": "prod"} for node in nodes],
+        status_page_scrapes=False,
+    )
     leader = cluster.leader
     assert roles(exporter, nodes) == [ACTIVE if node is leader else STANDBY for node in nodes]
     assert [probe(exporter, node.name).value("vault_leader_known") for node in nodes] == [1, 1, 1]
+    assert sentence(exporter) == f"OK prod: serving, {leader.name} is active, 2 standbys"
 
     leader.kill()
     assert reason(probe(exporter, leader.name)) == "refused"
     others = [node for node in nodes if node is not leader]
     wait_until(lambda: sorted(roles(exporter, others)) == [STANDBY, ACTIVE], what="a new leader", interval=0.2)
+    new = cluster_leader(others)
+    probe(exporter, leader.name)  # the page trusts no reading that is old
+    said = f"Warning prod: serving, {new.name} is active, 1 standby, {leader.name} is down (nothing listens there)"
+    assert sentence(exporter) == said
 
     cluster.postgres.stop()
     # A node that was active answers as if nothing had happened until its lock in the storage runs out, 5 s or so. A
@@ -51,6 +75,9 @@ def test_a_cluster_in_good_and_bad_days(cluster: Cluster, start_exporter: StartE
     assert [reason(page) for page in pages] == ["http_5xx"] * 2
     assert [page.value("vault_up") for page in pages] == [0, 0]
     assert [page.value("vault_active") for page in pages] == [0, 0]
+    probe(exporter, leader.name)
+    said = r"Outage prod: no active node: PostgreSQL refuses connections \(says Vault\) since \d\d:\d\d UTC"
+    assert re.fullmatch(said, sentence(exporter)), sentence(exporter)
     # Vault's own telemetry has nothing to say about it.
     plain = "".join(metrics(node.address) for node in others)
     assert [line for line in plain.splitlines() if line.startswith("vault_core_unsealed") and line.endswith(" 1")]
@@ -58,12 +85,18 @@ def test_a_cluster_in_good_and_bad_days(cluster: Cluster, start_exporter: StartE
     cluster.postgres.start()
     leader.start()
     wait_until(lambda: leader.health() == 503, what="sealed after its start")
+    wait_until(lambda: sorted(roles(exporter, others)) == [STANDBY, ACTIVE], what="a leader again", interval=0.2)
+    probe(exporter, leader.name)
+    new = cluster_leader(others)
+    said = f"Warning prod: serving, {new.name} is active, 1 standby, {leader.name} is sealed"
+    assert sentence(exporter) == said
     unseal(leader.address, cluster.keys)
     wait_until(
         lambda: sorted(roles(exporter, nodes)) == [STANDBY, STANDBY, ACTIVE],
         what="one active, two standbys",
         interval=0.2,
     )
+    assert re.fullmatch(r"OK prod: serving, n\d is active, 2 standbys", sentence(exporter))
     log = exporter.service.log.read_text()
     assert "reason=http_5xx" in log
     assert log.count("collector works again") >= 2

@@ -4,6 +4,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -29,8 +30,8 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(config: Config) -> AsyncIterator[Served]:
-    exporter = Exporter(config)
+async def serving(config: Config, **settings: Any) -> AsyncIterator[Served]:
+    exporter = Exporter(config, **settings)
     runner = web.AppRunner(exporter.app, shutdown_timeout=1)
     await runner.setup()
     try:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from vault_exporter.audit.acknowledged import Page
+from vault_exporter.audit.status import CheckpointStatus
 from vault_exporter.audit.tail.checkpoint import Checkpoint, CheckpointError, CheckpointFile
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
@@ -108,6 +109,12 @@ class Commits:
             yield c.AUDIT_UNCOMMITTED(count - self._committed.read_bytes.get(log, 0), log)
         for reason in ("corrupt", "unreadable", "unwritable"):
             yield c.AUDIT_CHECKPOINT_ERRORS(self.file.failures[reason], reason)
+
+    def status(self, place: Place) -> CheckpointStatus:
+        """Return the state of the checkpoint, for the status page."""
+        earlier = self._committed.read_bytes
+        uncommitted = sum(count - earlier.get(log, 0) for log, count in place.read_bytes.items())
+        return CheckpointStatus(str(self.file.path), self.file.written, uncommitted, self._error or "")
 
     def _write(self, page: CommittedPage) -> "asyncio.Task[None]":
         self._writing = asyncio.create_task(self._write_in_thread(page))

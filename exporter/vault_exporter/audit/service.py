@@ -18,6 +18,7 @@ import structlog
 from vault_exporter.audit.acknowledged import AcknowledgedCounters
 from vault_exporter.audit.commits import Commits, CommittedPage, Place
 from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
+from vault_exporter.audit.status import CheckpointStatus
 from vault_exporter.audit.tail.checkpoint import Checkpoint, CheckpointError, CheckpointFile
 from vault_exporter.audit.tail.log import AuditLog, LogSettings
 from vault_exporter.audit.tail.survey import Survey
@@ -109,6 +110,10 @@ class AuditService:
             yield from log.samples()
         if self._commits is not None:
             yield from self._commits.samples(self._place())
+
+    def checkpoint_status(self) -> CheckpointStatus | None:
+        """Return the state of the checkpoint; None without one."""
+        return self._commits.status(self._place()) if self._commits is not None else None
 
     async def scrape(self, others: Iterable[Sample] = ()) -> CommittedPage:
         """Make the page for Prometheus, and prepare the checkpoint for it.

@@ -13,6 +13,7 @@ from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.collector_run import CollectorRuns
 from vault_exporter.scrape.collectors import Collector, telemetry
+from vault_exporter.scrape.history import Cadence, History
 from vault_exporter.scrape.node_state import NodeState
 from vault_exporter.scrape.scheduler import CollectorScheduler, Outcome
 from vault_exporter.scrape.telemetry import Page
@@ -53,8 +54,8 @@ class _Flight(NamedTuple):
 class TargetScraper:
     """Scrapes one target. Make it inside a running event loop, and close it.
 
-    Kept between scrapes: the connections, what the scheduler and the collectors keep, the last scrape (for the status
-    page), and what was last logged of each collector.
+    Kept between scrapes: the connections, what the scheduler and the collectors keep, the last scrape, its history and
+    the interval of the scrapes (for the status page), and what was last logged of each collector.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class TargetScraper:
         self.target = target
         self.last: Scrape | None = None
         """The last complete scrape."""
+        self.history = History()
         self.client, self.tokens = connect(target, shared=shared)
         self._flight: _Flight | None = None
+        self._cadence = Cadence()
         runs = any(collector.name == telemetry.NAME for collector in collectors)
         self._without_telemetry = () if runs else tuple(telemetry.statuses(telemetry.Status.OFF))
         self._scheduler = CollectorScheduler(self.client, collectors, CollectorRuns(target.name))
@@ -86,14 +89,23 @@ class TargetScraper:
         await self._scheduler.close()
         await self.client.close()
 
-    async def scrape(self, seconds: float) -> Scrape:
+    @property
+    def interval(self) -> float | None:
+        """The interval at which Prometheus scrapes the target, in seconds; None if it did not do so twice."""
+        return self._cadence.interval
+
+    async def scrape(self, seconds: float, *, for_page: bool = False) -> Scrape:
         """Scrape the target within ``seconds``; whatever is broken, the result says so.
+
+        A scrape for the status page (``for_page``) does not count for :attr:`interval`.
 
         Callers at the same time share one flight, so the node is asked once. A caller with less time than the flight
         has is told that the node timed out. One with more time flies again when the flight it shared ran out of its.
         """
         now = asyncio.get_running_loop().time
         deadline = now() + seconds
+        if not for_page:
+            self._cadence.note(now())
         while True:
             if self._flight is None or self._flight.scrape.done():
                 self._flight = _Flight(asyncio.create_task(self._fly(now(), deadline)), deadline)
@@ -121,4 +133,5 @@ class TargetScraper:
             c.PROBE_DURATION(asyncio.get_running_loop().time() - started),
         )
         self.last = Scrape(collected.state, samples, time.time(), collected.page, collected.outcomes)
+        self.history = self.history.after(self.last.state, self.last.finished)
         return self.last

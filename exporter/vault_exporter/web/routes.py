@@ -1,7 +1,7 @@
 """The HTTP endpoints."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -10,20 +10,21 @@ from vault_exporter.audit import AuditService
 from vault_exporter.audit.commits import CommittedPage
 from vault_exporter.audit.inputs import http
 from vault_exporter.audit.inputs.service import InputReader
-from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import Config
 from vault_exporter.metrics.exposition import Format, negotiate, render
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.backup import BackupFiles
 from vault_exporter.scrape.scraper import Scrape
 from vault_exporter.targets.manager import Targets
-from vault_exporter.web import page, top
+from vault_exporter.web import top
 from vault_exporter.web.auth import Guard, is_from_another_site
 from vault_exporter.web.background import Background
 from vault_exporter.web.connections import Connections
 from vault_exporter.web.exposition import TIMEOUT_HEADER, deadline, exposition, unread_seconds
 from vault_exporter.web.runbooks import RunbookPages
 from vault_exporter.web.sd import authority, service_discovery
+from vault_exporter.web.status.pages import StatusPages
+from vault_exporter.web.status.running import Reload
 from vault_exporter.web.top import TopPage
 
 __all__ = ["Routes", "Running"]
@@ -43,11 +44,15 @@ class Running(Protocol):
         config: the configuration in force.
         stopping: whether it is shutting down.
         reading: the background tasks.
+        reloaded: the last reading of the configuration.
+        started: Unix time of the start, in seconds.
     """
 
     config: Config
     stopping: bool
     reading: Background
+    reloaded: Reload
+    started: float
 
     async def reload(self) -> bool:
         """Reload the configuration; return False if it is invalid."""
@@ -60,7 +65,11 @@ class Running(Protocol):
 
 
 class Routes:
-    """The handlers of the endpoints. The guard has already allowed the request."""
+    """The handlers of the endpoints. The guard has already allowed the request.
+
+    Attributes:
+        status: the pages for people.
+    """
 
     def __init__(
         self,
@@ -70,6 +79,7 @@ class Routes:
         audit_inputs: InputReader,
         guard: Guard,
         connections: Connections,
+        clock: Callable[[], float],
     ) -> None:
         self._running = running
         self._targets = targets
@@ -79,10 +89,10 @@ class Routes:
         self._top = TopPage(audit.pipeline, guard)
         self._runbooks = RunbookPages(guard)
         self._backups = BackupFiles()
+        self.status = StatusPages(running, targets, audit, audit_inputs, guard, self._top, clock)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Add the endpoints."""
-        router.add_get("/", self._landing)
         router.add_get("/metrics", self._metrics)
         router.add_get("/probe", self._probe)
         router.add_get("/sd", self._sd)
@@ -91,6 +101,7 @@ class Routes:
         router.add_post("/-/reload", self._reload)
         router.add_get(top.PATH, self._top.handle)
         self._runbooks.add_to(router)
+        self.status.add_to(router)
         if (endpoint := self._inputs.endpoint) is not None:
             router.add_post(http.PATH, endpoint.handle)
 
@@ -170,14 +181,6 @@ class Routes:
         text = "The configuration is wrong, and the old one stays in force; the log says what is wrong.\n"
         return web.Response(status=500, text=text)
 
-    async def _landing(self, request: web.Request) -> web.Response:
-        """Serve the status page."""
-        return web.Response(
-            text=page.landing(tuple(self._targets), self._logs(), self._top.section(request)),
-            content_type="text/html",
-            headers=page.HEADERS,
-        )
-
     async def _healthy(self, _: web.Request) -> web.Response:
         if failed := self._running.reading.failed:
             text = f"No longer running: {', '.join(failed)}. Restart vault-exporter; the log has the error.\n"
@@ -188,10 +191,6 @@ class Routes:
         if self._targets.settled and not self._running.stopping:
             return web.Response(text="vault-exporter is ready.\n")
         return web.Response(status=503, text="vault-exporter is starting or stopping.\n")
-
-    def _logs(self) -> Iterator[str]:
-        yield from map(str, self._running.config.audit.logs)
-        yield from map(inputs.name, self._running.config.audit.inputs)
 
 
 def _not_yet() -> web.Response:

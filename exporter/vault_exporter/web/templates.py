@@ -32,11 +32,20 @@ HEADERS: Final = {
 }
 """Headers of every page."""
 
+
+def _printable(value: object) -> object:
+    """Replace control characters, and those that turn the direction of text, in all that is not our own HTML."""
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(one if one.isprintable() or one == "\n" else "?" for one in value)
+
+
 _environment: Final = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_FOLDER),
     autoescape=True,
     auto_reload=False,
     undefined=jinja2.StrictUndefined,
+    finalize=_printable,
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -1,14 +1,12 @@
 """The most frequent clients and paths of the audit log, for authenticated users: JSON, and part of the status page."""
 
-from collections.abc import Iterator
-from html import escape
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
 from vault_exporter.audit.count.pipeline import Pipeline
-from vault_exporter.audit.top.sketches import Ranked, Top, TopObserver
+from vault_exporter.audit.top.sketches import Top, TopObserver
 from vault_exporter.web.auth import Guard
 
 __all__ = ["PATH", "TopPage"]
@@ -46,36 +44,19 @@ class TopPage:
         body = msgspec.json.encode(self._observer.top(number))
         return web.Response(body=body, content_type="application/json")
 
-    def section(self, request: web.Request) -> str:
-        """Render the section of the status page, if the client may see it."""
-        if self._observer is None:
-            return ""
-        if not self._guard.knows_clients(request):
-            return f"<h2>Who asks</h2><p>{escape(_NOT_PROTECTED)}</p>"
-        return "".join(_section(self._observer.top(_ON_THE_PAGE)))
+    @property
+    def is_counted(self) -> bool:
+        """Whether the most frequent clients are counted."""
+        return self._observer is not None
+
+    def status(self, request: web.Request) -> Top | None:
+        """Return what the status page shows; None if nothing is counted or the client may not see it."""
+        if self._observer is None or not self._guard.knows_clients(request):
+            return None
+        return self._observer.top(_ON_THE_PAGE)
 
 
 def _number(given: str) -> int | None:
     if not given.isascii() or not given.isdigit() or len(given) > _MOST_DIGITS:
         return None
     return int(given) if 0 < int(given) <= _LARGEST_NUMBER else None
-
-
-def _section(top: Top) -> Iterator[str]:
-    yield f"<h2>Who asks</h2><p>In the last {(top.window_seconds or 0) / 60:g} minutes: "
-    yield f"{top.distinct_clients} clients, "
-    yield f'{top.distinct_entities} entities, {top.distinct_addresses} addresses. <a href="{PATH}">More</a></p>'
-    yield from _table("Client", top.clients)
-    yield from _table("Address", top.addresses)
-    yield from _table("Path", top.paths)
-
-
-def _table(title: str, ranked: tuple[Ranked, ...]) -> Iterator[str]:
-    if not ranked:
-        return
-    yield f"<table><thead><tr><th>{title}</th><th>Requests</th></tr></thead><tbody>"
-    for one in ranked:
-        name = f"{escape(one.name)} " if one.name else ""
-        requests = str(one.at_least) if one.at_least == one.at_most else f"{one.at_least} to {one.at_most}"
-        yield f"<tr><td>{name}<code>{escape(one.value)}</code></td><td>{requests}</td></tr>"
-    yield "</tbody></table>"

@@ -13,6 +13,7 @@ import msgspec
 from vault_exporter.audit.count.latency import Durations, operation_class
 from vault_exporter.audit.events.rules import PathRules
 from vault_exporter.audit.parse.errors import ErrorClass
+from vault_exporter.audit.status import MountStatus
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 
@@ -196,6 +197,14 @@ class EntryCounters:
         if cell.key == (type_, operation, mount_type, point, mount_class, namespace, is_guessed):
             known[key] = cell
         return cell
+
+    def busiest(self, number: int) -> tuple[MountStatus, ...]:
+        """Return the mounts with the most requests, the busiest first."""
+        requests: Counter[tuple[str, str]] = Counter()
+        for key, cell in self._folded.items():
+            if key.type == "request":
+                requests[key.mount_type, key.mount_point] += cell.entries
+        return tuple(MountStatus(*labels, count) for labels, count in requests.most_common(number) if count)
 
     def merge(self, other: "EntryCounters") -> None:
         """Add what another process counted, within the bounds of this one."""

@@ -44,6 +44,7 @@ from vault_exporter.audit.parse.entry import (
 )
 from vault_exporter.audit.parse.errors import ErrorClass, error_class
 from vault_exporter.audit.parse.request_kind import guess_mount, request_kind
+from vault_exporter.audit.status import PipelineStatus
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.util.json import UNREADABLE
@@ -256,6 +257,10 @@ class Pipeline:
         yield c.AUDIT_UNMATCHED(sum(one.unmatched for one in pending))
         for observer in self.observers:
             yield from observer.samples()
+
+    def status(self, number: int) -> PipelineStatus:
+        """Return the last events and the busiest mounts, up to a number of each."""
+        return PipelineStatus(self._events.recent(number), self._counters.busiest(number))
 
     def last_events(self) -> dict[str, float]:
         """Return when each event last happened, in seconds since the epoch."""

@@ -14,6 +14,7 @@ from vault_exporter.audit.events.rules import CompiledRule, PathRules, compiled
 from vault_exporter.audit.parse.entry import Detail, NewAuth
 from vault_exporter.audit.parse.errors import ErrorClass
 from vault_exporter.audit.parse.request_kind import RequestKind
+from vault_exporter.audit.status import EventStatus
 from vault_exporter.config.schema import model
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
@@ -100,6 +101,11 @@ class Events:
     def last_times(self) -> dict[str, float]:
         """Return when each event last happened, in seconds since the epoch; the next process starts from there."""
         return {event: time.timestamp() for event, time in self._last.items()}
+
+    def recent(self, number: int) -> tuple[EventStatus, ...]:
+        """Return the events that happened last, the newest first."""
+        newest = sorted(self._last.items(), key=lambda one: one[1], reverse=True)[:number]
+        return tuple(EventStatus(event, self._counts[event], time.timestamp()) for event, time in newest)
 
     def restore(self, last: Mapping[str, float]) -> None:
         """Take over what an earlier process returned from :meth:`last_times`; events without a rule are dropped."""

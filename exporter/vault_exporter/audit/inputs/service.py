@@ -16,6 +16,7 @@ from vault_exporter.audit.count.pipeline import Pipeline
 from vault_exporter.audit.inputs.http import HttpEndpoint
 from vault_exporter.audit.inputs.registry import Input, make_input
 from vault_exporter.audit.parse.decode import Reject
+from vault_exporter.audit.status import LogStatus
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
@@ -110,6 +111,21 @@ class InputReader:
             for reason in Reject:
                 yield c.AUDIT_REJECTED(rejected[reason] + buffer.rejected[reason], label, reason.value)
             yield from one.samples()
+
+    def statuses(self) -> Iterator[LogStatus]:
+        """Yield the state of each input, for the status page."""
+        for one in self._inputs:
+            label, buffer = one.label, one.buffer
+            yield LogStatus(
+                label,
+                "" if one.up else "no longer receiving",
+                "" if one.up else "see the log of vault-exporter, and restart it",
+                self.pipeline.last_entry(label),
+                buffer.received_bytes,
+                buffer.held_bytes,
+                dropped_lines=buffer.dropped_lines,
+                rejected_lines=(self.pipeline.rejected(label) + buffer.rejected).total(),
+            )
 
     def _step(self, one: Input) -> bool:
         try:

@@ -15,6 +15,7 @@ import structlog
 
 from vault_exporter.audit.count.pipeline import Pipeline
 from vault_exporter.audit.parse.decode import Reject
+from vault_exporter.audit.status import LogStatus
 from vault_exporter.audit.tail.checkpoint import Checkpoint, LogCheckpoint, PatternCheckpoint, key_of, paths_of
 from vault_exporter.audit.tail.matching import is_pattern, matching, may_stand_for
 from vault_exporter.audit.tail.open_file import Bounds, Old, OpenFile
@@ -178,6 +179,20 @@ class AuditLog:
         rejected = counts.rejected + self._pipeline.rejected(name)
         for reason in Reject:
             yield c.AUDIT_REJECTED(rejected[reason], name, reason.value)
+
+    def status(self) -> LogStatus:
+        """Return the state of reading this log."""
+        name, counts, error = self._name, self._registry.counts, self._read_error
+        return LogStatus(
+            name,
+            error.problem,
+            error.remedy,
+            self._pipeline.last_entry(name),
+            counts.read_bytes,
+            sum(tailer.lag_bytes for tailer in self._tailers.values()),
+            lost_bytes=counts.lost_bytes + counts.skipped_bytes,
+            rejected_lines=(counts.rejected + self._pipeline.rejected(name)).total(),
+        )
 
     def close(self) -> None:
         """Close all files."""

@@ -30,11 +30,18 @@ class ReadError:
     def __init__(self, name: str) -> None:
         self._name = name
         self._state: str | None = None
+        self.remedy = ""
+        """What the operator can do; empty without an error."""
 
     @property
     def is_over(self) -> bool:
         """Whether the last report had no error."""
         return self._state == ""
+
+    @property
+    def problem(self) -> str:
+        """The last reported error; empty if there was none."""
+        return self._state or ""
 
     def report(self, error: Exception | None) -> None:
         """Report the current error, or None; it is logged if it differs from the last one."""
@@ -43,13 +50,14 @@ class ReadError:
             return
         self._state = state
         if error is None:
+            self.remedy = ""
             _log.info("following the audit log", log=self._name)
         elif isinstance(error, OSError):
-            remedy = _REMEDIES.get(error.errno or 0, _OTHER_REMEDY)
-            _log.warning("cannot read the audit log", log=self._name, error=state, remedy=remedy)
+            self.remedy = _REMEDIES.get(error.errno or 0, _OTHER_REMEDY)
+            _log.warning("cannot read the audit log", log=self._name, error=state, remedy=self.remedy)
         else:
-            remedy = "report this as a defect of vault-exporter"
-            _log.error("cannot process the audit log", log=self._name, error=state, remedy=remedy)
+            self.remedy = "report this as a defect of vault-exporter"
+            _log.error("cannot process the audit log", log=self._name, error=state, remedy=self.remedy)
 
 
 def _what(error: Exception) -> str:

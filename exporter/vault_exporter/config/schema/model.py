@@ -373,6 +373,8 @@ class Config(Watched, frozen=True):
     listen: Listen = Listen()
     web_config_file: Path | None = None
     """File with TLS and users of the exporter's own server; see :mod:`vault_exporter.config.schema.web`."""
+    status_page_scrapes: bool = True
+    """Whether the status page asks nodes that nobody scrapes, while somebody has it open."""
     web_enable_lifecycle: bool = False
     """Whether ``POST /-/reload`` reads the configuration again."""
     targets: tuple[Target, ...] = ()
