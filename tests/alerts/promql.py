@@ -72,7 +72,10 @@ def unknown(expr: str) -> list[str]:
         result += [
             f"label {m.name} of {name}" for m in selector.matchers.matchers if m.name not in {"__name__", *KNOWN[name]}
         ]
-    grouped = [label for node in nodes(expr) for label in _grouping(node)]
+    every = list(nodes(expr))
+    for node in every:
+        labels |= _made(node)
+    grouped = [label for node in every for label in _grouping(node)]
     return result + [f"label {label}" for label in grouped if label not in labels]
 
 
@@ -95,6 +98,7 @@ def _labels(node: promql_parser.Expr) -> set[str]:
         case promql_parser.Call():
             labels = set().union(*map(_labels, node.args))
             labels -= {"le"} if node.func.name == "histogram_quantile" else set()
+            labels |= _made(node)
         case promql_parser.BinaryExpr():
             labels = _labels_of_both(node)
     return labels
@@ -112,6 +116,15 @@ def _labels_of_both(node: promql_parser.BinaryExpr) -> set[str]:
     if node.modifier and node.modifier.card == promql_parser.VectorMatchCardinality.OneToMany:
         return right
     return left
+
+
+def _made(node: promql_parser.Expr) -> set[str]:
+    """Return the label that ``label_replace`` puts something into."""
+    if isinstance(node, promql_parser.Call) and node.func.name == "label_replace":
+        _, label, replacement, *_ = node.args
+        if isinstance(label, promql_parser.StringLiteral) and isinstance(replacement, promql_parser.StringLiteral):
+            return {label.val} if replacement.val else set()
+    return set()
 
 
 def _grouping(node: promql_parser.Expr) -> list[str]:

@@ -28,16 +28,19 @@ from vault_exporter.demo.traffic import Traffic
 from vault_exporter.metrics.catalogue import AUDIT_ENTRIES
 from vault_exporter.scrape.collectors import COLLECTORS, policy, telemetry
 
-__all__ = ["CERTIFICATE_EXPIRES", "SCRAPE_SECONDS", "Stage", "entries", "open_stage"]
+__all__ = ["CERTIFICATE_EXPIRES", "SCRAPE_SECONDS", "WATCHER", "Stage", "entries", "open_stage"]
 
 SCRAPE_SECONDS: Final = 2
 CERTIFICATE_EXPIRES: Final = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
 
 _CLUSTERS: Final = {"main": ["n1", "n2", "n3"], "raft": ["node"], "enterprise": ["played"]}
-_WATCHER: Final = "watcher"
+WATCHER: Final = "watcher"
 """The exporter's own token, whose requests are not counted."""
-_SEALED_RULE: Final = {"alert": "VaultSealed", "expr": "vault_sealed == 1", "labels": {"severity": "critical"}}
-"""As the pack has it, but firing at once."""
+_RULES: Final = [
+    {"alert": "VaultSealed", "expr": "vault_sealed == 1", "labels": {"severity": "critical"}},
+    {"alert": "VaultWatchdog", "expr": "vector(1)", "labels": {"severity": "info", "cluster": "default"}},
+]
+"""As the pack has them, but firing at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Stage:
     cluster: Cluster
     raft: Node
     raft_token: str
+    exporter: Exporter
     prometheus: Prometheus
     traffic: Traffic
     started: float
@@ -74,11 +78,13 @@ def open_stage(directory: Path) -> Iterator[Stage]:
         # A first round, so that Prometheus knows every series from before the traffic that is looked at.
         with Traffic(cluster.leader.address, accounts) as first:
             wait_until(lambda: first.sent.failed_logins == 2, what="a round of traffic")
-        written = len(list(entries(_logs(cluster))))
-        wait_until(lambda: _counted(prometheus) == written, what="the audit logs are counted")
+        # Compare anew each time: entries may still be written.
+        wait_until(
+            lambda: _counted(prometheus) == len(list(entries(_logs(cluster)))), what="the audit logs are counted"
+        )
         started = time.time()
         traffic = stack.enter_context(Traffic(cluster.leader.address, accounts, rate=20))
-        yield Stage(cluster, raft, raft_token, prometheus, traffic, started, backup)
+        yield Stage(cluster, raft, raft_token, exporter, prometheus, traffic, started, backup)
 
 
 def entries(logs: list[Path]) -> Iterator[dict[str, Any]]:
@@ -86,7 +92,7 @@ def entries(logs: list[Path]) -> Iterator[dict[str, Any]]:
     for log in logs:
         for line in log.read_text().splitlines():
             entry = json.loads(line)
-            if entry.get("auth", {}).get("display_name") != f"token-{_WATCHER}":
+            if entry.get("auth", {}).get("display_name") != f"token-{WATCHER}":
                 yield entry
 
 
@@ -152,14 +158,14 @@ def _exporter_token(address: str, root_token: str) -> str:
         'path "pki/certs/revoked" { capabilities = ["list"] }',
         'path "canary/*" { capabilities = ["create", "read", "update", "delete", "list"] }',
     ]
-    _write(address, root_token, f"sys/policies/acl/{_WATCHER}", policy="\n".join([*map(str, rules), *own]))
+    _write(address, root_token, f"sys/policies/acl/{WATCHER}", policy="\n".join([*map(str, rules), *own]))
     made = call(
         address,
         "POST",
         "auth/token/create",
         root_token,
-        policies=[_WATCHER],
-        display_name=_WATCHER,
+        policies=[WATCHER],
+        display_name=WATCHER,
         period="24h",
         no_parent=True,
     )
@@ -189,7 +195,7 @@ def _exporter(directory: Path, targets: list[dict[str, Any]], logs: list[Path], 
             "inputs": [{"type": "socket", "listen": f"tcp://127.0.0.1:{free_port()}"}],
             "from_start": True,
             "checkpoint": str(directory / "checkpoint"),
-            "exclude": {"display_names": [f"token-{_WATCHER}"]},
+            "exclude": {"display_names": [f"token-{WATCHER}"]},
             "paths": [f"{MOUNT}/data/{{app}}/*"],
             "top": {"enabled": True, "clients": ["approle"]},
         },
@@ -225,5 +231,5 @@ def _prometheus(directory: Path, exporter: Exporter) -> Prometheus:
     folder = directory / "prometheus"
     folder.mkdir()
     rules = folder / "rules.yml"
-    rules.write_text(yaml.safe_dump({"groups": [{"name": "stage", "rules": [_SEALED_RULE]}]}))
+    rules.write_text(yaml.safe_dump({"groups": [{"name": "stage", "rules": _RULES}]}))
     return Prometheus(folder, [nodes, own], port=free_port(), rules=[rules], interval=SCRAPE_SECONDS)

@@ -20,6 +20,8 @@ _HEALTH: Final = {
     "cluster_name": "enterprise",
     "cluster_id": "8ed66dfc",
     "enterprise": True,
+    "replication_dr_mode": "primary",
+    "replication_performance_mode": "secondary",
 }
 _SEAL_STATUS: Final = {
     "type": "shamir",
