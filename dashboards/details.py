@@ -5,7 +5,7 @@ from typing import Final
 from grafanalib import core
 
 from dashboards.frame import dashboard
-from dashboards.sections import audit, exporter, leases, node, runtime, storage, top, watched
+from dashboards.sections import audit, exporter, leases, node, runtime, slo, storage, top, watched
 from vault_exporter.metrics import catalogue as c
 
 __all__ = ["AUDIT", "EXPORTER", "NODE", "STORAGE", "audit_log", "exporter_itself", "one_node", "storage_and_ha"]
@@ -15,6 +15,28 @@ AUDIT: Final = "vault-audit"
 STORAGE: Final = "vault-storage"
 EXPORTER: Final = "vault-exporter"
 
+_NODE_GUIDE: Final = """\
+Choose one node at *Instance*, or several to compare. *Members* says what each node is, why it is down and how far
+unsealing is. Then: does it get requests, does it answer slowly, and is it short of memory, processor, files or disk?
+*Requests in flight* that grow without traffic are requests that hang, on storage or on an audit device.
+"""
+_AUDIT_GUIDE: Final = """\
+All of this is counted from the audit logs, so it ends where the exporter stops reading them: look at *Reading the
+logs* first if something looks too quiet. *Events that happened* names what an operator should know of; who it was is
+in the audit log itself. Errors of the classes *internal* and *sealed* are Vault's own and use up the error budget;
+the others are what clients did wrong. *read_only_standby* is no failure: a standby forwards the write.
+"""
+_STORAGE_GUIDE: Final = """\
+*Active for* drops at each change of leadership; a saw is flapping. *Mean storage latency* rising together with
+request latency: the storage is slow, not Vault. What only the active node can say is empty while no node is active.
+Rows of storages and features that your cluster does not have stay collapsed.
+"""
+_EXPORTER_GUIDE: Final = """\
+*Failing collectors* lists what the exporter asks and does not get; `permission_denied` is a policy that lacks a path,
+and `vault-exporter check --online` says which. *Telemetry status* other than ok empties the panels that rest on
+Vault's own metrics. A *Configuration* that is wrong is not in force; the one before goes on.
+"""
+
 
 def one_node() -> core.Dashboard:
     """Return the dashboard to look at one node with; choose it by the variable `instance`."""
@@ -23,6 +45,7 @@ def one_node() -> core.Dashboard:
         NODE,
         "One node of Vault or OpenBao, or several to compare: its state, process and machine. From vault-exporter.",
         [node.state(), node.requests(), runtime.runtime(), runtime.machine()],
+        guide=_NODE_GUIDE,
     )
 
 
@@ -35,6 +58,7 @@ def audit_log() -> core.Dashboard:
         "vault-exporter reads them.",
         [
             audit.security(),
+            slo.slo(),
             audit.calls(),
             audit.errors(),
             audit.logins(),
@@ -43,6 +67,7 @@ def audit_log() -> core.Dashboard:
             top.top(),
             top.inputs(),
         ],
+        guide=_AUDIT_GUIDE,
         namespaces=c.AUDIT_NAMESPACE_ENTRIES,
     )
 
@@ -60,11 +85,13 @@ def storage_and_ha() -> core.Dashboard:
             storage.postgresql(),
             storage.raft(),
             storage.keys(),
+            leases.leases(),
             leases.inventory(),
             watched.watched(),
             watched.credentials(),
             storage.replication(),
         ],
+        guide=_STORAGE_GUIDE,
     )
 
 
@@ -75,4 +102,5 @@ def exporter_itself() -> core.Dashboard:
         EXPORTER,
         "What vault-exporter asks, what it gets, and what it costs.",
         [exporter.collectors(), exporter.telemetry(), exporter.login(), exporter.process(), exporter.discovery()],
+        guide=_EXPORTER_GUIDE,
     )

@@ -7,25 +7,47 @@ from grafanalib import core
 
 from dashboards import native
 from dashboards.layout import Section, layout
-from dashboards.queries import ALL, ALL_OR_NONE, Metric, by_node, select
+from dashboards.panels import text
+from dashboards.queries import ALL, ALL_OR_NONE, Metric, by_node, if_active, select
 from dashboards.style import ACTIVE, DATASOURCE, DOWN
 from vault_exporter.metrics import catalogue as c
 
-__all__ = ["ALERTS", "TAG", "dashboard"]
+__all__ = ["ALERTS", "ALERTS_SINCE", "RUNBOOKS", "TAG", "WATCHDOG", "dashboard"]
 
 TAG: Final = "vault-exporter"
 """What the dashboards find each other by."""
 
-ALERTS: Final = f'{native.ALERTS.name}{{alertstate="firing",alertname=~"Vault.+",cluster=~"$cluster"}}'
-"""The alerts that fire. They have the labels that their rules give them, which are not always a target's, but always a
-cluster."""
+_CHOSEN: Final = 'cluster=~"$cluster"'
+_OURS: Final = f'alertname=~"Vault.+",{_CHOSEN}'
+_NO_NOISE: Final = 'alertname!="VaultWatchdog"'
 
+ALERTS: Final = f'{native.ALERTS.name}{{alertstate="firing",{_NO_NOISE},{_OURS}}}'
+"""The alerts that fire, without the one that always does. They have the labels that their rules give them, which are
+not always a target's, but always a cluster."""
+ALERTS_SINCE: Final = f"{native.ALERTS_SINCE.name}{{{_NO_NOISE},{_OURS}}}"
+"""Since when they do, in Unix seconds; of those that are pending, too."""
+WATCHDOG: Final = f'{native.ALERTS.name}{{alertstate="firing",alertname="VaultWatchdog"}}'
+"""Always there where the rules are loaded. Its cluster is Prometheus' and not a target's."""
+_GRAVE: Final = f'{ALERTS[:-1]},severity=~"critical|warning"}}'
+RUNBOOKS: Final = {"title": "Runbook", "url": "${runbooks}/${__value.text}", "targetBlank": True}
+"""From an alert's name to its runbook, where the variable `runbooks` says."""
+_RUNBOOKS_AT: Final = "http://vault-exporter:9410/runbooks"
+"""The exporter's own pages, at the address that the alerts have by default."""
+
+_GUIDE_HEIGHT: Final = 9
 _NODES_AND_EXPORTERS: Final = f'{{__name__=~"{c.UP.name}|{c.BUILD_INFO.name}"}}'
 """A scrape of an exporter that many nodes share is of a job and an instance of its own."""
 
 
 def dashboard(
-    title: str, uid: str, description: str, sections: Iterable[Section], *, namespaces: Metric | None = None
+    title: str,
+    uid: str,
+    description: str,
+    sections: Iterable[Section],
+    *,
+    guide: str,
+    namespaces: Metric | None = None,
+    runbooks: bool = False,
 ) -> core.Dashboard:
     """Return the dashboard as grafanalib has it; :func:`dashboards.normalise.normalise` finishes it.
 
@@ -34,7 +56,9 @@ def dashboard(
         uid: of its address, and its file's name.
         description: what it is for.
         sections: from top to bottom.
+        guide: how to read it, in Markdown.
         namespaces: a metric with a label ``vault_namespace``, for a variable of that name.
+        runbooks: whether a panel links to runbooks, at the address in a variable of that name.
     """
     return core.Dashboard(
         title=f"Vault / {title}",
@@ -48,8 +72,10 @@ def dashboard(
         graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
         links=[_siblings()],
         annotations=core.Annotations(_annotations()),
-        templating=core.Templating(list=_variables(namespaces)),
-        panels=layout(sections),
+        templating=core.Templating(list=_variables(namespaces, runbooks=runbooks)),
+        panels=layout(
+            [*sections, Section("How to read this", [(_GUIDE_HEIGHT, [text("Guide", guide)])], collapsed=True)]
+        ),
     )
 
 
@@ -60,9 +86,9 @@ def _siblings() -> core.DashboardLink:
 
 
 def _annotations() -> list[dict[str, Any]]:
-    since = by_node(select(c.ACTIVE_SINCE), "max")
+    since = by_node(if_active(c.ACTIVE_SINCE), "max")
     return [
-        _annotation("Alerts", DOWN, ALERTS, title="{{alertname}}", text="{{severity}} {{instance}}"),
+        _annotation("Alerts", DOWN, _GRAVE, title="{{alertname}}", text="{{severity}} {{instance}}"),
         # The value is when the node became active, in seconds; Grafana wants milliseconds.
         _annotation(
             "Leadership",
@@ -89,7 +115,7 @@ def _annotation(name: str, color: str, expr: str, *, title: str, text: str, **se
     }
 
 
-def _variables(namespaces: Metric | None) -> list[core.Template]:
+def _variables(namespaces: Metric | None, *, runbooks: bool) -> list[core.Template]:
     several, job, cluster = _NODES_AND_EXPORTERS, 'job=~"$job"', 'cluster=~"$cluster"'
     within = several.removesuffix("}")
     result = [
@@ -101,6 +127,8 @@ def _variables(namespaces: Metric | None) -> list[core.Template]:
     if namespaces is not None:
         query = f"label_values({select(namespaces)}, vault_namespace)"
         result.append(_variable("vault_namespace", "Namespace", query, ALL_OR_NONE))
+    if runbooks:
+        result.append(core.Template(name="runbooks", label="Runbooks at", type="textbox", query=_RUNBOOKS_AT))
     return result
 
 

@@ -52,6 +52,9 @@ SCRAPE_SAMPLES: Final = Native("scrape_samples_scraped")
 ALERTS: Final = Native("ALERTS", ("alertname", "alertstate", "severity", "category"))
 """1 for each alert that is pending or firing, with the labels that its rule gives it."""
 
+ALERTS_SINCE: Final = Native("ALERTS_FOR_STATE", ("alertname", "severity", "category"))
+"""Unix time at which each alert became pending, in seconds."""
+
 # The exporter's process, as Python's client library has it.
 
 PROCESS_CPU: Final = Native("process_cpu_seconds_total", counter=True)

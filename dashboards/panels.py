@@ -2,35 +2,67 @@
 
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from grafanalib import core
 
+from dashboards import style
 from dashboards.queries import Query
 from dashboards.style import BAD, DATASOURCE, NEUTRAL, STATES, mapping, step
 
-__all__ = ["Column", "Panel", "stat", "state_timeline", "table", "time_series"]
+__all__ = ["Column", "Panel", "stat", "state_timeline", "table", "text", "time_series"]
 
 Panel = Any
 """A panel of grafanalib, which has no types."""
 
+_NAME_SIZE: Final = 12
+_LETTER: Final = 8
+_AROUND: Final = 28
+_DATE: Final = 115
+"""Pixels: the name above a value, a letter of a column's head, what is around it, and "14 minutes ago"."""
 
-def stat(title: str, description: str, *queries: Query, **settings: Any) -> core.Stat:  # noqa: ANN401 - grafanalib's
+
+def stat(
+    title: str,
+    description: str,
+    *queries: Query,
+    nothing: str = "no data",
+    nothing_color: str = NEUTRAL,
+    sparkline: bool = False,
+    links: Sequence[dict[str, Any]] = (),
+    **settings: Any,  # noqa: ANN401 - grafanalib's
+) -> core.Stat:
     """Show the present value of each query, with ``unit`` none.
 
-    Colours come from ``overrides`` or ``thresholds``; any other setting is grafanalib's.
+    Args:
+        title: what it shows.
+        description: what it means, and what to look for.
+        queries: what to show. With a sparkline, each must have a sample at every step, NaN where there is no value,
+            since Grafana shows the last sample of the time shown, however old.
+        nothing: what stands there if a query returns nothing.
+        nothing_color: its colour. The default suits what need not be there, BAD what must be.
+        sparkline: draw the time shown behind the value.
+        links: where a click on the value leads.
+        settings: grafanalib's; colours come from ``overrides``, ``thresholds`` and ``mappings``.
     """
-    settings = {"thresholds": [step(NEUTRAL)], "color": {"mode": "thresholds"}, "noValue": "no data"} | settings
+    settings = {"thresholds": [step(NEUTRAL)], "color": {"mode": "thresholds"}} | settings
+    mappings = [*settings.pop("mappings", ()), style.nothing(nothing, nothing_color)]
+    # Where names stand above values, Grafana would shrink them until nobody can read them.
+    named = {"text": {"titleSize": _NAME_SIZE}} if settings.get("textMode") == "value_and_name" else {}
     return core.Stat(
         title=title,
         description=description,
         dataSource=DATASOURCE,
-        targets=_targets(queries, instant=True),
-        reduceCalc="lastNotNull",
-        graphMode="none",
+        targets=_targets(queries, instant=not sparkline),
+        reduceCalc="last" if sparkline else "lastNotNull",
+        graphMode="area" if sparkline else "none",
         alignment="center",
         orientation="auto",
         format=settings.pop("unit", "none"),
+        mappings=mappings,
+        noValue=nothing,
+        extraJson={"fieldConfig": {"defaults": {"links": list(links)}}, "options": {"wideLayout": True, **named}},
         **settings,
     )
 
@@ -43,9 +75,10 @@ def time_series(
     stacked: bool = False,
     limit: float | None = None,
     signed: bool = False,
+    many: bool = False,
     overrides: Sequence[dict[str, Any]] = (),
 ) -> core.TimeSeries:
-    """Draw lines from zero.
+    """Draw lines from zero; the legend begins with the series that is highest now.
 
     Args:
         title: what it shows.
@@ -55,6 +88,7 @@ def time_series(
         stacked: parts of a whole, drawn on top of each other.
         limit: a value with a dashed red line.
         signed: values may be negative.
+        many: there are many series, so the legend stands at the right, where there is room for their names.
         overrides: of fields, as :func:`dashboards.style.painted` makes them.
     """
     steps = [step(NEUTRAL), *([step(BAD, limit)] if limit is not None else [])]
@@ -69,13 +103,18 @@ def time_series(
         stacking={"group": "A", "mode": "normal" if stacked else "none"},
         showPoints="never",
         legendDisplayMode="table",
-        legendPlacement="bottom",
+        legendPlacement="right" if many else "bottom",
         legendCalcs=["lastNotNull", "max"],
         tooltipMode="multi",
         tooltipSort="desc",
         thresholds=steps,
         thresholdsStyleMode="dashed" if limit is not None else "off",
         overrides=list(overrides),
+        extraJson={
+            "fieldConfig": {"defaults": {"color": {"mode": "palette-classic-by-name"}}},
+            # Grafana calls the column of lastNotNull "Last *".
+            "options": {"legend": {"sortBy": "Last *", "sortDesc": True}},
+        },
     )
 
 
@@ -86,7 +125,7 @@ def state_timeline(
     states: Sequence[tuple[str, str]] = STATES,
     links: Sequence[dict[str, Any]] = (),
 ) -> Panel:
-    """Draw each series as a band of named states.
+    """Draw each series as a band of named states, with the name in the band.
 
     Args:
         title: what it shows.
@@ -103,11 +142,16 @@ def state_timeline(
         mappings=[mapping(states)],
         fillOpacity=80,
         thresholds=[step(NEUTRAL)],
-        showValue="never",
+        showValue="auto",
         legendDisplayMode="list",
         legendPlacement="bottom",
         extraJson={"fieldConfig": {"defaults": {"unit": "none", "links": list(links)}}},
     )
+
+
+def text(title: str, content: str) -> core.Text:
+    """Show Markdown."""
+    return core.Text(title=title, description="What this dashboard is for, and how to read it.", content=content)
 
 
 class Column:
@@ -119,8 +163,10 @@ class Column:
         *,
         unit: str = "",
         states: Sequence[tuple[str, str]] = (),
+        words: Mapping[str, str] = MappingProxyType({}),
         steps: Sequence[dict[str, Any]] = (),
         links: Sequence[dict[str, Any]] = (),
+        width: int | None = None,
     ) -> None:
         """Say how it looks.
 
@@ -128,19 +174,33 @@ class Column:
             title: its head.
             unit: of its values.
             states: name and colour of the values 0, 1, 2, and so on.
+            words: what to show for a label's values.
             steps: thresholds that colour its values.
             links: where a click on a cell leads.
+            width: in pixels; the default for numbers fits the title, and other columns share what is left.
         """
         self.title = title
-        properties: dict[str, Any] = {}
+        # The panel's text for nothing is for the whole table and not for an empty cell.
+        properties: dict[str, Any] = {"noValue": ""}
         if unit:
             properties["unit"] = unit
         if states:
             properties["mappings"] = [mapping(states)]
+        if words:
+            options = {value: {"index": at, "text": text} for at, (value, text) in enumerate(words.items())}
+            properties["mappings"] = [{"type": "value", "options": options}]
         if steps:
             properties["thresholds"] = {"mode": "absolute", "steps": list(steps)}
-        if states or steps:
+        if states:
+            properties["custom.cellOptions"] = {"mode": "basic", "type": "color-background"}
+            properties["custom.align"] = "left"
+        elif steps:
             properties["custom.cellOptions"] = {"type": "color-text"}
+        if width is None and (unit or steps or states):
+            # A number needs little more than its head; names share what is left.
+            width = max(_DATE if unit == "dateTimeFromNow" else 0, _LETTER * len(title) + _AROUND)
+        if width is not None:
+            properties["custom.width"] = width
         if links:
             properties["links"] = list(links)
         self._properties = [{"id": name, "value": value} for name, value in properties.items()]
@@ -148,13 +208,17 @@ class Column:
     @property
     def overrides(self) -> list[dict[str, Any]]:
         """Return what the panel says of it."""
-        if not self._properties:
-            return []
         return [{"matcher": {"id": "byName", "options": self.title}, "properties": self._properties}]
 
 
 def table(
-    title: str, description: str, columns: Mapping[str, Column], *queries: str, empty: str = "nothing"
+    title: str,
+    description: str,
+    columns: Mapping[str, Column],
+    *queries: str,
+    empty: str = "nothing",
+    sort: str = "",
+    descending: bool = False,
 ) -> core.Table:
     """Show present values, one row for each set of labels.
 
@@ -165,6 +229,8 @@ def table(
             there is one query); what is not here is not shown.
         queries: their results are put together by the labels that they have in common.
         empty: what stands there when there is no row.
+        sort: title of the column that the rows are sorted by; without it, the first column.
+        descending: the greatest first.
     """
     targets = _targets([Query(expr, "") for expr in queries], instant=True)
     for target in targets:
@@ -188,7 +254,10 @@ def table(
         transformations=[{"id": "merge", "options": {}}, keep, arrange],
         thresholds=[step(NEUTRAL)],
         overrides=[override for column in columns.values() for override in column.overrides],
-        extraJson={"fieldConfig": {"defaults": {"unit": "none", "noValue": empty}}},
+        extraJson={
+            "fieldConfig": {"defaults": {"unit": "none", "noValue": empty}},
+            "options": {"sortBy": [{"displayName": sort or next(iter(columns.values())).title, "desc": descending}]},
+        },
     )
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboards.native import Native, Summary
+from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Family
 
 __all__ = [
     "ALL",
     "ALL_OR_NONE",
+    "NOW",
     "PER_NODE",
     "RATE",
     "SHOWN",
@@ -23,6 +25,7 @@ __all__ = [
     "by_node",
     "count_of",
     "happened",
+    "if_active",
     "mean_seconds",
     "quantile",
     "rate",
@@ -40,6 +43,8 @@ ALL_OR_NONE: Final = ".*"
 
 RATE: Final = "$__rate_interval"
 """Grafana's window of a rate: at least four scrapes."""
+NOW: Final = "5m"
+"""Window of a rate that is one number: short for "now", and the same however long the time shown is."""
 SHOWN: Final = "$__range"
 """The whole time that the dashboard shows."""
 
@@ -118,11 +123,19 @@ def sum_of(histogram: Family) -> Native:
     return Native(histogram.series[2], histogram.labels, counter=True)
 
 
-def quantile(rank: float, histogram: Family, labels: str = "", *matchers: str) -> str:
-    """Return a quantile of a histogram over the rate's window, by ``labels``; nothing where nothing was observed."""
+def if_active(metric: Metric, *matchers: str) -> str:
+    """Select what only the active node says for its cluster.
+
+    A former active node shows its last readings until they expire, and would count twice.
+    """
+    return f"({select(metric, *matchers)} and on (cluster, instance) {select(c.ACTIVE)} == 1)"
+
+
+def quantile(rank: float, histogram: Family, labels: str = "", *matchers: str, window: str = RATE) -> str:
+    """Return a quantile of a histogram over a window, by ``labels``; nothing where nothing was observed."""
     buckets = Native(histogram.series[0], (*histogram.labels, "le"), counter=True)
     together = ", ".join(_given(labels, "le"))
-    return f"histogram_quantile({rank}, {by(together, rate(buckets, *matchers))}) >= 0"
+    return f"histogram_quantile({rank}, {by(together, rate(buckets, *matchers, window=window))}) >= 0"
 
 
 def _given(*parts: str) -> Iterator[str]:

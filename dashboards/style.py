@@ -11,22 +11,26 @@ __all__ = [
     "GOOD",
     "NEUTRAL",
     "SEALED",
+    "SEVERITIES",
     "STANDBY",
     "STATES",
     "WARN",
     "colored",
     "link",
     "mapping",
+    "nothing",
     "painted",
     "step",
 ]
 
 DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 
-ACTIVE: Final = "green"
+# The colour-blind can tell these four apart, in Grafana's dark and light themes; `make pictures` measures it. Plain
+# green and red are too close.
+ACTIVE: Final = "light-green"
 STANDBY: Final = "blue"
 SEALED: Final = "orange"
-DOWN: Final = "red"
+DOWN: Final = "semi-dark-red"
 GOOD: Final = ACTIVE
 WARN: Final = SEALED
 BAD: Final = DOWN
@@ -34,6 +38,8 @@ NEUTRAL: Final = "text"
 
 STATES: Final = (("Down", DOWN), ("Sealed", SEALED), ("Standby", STANDBY), ("Active", ACTIVE))
 """Name and colour of a node's state, by its number."""
+SEVERITIES: Final = (("info", NEUTRAL), ("warning", WARN), ("critical", BAD))
+"""Name and colour of an alert's severity, by its rank."""
 
 _SAME_VIEW: Final = "${datasource:queryparam}&${job:queryparam}&${cluster:queryparam}&${__url_time_range}"
 
@@ -43,10 +49,16 @@ def step(color: str, start: float | None = None) -> dict[str, Any]:
     return {"color": color, "value": start}
 
 
-def mapping(states: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Show the values 0, 1, 2, and so on as names in colours."""
-    options = {str(value): {"color": color, "index": value, "text": name} for value, (name, color) in enumerate(states)}
+def mapping(states: Sequence[tuple[str, str]], first: int = 0) -> dict[str, Any]:
+    """Show the values from ``first`` on as names in colours."""
+    options = {str(first + at): {"color": color, "index": at, "text": name} for at, (name, color) in enumerate(states)}
     return {"type": "value", "options": options}
+
+
+def nothing(text: str, color: str = NEUTRAL) -> dict[str, Any]:
+    """Show no value, or NaN, as this text in this colour, whatever the thresholds say of numbers."""
+    result = {"color": color, "index": 99, "text": text}
+    return {"type": "special", "options": {"match": "null+nan", "result": result}}
 
 
 def colored(name: str, *steps: dict[str, Any]) -> dict[str, Any]:

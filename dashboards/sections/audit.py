@@ -10,23 +10,16 @@ from dashboards.sections.health import REQUESTS
 from dashboards.style import painted, step
 from vault_exporter.metrics import catalogue as c
 
-__all__ = ["analysis", "calls", "errors", "logins", "reader", "security", "timing"]
+__all__ = ["calls", "classes", "errors", "in_short", "logins", "reader", "security", "timing"]
 
 _FAILED: Final = painted("failed|refused", style.BAD)
 _FINE: Final = painted("^ok|succeeded", style.GOOD)
 _NAMESPACE: Final = 'vault_namespace=~"$vault_namespace"'
 
 
-def analysis() -> Section:
-    """Return the overview's section: the most telling of each of the others."""
-    return Section(
-        "Audit log analysis",
-        [
-            (8, [_entries(), _namespaces(), _classes()]),
-            (8, [_denials(), _logins(), _login_failures()]),
-            (8, [_events(), _event_list(), _lag()]),
-        ],
-    )
+def in_short() -> list[Panel]:
+    """Return what the overview shows of security."""
+    return [_logins(), _denials(), _namespaces(), _event_list()]
 
 
 def calls() -> Section:
@@ -97,7 +90,7 @@ def errors() -> Section:
         Query(by("vault_namespace", rate(c.AUDIT_NAMESPACE_ERRORS, _NAMESPACE)), "{{vault_namespace}}"),
         stacked=True,
     )
-    return Section("Errors", [(8, [_classes(), _denials(), by_mount]), (8, [shares, namespaces])])
+    return Section("Errors", [(8, [classes(), _denials(), by_mount]), (8, [shares, namespaces])])
 
 
 def timing() -> Section:
@@ -152,7 +145,7 @@ def security() -> Section:
         Query(f"max({select(c.AUDIT_DEVICES_LOG_RAW)})", "raw"),
         overrides=[style.colored("raw", step(style.GOOD), step(style.BAD, 1))],
         textMode="value_and_name",
-        noValue="not asked",
+        nothing="not asked",
     )
     blocked = time_series(
         "Audit devices failing",
@@ -161,7 +154,7 @@ def security() -> Section:
         Query(by_node(rate(native.AUDIT_LOG_REQUEST_FAILURE)), f"{PER_NODE} requests"),
         Query(by_node(rate(native.AUDIT_LOG_RESPONSE_FAILURE)), f"{PER_NODE} responses"),
     )
-    return Section("Security events", [(8, [_events(), _event_list(), devices, blocked])])
+    return Section("Security events", [(8, [_events(), _event_list(), devices, blocked], (7, 7, 4, 6))])
 
 
 def reader() -> Section:
@@ -224,9 +217,9 @@ def reader() -> Section:
         Query(f"time() - {by_node(select(c.AUDIT_CHECKPOINT), 'max')}", PER_NODE),
         unit="s",
         thresholds=[step(style.GOOD), step(style.WARN, 300)],
-        noValue="none",
+        nothing="none",
     )
-    return Section("Reading the logs", [(8, [_lag(), age, speed]), (7, [files, trouble, checkpoint])])
+    return Section("Reading the logs", [(8, [_lag(), age, speed]), (7, [files, checkpoint], (18, 6)), (7, [trouble])])
 
 
 def _entries() -> Panel:
@@ -250,7 +243,8 @@ def _namespaces() -> Panel:
     )
 
 
-def _classes() -> Panel:
+def classes() -> Panel:
+    """Return errors by class."""
     return time_series(
         "Errors by class",
         "Requests that ended in an error, by class. A burst of permission errors is a broken policy, an expired "
@@ -304,6 +298,7 @@ def _events() -> Panel:
 
 
 def _event_list() -> Panel:
+    times = f"round({by('event', happened(c.AUDIT_EVENTS))}) > 0"
     return table(
         "Events that happened",
         "Each event that happened in the time shown: how often, and when last. The audit log itself says who it was.",
@@ -312,8 +307,8 @@ def _event_list() -> Panel:
             "Value #A": Column("Times"),
             "Value #B": Column("Last", unit="dateTimeFromNow"),
         },
-        f"round({by('event', happened(c.AUDIT_EVENTS))}) > 0",
-        f"{by('event', select(c.AUDIT_EVENT_LAST), 'max')} * 1000",
+        times,
+        f"({by('event', select(c.AUDIT_EVENT_LAST), 'max')} and on (event) {times}) * 1000",
         empty="none",
     )
 

@@ -4,18 +4,14 @@ from dashboards import native, style
 from dashboards.layout import Section
 from dashboards.panels import Column, Panel, stat, state_timeline, table, time_series
 from dashboards.queries import PER_NODE, Query, by, by_node, rate, select
+from dashboards.sections.health import failing
 from dashboards.style import painted
 from vault_exporter.metrics import catalogue as c
 
-__all__ = ["collectors", "discovery", "login", "overview", "process", "telemetry"]
+__all__ = ["collectors", "discovery", "login", "process", "telemetry"]
 
 _PER_COLLECTOR = "cluster, instance, collector"
 _WORKS = (("Fails", style.BAD), ("Works", style.GOOD))
-
-
-def overview() -> Section:
-    """Return the overview's section: the most telling of each of the others."""
-    return Section("Exporter", [(8, [_success(), _durations(), _repaired()])])
 
 
 def collectors() -> Section:
@@ -47,15 +43,8 @@ def collectors() -> Section:
             f"time() - {by(_PER_COLLECTOR, select(c.COLLECTOR_LAST_SUCCESS), 'min')}", f"{PER_NODE} {{{{collector}}}}"
         ),
     )
-    failures = table(
-        "Collectors that fail",
-        "Each collector that fails now, and why.",
-        {"instance": Column("Target"), "collector": Column("Collector"), "reason": Column("Reason")},
-        by("cluster, instance, collector, reason", select(c.COLLECTOR_FAILURE), "max"),
-        empty="none",
-    )
     return Section(
-        "Collectors", [(8, [_success(), failures]), (8, [_durations(), age]), (8, [scrape, requests, samples])]
+        "Collectors", [(8, [_success(), failing()]), (8, [_durations(), age]), (8, [scrape, requests, samples])]
     )
 
 
@@ -162,7 +151,7 @@ def process() -> Section:
         mappings=[style.mapping([("wrong", style.BAD), ("in force", style.GOOD)])],
         textMode="value_and_name",
     )
-    return Section("Process", [(8, [versions, reload, processor]), (8, [memory, files, refused])])
+    return Section("Process", [(8, [versions, reload, processor], (11, 5, 8)), (8, [memory, files, refused])])
 
 
 def discovery() -> Section:

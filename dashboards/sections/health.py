@@ -1,47 +1,67 @@
-"""Is Vault all right, and if not, where? What fits on the first screen."""
+"""Is Vault all right, and if not, where? What fits on the first screen of the overview."""
 
 from typing import Final
 
 from dashboards import native, style
-from dashboards.frame import ALERTS
+from dashboards.frame import ALERTS, ALERTS_SINCE, RUNBOOKS, WATCHDOG
 from dashboards.layout import Section
 from dashboards.panels import Column, Panel, stat, state_timeline, table
-from dashboards.queries import PER_NODE, Query, by, by_node, quantile, rate, ratio, select
+from dashboards.queries import NOW, PER_NODE, Query, by, by_node, quantile, rate, select
+from dashboards.sections.slo import budget_left
 from dashboards.style import colored, link, step
 from vault_exporter.metrics import catalogue as c
+from vault_exporter.metrics.reasons import Reason
 
-__all__ = ["REQUESTS", "STATE", "health", "members", "states"]
-
-_DAY: Final = 86400
+__all__ = ["FAILING", "REQUESTS", "STATE", "failing", "incident", "members", "states"]
 
 # Targets of the chosen jobs, whether they can be scraped or not. "All" is any job, so only jobs that are Vault's count:
 # those that had a node's metrics within a day.
 _IS_VAULT: Final = f"and on (job) last_over_time({select(c.UP, window='1d')})"
-_NODES: Final = f"count({select(native.SCRAPE_UP)} {_IS_VAULT})"
+_TARGETS: Final = f"({select(native.SCRAPE_UP)} {_IS_VAULT})"
+_NODES: Final = f"count({_TARGETS})"
 _UP: Final = f"(sum({select(c.UP)}) or {_NODES} * 0)"
+_UNSCRAPED: Final = f"({select(native.SCRAPE_UP)} == 0) {_IS_VAULT}"
 
 _ANSWERS: Final = f"{select(c.UP)} * (2 - {select(c.SEALED)} + {select(c.ACTIVE)})"
-_UNSCRAPED: Final = f"({select(native.SCRAPE_UP)} == 0) {_IS_VAULT}"
 STATE: Final = by_node(f"{_ANSWERS} or {_UNSCRAPED}", "max")
 """0 to 3: down, sealed, standby, active. A target that cannot be scraped is down."""
 
 REQUESTS: Final = rate(c.AUDIT_ENTRIES, 'type="request"')
 """Requests in the audit logs, each series."""
 
-_FIRING: Final = ALERTS.replace('alertname=~"Vault.+"', 'alertname=~"Vault.+",alertname!="VaultWatchdog"')
+_NOT_SCRAPED: Final = "not_scraped"
+_WHY: Final = {
+    Reason.REFUSED: "refused: nothing listens",
+    Reason.UNREACHABLE: "machine unreachable",
+    Reason.DNS: "name not found (DNS)",
+    Reason.TLS: "TLS: certificate refused",
+    Reason.TIMEOUT: "no answer in time",
+    Reason.RESET: "connection reset",
+    Reason.HTTP_5XX: "storage out of reach",
+    Reason.PROXY_ERROR: "proxy answers, not Vault",
+    _NOT_SCRAPED: "exporter not scraped",
+}
+"""What a person should read for a reason."""
+
+_REQUEST: Final = 'type="request"'
+_CLIENTS: Final = 'mount_type!="system"'
+"""Requests to sys/ are mostly the exporter's own."""
+_COUNTS: Final = 'class!="read_only_standby"'
+"""A standby logs a write that it forwards as an error, and the active node then serves it."""
+_ASKED: Final = f"sum({rate(c.AUDIT_ENTRIES, _REQUEST, _CLIENTS, window=NOW)})"
+_FAILED: Final = f"sum({rate(c.AUDIT_ERRORS, _COUNTS, _CLIENTS, window=NOW)})"
+_NAN: Final = "or vector(NaN)"
+"""Grafana shows the last sample of a sparkline, however old, so each step needs one."""
 
 
-def health() -> Section:
-    """Return the first screen."""
-    now = [_nodes(), _seals(), _active(), _reasons(), _alerts(), _requests(), _error_ratio(), _latency()]
-    provisions = [
-        *(_tolerance(), _barrier_key(), _backup(), _certificate()),
-        *(_token(), _audit_reader(), _collectors(), _canary()),
-    ]
-    return Section(
-        "Health",
-        [(4, now), (4, provisions), (8, [states(), members()]), (8, [_firing(), _failing()])],
-    )
+FAILING: Final = f"({select(c.COLLECTOR_FAILURE)} and on (cluster, instance) {select(c.UP)} == 1)"
+"""Collectors that fail at nodes that answer."""
+
+
+def incident() -> Section:
+    """Return the first screen, in the order that an incident asks: what is wrong, where, and since when."""
+    now = [_serving(), _nodes(), _firing(), _requests(), _failed(), _latency(), budget_left()]
+    return Section("Now", [(5, now, (5, 4, 3, 3, 3, 3, 3)), (8, [_alerts(), members()], (10, 14)), (6, [states()])])
 
 
 def states() -> Panel:
@@ -56,260 +76,182 @@ def states() -> Panel:
 
 def members() -> Panel:
     """Return the table of nodes."""
+    reasons = by("cluster, instance, reason", f"{select(c.UP_FAILURE_REASON)} == 1", "max")
+    dark = by_node(_UNSCRAPED, "max")
+    unscraped = f'label_replace({dark}, "reason", "{_NOT_SCRAPED}", "", "") + 1'
+    sealed = f"and on (cluster, instance) {select(c.SEALED)} == 1"
     return table(
         "Members",
-        "Every node with its state, version, and what it says of its storage and seal. More than one version is fine "
-        "during an upgrade, and only then.",
+        "Every node with its state; one node of each cluster is active and serves. Why: what the exporter met at a "
+        "node that is down. Key shares: given so far, and needed, to unseal a sealed node. More than one version is "
+        "fine during an upgrade, and only then.",
         {
-            "cluster": Column("Cluster"),
             "instance": Column("Node", links=[link("This node", "vault-node", "${__value.text}")]),
-            "Value #A": Column("State", states=style.STATES),
-            "version": Column("Version"),
-            "type": Column("Storage"),
-            "Value #D": Column("Process age", unit="s"),
+            "Value #A": Column("State", states=style.STATES, width=80),
+            "reason": Column("Why down", words=_WHY, width=175),
+            "Value #D": Column("Shares", width=65),
+            "Value #E": Column("Needed", width=75),
+            "version": Column("Version", width=95),
+            "Value #C": Column("Runs for", unit="s", width=90),
+            "cluster": Column("Cluster", width=75),
         },
         STATE,
         by("cluster, instance, version", select(c.INFO), "max"),
-        by("cluster, instance, type", select(c.STORAGE_INFO), "max"),
         f"time() - {by_node(select(native.PROCESS_START_TIME), 'max')}",
+        by_node(f"{select(c.SEAL_PROGRESS)} {sealed}", "max"),
+        by_node(f"{select(c.SEAL_THRESHOLD)} {sealed}", "max"),
+        f"{reasons} or {unscraped}",
+        empty="no targets: Prometheus scrapes no Vault of this choice",
+        sort="Node",
+    )
+
+
+def failing() -> Panel:
+    """Return the table of collectors that fail."""
+    return table(
+        "Failing collectors",
+        "What the exporter cannot get from nodes that answer, and why; nodes that are down are not here. "
+        "permission_denied: the policy of the exporter's token lacks a path, `vault-exporter check --online` says "
+        "which.",
+        {
+            "cluster": Column("Cluster", width=90),
+            "instance": Column("Node", links=[link("This node", "vault-node", "${__value.text}")]),
+            "collector": Column("Collector"),
+            "reason": Column("Reason"),
+        },
+        by("cluster, instance, collector, reason", FAILING, "max"),
+        empty="none",
+        sort="Node",
+    )
+
+
+def _serving() -> Panel:
+    active = f"({select(c.ACTIVE)} * {select(c.UP)})"
+    return stat(
+        "Serving",
+        "Whether a node of the cluster is active, so that requests are served. Alerts: VaultNoActiveNode, "
+        "VaultClusterUnavailable.",
+        Query(by("cluster", f"{active} or {_TARGETS} * 0", "max"), "{{cluster}}"),
+        mappings=[style.mapping([("no active node", style.BAD), ("serves", style.GOOD)])],
+        colorMode="background",
+        nothing="no targets",
+        nothing_color=style.BAD,
+        textMode="value_and_name",
+        links=[link("Storage and HA", "vault-storage")],
     )
 
 
 def _nodes() -> Panel:
+    unsealed = f"sum({select(c.UP)} * (1 - {select(c.SEALED)}))"
     return stat(
         "Nodes",
-        "Nodes whose API answers, and nodes that do not answer or cannot be scraped. Alert: VaultDown.",
-        Query(_UP, "up"),
+        "Nodes that are unsealed; that are sealed, so that they serve nothing; and that are down: they do not answer, "
+        "or cannot be scraped. Alerts: VaultSealed, VaultDown.",
+        Query(f"{unsealed} or {_NODES} * 0", "unsealed"),
+        Query(f"sum({select(c.UP)} * {select(c.SEALED)}) or {_NODES} * 0", "sealed"),
         Query(f"{_NODES} - {_UP}", "down"),
-        overrides=[
-            colored("up", step(style.DOWN), step(style.GOOD, 1)),
-            colored("down", step(style.GOOD), step(style.DOWN, 1)),
-        ],
-        textMode="value_and_name",
-    )
-
-
-def _seals() -> Panel:
-    return stat(
-        "Seals",
-        "Nodes that say that they are unsealed, and that they are sealed. A sealed node serves nothing. A node that is "
-        "down is neither. Alert: VaultSealed.",
-        Query(f"sum({select(c.UP)} * (1 - {select(c.SEALED)})) or {_NODES} * 0", "unsealed"),
-        Query(f"sum({select(c.SEALED)}) or {_NODES} * 0", "sealed"),
         overrides=[
             colored("unsealed", step(style.DOWN), step(style.GOOD, 1)),
             colored("sealed", step(style.GOOD), step(style.SEALED, 1)),
+            colored("down", step(style.GOOD), step(style.DOWN, 1)),
         ],
+        nothing="no targets",
+        nothing_color=style.BAD,
         textMode="value_and_name",
+        links=[link("Nodes", "vault-node")],
     )
 
 
-def _active() -> Panel:
-    return stat(
-        "Active node",
-        "The node that serves the cluster: one a cluster. None: no requests are served. More than one, for longer than "
-        "a change of leadership takes: split brain.",
-        Query(f"{by_node(select(c.ACTIVE), 'max')} == 1", PER_NODE),
-        thresholds=[step(style.BAD), step(style.ACTIVE, 1)],
-        textMode="name",
-        noValue="none",
-    )
-
-
-def _reasons() -> Panel:
-    reasons = by("cluster, instance, reason", select(c.UP_FAILURE_REASON), "max")
-    return stat(
-        "Why down",
-        "Why a node's API gives no usable answer. http_5xx: the node runs, and its storage is out of reach. "
-        "proxy_error: a proxy answers in its place. Nodes that cannot be scraped are not here.",
-        Query(f"{reasons} == 1", f"{PER_NODE}: {{{{reason}}}}"),
-        thresholds=[step(style.GOOD), step(style.DOWN, 1)],
-        textMode="name",
-        noValue="all answer",
-    )
-
-
-def _alerts() -> Panel:
+def _firing() -> Panel:
     def firing(severity: str) -> str:
-        return f'count({_FIRING[:-1]},severity="{severity}"}}) or vector(0)'
+        return f'count({ALERTS[:-1]},severity="{severity}"}}) or max({WATCHDOG}) * 0'
 
     return stat(
         "Firing alerts",
-        "Alerts of this project's rules that fire, by severity; the always firing VaultWatchdog is not among them.",
+        "Alerts of this project's rules that fire, by severity. No rules: VaultWatchdog, which always fires, does not, "
+        "so Prometheus has not loaded the rules.",
         Query(firing("critical"), "critical"),
         Query(firing("warning"), "warning"),
         overrides=[
             colored("critical", step(style.GOOD), step(style.BAD, 1)),
             colored("warning", step(style.GOOD), step(style.WARN, 1)),
         ],
+        nothing="no rules",
+        nothing_color=style.WARN,
         textMode="value_and_name",
     )
 
 
 def _requests() -> Panel:
     return stat(
-        "Request rate",
-        "Requests a second in the audit logs of all nodes chosen. An audit log that nobody reads has none.",
-        Query(f"sum({REQUESTS})", "requests"),
+        "Requests",
+        "Requests a second in the audit logs of all nodes chosen, over the last five minutes. An audit log that nobody "
+        "reads has none.",
+        Query(f"sum({rate(c.AUDIT_ENTRIES, _REQUEST, window=NOW)}) {_NAN}", "requests"),
         unit="reqps",
+        nothing="no audit log",
+        sparkline=True,
+        links=[link("Audit and security", "vault-audit")],
     )
 
 
-def _error_ratio() -> Panel:
+def _failed() -> Panel:
     return stat(
-        "Failed requests",
-        "Share of the audited requests that ended in an error of any class, denials and wrong input of clients "
-        "included. The audit section tells which.",
-        Query(ratio(f"sum({rate(c.AUDIT_ERRORS)})", f"sum({REQUESTS})"), "failed"),
+        "Error rate",
+        "Share of the requests of the last five minutes that ended in an error, denials and wrong input of clients "
+        "included. Not among them: requests to sys/, which are mostly the exporter's own, and writes that a standby "
+        "forwards (read_only_standby).",
+        Query(f"({_FAILED} or {_ASKED} * 0) / ({_ASKED} > 0) {_NAN}", "failed"),
         unit="percentunit",
+        decimals=1,
         thresholds=[step(style.GOOD), step(style.WARN, 0.1), step(style.BAD, 0.5)],
+        nothing="no requests",
+        sparkline=True,
+        links=[link("Audit and security", "vault-audit")],
     )
 
 
 def _latency() -> Panel:
     return stat(
         "Latency p99",
-        "99 of 100 audited requests were answered within this time, from the entry of the request to that of its "
-        "response.",
-        Query(quantile(0.99, c.AUDIT_DURATION), "p99"),
+        "99 of 100 audited requests of the last five minutes were answered within this time, from the entry of the "
+        "request to that of its response.",
+        Query(f"{quantile(0.99, c.AUDIT_DURATION, window=NOW)} {_NAN}", "p99"),
         unit="s",
         thresholds=[step(style.GOOD), step(style.WARN, 0.5), step(style.BAD, 2)],
-        noValue="no requests",
+        nothing="no requests",
+        sparkline=True,
+        links=[link("Audit and security", "vault-audit")],
     )
 
 
-def _tolerance() -> Panel:
-    autopilot = by("cluster", select(c.AUTOPILOT_FAILURE_TOLERANCE), "min")
-    standbys = by("cluster", f"{select(c.STANDBY)} * (1 - {select(c.SEALED)})")
-    return stat(
-        "Nodes that may fail",
-        "Nodes that the cluster can lose and still serve: with raft what autopilot says of the quorum, with other "
-        "storages the healthy standbys. A single node has none to lose.",
-        Query(f"{autopilot} or {standbys}", "{{cluster}}"),
-        thresholds=[step(style.BAD), step(style.GOOD, 1)],
+def _alerts() -> Panel:
+    labels = "alertname, severity, cluster, instance"
+    rank = " or ".join(
+        f'{ALERTS[:-1]},severity="{severity}"}} * {value}' for value, (severity, _) in enumerate(style.SEVERITIES)
     )
-
-
-def _barrier_key() -> Panel:
-    return stat(
-        "Barrier key age",
-        "How long the key that encrypts the storage has been in use. Rotate it every 90 days or sooner; Vault by "
-        "itself only counts encryptions. From the active node, with a token.",
-        Query(f"time() - {by('cluster', select(c.BARRIER_KEY_INSTALLED), 'max')}", "{{cluster}}"),
-        unit="s",
-        thresholds=[step(style.GOOD), step(style.WARN, 75 * _DAY), step(style.BAD, 90 * _DAY)],
-        noValue="no token",
-    )
-
-
-def _backup() -> Panel:
-    return stat(
-        "Backup age",
-        "How old the newest file of each backup is that the exporter was told to look at. No file is worse than an old "
-        "one, and shows in the section on backups.",
-        Query(f"time() - {by('name', select(c.BACKUP_LAST), 'max')}", "{{name}}"),
-        unit="s",
-        thresholds=[step(style.GOOD), step(style.WARN, _DAY), step(style.BAD, 2 * _DAY)],
-        noValue="none",
-    )
-
-
-def _canary() -> Panel:
-    return stat(
-        "Canary",
-        "Whether the exporter could last write, read and delete a secret of its own, where it was told to try.",
-        Query(by("cluster", select(c.CANARY_SUCCESS), "min"), "{{cluster}}"),
-        mappings=[style.mapping([("fails", style.BAD), ("works", style.GOOD)])],
-        noValue="none set",
-    )
-
-
-def _certificate() -> Panel:
-    return stat(
-        "Certificate expires in",
-        "How long the certificate of the listener that expires first is still valid. Only of nodes that are asked over "
-        "https.",
-        Query(f"min({select(c.LISTENER_NOT_AFTER)}) - time()", "first"),
-        unit="s",
-        thresholds=[step(style.BAD), step(style.WARN, 7 * _DAY), step(style.GOOD, 21 * _DAY)],
-        noValue="no TLS",
-    )
-
-
-def _token() -> Panel:
-    return stat(
-        "Exporter's token",
-        "Targets where the exporter has a token that Vault accepts, and where it has none that is good. Without one, "
-        "what needs a token is missing here.",
-        Query(f"sum({select(c.TOKEN_VALID)})", "good"),
-        Query(f"count({select(c.TOKEN_VALID)} == 0) or vector(0)", "bad"),
-        overrides=[
-            colored("good", step(style.GOOD)),
-            colored("bad", step(style.GOOD), step(style.BAD, 1)),
-        ],
-        textMode="value_and_name",
-        noValue="no login",
-    )
-
-
-def _audit_reader() -> Panel:
-    unread = select(c.AUDIT_READABLE)
-    return stat(
-        "Audit logs",
-        "Audit logs that the exporter reads, and that it cannot read. Bytes that it has not read yet are in the audit "
-        "section.",
-        Query(f"sum({unread})", "read"),
-        Query(f"count({unread} == 0) or vector(0)", "unreadable"),
-        overrides=[
-            colored("read", step(style.BAD), step(style.GOOD, 1)),
-            colored("unreadable", step(style.GOOD), step(style.BAD, 1)),
-        ],
-        textMode="value_and_name",
-        noValue="none set",
-    )
-
-
-def _collectors() -> Panel:
-    success = select(c.COLLECTOR_SUCCESS)
-    return stat(
-        "Collectors",
-        "What the exporter asks of nodes, and how much of it fails. A failing collector leaves panels without data.",
-        Query(f"sum({success})", "work"),
-        Query(f"count({success} == 0) or vector(0)", "fail"),
-        overrides=[
-            colored("work", step(style.GOOD)),
-            colored("fail", step(style.GOOD), step(style.WARN, 1)),
-        ],
-        textMode="value_and_name",
-    )
-
-
-def _firing() -> Panel:
+    fires = f"and on ({labels}) {ALERTS}"
     return table(
-        "Alerts that fire",
-        "Alerts of this project's rules that fire now, with the cluster and the node. Prometheus and Alertmanager "
-        "have their descriptions and runbooks.",
+        "Alerts",
+        "Alerts of this project's rules that fire now, the gravest first. The name leads to the runbook, at the "
+        "address above. An alert without a node is about the cluster.",
         {
-            "alertname": Column("Alert"),
-            "severity": Column("Severity"),
-            "cluster": Column("Cluster"),
-            "instance": Column("Node"),
+            "Value #A": Column("Severity", states=style.SEVERITIES, width=80),
+            "alertname": Column("Alert", links=[RUNBOOKS]),
+            "Value #B": Column("Since", unit="dateTimeFromNow", width=115),
+            "instance": Column("Node", links=[link("This node", "vault-node", "${__value.text}")], width=75),
+            "cluster": Column("Cluster", width=65),
         },
-        by("alertname, severity, cluster, instance", _FIRING, "max"),
+        _node_or_cluster(by(labels, f"{rank}", "max")),
+        f"{_node_or_cluster(by(labels, f'{ALERTS_SINCE} {fires}', 'max'))} * 1000",
         empty="none",
+        sort="Severity",
+        descending=True,
     )
 
 
-def _failing() -> Panel:
-    return table(
-        "Questions that fail",
-        "What the exporter cannot get from a node, and why. permission_denied: the policy of its token lacks a path, "
-        "see the log of the exporter.",
-        {
-            "instance": Column("Node"),
-            "collector": Column("Collector"),
-            "reason": Column("Reason"),
-        },
-        by("cluster, instance, collector, reason", select(c.COLLECTOR_FAILURE), "max"),
-        empty="none",
-    )
+def _node_or_cluster(alerts: str) -> str:
+    """Take the instance away from alerts about a cluster: their rules put the cluster's name there."""
+    about_cluster = f'on (cluster, instance) label_replace({alerts}, "instance", "$1", "cluster", "(.*)")'
+    cleared = f'label_replace({alerts} and {about_cluster}, "instance", "", "", "")'
+    return f"(({alerts} unless {about_cluster}) or {cleared})"

@@ -3,25 +3,21 @@
 from dashboards import native, style
 from dashboards.layout import Section
 from dashboards.panels import Panel, stat, time_series
-from dashboards.queries import PER_NODE, Metric, Query, by, by_node, rate, select
+from dashboards.queries import PER_NODE, Metric, Query, by, by_node, if_active, rate
 from dashboards.style import step
 from vault_exporter.metrics import catalogue as c
 
-__all__ = ["inventory", "leases"]
+__all__ = ["in_short", "inventory", "leases"]
+
+
+def in_short() -> list[Panel]:
+    """Return what the overview shows of leases and tokens."""
+    irrevocable, tokens, *_ = _totals()
+    return [_number(), irrevocable, tokens]
 
 
 def leases() -> Section:
     """Return how many leases and tokens there are, and their coming and going."""
-    number = time_series(
-        "Leases",
-        "Leases that the active node keeps, those of tokens among them. A surge is a client that asks for a new one "
-        "instead of renewing; a million slows Vault's start.",
-        "short",
-        # A former leader goes on showing its last number until its telemetry expires.
-        Query(
-            by_node(f"{select(native.EXPIRE_NUM_LEASES)} and on (cluster, instance) {select(c.ACTIVE)} == 1"), PER_NODE
-        ),
-    )
     tokens = time_series(
         "Tokens by type",
         "Tokens a second that logins and token creation gave, by type, from the audit log.",
@@ -38,12 +34,22 @@ def leases() -> Section:
         Query(f"sum({rate(c.AUDIT_LEASES_RENEWED)})", "leases renewed"),
         Query(f"sum({rate(c.AUDIT_LEASES_REVOKED)})", "leases revoked"),
     )
-    return Section("Leases and tokens", [(5, _totals()), (8, [number, tokens, changes])])
+    return Section("Leases and tokens", [(5, _totals()), (8, [_number(), tokens, changes])])
+
+
+def _number() -> Panel:
+    return time_series(
+        "Leases",
+        "Leases that the active node keeps, those of tokens among them. A surge is a client that asks for a new one "
+        "instead of renewing; a million slows Vault's start.",
+        "short",
+        Query(by_node(if_active(native.EXPIRE_NUM_LEASES)), PER_NODE),
+    )
 
 
 def _totals() -> list[Panel]:
     def total(metric: Metric) -> str:
-        return by("cluster", select(metric), "max")
+        return by("cluster", if_active(metric), "max")
 
     return [
         stat(
@@ -51,26 +57,26 @@ def _totals() -> list[Panel]:
             "Leases whose revocation failed for good: the credentials behind them still work.",
             Query(total(c.IRREVOCABLE_LEASES), "{{cluster}}"),
             thresholds=[step(style.GOOD), step(style.WARN, 1)],
-            noValue="no token",
+            nothing="unknown",
         ),
         stat(
             "Service tokens",
             "Service tokens that are valid.",
             Query(total(c.SERVICE_TOKENS), "{{cluster}}"),
-            noValue="no token",
+            nothing="unknown",
         ),
         stat(
             "Identity entities",
             "Entities of the identity store: who has ever logged in.",
             Query(total(c.IDENTITY_ENTITIES), "{{cluster}}"),
-            noValue="no token",
+            nothing="unknown",
         ),
         stat(
             "Locked users",
             "Users who are locked out after failed logins.",
             Query(total(c.LOCKED_USERS), "{{cluster}}"),
             thresholds=[step(style.GOOD), step(style.WARN, 1)],
-            noValue="no token",
+            nothing="unknown",
         ),
     ]
 
@@ -86,35 +92,35 @@ def inventory() -> Section:
                     stat(
                         "Secrets engines",
                         "Secrets engines that are mounted, by type.",
-                        Query(by("type", select(c.MOUNTS)), "{{type}}"),
+                        Query(by("type", if_active(c.MOUNTS)), "{{type}}"),
                         textMode="value_and_name",
-                        noValue="no token",
+                        nothing="unknown",
                     ),
                     stat(
                         "Auth methods",
                         "Auth methods that are mounted, by type.",
-                        Query(by("type", select(c.AUTH_MOUNTS)), "{{type}}"),
+                        Query(by("type", if_active(c.AUTH_MOUNTS)), "{{type}}"),
                         textMode="value_and_name",
-                        noValue="no token",
+                        nothing="unknown",
                     ),
                     stat(
                         "Policies, quotas, namespaces",
                         "How many there are. Namespaces are those directly in the one that the exporter asks in.",
-                        Query(by("type", select(c.POLICIES)), "{{type}} policies"),
-                        Query(by("type", select(c.QUOTAS)), "{{type}} quotas"),
-                        Query(f"sum({select(c.NAMESPACES)})", "namespaces"),
+                        Query(by("type", if_active(c.POLICIES)), "{{type}} policies"),
+                        Query(by("type", if_active(c.QUOTAS)), "{{type}} quotas"),
+                        Query(f"sum({if_active(c.NAMESPACES)})", "namespaces"),
                         textMode="value_and_name",
-                        noValue="no token",
+                        nothing="unknown",
                     ),
                     stat(
                         "Deprecated plugins",
                         "Mounts whose plugin is deprecated, pending removal, or removed: they stop working with some "
                         "upgrade.",
-                        Query(f"sum({select(c.MOUNTS_DEPRECATED)})", "secrets engines"),
-                        Query(f"sum({select(c.AUTH_MOUNTS_DEPRECATED)})", "auth methods"),
+                        Query(f"sum({if_active(c.MOUNTS_DEPRECATED)})", "secrets engines"),
+                        Query(f"sum({if_active(c.AUTH_MOUNTS_DEPRECATED)})", "auth methods"),
                         thresholds=[step(style.GOOD), step(style.WARN, 1)],
                         textMode="value_and_name",
-                        noValue="no token",
+                        nothing="unknown",
                     ),
                 ],
             )

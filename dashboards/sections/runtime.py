@@ -9,10 +9,15 @@ from dashboards.queries import PER_NODE, Query, by, by_node, mean_seconds, rate,
 from dashboards.sections.traffic import in_flight
 from vault_exporter.metrics import catalogue as c
 
-__all__ = ["MEMORY_LIMIT", "machine", "runtime"]
+__all__ = ["MEMORY_LIMIT", "in_short", "machine", "runtime"]
 
 MEMORY_LIMIT: Final = 1 << 30
 """Bytes; the threshold of the alert VaultHighMemoryUsage."""
+
+
+def in_short() -> list[Panel]:
+    """Return what the overview shows of the nodes' processes."""
+    return [_memory(), _processor(), _files(), in_flight()]
 
 
 def runtime() -> Section:
@@ -29,20 +34,7 @@ def runtime() -> Section:
         "percentunit",
         Query(by_node(rate(native.VAULT_GC_DURATION_SUM)), PER_NODE),
     )
-    files = time_series(
-        "Open files",
-        "File descriptors in use, connections among them, as a share of what the process may have. At 1 nobody can "
-        "connect.",
-        "percentunit",
-        Query(
-            ratio(
-                by_node(select(native.VAULT_PROCESS_OPEN_FDS), "max"),
-                by_node(select(native.VAULT_PROCESS_MAX_FDS), "max"),
-            ),
-            PER_NODE,
-        ),
-    )
-    return Section("Runtime", [(8, [_memory(), goroutines, collection]), (8, [_processor(), files, in_flight()])])
+    return Section("Runtime", [(8, [_memory(), goroutines, collection]), (8, [_processor(), _files(), in_flight()])])
 
 
 def machine() -> Section:
@@ -57,6 +49,22 @@ def _memory() -> Panel:
         "bytes",
         Query(by_node(select(native.RUNTIME_ALLOC_BYTES), "max"), PER_NODE),
         limit=MEMORY_LIMIT,
+    )
+
+
+def _files() -> Panel:
+    return time_series(
+        "Open files",
+        "File descriptors in use, connections among them, as a share of what the process may have. At 1 nobody can "
+        "connect.",
+        "percentunit",
+        Query(
+            ratio(
+                by_node(select(native.VAULT_PROCESS_OPEN_FDS), "max"),
+                by_node(select(native.VAULT_PROCESS_MAX_FDS), "max"),
+            ),
+            PER_NODE,
+        ),
     )
 
 

@@ -5,11 +5,11 @@ from typing import Final
 from dashboards import native, style
 from dashboards.layout import Section
 from dashboards.panels import Column, Panel, stat, table, time_series
-from dashboards.queries import PER_NODE, Query, by, by_node, mean_seconds, rate, ratio, select
+from dashboards.queries import PER_NODE, Query, by, by_node, if_active, mean_seconds, rate, ratio, select
 from dashboards.style import step
 from vault_exporter.metrics import catalogue as c
 
-__all__ = ["availability", "barrier", "keys", "postgresql", "raft", "replication"]
+__all__ = ["availability", "barrier", "in_short", "keys", "postgresql", "raft", "replication"]
 
 _BARRIER: Final = {
     "get": native.BARRIER_GET,
@@ -40,7 +40,7 @@ def availability() -> Section:
         "or so.",
         "s",
         Query(
-            f"time() - {by('cluster, hostname, api_address', select(c.HA_NODE_LAST_ECHO), 'max')}", "{{api_address}}"
+            f"time() - {by('cluster, hostname, api_address', if_active(c.HA_NODE_LAST_ECHO), 'max')}", "{{api_address}}"
         ),
     )
     echo = time_series(
@@ -62,6 +62,11 @@ def availability() -> Section:
 
 def barrier() -> Section:
     """Return reads and writes of the barrier, whatever the storage."""
+    return Section("Storage", [(8, in_short())])
+
+
+def in_short() -> list[Panel]:
+    """Return the panels of the barrier, which the overview has, too."""
     operations = time_series(
         "Storage operations",
         "Reads (get, list) and writes (put, delete) that the barrier made to storage.",
@@ -82,7 +87,7 @@ def barrier() -> Section:
         "percentunit",
         Query(ratio(hits, f"({hits} + {misses})"), PER_NODE),
     )
-    return Section("Storage", [(8, [operations, latency, cache])])
+    return [operations, latency, cache]
 
 
 def postgresql() -> Section:
@@ -116,21 +121,21 @@ def raft() -> Section:
             "Value #B": Column("Healthy", states=[("no", style.BAD), ("yes", style.GOOD)]),
             "Value #C": Column("Last contact", unit="s"),
         },
-        by("cluster, node_id, status, version", select(c.AUTOPILOT_SERVER_INFO), "max"),
-        by("cluster, node_id", select(c.AUTOPILOT_SERVER_HEALTHY), "min"),
-        by("cluster, node_id", select(c.AUTOPILOT_SERVER_LAST_CONTACT), "max"),
+        by("cluster, node_id, status, version", if_active(c.AUTOPILOT_SERVER_INFO), "max"),
+        by("cluster, node_id", if_active(c.AUTOPILOT_SERVER_HEALTHY), "min"),
+        by("cluster, node_id", if_active(c.AUTOPILOT_SERVER_LAST_CONTACT), "max"),
         empty="no raft",
     )
     voters = stat(
         "Raft quorum",
         "Servers that vote, and how many of them may fail before there is no quorum.",
-        Query(by("cluster", select(c.RAFT_VOTERS), "max"), "{{cluster}} voters"),
-        Query(by("cluster", select(c.AUTOPILOT_FAILURE_TOLERANCE), "min"), "{{cluster}} may fail"),
+        Query(by("cluster", if_active(c.RAFT_VOTERS), "max"), "{{cluster}} voters"),
+        Query(by("cluster", if_active(c.AUTOPILOT_FAILURE_TOLERANCE), "min"), "{{cluster}} may fail"),
         textMode="value_and_name",
-        noValue="no raft",
+        nothing="no raft",
     )
-    behind = by("cluster, node_id", select(c.AUTOPILOT_SERVER_LAST_INDEX), "max")
-    first = by("cluster", select(c.AUTOPILOT_SERVER_LAST_INDEX), "max")
+    behind = by("cluster, node_id", if_active(c.AUTOPILOT_SERVER_LAST_INDEX), "max")
+    first = by("cluster", if_active(c.AUTOPILOT_SERVER_LAST_INDEX), "max")
     lag = time_series(
         "Raft entries behind",
         "How many entries of the raft log a server lacks that another one has. Steady growth: a server that cannot "
@@ -142,7 +147,7 @@ def raft() -> Section:
         "Raft last contact",
         "How long ago the leader last heard each server. Beyond half a second elections come near.",
         "s",
-        Query(by("cluster, node_id", select(c.AUTOPILOT_SERVER_LAST_CONTACT), "max"), "{{node_id}}"),
+        Query(by("cluster, node_id", if_active(c.AUTOPILOT_SERVER_LAST_CONTACT), "max"), "{{node_id}}"),
     )
     unapplied = time_series(
         "Raft entries not applied",
@@ -182,33 +187,40 @@ def keys() -> Section:
         "Encryptions with the barrier key",
         "Encryptions with the present key, as the active node estimates them; starts anew at a rotation.",
         "short",
-        Query(by("cluster", select(c.BARRIER_KEY_ENCRYPTIONS), "max"), "{{cluster}}"),
+        Query(by("cluster", if_active(c.BARRIER_KEY_ENCRYPTIONS), "max"), "{{cluster}}"),
     )
     operations = stat(
         "Key operations in progress",
         "Rekeying and generation of a root token that wait for key shares. Nobody should be surprised to see one.",
-        Query(by("operation", select(c.OPERATION_IN_PROGRESS), "max"), "{{operation}}"),
+        Query(by("operation", if_active(c.OPERATION_IN_PROGRESS), "max"), "{{operation}}"),
         thresholds=[step(style.GOOD), step(style.WARN, 1)],
         textMode="value_and_name",
-        noValue="no token",
+        nothing="unknown",
     )
     seal = table(
-        "Seals of the nodes",
-        "Type of the seal, key shares needed, and how many were given to the unseal under way.",
+        "Seal and storage of the nodes",
+        "Type of the seal, key shares needed, how many were given to the unseal under way, and the storage.",
         {
-            "cluster": Column("Cluster"),
-            "instance": Column("Node"),
-            "type": Column("Seal"),
-            "Value #B": Column("Needed"),
-            "Value #C": Column("Shares"),
-            "Value #D": Column("Given"),
+            "cluster": Column("Cluster", width=75),
+            "instance": Column("Node", width=115),
+            "type": Column("Seal", width=80),
+            "Value #B": Column("Needed", width=75),
+            "Value #C": Column("Shares", width=75),
+            "Value #D": Column("Given", width=75),
+            "storage": Column("Storage", width=95),
         },
         by("cluster, instance, type", select(c.SEAL_INFO), "max"),
         by_node(select(c.SEAL_THRESHOLD), "max"),
         by_node(select(c.SEAL_SHARES), "max"),
         by_node(select(c.SEAL_PROGRESS), "max"),
+        f"max by (cluster, instance, storage) ({_storage()})",
     )
-    return Section("Keys and seal", [(8, [seal, operations, encryptions])])
+    return Section("Keys and seal", [(8, [seal, operations, encryptions], (12, 6, 6))])
+
+
+def _storage() -> str:
+    # Both seal and storage have a label `type`.
+    return f'label_replace({select(c.STORAGE_INFO)}, "storage", "$1", "type", "(.*)")'
 
 
 def replication() -> Section:
@@ -229,7 +241,7 @@ def _license() -> Panel:
         unit="s",
         thresholds=[step(style.BAD), step(style.WARN, 14 * 86400), step(style.GOOD, 45 * 86400)],
         textMode="value_and_name",
-        noValue="no license",
+        nothing="no license",
     )
 
 
@@ -237,9 +249,9 @@ def _clients() -> Panel:
     return stat(
         "Clients this month",
         "Clients counted in this month so far, by type: what the license is paid by.",
-        Query(by("type", select(c.CLIENTS_CURRENT_MONTH), "max"), "{{type}}"),
+        Query(by("type", if_active(c.CLIENTS_CURRENT_MONTH), "max"), "{{type}}"),
         textMode="value_and_name",
-        noValue="not counted",
+        nothing="not counted",
     )
 
 
@@ -252,7 +264,7 @@ def _primary() -> Panel:
         ),
         thresholds=[step(style.BAD), step(style.GOOD, 1)],
         textMode="value_and_name",
-        noValue="no secondary",
+        nothing="no secondary",
     )
 
 

@@ -1,7 +1,6 @@
 """What is asked of Vault, and how fast it answers."""
 
 from dashboards import native
-from dashboards.layout import Section
 from dashboards.panels import Panel, time_series
 from dashboards.queries import (
     PER_NODE,
@@ -20,26 +19,18 @@ from dashboards.sections.health import REQUESTS
 from dashboards.style import STANDBY, painted
 from vault_exporter.metrics import catalogue as c
 
-__all__ = ["handled", "in_flight", "latency", "latency_mean", "quantiles", "traffic"]
+__all__ = ["handled", "in_flight", "latency_mean", "operations", "quantiles"]
 
 
-def traffic() -> Section:
-    """Return what is asked, by node and by kind."""
-    operations = time_series(
-        "Audited requests by operation",
+def operations() -> Panel:
+    """Return what is asked."""
+    return time_series(
+        "Requests by operation",
         "Requests in the audit logs, by what they do.",
         "reqps",
         Query(by("operation", REQUESTS), "{{operation}}"),
         stacked=True,
     )
-    mounts = time_series(
-        "Audited requests by mount type",
-        "Requests in the audit logs, by the type of secrets engine or auth method that served them.",
-        "reqps",
-        Query(by("mount_type", REQUESTS), "{{mount_type}}"),
-        stacked=True,
-    )
-    return Section("Traffic", [(8, [handled(), operations, mounts])])
 
 
 def handled() -> Panel:
@@ -63,18 +54,6 @@ def in_flight() -> Panel:
         "short",
         Query(by_node(select(native.CORE_IN_FLIGHT)), PER_NODE),
     )
-
-
-def latency() -> Section:
-    """Return how long requests take: means of the telemetry, quantiles of the audit log."""
-    by_type = time_series(
-        "Latency p99 by mount type",
-        "99 of 100 audited requests were answered within this time, by the type of secrets engine or auth method. "
-        "Password logins are slow on purpose.",
-        "s",
-        Query(quantile(0.99, c.AUDIT_DURATION, "mount_type"), "{{mount_type}}"),
-    )
-    return Section("Latency", [(8, [latency_mean(), quantiles(), by_type])])
 
 
 def latency_mean() -> Panel:

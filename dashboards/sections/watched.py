@@ -5,7 +5,7 @@ from typing import Any, Final
 from dashboards import style
 from dashboards.layout import Section
 from dashboards.panels import Column, Panel, state_timeline, table, time_series
-from dashboards.queries import Query, by, select
+from dashboards.queries import Query, by, if_active, select
 from vault_exporter.metrics import catalogue as c
 
 __all__ = ["credentials", "watched"]
@@ -42,9 +42,9 @@ def _issuers() -> Panel:
             "Value #B": Column("CRL expires in", unit="s", steps=_expiry(1)),
             "Value #C": Column("Revoked"),
         },
-        f"{by(_PER_ISSUER, select(c.PKI_ISSUER_NOT_AFTER), 'min')} - time()",
-        f"{by(_PER_ISSUER, select(c.PKI_CRL_NEXT_UPDATE), 'min')} - time()",
-        by(_PER_ISSUER, select(c.PKI_CRL_REVOKED), "max"),
+        f"{by(_PER_ISSUER, if_active(c.PKI_ISSUER_NOT_AFTER), 'min')} - time()",
+        f"{by(_PER_ISSUER, if_active(c.PKI_CRL_NEXT_UPDATE), 'min')} - time()",
+        by(_PER_ISSUER, if_active(c.PKI_CRL_REVOKED), "max"),
         empty="none set",
     )
 
@@ -54,7 +54,7 @@ def _certificates() -> Panel:
         "Certificates by expiry",
         "Certificates that the PKI engines issued, by the time that they are still valid.",
         "short",
-        Query(by("mount, expires_in", select(c.PKI_CERTIFICATES)), "{{mount}} {{expires_in}}"),
+        Query(by("mount, expires_in", if_active(c.PKI_CERTIFICATES)), "{{mount}} {{expires_in}}"),
         stacked=True,
     )
 
@@ -68,15 +68,15 @@ def _logins() -> Panel:
             "mount": Column("Mount"),
             "role": Column("Role"),
             "name": Column("Token"),
-            "Value #A": Column("Secret-ids"),
-            "Value #B": Column("First expires in", unit="s", steps=_expiry(7)),
+            "Value #A": Column("Secret-ids", width=95),
+            "Value #B": Column("Next expiry", unit="s", steps=_expiry(7)),
             "Value #C": Column("There", states=_FINE),
-            "Value #D": Column("Expires in", unit="s", steps=_expiry(7)),
+            "Value #D": Column("Valid for", unit="s", steps=_expiry(7)),
         },
-        by(_PER_ROLE, select(c.APPROLE_SECRET_IDS), "max"),
-        f"{by(_PER_ROLE, select(c.APPROLE_NEXT_EXPIRY), 'min')} - time()",
-        by("cluster, name", select(c.WATCHED_TOKEN_EXISTS), "min"),
-        f"{by('cluster, name', select(c.WATCHED_TOKEN_EXPIRY), 'min')} - time()",
+        by(_PER_ROLE, if_active(c.APPROLE_SECRET_IDS), "max"),
+        f"{by(_PER_ROLE, if_active(c.APPROLE_NEXT_EXPIRY), 'min')} - time()",
+        by("cluster, name", if_active(c.WATCHED_TOKEN_EXISTS), "min"),
+        f"{by('cluster, name', if_active(c.WATCHED_TOKEN_EXPIRY), 'min')} - time()",
         empty="none set",
     )
 
@@ -92,8 +92,8 @@ def _rotations() -> Panel:
             "Value #A": Column("Rotated before", unit="s"),
             "Value #B": Column("Next in", unit="s", steps=[style.step(style.BAD), style.step(style.GOOD, 0)]),
         },
-        f"time() - {by(_PER_ROLE, select(c.DATABASE_LAST_ROTATION), 'max')}",
-        f"{by(_PER_ROLE, select(c.DATABASE_NEXT_ROTATION), 'min')} - time()",
+        f"time() - {by(_PER_ROLE, if_active(c.DATABASE_LAST_ROTATION), 'max')}",
+        f"{by(_PER_ROLE, if_active(c.DATABASE_NEXT_ROTATION), 'min')} - time()",
         empty="none set",
     )
 
@@ -116,10 +116,10 @@ def _secrets() -> Panel:
             "Value #C": Column("Rotate after", unit="s"),
             "Value #D": Column("Version"),
         },
-        by(_PER_PATH, select(c.KV_EXISTS), "min"),
-        f"time() - {by(_PER_PATH, select(c.KV_VERSION_CREATED), 'max')}",
-        by(_PER_PATH, select(c.KV_MAX_AGE), "min"),
-        by(_PER_PATH, select(c.KV_CURRENT_VERSION), "max"),
+        by(_PER_PATH, if_active(c.KV_EXISTS), "min"),
+        f"time() - {by(_PER_PATH, if_active(c.KV_VERSION_CREATED), 'max')}",
+        by(_PER_PATH, if_active(c.KV_MAX_AGE), "min"),
+        by(_PER_PATH, if_active(c.KV_CURRENT_VERSION), "max"),
         empty="none set",
     )
 
@@ -149,7 +149,7 @@ def _steps() -> Panel:
         "Steps of the canary",
         "Whether the last run could write a secret, read it, and delete it: Vault as its clients see it, storage and "
         "audit devices included.",
-        Query(by("cluster, step", select(c.CANARY_SUCCESS), "min"), "{{cluster}} {{step}}"),
+        Query(by("cluster, step", if_active(c.CANARY_SUCCESS), "min"), "{{cluster}} {{step}}"),
         states=(("Failed", style.BAD), ("Worked", style.GOOD)),
     )
 
@@ -159,5 +159,5 @@ def _durations() -> Panel:
         "Canary duration",
         "How long each step of the last run took.",
         "s",
-        Query(by("cluster, step", select(c.CANARY_DURATION), "max"), "{{cluster}} {{step}}"),
+        Query(by("cluster, step", if_active(c.CANARY_DURATION), "max"), "{{cluster}} {{step}}"),
     )

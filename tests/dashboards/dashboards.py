@@ -24,5 +24,5 @@ def panels(dashboard: Json) -> list[Json]:
 
 def queries(dashboard: Json) -> Iterator[tuple[Json, Json]]:
     for panel in panels(dashboard):
-        for target in panel["targets"]:
+        for target in panel.get("targets", ()):
             yield panel, target

@@ -139,7 +139,8 @@ def test_log_panels_stand_below_the_others(dashboard: Json) -> None:
     plugins.register_default_plugins()
     Dashboard.from_json(result)
     linked = {panel["title"]: link["url"] for panel in panels(result) for link in panel.get("links", ())}
-    assert {"Errors by class", "Events", "Denials by mount"} <= set(linked)
+    assert {"Errors by class", "Events that happened", "Denials by mount"} <= set(linked)
+    assert {"Failing collectors", "Failure tolerance"}.isdisjoint(linked)
     (url,) = set(linked.values())
     query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
     pane = json.loads(query["panes"])["lines"]

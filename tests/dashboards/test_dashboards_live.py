@@ -15,16 +15,17 @@ from typing import Final
 import pytest
 
 from tests.dashboards.dashboards import DASHBOARDS, Json, panels, queries
-from tests.dashboards.stage import CERTIFICATE_EXPIRES, SCRAPE_SECONDS, Stage, entries, open_stage
+from tests.dashboards.stage import CERTIFICATE_EXPIRES, SCRAPE_SECONDS, WATCHER, Stage, entries, open_stage
 from tests.lab.api import call
 from tests.lab.bao import Bao
 from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.metrics.catalogue import AUDIT_DURATION, AUDIT_ENTRIES
 
 WAITING: Final = {
-    "a node is down": {"Why down", "Questions that fail", "Collectors that fail"},
-    "a node is sealed": {"Alerts that fire"},
-    "a node is asked over TLS": {"Certificate expires in", "Certificate of the node"},
+    "a node is down and another sealed": {"Members"},
+    "a node is sealed": {"Alerts"},
+    "a collector fails": {"Failing collectors"},
+    "a node is asked over TLS": {"Certificate expires in", "Details"},
     "a cluster is on raft": {
         "Raft servers",
         "Raft quorum",
@@ -70,6 +71,7 @@ def filled_in(expr: str, *, cluster: str = ".*", window: float = RATE) -> str:
     """Put values in the place of Grafana's variables, with All for those that are not given."""
     values = {
         "$__rate_interval": f"{window:.0f}s",
+        "[5m]": f"[{window:.0f}s]",
         "$__range": "60s",
         "$job": ".+",
         "$cluster": cluster,
@@ -134,13 +136,14 @@ def test_every_query_of_a_healthy_cluster_returns_data_or_waits_for_a_reason(sta
 
 def test_headlines_say_what_bao_says(stage: Stage) -> None:
     said = {node.name: Bao(node.address, "")("status") for node in stage.cluster.nodes}
-    assert shown(stage, "Nodes") == {"": len(said)}
+    assert shown(stage, "Serving") == {"main": 1}
+    assert shown(stage, "Nodes") == {"": sum(not one["sealed"] for one in said.values())}
     assert shown(stage, "Nodes", "B") == {"": 0}
-    assert shown(stage, "Seals") == {"": sum(not one["sealed"] for one in said.values())}
-    assert shown(stage, "Active node").keys() == {
+    assert shown(stage, "Nodes", "C") == {"": 0}
+    assert {name for name, state in shown(stage, "Members").items() if state == 3} == {
         node.name for node in stage.cluster.nodes if {node.address} == {one["leader_address"] for one in said.values()}
     }
-    assert shown(stage, "Nodes that may fail") == {"main": len(said) - 1}
+    assert shown(stage, "Failure tolerance") == {"main": len(said) - 1}
     versions = stage.prometheus.query(filled_in(panel("Members")["targets"][1]["expr"], cluster="main"))
     assert {one.labels["instance"]: one.labels["version"] for one in versions} == {
         name: one["version"] for name, one in said.items()
@@ -168,9 +171,9 @@ def test_headlines_say_what_the_client_says(stage: Stage) -> None:
     wait_until(lambda: stage.prometheus.value(total) == written, what="all of the traffic is counted")
     # From before the traffic until after it; up to the ends, which are two seconds away at most, Prometheus guesses.
     seconds = math.ceil(time.time() - stage.started)
-    assert shown(stage, "Request rate", window=seconds)[""] * seconds == pytest.approx(sent.requests, rel=0.15)
+    assert shown(stage, "Requests", window=seconds)[""] * seconds == pytest.approx(sent.requests, rel=0.15)
     failed = (sent.denied + sent.failed_logins) / sent.requests
-    assert shown(stage, "Failed requests", window=seconds)[""] == pytest.approx(failed, rel=0.05)
+    assert shown(stage, "Error rate", window=seconds)[""] == pytest.approx(failed, rel=0.05)
 
     took = sorted(durations(stage.logs, stage.started))
     assert len(took) == pytest.approx(sent.requests, abs=3)  # with what `bao` asked above
@@ -212,16 +215,31 @@ def test_what_panels_wait_for_is_seen_when_it_happens(stage: Stage) -> None:
         what="sealed, active and down",
         interval=0.5,
     )
-    assert shown(stage, "Seals", "B") == {"": 1}
+    assert shown(stage, "Nodes") == {"": 1}
     assert shown(stage, "Nodes", "B") == {"": 1}
+    assert shown(stage, "Nodes", "C") == {"": 1}
     wait_until(lambda: shown(stage, "Firing alerts") == {"": 1}, what="the alert fires")
-    assert shown(stage, "Active node").keys() == {active.name}
-    assert shown(stage, "Why down").keys() == {lost.name}
-    assert shown(stage, "Nodes that may fail") == {"main": 0}
+    assert shown(stage, "Serving") == {"main": 1}
+    assert shown(stage, "Members") == expected
+    assert shown(stage, "Members", "D") == {was_active.name: 0}  # key shares given
+    assert shown(stage, "Members", "F").keys() == {lost.name}  # why it is down
+    assert shown(stage, "Failure tolerance") == {"main": 0}
+
+    deny(stage, "sys/in-flight-req")
 
     def every() -> bool:
-        # Raft commits and writes when somebody writes.
+        # Raft commits and writes when somebody writes, and an event is shown for a minute only.
         call(stage.raft.address, "POST", "auth/token/create", stage.raft_token, ttl="1m")
+        call(active.address, "POST", "auth/token/create", cluster.root_token, ttl="1m")
         return without_data(stage, only=set().union(*WAITING.values())) == {}
 
     wait_until(every, what="every panel that waited has data", interval=1)
+
+
+def deny(stage: Stage, path: str) -> None:
+    """Take a right away from the exporter's token on the raft node."""
+    place = f"sys/policies/acl/{WATCHER}"
+    policy = call(stage.raft.address, "GET", place, stage.raft_token).body["data"]["policy"]
+    rule = f'path "{path}" {{ capabilities = ["deny"] }}'
+    written = call(stage.raft.address, "POST", place, stage.raft_token, policy=f"{policy}\n{rule}")
+    assert written.status == 204, written

@@ -23,7 +23,7 @@ _LINES: Final = {
     "Audit log lines": ("", "Every line of the audit logs, newest first. What is secret in them is hashed by Vault."),
 }
 """Log panels by title: the LogQL after the stream selector, and the description."""
-_LINKED: Final = re.compile("error|fail|denial|event", re.IGNORECASE)
+_LINKED: Final = re.compile("error|failed|denial|event", re.IGNORECASE)
 """Panels whose title matches get a link to the log lines."""
 
 
