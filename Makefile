@@ -13,7 +13,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons lint format bench generate docs faults fuzz tools
+.PHONY: help run test test-pythons lint format bench generate docs faults fuzz tools pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,18 @@ build/tools/%:
 	@echo "Fetching Prometheus and Alertmanager of Debian $* ..."
 	@scripts/newer-debian $* $@.new prometheus promtool prometheus-alertmanager
 	@mv $@.new $@
+
+pictures: $(VENV)/.dev build/pictures/.npm ## Draw the dashboards with Grafana's libraries in Chromium and check them (ARGS="--scene empty")
+	@scripts/debian-packages prometheus:prometheus chromium:chromium
+	@cp -R tools/pictures/src tools/pictures/*.mjs build/pictures
+	@cd build/pictures && node shapes.mjs ../../dashboards/json && node build.mjs
+	@$(BIN)/python -m tools.pictures $(ARGS)
+
+build/pictures/.npm: tools/pictures/package.json tools/pictures/package-lock.json
+	@echo "Fetching Grafana's libraries (500 MB) ..."
+	@mkdir -p build/pictures && cp $^ build/pictures
+	@cd build/pictures && npm ci --legacy-peer-deps --no-audit --no-fund --loglevel=error
+	@touch $@
 
 fuzz: $(VENV)/.dev ## Search for audit lines that are taken wrongly (ARGS="-max_total_time=900" ends after 15 minutes)
 	@$(BIN)/pip install --quiet --group fuzz
