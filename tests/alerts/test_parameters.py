@@ -1,5 +1,6 @@
 """`vault-exporter rules`: thresholds that are where they are said to be, and rules that their systems take."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -90,6 +91,50 @@ def test_addresses_of_runbooks() -> None:
         assert changed(runbook_url=given)["VaultDown"].annotations["runbook_url"] == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "number"),
+    [
+        ("memory_limit_bytes", "4GiB", "4294967296"),
+        ("heartbeat_seconds", "1m30s", "90"),
+        ("heartbeat_seconds", "1500ms", "1.5"),
+        ("barrier_key_age_seconds", "90d", "7776000"),
+        ("audit_seen_ratio", "80%", "0.8"),
+    ],
+)
+def test_numbers_with_units(name: str, value: str, number: str) -> None:
+    assert apply(GROUPS, {name: value}) == apply(GROUPS, {name: number})
+
+
+def test_severities_of_the_user() -> None:
+    after = changed(
+        **{
+            "severity.critical": "page",
+            "severity.info": "P5",
+            "VaultDown.severity": "info",
+            "VaultSealed.severity": "critical",
+        }
+    )
+    assert after["VaultDown"].labels["severity"] == "P5"
+    assert after["VaultSealed"].labels["severity"] == "page"
+    for name, rule in ALERTS.items():
+        if name not in {"VaultDown", "VaultSealed"}:
+            before = rule.labels["severity"]
+            assert after[name].labels["severity"] == {"critical": "page", "info": "P5"}.get(before, before)
+
+
+def test_parameters_are_printed_whole() -> None:
+    command = [program("vault-exporter"), "rules", "--parameters"]
+    table = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
+    assert all(f" {name} " in table for name in (*JOBS, *ADDRESSES, *PARAMETERS, "severity.critical"))
+    done = subprocess.run([*command, "--format", "json"], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    found = {one["name"]: one["default"] for one in json.loads(done.stdout)}
+    assert found.items() >= {name: str(one.value) for name, one in PARAMETERS.items()}.items()
+    alone = subprocess.run(
+        [program("vault-exporter"), "rules", "--format", "json"], capture_output=True, text=True, check=False
+    )
+    assert (alone.returncode, alone.stderr) == (1, "--format json is for --parameters\n")
+
+
 def test_for_severity_and_enabled() -> None:
     after = changed(**{"VaultDown.for": "5m", "VaultDown.severity": "warning", "VaultSealed.enabled": "false"})
     assert (after["VaultDown"].for_, after["VaultDown"].labels["severity"]) == ("5m", "warning")
@@ -103,7 +148,12 @@ def test_for_severity_and_enabled() -> None:
         ("VaultDonw.for", "1m", "VaultDonw.for: unknown parameter; did you mean VaultDown.for? Known are: job"),
         ("VaultDown", "5m", "VaultDown: unknown parameter; did you mean VaultDown.for? Known are: job"),
         ("VaultDown.color", "red", "of each alert ALERT.for, ALERT.severity, ALERT.enabled"),
-        ("memory_limit_bytes", "1GiB", "memory_limit_bytes: '1GiB' is not a number"),
+        ("memory_limit_bytes", "1s", "memory_limit_bytes: '1s' is not a number or a size such as 4GiB"),
+        ("heartbeat_seconds", "1GiB", "heartbeat_seconds: '1GiB' is not a number or a duration such as 90s or 7d"),
+        ("audit_seen_ratio", "half", "audit_seen_ratio: 'half' is not a number or a percentage such as 80%"),
+        ("leadership_changes", "3s", "leadership_changes: '3s' is not a number"),
+        ("severity.critical", 'a"b', "severity.critical: 'a\"b' is not a value for a label"),
+        ("severity.urgent", "page", "severity.urgent: unknown parameter"),
         ("VaultDown.for", "soon", "VaultDown.for: 'soon' is not a duration such as 5m"),
         ("VaultDown.severity", "page", "VaultDown.severity: 'page' is not one of critical, warning, info"),
         ("VaultDown.enabled", "no", "VaultDown.enabled: 'no' is not one of true, false"),

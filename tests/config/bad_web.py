@@ -22,7 +22,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         [
             (
                 "web.yml:2: basic_auth_users.prometheus: not a bcrypt hash; "
-                "make one with: htpasswd -nBC 10 USER, and quote what follows USER:"
+                "docs/configuration.md, Access to the exporter, has a command that makes one"
             )
         ],
     ),

@@ -294,7 +294,11 @@ def test_check_says_what_is_good(tmp_path: Path) -> None:
     done = run("check", "--config", path, "--audit-log", "/a.log", "--audit-log", "-")
     assert (done.returncode, done.stdout, done.stderr) == (
         0,
-        "The configuration is good: listen on :9410, targets: a, b, audit logs: /a.log, stdin.\n",
+        (
+            "The configuration is good: listen on :9410, targets: a, b, audit logs: /a.log, stdin.\n"
+            "warning: audit log /a.log: there is no such file; the exporter waits for it. Is Vault's audit device "
+            "enabled with this path?\n"
+        ),
         "",
     )
 
@@ -310,18 +314,59 @@ def test_whether_an_audit_log_can_be_read_is_said_where_it_is_asked_for(tmp_path
     command = [*limited, program("vault-exporter"), "check", *logs]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     good = f"The configuration is good: listen on :9410, targets: none, audit logs: {shut}, {missing}, {pattern}.\n"
-    assert (done.returncode, done.stdout, done.stderr) == (0, good, "")
+    shut_said = (
+        f"audit log {shut}: cannot be read: Permission denied; the exporter waits for it. Run serve as a user that may "
+        "read it, such as Vault's.\n"
+    )
+    missing_said = (
+        f"audit log {missing}: there is no such file; the exporter waits for it. Is Vault's audit device enabled with "
+        "this path?\n"
+    )
+    warnings = f"warning: {shut_said}warning: {missing_said}"
+    assert (done.returncode, done.stdout, done.stderr) == (0, good + warnings, "")
     done = subprocess.run([*command, "--online"], capture_output=True, text=True, check=False, timeout=PATIENCE)
-    remedy = "serve must run as a user that may, such as Vault's, and waits for it"
     assert (done.returncode, done.stdout.removeprefix(good), done.stderr) == (
         1,
-        (
-            f"audit log {shut}: cannot be read: Permission denied; {remedy}\n"
-            f"audit log {missing}: cannot be read: No such file or directory; {remedy}\n"
-            f"audit log {tmp_path}/open.log: can be read\n"
-        ),
+        (f"{shut_said}{missing_said}audit log {tmp_path}/open.log: can be read\nResult: 2 checks failed; see above.\n"),
         "",
     )
+
+
+def test_check_warns_of_files_that_are_not_there_yet(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        f"""
+targets:
+  - {{name: a, address: 'http://a', auth: {{method: token, token_file: {tmp_path}/token}}}}
+  - {{name: b, address: 'http://b', auth: {{method: token, token_file: {tmp_path}/token}}}}
+  - {{name: c, address: 'http://c', auth: {{method: kubernetes, role: r, token_file: {tmp_path}/there}}}}
+discovery:
+  - {{type: file, path: {tmp_path}/t.yml, auth: {{method: userpass, username: u, password_file: {tmp_path}/password}}}}
+audit:
+  logs: ['{tmp_path}/*.audit']
+  inputs: [{{type: http, token_file: {tmp_path}/audit-token}}]
+backup: [{{name: daily, files: '{tmp_path}/*.snap'}}]
+""",
+    )
+    (tmp_path / "there").write_text("eyJ")
+    done = run("check", "--config", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    absent, until, listed = "there is no such file", "Until then,", f"file {tmp_path}/t.yml"
+    assert done.stdout.splitlines()[1:] == [
+        f"warning: {tmp_path}/token: {absent}; write the credential into it. Until then, no login for a, b.",
+        f"warning: {tmp_path}/password: {absent}; write the credential into it. Until then, no login for {listed}.",
+        f"warning: {tmp_path}/audit-token: {absent}; write the token into it. {until} the input http accepts nothing.",
+        f"warning: {tmp_path}/t.yml: {absent}; it is looked for again. {until} {listed} finds no targets.",
+        f"warning: {tmp_path}/*.snap: {absent}; it is looked for again. Until then, backup daily has no time.",
+        f"warning: audit log {tmp_path}/*.audit: no file matches; the exporter waits for one",
+    ]
+
+
+def test_a_ca_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    path = written(tmp_path, "targets: [{name: a, address: 'https://a', tls: {ca_cert: /nonexistent/ca.pem}}]\n")
+    done = run("check", "--config", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("c.yml:1: targets[0].tls.ca_cert: /nonexistent/ca.pem: ")
 
 
 @pytest.mark.parametrize("command", ["check", "serve"])

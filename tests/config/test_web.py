@@ -1,11 +1,16 @@
 """What the file of ``web_config_file`` is read as, and what is said where it is wrong."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 from tests.config.bad_web import CASES, HASH
 from tests.config.files import make_files
+from tests.lab.waiting import PATIENCE
 from vault_exporter.checks import ConfigError, Flags, load, load_listen
 from vault_exporter.config.schema.model import Secret
 from vault_exporter.config.schema.web import ClientAuth, HttpServer, RateLimit, TlsServer, TlsVersion, Web
@@ -31,6 +36,23 @@ def test_wrong(files: Path, text: str, lines: list[str]) -> None:
     assert str(caught.value).splitlines() == lines
     assert "planted" not in str(caught.value)
     assert HASH[7:] not in str(caught.value)
+
+
+def test_the_documented_command_makes_a_hash(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
+    (command,) = re.findall(r"^python3 (-c 'import bcrypt.*)$", text, re.MULTILINE)
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -W ignore {command}"],  # no terminal, so that it reads the standard input
+        input="two words\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
+        start_new_session=True,
+    )
+    made = done.stdout.splitlines()[-1]
+    users = load_web(written(tmp_path, f'basic_auth_users:\n  prometheus: "{made}"\n')).basic_auth_users
+    assert bcrypt.checkpw(b"two words", users["prometheus"].reveal().encode())
 
 
 def test_everything_that_can_be_set(files: Path) -> None:

@@ -20,7 +20,7 @@ from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.checks import Flags, load
 from vault_exporter.demo.process import free_port, program
 from vault_exporter.demo.prometheus import Prometheus
-from vault_exporter.diagnose.online import Seen, look
+from vault_exporter.diagnose.online import TargetDiagnosis, diagnose
 from vault_exporter.metrics import catalogue as c
 
 
@@ -77,7 +77,7 @@ def discovery(lab: Lab) -> list[dict[str, str]]:
     return [{"type": "cluster", "address": standby.address, "cluster": "prod"}]
 
 
-def failed(seen: Seen) -> dict[str, str]:
+def failed(seen: TargetDiagnosis) -> dict[str, str]:
     return {finding.name: finding.problem for finding in seen.findings if finding.problem}
 
 
@@ -101,7 +101,7 @@ def test_the_policy_is_enough_and_all_of_it_is_needed(lab: Lab) -> None:
     assert len(removed) > 20
     for name, path in removed:
         lab.grant(policy.replace(f'path "{path}"', 'path "nothing"'))
-        (seen,) = asyncio.run(look(config)).targets
+        (seen,) = asyncio.run(diagnose(config)).targets
         parts = set(name.split(", ")) - {"discovery"}
         assert failed(seen) == dict.fromkeys(parts, f"the token's policies do not allow {path}")
         success = (sample for sample in seen.scrape.samples if sample.family is c.COLLECTOR_SUCCESS)

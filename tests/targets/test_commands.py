@@ -60,7 +60,15 @@ def test_a_discovery_that_finds_nothing_is_not_well(tmp_path: Path) -> None:
     detail = "there is no such file; it is looked for again"
     trouble = f"discovery file {tmp_path}/t.json: cannot discover targets: {detail}\n"
     status, out, _ = run("check", "--online", "--config", file)
-    assert (status, out.partition("\n")[2]) == (1, trouble)
+    missing = f"warning: {tmp_path}/t.json: there is no such file; it is looked for again. Until then, "
+    assert (status, out.splitlines(keepends=True)[1:]) == (
+        1,
+        [
+            f"{missing}file {tmp_path}/t.json finds no targets.\n",
+            trouble,
+            "Result: 1 check failed; see above.\n",
+        ],
+    )
     assert run("status", "--config", file) == (1, "There is no target.\n", trouble)
 
 

@@ -25,6 +25,8 @@ class Form(enum.StrEnum):
     PROMETHEUS = "prometheus"
     OPERATOR = "operator"
     GRAFANA = "grafana"
+    JSON = "json"
+    """Of the parameters only."""
 
 
 def render(groups: Iterable[Group], form: Form, datasource: str = "prometheus") -> str:

@@ -1,9 +1,10 @@
 """The parameters of the rules, and how to apply them.
 
 Thresholds are declared beside the rules that use them. Other parameters are the jobs, the addresses, the scrape
-interval, and ``for``, ``severity`` and ``enabled`` of each alert.
+interval, ``for``, ``severity`` and ``enabled`` of each alert, and the values of the label ``severity``.
 """
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,8 +15,9 @@ import msgspec
 from vault_exporter.alert_rules.build import runbook_url, thresholds
 from vault_exporter.alert_rules.rules import ADDRESSES, Group, PackError, Rule, alerts
 from vault_exporter.alert_rules.source import Parameter, sources
+from vault_exporter.config.parse.values import size
 
-__all__ = ["ADDRESSES", "JOBS", "SCRAPE_INTERVAL", "Overrides", "apply", "parameters"]
+__all__ = ["ADDRESSES", "JOBS", "SCRAPE_INTERVAL", "SEVERITIES", "Overrides", "apply", "parameters"]
 
 Overrides = Mapping[str, str]
 """Values by parameter name, as given on the command line."""
@@ -27,6 +29,9 @@ SCRAPE_INTERVAL: Final = "1m"
 
 _OF_AN_ALERT: Final = ("for", "severity", "enabled")
 _SEVERITIES: Final = ("critical", "warning", "info")
+SEVERITIES: Final = {f"severity.{one}": one for one in _SEVERITIES}
+"""Values of the label `severity` by parameter, so that the user's own routes match: `severity.critical=page`."""
+_LABEL_VALUE: Final = re.compile(r"[\w.:/-]+")
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?")
 _DURATION: Final = re.compile(r"(\d+(ms|[smhdwy]))+|0")
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
@@ -63,20 +68,14 @@ def apply(groups: Iterable[Group], overrides: Overrides) -> tuple[Group, ...]:
 def _checked(
     overrides: Overrides, declared: Mapping[str, Parameter], known: Mapping[str, Rule]
 ) -> Iterator[tuple[str, str]]:
-    plain = [*JOBS, *ADDRESSES, "scrape_interval", *declared]
+    plain = [*JOBS, *ADDRESSES, *SEVERITIES, "scrape_interval", *declared]
     for name, value in overrides.items():
         alert, _, key = name.partition(".")
+        if name in declared:
+            yield name, _number(name, value)
+            continue
         if name in plain:
-            if name in declared and not _NUMBER.fullmatch(value):
-                raise PackError(f"{name}: {value!r} is not a number")
-            if name == "scrape_interval" and not (
-                _DURATION.fullmatch(value) and 0 < _seconds(value) <= _LONGEST_INTERVAL_SECONDS
-            ):
-                raise PackError(
-                    f"{name}: {value!r} is not a duration of at most 4m: Prometheus takes a series for gone after 5m"
-                )
-            if name in JOBS and not _good_pattern(value):
-                raise PackError(f"{name}: {value!r} is not a regular expression")
+            _check_plain(name, value)
         elif alert in known and key in _OF_AN_ALERT:
             if key == "for" and not _DURATION.fullmatch(value):
                 raise PackError(f"{name}: {value!r} is not a duration such as 5m")
@@ -92,6 +91,39 @@ def _checked(
                 f"{', '.join(plain)}, and of each alert ALERT.{', ALERT.'.join(_OF_AN_ALERT)}"
             )
         yield name, value
+
+
+def _check_plain(name: str, value: str) -> None:
+    if name in SEVERITIES and not _LABEL_VALUE.fullmatch(value):
+        raise PackError(f"{name}: {value!r} is not a value for a label; use letters, digits and . _ : / -")
+    if name == "scrape_interval" and not (
+        _DURATION.fullmatch(value) and 0 < _seconds(value) <= _LONGEST_INTERVAL_SECONDS
+    ):
+        raise PackError(
+            f"{name}: {value!r} is not a duration of at most 4m: Prometheus takes a series for gone after 5m"
+        )
+    if name in JOBS and not _good_pattern(value):
+        raise PackError(f"{name}: {value!r} is not a regular expression")
+
+
+def _number(name: str, value: str) -> str:
+    """Return the number of a threshold. Bytes, seconds and ratios may have a unit: 4GiB, 90s, 80%."""
+    units = ""
+    if _NUMBER.fullmatch(value):
+        return value
+    if name.endswith("_bytes"):
+        units = " or a size such as 4GiB"
+        with contextlib.suppress(ValueError):
+            return str(size(value))
+    elif name.endswith("_seconds"):
+        units = " or a duration such as 90s or 7d"
+        if _DURATION.fullmatch(value):
+            return f"{_seconds(value):g}" if _seconds(value) % 1 else str(int(_seconds(value)))
+    elif name.endswith("_ratio"):
+        units = " or a percentage such as 80%"
+        if value.endswith("%") and _NUMBER.fullmatch(value[:-1]):
+            return f"{float(value[:-1]) / 100:g}"
+    raise PackError(f"{name}: {value!r} is not a number{units}")
 
 
 def _good_pattern(value: str) -> bool:
@@ -119,6 +151,8 @@ def _changed(rule: Rule, changes: Overrides, values: Overrides) -> Rule:
     labels = rule.labels
     if f"{rule.alert}.severity" in changes:
         labels = {**labels, "severity": changes[f"{rule.alert}.severity"]}
+    if renamed := changes.get(f"severity.{labels.get('severity')}"):
+        labels = {**labels, "severity": renamed}
     return msgspec.structs.replace(
         rule,
         expr=_with_jobs(expr, changes, '"'),

@@ -3,17 +3,17 @@
 import asyncio
 
 from vault_exporter.config.schema.model import Config
-from vault_exporter.diagnose.online import Diagnosis, look
+from vault_exporter.diagnose.online import Diagnosis, diagnose
 from vault_exporter.targets.discovery import State
 from vault_exporter.util import logging as logs
 
-__all__ = ["describe_discovery", "diagnose"]
+__all__ = ["describe_discovery", "run_diagnosis"]
 
 
-def diagnose(settings: Config) -> Diagnosis:
+def run_diagnosis(settings: Config) -> Diagnosis:
     """Check every target and discovery once. Meanwhile the exporter logs only errors."""
     logs.configure(logs.LogFormat.LOGFMT, logs.LogLevel.ERROR)
-    return asyncio.run(look(settings))
+    return asyncio.run(diagnose(settings))
 
 
 def describe_discovery(state: State) -> str:

@@ -1,9 +1,12 @@
 """Helpers that several commands share: options, loading the configuration, and failing."""
 
+import functools
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, Never
+from typing import Annotated, Any, Final, Never
 
 import typer
 
@@ -12,18 +15,12 @@ from vault_exporter.config.schema.model import Config
 
 __all__ = [
     "AddressOption",
-    "AuditLogOption",
-    "CheckpointOption",
     "ConfigOption",
-    "FromStartOption",
-    "LifecycleOption",
-    "ListenOption",
     "NamespaceOption",
     "TokenFileOption",
-    "WebConfigOption",
     "fail",
-    "flags",
     "load_config",
+    "with_flags",
 ]
 
 _FAILED: Final = 1
@@ -85,19 +82,18 @@ CheckpointOption = Annotated[
 ]
 
 
-def flags(
-    listen: str | None,
-    address: str | None,
-    token_file: Path | None,
-    namespace: str | None,
-    audit_log: list[Path] | None,
+def _flags(
+    listen: ListenOption = None,
+    address: AddressOption = None,
+    token_file: TokenFileOption = None,
+    namespace: NamespaceOption = None,
+    audit_log: AuditLogOption = None,
     *,
-    web_config_file: Path | None,
-    web_enable_lifecycle: bool = False,
-    audit_from_start: bool,
-    audit_checkpoint: Path | None = None,
+    web_config_file: WebConfigOption = None,
+    web_enable_lifecycle: LifecycleOption = False,
+    audit_from_start: FromStartOption = False,
+    audit_checkpoint: CheckpointOption = None,
 ) -> Flags:
-    """Collect the flags."""
     return Flags(
         listen=listen,
         web_config_file=str(web_config_file) if web_config_file else None,
@@ -109,6 +105,27 @@ def flags(
         audit_from_start=audit_from_start,
         audit_checkpoint=str(audit_checkpoint) if audit_checkpoint else None,
     )
+
+
+def with_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that override the configuration; it gets them as its argument ``given``."""
+    shared = inspect.signature(_flags, eval_str=True).parameters
+    own = inspect.signature(command, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:  # noqa: ANN401 - values of options
+        given = _flags(**{name: values.pop(name) for name in shared})
+        command(given=given, **values)
+
+    merged = [
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name in own
+        for one in (shared.values() if name == "given" else (own[name],))
+    ]
+    run.__signature__ = inspect.Signature(merged)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in merged}
+    del run.__wrapped__
+    return run
 
 
 def load_config(config: Path | None, given: Flags) -> Config:

@@ -64,6 +64,7 @@ def replay(
     missing = [name for name in files if name != STANDARD_INPUT and not Path(name).exists()]
     if missing:
         fail("\n".join(f"{name}: there is no such file" for name in missing))
+    files = _without_repeats(files)
     try:
         replayed = _with_progress(files, _settings(config), jobs)
     except (ConfigError, ReplayError) as error:
@@ -80,6 +81,18 @@ def replay(
         print_summary(summarize(replayed, top), Console())
     if problems or nothing:
         fail("\n".join([*problems, *([f"{', '.join(files)}: {nothing}"] if nothing else ())]))
+
+
+def _without_repeats(files: list[str]) -> list[str]:
+    """Return the files without those that were given before, perhaps under another name, and say so."""
+    first: dict[object, str] = {}
+    for name in files:
+        status = None if name == STANDARD_INPUT else Path(name).stat()
+        before = first.setdefault((status.st_dev, status.st_ino) if status else name, name)
+        if name is not before:
+            also = f" as {before}" if before != name else ""
+            typer.echo(f"{name} is given twice{also}; it is counted once", err=True)
+    return list(first.values())
 
 
 def _settings(config: Path | None) -> Audit:

@@ -1,5 +1,6 @@
 """The command ``rules``."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,12 +13,15 @@ from rich.table import Table
 
 from vault_exporter.alert_rules import Form, PackError, Profile, apply, load, parameters, render, select
 from vault_exporter.alert_rules.needs import fed, without
-from vault_exporter.alert_rules.parameters import ADDRESSES, JOBS, SCRAPE_INTERVAL
+from vault_exporter.alert_rules.parameters import ADDRESSES, JOBS, SCRAPE_INTERVAL, SEVERITIES
 from vault_exporter.alert_rules.rules import alerts
 from vault_exporter.assets import ResourceError
-from vault_exporter.cli.options import fail, flags, load_config
+from vault_exporter.checks import Flags
+from vault_exporter.cli.options import fail, load_config
 
 __all__ = ["rules"]
+
+_WIDEST: Final = 1000
 
 _OF_ADDRESSES: Final = (
     "address of a runbook, with {name} for the alert; without it, NAME.md at that address",
@@ -35,7 +39,10 @@ def rules(
     changes: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="NAME=VALUE", help="Change a parameter, or ALERT.for, ALERT.severity, ALERT.enabled."
+            "--set",
+            metavar="NAME=VALUE",
+            help="Change a parameter (numbers may have units: 4GiB, 90s, 80%), or ALERT.for, ALERT.severity, "
+            "ALERT.enabled, or the value of the label severity: severity.critical=page.",
         ),
     ] = None,
     overrides: Annotated[
@@ -45,23 +52,27 @@ def rules(
         Profile,
         typer.Option(help="core: what may wake someone; standard: and what is for work hours; all: the rest."),
     ] = Profile.STANDARD,
-    form: Annotated[Form, typer.Option("--format", help="For Prometheus, its operator, or Grafana.")] = Form.PROMETHEUS,
+    form: Annotated[
+        Form, typer.Option("--format", help="For Prometheus, its operator, or Grafana; json is for --parameters.")
+    ] = Form.PROMETHEUS,
     datasource: Annotated[str, typer.Option(metavar="UID", help="Prometheus' uid in Grafana.")] = "prometheus",
     *,
-    show: Annotated[bool, typer.Option("--parameters", help="List the parameters, and exit.")] = False,
+    show: Annotated[
+        bool, typer.Option("--parameters", help="List the parameters as a table, or with --format json, and exit.")
+    ] = False,
 ) -> None:
     """Print the alert rules, with changed parameters, and only those whose metrics a configuration provides."""
+    if form is Form.JSON and not show:
+        fail("--format json is for --parameters")
     try:
         if show:
-            _print_parameters()
+            _print_parameters(form)
             return
         groups = select(apply(load(), {**_of_file(overrides), **dict(map(_pair, changes or ()))}), profile)
     except (PackError, ResourceError) as error:
         fail(str(error))
     if config is not None:
-        settings = load_config(
-            config, flags(None, None, None, None, None, web_config_file=None, audit_from_start=False)
-        )
+        settings = load_config(config, Flags())
         groups, lacking = without(groups, fed(settings))
         for name, lack in lacking.items():
             sys.stderr.write(f"left out: {name}, which needs {lack}\n")
@@ -101,17 +112,32 @@ def _flat(path: Path, read: Mapping[object, object], above: str = "") -> Iterato
             yield name, str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _print_parameters() -> None:
+def _print_parameters(form: Form) -> None:
+    rows = tuple(_parameters())
+    if form is Form.JSON:
+        typer.echo(json.dumps([dict(zip(("name", "default", "help"), row, strict=True)) for row in rows], indent=2))
+        return
     table = Table("Parameter", "Value", "What")
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    if not console.is_terminal:  # in a pipe nothing is cut or folded
+        console.width = max(
+            console.width, table.__rich_measure__(console, console.options.update(width=_WIDEST)).maximum
+        )
+    console.print(table)
+
+
+def _parameters() -> Iterator[tuple[str, str, str]]:
+    """Yield the name, the default and the meaning of each parameter."""
     for name, default in JOBS.items():
-        table.add_row(name, default, "regular expression of the label job")
+        yield name, default, "regular expression of the label job"
     for (name, default), what in zip(ADDRESSES.items(), _OF_ADDRESSES, strict=True):
-        table.add_row(name, default, what)
-    table.add_row(
-        "scrape_interval", SCRAPE_INTERVAL, "longest time between two scrapes; longer ones make windows longer"
-    )
+        yield name, default, what
+    yield "scrape_interval", SCRAPE_INTERVAL, "longest time between two scrapes; longer ones make windows longer"
+    for name, default in SEVERITIES.items():
+        yield name, default, f"value of the label severity for what is {default} here"
     rules_by_name = alerts(load())
     for name, parameter in parameters().items():
         users = (alert for alert, rule in rules_by_name.items() if f"{{{name}}}" in rule.template)
-        table.add_row(name, str(parameter.value), f"{parameter.help} {', '.join(users)}.")
-    Console().print(table)
+        yield name, str(parameter.value), f"{parameter.help} {', '.join(users)}."

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from vault_exporter.checks import Flags
-from vault_exporter.cli.diagnosis import describe_discovery, diagnose
+from vault_exporter.cli.diagnosis import describe_discovery, run_diagnosis
 from vault_exporter.cli.options import AddressOption, ConfigOption, NamespaceOption, TokenFileOption, load_config
 from vault_exporter.diagnose import status as report
 
@@ -25,13 +25,13 @@ def status(
     """Show the state of every target. Exit status: 0 ok, 1 warning, 2 a node is down, sealed or has no leader."""
     file = str(token_file) if token_file else None
     settings = load_config(config, Flags(address=address, token_file=file, namespace=namespace))
-    seen, discoveries = diagnose(settings)
+    targets, discoveries = run_diagnosis(settings)
     now = time.time()
     if json:
-        typer.echo(report.as_json(seen, now))
+        typer.echo(report.as_json(targets, now))
     else:
-        report.print_table(seen, Console(), now)
+        report.print_table(targets, Console(), now)
     troubled = [state for state in discoveries if state.trouble or state.dropped]
     for state in troubled:
         typer.echo(describe_discovery(state), err=True)
-    raise typer.Exit(max(report.worst(seen, now), report.Severity.WARNING if troubled else report.Severity.OK))
+    raise typer.Exit(max(report.worst(targets, now), report.Severity.WARNING if troubled else report.Severity.OK))

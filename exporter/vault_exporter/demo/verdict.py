@@ -154,7 +154,7 @@ def _errors(page: Page, kind: ErrorClass) -> float:
 
 
 def _at_least(name: str, seen: float, sent: int) -> Check:
-    return Check(name, seen >= sent > 0, f"{seen:.0f} counted, {sent} sent")
+    return Check(name, seen >= sent > 0, f"{seen:.0f} in the audit metrics, at least {sent} expected")
 
 
 def _is_one(name: str, value: float | None) -> Check:

@@ -13,6 +13,7 @@ from vault_exporter.config.schema.logins import ApproleAuth, Auth
 from vault_exporter.config.schema.model import Config, NoAuth, Target
 from vault_exporter.diagnose.policy import OWN, Need, capabilities, lacking, needs
 from vault_exporter.metrics.reasons import Reason
+from vault_exporter.scrape.collector_run import Skipped
 from vault_exporter.scrape.collectors import HEALTH
 from vault_exporter.scrape.scraper import Scrape, TargetScraper
 from vault_exporter.targets.discovery import State
@@ -21,7 +22,7 @@ from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.auth.token_manager import TokenStatus
 from vault_exporter.vault.errors import NoTokenError, VaultError
 
-__all__ = ["Diagnosis", "Finding", "Seen", "is_wrapped", "look"]
+__all__ = ["Diagnosis", "Finding", "TargetDiagnosis", "diagnose", "is_wrapped"]
 
 _LOGIN: Final = "token"
 
@@ -34,12 +35,14 @@ class Finding(NamedTuple):
     problem: str = ""
     """The error; empty if the part works."""
     remedy: str = ""
+    skipped: Skipped | None = None
+    """Why the part gives nothing although it has no problem."""
 
 
-class Seen(NamedTuple):
+class TargetDiagnosis(NamedTuple):
     """The results of one target."""
 
-    target: Target
+    settings: Target
     scrape: Scrape
     findings: tuple[Finding, ...]
     entity_id: str
@@ -56,17 +59,17 @@ class Seen(NamedTuple):
 class Diagnosis(NamedTuple):
     """The results of all targets and discoveries."""
 
-    targets: list[Seen]
+    targets: list[TargetDiagnosis]
     discoveries: tuple[State, ...]
 
 
-async def look(config: Config) -> Diagnosis:
+async def diagnose(config: Config) -> Diagnosis:
     """Discover targets, scrape each once, check the capabilities of its token, and close everything."""
     targets = Targets(Shared(once=True))
     try:
         await targets.apply(_without_effects(config))
-        seen = await asyncio.gather(*(_look(config, scraper) for scraper in targets))
-        return Diagnosis(list(seen), tuple(targets.discoveries()))
+        found = await asyncio.gather(*(_diagnose(config, scraper) for scraper in targets))
+        return Diagnosis(list(found), tuple(targets.discoveries()))
     finally:
         await targets.close()
 
@@ -76,11 +79,11 @@ def is_wrapped(auth: Auth) -> bool:
     return isinstance(auth, ApproleAuth) and auth.wrapped
 
 
-async def _look(config: Config, scraper: TargetScraper) -> Seen:
+async def _diagnose(config: Config, scraper: TargetScraper) -> TargetDiagnosis:
     scrape = await scraper.scrape(scraper.target.timeout)
     entity_id, display_name = scraper.tokens.identity
     findings = await _findings(config, scraper, scrape)
-    return Seen(scraper.target, scrape, findings, entity_id, display_name, scraper.tokens.status)
+    return TargetDiagnosis(scraper.target, scrape, findings, entity_id, display_name, scraper.tokens.status)
 
 
 async def _findings(config: Config, scraper: TargetScraper, scrape: Scrape) -> tuple[Finding, ...]:

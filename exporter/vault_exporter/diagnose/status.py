@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from vault_exporter.config.schema.model import NoAuth
-from vault_exporter.diagnose.online import Seen
+from vault_exporter.diagnose.online import TargetDiagnosis
 from vault_exporter.scrape.node_state import Mode
 
 __all__ = ["Severity", "as_json", "print_table", "printable", "worst"]
@@ -18,8 +18,8 @@ __all__ = ["Severity", "as_json", "print_table", "printable", "worst"]
 _SOON = 14 * 86_400
 """Remaining seconds below which a listener's certificate is a warning."""
 _BAD = frozenset({Mode.DOWN, Mode.SEALED, Mode.UNINITIALIZED})
-_COLUMNS = ("Target", "State", "Version", "Cluster", "Leader", "Certificate", "Token")
-_DISPENSABLE = ("Leader", "Cluster", "Certificate", "Version")
+_COLUMNS = ("Target", "State", "Leader", "Version", "Cluster", "Certificate", "Token")
+_DISPENSABLE = ("Cluster", "Certificate", "Version", "Leader")
 """Columns that a narrow terminal drops, in this order. Problems are also listed below the table."""
 _WIDEST = 1000
 _COLOURS = {"ok": "green", "warning": "yellow", "critical": "red"}
@@ -61,14 +61,14 @@ class _Status(msgspec.Struct, frozen=True):
     severity: str
 
 
-def worst(targets: Iterable[Seen], now: float) -> Severity:
+def worst(targets: Iterable[TargetDiagnosis], now: float) -> Severity:
     """Return the highest severity of all targets."""
-    return max((_severity(seen, now) for seen in targets), default=Severity.OK)
+    return max((_severity(target, now) for target in targets), default=Severity.OK)
 
 
-def as_json(targets: Iterable[Seen], now: float) -> str:
+def as_json(targets: Iterable[TargetDiagnosis], now: float) -> str:
     """Return a JSON array of objects."""
-    return msgspec.json.format(msgspec.json.encode([_status(seen, now) for seen in targets]), indent=2).decode()
+    return msgspec.json.format(msgspec.json.encode([_status(target, now) for target in targets]), indent=2).decode()
 
 
 def printable(text: str) -> str:
@@ -76,9 +76,9 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def print_table(targets: Iterable[Seen], console: Console, now: float) -> None:
+def print_table(targets: Iterable[TargetDiagnosis], console: Console, now: float) -> None:
     """Print a table, and the problems below it."""
-    rows = [_status(seen, now) for seen in targets]
+    rows = [_status(target, now) for target in targets]
     if not rows:
         console.print("There is no target.")
         return
@@ -116,57 +116,57 @@ def _cells(row: _Status, now: float) -> dict[str, Text]:
         "Version": Text(printable(row.version)),
         "Cluster": Text(printable(row.cluster or "")),
         "Leader": Text({None: "", True: "known", False: "unknown"}[row.leader_known]),
-        "Certificate": Text(_until(row.certificate_not_after, now)),
+        "Certificate": Text(_left(row.certificate_not_after, now)),
         "Token": Text(_token_text(row.token, now)),
     }
 
 
-def _status(seen: Seen, now: float) -> _Status:
-    state = seen.scrape.state
+def _status(target: TargetDiagnosis, now: float) -> _Status:
+    state = target.scrape.state
     known = state.mode not in _BAD
-    token = _Token(seen.token.method, seen.token.valid if known else None, seen.token.expires if known else None)
+    token = _Token(target.token.method, target.token.valid if known else None, target.token.expires if known else None)
     return _Status(
-        target=seen.target.name,
-        address=seen.target.address,
-        cluster=seen.target.cluster or state.cluster_name or None,
+        target=target.settings.name,
+        address=target.settings.address,
+        cluster=target.settings.cluster or state.cluster_name or None,
         state=state.mode,
         reason=state.failure or "",
         version=state.version,
         leader_known=state.leader_known,
-        certificate_not_after=_end(seen),
-        token=None if isinstance(seen.target.auth, NoAuth) else token,
-        problems=tuple(_problems(seen, now)),
-        severity=_severity(seen, now).name.lower(),
+        certificate_not_after=_end(target),
+        token=None if isinstance(target.settings.auth, NoAuth) else token,
+        problems=tuple(_problems(target, now)),
+        severity=_severity(target, now).name.lower(),
     )
 
 
-def _problems(seen: Seen, now: float) -> Iterator[_Problem]:
-    for finding in seen.findings:
+def _problems(target: TargetDiagnosis, now: float) -> Iterator[_Problem]:
+    for finding in target.findings:
         if finding.problem:
             yield _Problem(finding.name, finding.problem, finding.remedy)
-    if seen.scrape.state.leader_known is False:
+    if target.scrape.state.leader_known is False:
         yield _Problem("leader", "the node knows of no leader", "see the logs of the cluster's nodes")
-    if _ends_soon(seen, now):
-        end = _until(_end(seen), now)
+    if _ends_soon(target, now):
+        end = _until(_end(target), now)
         yield _Problem("certificate", f"the listener's certificate ends: {end}", "renew it")
 
 
-def _severity(seen: Seen, now: float) -> Severity:
-    if seen.scrape.state.mode in _BAD or seen.scrape.state.leader_known is False:
+def _severity(target: TargetDiagnosis, now: float) -> Severity:
+    if target.scrape.state.mode in _BAD or target.scrape.state.leader_known is False:
         return Severity.CRITICAL
-    without_token = not isinstance(seen.target.auth, NoAuth) and seen.token.valid is False
-    if _ends_soon(seen, now) or without_token or any(finding.problem for finding in seen.findings):
+    without_token = not isinstance(target.settings.auth, NoAuth) and target.token.valid is False
+    if _ends_soon(target, now) or without_token or any(finding.problem for finding in target.findings):
         return Severity.WARNING
     return Severity.OK
 
 
-def _ends_soon(seen: Seen, now: float) -> bool:
-    end = _end(seen)
+def _ends_soon(target: TargetDiagnosis, now: float) -> bool:
+    end = _end(target)
     return end is not None and end - now < _SOON
 
 
-def _end(seen: Seen) -> float | None:
-    certificate = seen.scrape.state.certificate
+def _end(target: TargetDiagnosis) -> float | None:
+    certificate = target.scrape.state.certificate
     return certificate.not_after if certificate is not None else None
 
 
@@ -174,8 +174,13 @@ def _token_text(token: _Token | None, now: float) -> str:
     if token is None:
         return ""
     if not token.valid:
-        return f"{token.method}: {'unknown' if token.valid is None else 'not valid'}"
-    return f"{token.method}, {_until(token.expires, now) or 'for ever'}"
+        return "unknown" if token.valid is None else "not valid"
+    return _left(token.expires, now) or "no expiry"
+
+
+def _left(moment: float | None, now: float) -> str:
+    left = _until(moment, now)
+    return f"{left} left" if left not in {"", "expired"} else left
 
 
 def _until(moment: float | None, now: float) -> str:

@@ -1,8 +1,9 @@
 """Runs one collector under a deadline, and turns each failure into a reason."""
 
 import asyncio
+import enum
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import NamedTuple
 
 import structlog
@@ -10,12 +11,20 @@ import structlog
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
-from vault_exporter.scrape.collectors import Reading
+from vault_exporter.scrape.collectors import HEALTH, Reading
 from vault_exporter.vault.client import VaultError
 
-__all__ = ["CollectorRun", "CollectorRuns", "outcome"]
+__all__ = ["CollectorRun", "CollectorRuns", "Skipped", "outcome"]
 
 _log = structlog.get_logger(__name__)
+
+
+class Skipped(enum.StrEnum):
+    """Why a collector has no samples although it did not fail, for people."""
+
+    SCOPE = "only the active node is asked"
+    STATE = "not asked in the present state of the node"
+    LACKING = "this server does not have it"
 
 
 class CollectorRun(NamedTuple):
@@ -26,10 +35,17 @@ class CollectorRun(NamedTuple):
     seconds: float
     detail: str = ""
     """Details of a failure or of a note, with the remedy; safe to show."""
+    skipped: Skipped | None = None
+
+    @property
+    def state(self) -> str | None:
+        """The reason of a failure, or a state that needs an operator; None is good."""
+        note = self.result.note if self.result is not None else None
+        return note.state if note is not None else self.reason
 
 
 class CollectorRuns:
-    """Runs the collectors of one target, and logs the state of each when it changes, not at every scrape."""
+    """Runs the collectors of one target, and logs their states when they change, not at every scrape."""
 
     def __init__(self, target: str) -> None:
         self._log = _log.bind(target=target)
@@ -59,19 +75,31 @@ class CollectorRuns:
             reason, message = Reason.OTHER, type(error).__name__
             self._log.exception("collector broke", collector=collector)
         note = result.note if result is not None else None
-        state, detail = (note.state, note.remedy) if note is not None else (reason, message)
-        self._report(collector, state, detail)
-        return CollectorRun(result, reason, time.monotonic() - started, detail)
+        return CollectorRun(result, reason, time.monotonic() - started, note.remedy if note is not None else message)
 
-    def _report(self, collector: str, state: str | None, detail: str) -> None:
-        """Log the state (None is good) if it changed."""
-        if state == self._states.get(collector):
+    def report(self, runs: Mapping[str, CollectorRun]) -> None:
+        """Log what changed since the last report. A node that is down is one event, whatever else fails with it."""
+        health = runs[HEALTH.name]
+        if self._changed(HEALTH.name, health.state):
+            if health.state is None:
+                self._log.info("node answers again")
+            else:
+                self._log.warning("node is down", reason=str(health.state), detail=health.detail)
+        if health.state is not None:
             return
+        for name, run in runs.items():
+            if name != HEALTH.name and self._changed(name, run.state):
+                if run.state is None:
+                    self._log.info("collector works again", collector=name)
+                else:
+                    self._log.warning(
+                        "collector gets nothing", collector=name, reason=str(run.state), detail=run.detail
+                    )
+
+    def _changed(self, collector: str, state: str | None) -> bool:
+        changed = state != self._states.get(collector)
         self._states[collector] = state
-        if state is None:
-            self._log.info("collector works again", collector=collector)
-        else:
-            self._log.warning("collector gets nothing", collector=collector, reason=str(state), detail=detail)
+        return changed
 
 
 def outcome(collector: str, run: CollectorRun) -> Iterator[Sample]:

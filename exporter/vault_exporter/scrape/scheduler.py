@@ -8,7 +8,7 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import NO_ANSWER, Reason
 from vault_exporter.scrape.cache import CachedReading
-from vault_exporter.scrape.collector_run import CollectorRun, CollectorRuns, outcome
+from vault_exporter.scrape.collector_run import CollectorRun, CollectorRuns, Skipped, outcome
 from vault_exporter.scrape.collectors import HEALTH, LEADER, Collector, Reading, Scope
 from vault_exporter.scrape.node_state import Certificate, HealthReport, Leader, Mode, NodeState, SealStatus
 from vault_exporter.scrape.telemetry.page import Page
@@ -32,6 +32,8 @@ class Outcome(NamedTuple):
     """The reason of a failure, or a state that needs an operator; empty if the collector works."""
     detail: str = ""
     """Details of the problem and its remedy; safe to show."""
+    skipped: Skipped | None = None
+    """Why there are no samples without a failure."""
 
 
 class Collected(NamedTuple):
@@ -71,6 +73,7 @@ class CollectorScheduler:
         """Run all collectors until the deadline, in the loop's time."""
         health = asyncio.create_task(self._health(deadline))
         runs = await asyncio.gather(*(self._run(collector, health, deadline) for collector in self._collectors))
+        self._runs.report({collector.name: run for collector, run in zip(self._collectors, runs, strict=True)})
         return self._put_together(runs)
 
     def failed(self, reason: Reason, seconds: float) -> Collected:
@@ -95,13 +98,15 @@ class CollectorScheduler:
         if run.result is None:  # a node that is down is asked nothing more, and logged as down once
             return CollectorRun(None, run.reason, 0.0)
         state = _state({HEALTH.name: run})
-        if not (_is_asked(collector.scope, state) and collector.applies(state)):
+        if (skipped := _skipped(collector, state)) is not None:
             if collector.name in self._cached:
                 await self._cached[collector.name].forget()
             self._absent_until.pop(collector.name, None)
-            return CollectorRun(_NOTHING, None, 0.0)
+            return CollectorRun(_NOTHING, None, 0.0, skipped=skipped)
         needs = " ".join(map(str, collector.grants))
-        return await self._runs.make(collector.name, self._ask(collector, deadline), deadline, needs=needs)
+        run = await self._runs.make(collector.name, self._ask(collector, deadline), deadline, needs=needs)
+        lacking = self._client.missing.covers(grant.path for grant in collector.grants)
+        return run._replace(skipped=Skipped.LACKING) if lacking else run
 
     async def _ask(self, collector: Collector, deadline: float) -> Reading:
         if collector.needs_token and not self._client.has_token:
@@ -159,7 +164,7 @@ class CollectorScheduler:
 def _outcome(collector: Collector, run: CollectorRun) -> Outcome:
     note = run.result.note if run.result is not None else None
     problem = run.reason or (note.state if note is not None and note.wanting else "")
-    return Outcome(collector.name, problem, run.detail if problem else "")
+    return Outcome(collector.name, problem, run.detail if problem else "", run.skipped)
 
 
 async def _samples(collector: Collector, client: Client) -> tuple[Sample, ...]:
@@ -201,17 +206,15 @@ def _of(kind: type[T], said: Iterable[object]) -> T | None:
     return next((one for one in said if isinstance(one, kind)), None)
 
 
-def _is_asked(scope: Scope, state: NodeState) -> bool:
-    """Return whether a collector of this scope asks a node in this state."""
+def _skipped(collector: Collector, state: NodeState) -> Skipped | None:
+    """Return why a collector does not ask a node in this state; None if it does."""
     if not state.serves:
-        return False
-    match scope:
-        case Scope.ACTIVE:
-            return state.active and not state.dr_secondary
-        case Scope.ACTIVE_DR:
-            return state.active
-        case _:
-            return not state.dr_secondary
+        return Skipped.STATE
+    if collector.scope in {Scope.ACTIVE, Scope.ACTIVE_DR} and not state.active:
+        return Skipped.SCOPE
+    if state.dr_secondary and collector.scope is not Scope.ACTIVE_DR:
+        return Skipped.STATE
+    return None if collector.applies(state) else Skipped.LACKING
 
 
 def _once(samples: Iterable[Sample]) -> tuple[Sample, ...]:

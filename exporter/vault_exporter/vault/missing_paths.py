@@ -4,7 +4,7 @@ Vault writes each refused request to its audit log. On an idle cluster these wou
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from vault_exporter.vault.answer import Answer
@@ -45,6 +45,12 @@ class MissingPaths:
             and len(self._answers) < _MOST
         ):
             self._answers[path] = (self._clock() + _SECONDS, answer)
+
+    def covers(self, paths: Iterable[str]) -> bool:
+        """Return whether all these paths are known to be missing; patterns of a policy among them do not count."""
+        missing = {path.partition("?")[0] for path in self._answers}
+        plain = [path for path in paths if not path.endswith("*") and "+" not in path.split("/")]
+        return bool(plain) and missing.issuperset(plain)
 
     def forget(self) -> None:
         """Forget all paths, since another server or version may answer now."""

@@ -75,7 +75,9 @@ def _hash(value: object) -> Secret:
         raise values.wrong_type("text", value)
     match = _HASH.fullmatch(value)
     if not match:
-        raise ValueError("not a bcrypt hash; make one with: htpasswd -nBC 10 USER, and quote what follows USER:")
+        raise ValueError(
+            "not a bcrypt hash; docs/configuration.md, Access to the exporter, has a command that makes one"
+        )
     if not _LOWEST_COST <= int(match["cost"]) <= _HIGHEST_COST:
         raise ValueError(f"a cost outside {_LOWEST_COST} to {_HIGHEST_COST}, for each login; take 10 to 12")
     return Secret(value)

@@ -255,9 +255,18 @@ def test_values_beyond_the_bound_of_a_label_are_counted(label: str, request_: di
     bounds = {"mount": Limits(mounts=3), "mount_type": Limits(mount_types=3), "namespace": Limits(namespaces=3)}
     at = {"mount_type": "kv", "mount_point": "kv/"}
     values_ = [json.loads(json.dumps(at | request_).replace("{}", str(number))) for number in range(10)]
-    lines = [entry("request", number, "kv/a", "read", request=value) for number, value in enumerate(values_)]
+    # Each value comes twice: entries are counted, not values.
+    lines = [entry("request", number, "kv/a", "read", request=value) for number, value in enumerate(values_ * 2)]
     pipeline = fed(lines, PipelineSettings(limits=bounds.get(label, Limits())))
-    assert values(pipeline, c.AUDIT_OVERFLOW) == {(label,): 10 if label == "operation" else 7}
+    expected = {(label,): 20 if label == "operation" else 14}
+    assert values(pipeline, c.AUDIT_OVERFLOW) == expected
+    # As several processes count it.
+    settings_ = PipelineSettings(limits=bounds.get(label, Limits()))
+    merged = fed([], settings_)
+    merged.merge(fed(lines, settings_))
+    assert values(merged, c.AUDIT_OVERFLOW) == expected
+    merged.merge(fed(lines, settings_))
+    assert values(merged, c.AUDIT_OVERFLOW) == {labels: 2 * count for labels, count in expected.items()}
     assert sum(values(pipeline, c.AUDIT_ENTRIES).values()) == len(lines)
 
 

@@ -57,6 +57,18 @@ def test_a_recorded_log(tmp_path: Path) -> None:
         assert {**other, "files": 0} == {**whole, "files": 0}
 
 
+def test_a_file_that_is_given_twice_counts_once(tmp_path: Path) -> None:
+    log, link = tmp_path / "audit.log", tmp_path / "current"
+    log.write_bytes(line("secret/data/a"))
+    link.symlink_to(log)
+    command = [program("vault-exporter"), "replay", "--json", log, log, link]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert json.loads(done.stdout)["requests"] == 1
+    assert done.stderr == (
+        f"{log} is given twice; it is counted once\n{link} is given twice as {log}; it is counted once\n"
+    )
+
+
 def test_several_processes_say_what_one_says(tmp_path: Path) -> None:
     names = []
     for number in range(3):

@@ -5,8 +5,10 @@ import re
 import pytest
 
 from tests.lab.fake_node import HEALTH, Node, StartExporter, target
-from vault_exporter.config.schema.model import Collectors, Secret, TokenAuth
+from vault_exporter.config.schema.logins import UserpassAuth
+from vault_exporter.config.schema.model import Collectors, Secret, Target, TokenAuth
 from vault_exporter.config.schema.watched import Kv
+from vault_exporter.demo.process import free_port
 from vault_exporter.vault.answer import Answer
 from vault_exporter.vault.missing_paths import MissingPaths
 
@@ -136,6 +138,35 @@ async def test_a_node_that_is_down_is_asked_nothing_more(node: Node, start_expor
     page = await scraped(start_exporter, target(node, auth=AUTH))
     assert success(page, "barrier_key") == (0, "http_5xx")
     assert set(node.calls) == OF_THE_NODE | {"auth/token/lookup-self"}
+
+
+async def test_a_node_that_goes_down_is_one_event_and_its_return_another(
+    node: Node, start_exporter: StartExporter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    auth = UserpassAuth(username="exporter", password=Secret("planted"))
+    issued = '{"auth":{"client_token":"hvs.1","lease_duration":3600,"renewable":true}}'
+    node.answers |= {
+        "auth/userpass/login/exporter": (200, issued),
+        "auth/token/lookup-self": (200, '{"data":{"ttl":3600}}'),
+    }
+    gone = Target("n2", f"http://127.0.0.1:{free_port()}", auth=auth)
+    client = await start_exporter(target(node, auth=auth), gone)
+    for _ in range(2):
+        await client.get("/probe?target=n2")
+    events = [line for line in capsys.readouterr().out.splitlines() if "target=n2" in line]
+    assert len(events) == 1
+    assert 'event="node is down"' in events[0]
+    assert "reason=refused" in events[0]
+    await client.get("/probe?target=n1")
+    capsys.readouterr()
+    answers = dict(node.answers)
+    error = (500, '{"errors":["context deadline exceeded"]}')
+    for changed, said in ((dict.fromkeys(answers, error), "node is down"), (answers, "node answers again")):
+        node.answers = changed
+        for _ in range(2):
+            await client.get("/probe?target=n1")
+        (line,) = [one for one in capsys.readouterr().out.splitlines() if "target=n1" in one]
+        assert f'event="{said}"' in line
 
 
 async def test_a_refusal_names_the_path_and_what_to_grant(

@@ -168,7 +168,7 @@ class EntryCounters:
         self._namespaces = {""}
         self._durations: dict[tuple[str, str], Durations] = {}
         self._mount_types: set[str] = set()
-        self._overflow = Counter(dict.fromkeys(("operation", "mount", "mount_type", "namespace", "type"), 0))
+        self._overflow = Counter(dict.fromkeys(("operation", "mount", "namespace", "type"), 0))
         self._types: set[str] = set(_TYPES)
         self._mount("", "")
 
@@ -209,16 +209,16 @@ class EntryCounters:
     def merge(self, other: "EntryCounters") -> None:
         """Add what another process counted, within the bounds of this one."""
         for theirs in other._folded.values():  # noqa: SLF001 - of our own class
-            mount = self._mount(*theirs.key[2:4])
+            mount = self._mount(*theirs.key[2:4], theirs.entries)
             key = theirs.key._replace(
-                type=self._type(theirs.key.type),
+                type=self._type(theirs.key.type, theirs.entries),
                 mount_type=mount.labels[0],
                 mount_point=mount.labels[1],
-                namespace=self._namespace(theirs.key.namespace),
+                namespace=self._namespace(theirs.key.namespace, theirs.entries),
             )
-            (self._folded.get(key) or self._new(key)).merge(theirs)
+            (self._folded.get(key) or self._new(key, theirs.entries)).merge(theirs)
         for labels, mount in other._mounts.items():  # noqa: SLF001 - of our own class
-            self._mount(*labels).merge(mount)
+            self._mount(*labels, 0).merge(mount)
         for (mount_type, class_), durations in other._durations.items():  # noqa: SLF001 - of our own class
             self._measured(mount_type, class_).merge(durations)
         self._overflow.update(other._overflow)  # noqa: SLF001 - of our own class
@@ -251,6 +251,12 @@ class EntryCounters:
             yield c.AUDIT_DURATION(durations.distribution(), *labels)
         for label, count in self._overflow.items():
             yield c.AUDIT_OVERFLOW(count, label)
+        yield c.AUDIT_OVERFLOW(self._beyond_mount_types(), "mount_type")
+
+    def _beyond_mount_types(self) -> int:
+        """Count the entries whose durations count for another mount type, since theirs is beyond the bound."""
+        within = self._mount_types | {OTHER, ""}
+        return sum(cell.entries for key, cell in self._folded.items() if key.mount_type not in within)
 
     def _of_mounts(self) -> Iterator[Sample]:
         for mount in self._mounts.values():
@@ -262,9 +268,9 @@ class EntryCounters:
             if not mount.labels[1].startswith("auth/"):
                 yield c.AUDIT_LEASES_CREATED(mount.leases, *mount.labels)
 
-    def _new(self, key: CellKey) -> Cell:
+    def _new(self, key: CellKey, entries: int = 1) -> Cell:
         if len(self._folded) >= MOST_CELLS and key.mount_point != OTHER:
-            self._overflow["mount"] += 1
+            self._overflow["mount"] += entries
             folded = key._replace(mount_type=OTHER, mount_point=OTHER)
             return self._folded.get(folded) or self._new(folded)
         mount = self._mount(key.mount_type, key.mount_point)
@@ -273,44 +279,43 @@ class EntryCounters:
         self._folded[key] = cell
         return cell
 
-    def _mount(self, mount_type: str, point: str) -> Mount:
-        """The mount, within the bound."""
+    def _mount(self, mount_type: str, point: str, entries: int = 1) -> Mount:
+        """Return the mount within the bound; ``entries`` is the number that count as ``other`` beyond it."""
         known = self._mounts.get((mount_type, point))
         if known is None:
             # No mount and all others are not of the bound, hence the two more.
             if (mount_type, point) != (OTHER, OTHER) and len(self._mounts) >= self._limits.mounts + 1 + (
                 (OTHER, OTHER) in self._mounts
             ):
-                self._overflow["mount"] += 1
+                self._overflow["mount"] += entries
                 return self._mount(OTHER, OTHER)
             known = self._mounts[mount_type, point] = Mount(mount_type, point)
         return known
 
-    def _type(self, type_: str) -> str:
+    def _type(self, type_: str, entries: int = 1) -> str:
         if type_ in self._types or type_ == OTHER:
             return type_
         if len(self._types) >= self._limits.types + len(_TYPES):
-            return self._beyond("type")
+            return self._beyond("type", entries)
         self._types.add(type_)
         return type_
 
-    def _namespace(self, path: str) -> str:
+    def _namespace(self, path: str, entries: int = 1) -> str:
         if path in self._namespaces or path == OTHER:
             return path
         if len(self._namespaces) > self._limits.namespaces:
-            return self._beyond("namespace")
+            return self._beyond("namespace", entries)
         self._namespaces.add(path)
         return path
 
     def _measured(self, mount_type: str, class_: str) -> Durations:
         if mount_type not in self._mount_types and mount_type not in {OTHER, ""}:
             if len(self._mount_types) >= self._limits.mount_types:
-                self._overflow["mount_type"] += 1
                 mount_type = OTHER
             else:
                 self._mount_types.add(mount_type)
         return self._durations.setdefault((mount_type, class_), Durations())
 
-    def _beyond(self, label: str) -> str:
-        self._overflow[label] += 1
+    def _beyond(self, label: str, entries: int = 1) -> str:
+        self._overflow[label] += entries
         return OTHER

@@ -2,7 +2,7 @@
 
 import enum
 
-from vault_exporter.metrics.reasons import Reason
+from vault_exporter.metrics.reasons import NO_ANSWER, Reason
 
 __all__ = ["LoginError", "LoginFailure"]
 
@@ -38,3 +38,8 @@ class LoginError(Exception):
         """The reason that collectors report if they need the token."""
         self.by_policy = by_policy
         """Whether the token is valid and only its policies refuse the call."""
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the node did not answer at all. The scrape logs that the node is down, so a login need not."""
+        return self.reason in NO_ANSWER

@@ -242,7 +242,7 @@ class TokenManager:
             token, refusal = await self._look_up(issued)
         except LoginError as error:
             self._counters.login_failures[error.failure] += 1
-            if self._backoff.note_failure(error):
+            if self._backoff.note_failure(error) and not error.is_unanswered:
                 self._log.warning("cannot log in", reason=error.failure.value, detail=str(error))
             return False
         was_refused = self._held is not None and not self._held.valid
@@ -333,7 +333,8 @@ class TokenManager:
                 token = await self._endpoints.renew(held.token)
             except LoginError as error:
                 self._counters.renewal_failures[error.failure] += 1
-                self._log.warning("cannot renew the token", detail=str(error))
+                if not error.is_unanswered:
+                    self._log.warning("cannot renew the token", detail=str(error))
             else:
                 self._hold(held._replace(token=token, valid=True))
                 return True
