@@ -18,7 +18,7 @@ __all__ = ["Severity", "as_json", "print_table", "printable", "worst"]
 _SOON = 14 * 86_400
 """Remaining seconds below which a listener's certificate is a warning."""
 _BAD = frozenset({Mode.DOWN, Mode.SEALED, Mode.UNINITIALIZED})
-_COLUMNS = ("Target", "State", "Leader", "Version", "Cluster", "Certificate", "Token")
+_COLUMNS = ("Target", "State", "Leader", "Version", "Cluster", "Certificate", "Token TTL")
 _DISPENSABLE = ("Cluster", "Certificate", "Version", "Leader")
 """Columns that a narrow terminal drops, in this order. Problems are also listed below the table."""
 _WIDEST = 1000
@@ -117,7 +117,7 @@ def _cells(row: _Status, now: float) -> dict[str, Text]:
         "Cluster": Text(printable(row.cluster or "")),
         "Leader": Text({None: "", True: "known", False: "unknown"}[row.leader_known]),
         "Certificate": Text(_left(row.certificate_not_after, now)),
-        "Token": Text(_token_text(row.token, now)),
+        "Token TTL": Text(_token_text(row.token, now)),
     }
 
 
@@ -175,7 +175,7 @@ def _token_text(token: _Token | None, now: float) -> str:
         return ""
     if not token.valid:
         return "unknown" if token.valid is None else "not valid"
-    return _left(token.expires, now) or "no expiry"
+    return _until(token.expires, now) or "no expiry"
 
 
 def _left(moment: float | None, now: float) -> str:
