@@ -11,7 +11,7 @@ import yaml
 
 from tests.lab.waiting import PATIENCE
 from vault_exporter.demo.exporter import Exporter
-from vault_exporter.demo.page import Page, parse
+from vault_exporter.demo.page import ScrapedPage, parse
 from vault_exporter.demo.process import free_port
 from vault_exporter.metrics.exposition import Format
 
@@ -39,7 +39,7 @@ def start_exporter(tmp_path: Path) -> Iterator[StartExporter]:
         yield start
 
 
-def probe(exporter: Exporter, name: str, timeout: float = 60.0) -> Page:
+def probe(exporter: Exporter, name: str, timeout: float = 60.0) -> ScrapedPage:
     """Scrape one target as Prometheus does with this timeout."""
     request = urllib.request.Request(  # noqa: S310 - HTTP
         f"{exporter.address}/probe?target={name}", headers={"X-Prometheus-Scrape-Timeout-Seconds": str(timeout)}
@@ -48,7 +48,7 @@ def probe(exporter: Exporter, name: str, timeout: float = 60.0) -> Page:
         return parse(response.read(), Format.TEXT)
 
 
-def reason(page: Page) -> str:
+def reason(page: ScrapedPage) -> str:
     """Why vault_up is 0; empty while it is 1."""
     reasons = [one.labels["reason"] for one in page.series("vault_up_failure_reason") if one.value]
     assert len(reasons) == (page.value("vault_up") == 0)

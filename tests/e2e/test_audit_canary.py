@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.e2e.conftest import StartExporter, probe
 from tests.lab.bao import Bao
 from vault_exporter.demo.openbao import dev_server
-from vault_exporter.demo.page import Page, parse
+from vault_exporter.demo.page import ScrapedPage, parse
 from vault_exporter.demo.process import wait_until
 from vault_exporter.metrics.exposition import Format
 
@@ -28,7 +28,7 @@ def test_the_canary_comes_by_although_its_entries_are_left_out(start_exporter: S
         exporter = start_exporter(
             targets=[target], canary={"mount": "canary"}, audit={"logs": [str(log)], "exclude": exclude}
         )
-        page: Page
+        page: ScrapedPage
 
         def is_decided() -> bool:
             nonlocal page

@@ -18,7 +18,7 @@ from tests.lab.bao import Bao
 from tests.lab.nodes import raft_node
 from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.demo.exporter import Exporter
-from vault_exporter.demo.page import Page
+from vault_exporter.demo.page import ScrapedPage
 from vault_exporter.scrape.collectors import COLLECTORS, Scope, policy, telemetry
 
 WITH_TOKEN = [collector for collector in COLLECTORS if collector.needs_token]
@@ -32,7 +32,7 @@ class Lab(NamedTuple):
     keys: list[str]
     exporter: Exporter
 
-    def page(self) -> Page:
+    def page(self) -> ScrapedPage:
         return probe(self.exporter, "node")
 
 
@@ -345,7 +345,7 @@ def test_each_rule_is_needed_and_all_are_enough(lab: Lab, tmp_path: Path) -> Non
                 assert re.search(rf"{path.replace('+', '[^/]+')}(\?\S+)?: HTTP 403", said), (path, said)
 
 
-def failing(page: Page) -> tuple[dict[str, str], set[str]]:
+def failing(page: ScrapedPage) -> tuple[dict[str, str], set[str]]:
     """The collectors that failed, with the reason; and all that ran."""
     reasons = page.series("vault_exporter_collector_failure_reason")
     ran = {one.labels["collector"] for one in page.series("vault_exporter_collector_success")}

@@ -18,7 +18,7 @@ from vault_exporter.config.schema.logins import UserpassAuth
 from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.demo.exporter import Exporter
-from vault_exporter.demo.page import Page
+from vault_exporter.demo.page import ScrapedPage
 from vault_exporter.scrape.collectors import COLLECTORS, Scope, policy, telemetry
 
 NO_WAITING = {collector.name: "1ms" for collector in COLLECTORS if collector.scope is not Scope.EVERY}
@@ -128,6 +128,6 @@ def a_dead_server_is_seen(exporter: Exporter, leader: Node, dead: Node) -> None:
     assert said["status"] == "leader"
 
 
-def echoes(page: Page) -> dict[str, float]:
+def echoes(page: ScrapedPage) -> dict[str, float]:
     """API address → Unix time."""
     return {one.labels["api_address"]: one.value for one in page.series("vault_ha_node_last_echo_timestamp_seconds")}

@@ -8,13 +8,13 @@ from tests.lab import api
 from tests.lab.nodes import raft_node
 from tests.lab.waiting import wait_until
 from vault_exporter.demo.openbao import dev_server
-from vault_exporter.demo.page import Page
+from vault_exporter.demo.page import ScrapedPage
 from vault_exporter.demo.verdict import NATIVE_NAMES
 
 ALWAYS = ("vault_up", "vault_active", "vault_sealed", "vault_core_unsealed")
 
 
-def state(page: Page) -> dict[str, Any]:
+def state(page: ScrapedPage) -> dict[str, Any]:
     """What is always there, and the status code."""
     values = {name.removeprefix("vault_"): page.value(name) for name in ALWAYS}
     return {**values, "initialized": page.value("vault_initialized"), "code": page.value("vault_health_status_code")}

@@ -11,7 +11,7 @@ from tests.lab import api
 from tests.lab.nodes import raft_node
 from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.demo.exporter import Exporter
-from vault_exporter.demo.page import Page
+from vault_exporter.demo.page import ScrapedPage
 from vault_exporter.demo.process import program
 from vault_exporter.demo.verdict import NATIVE_NAMES
 
@@ -31,7 +31,7 @@ def names(exporter: Exporter) -> list[str]:
     return [line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE ")]
 
 
-def status(page: Page) -> list[str]:
+def status(page: ScrapedPage) -> list[str]:
     return [one.labels["status"] for one in page.series("vault_exporter_telemetry_status") if one.value]
 
 

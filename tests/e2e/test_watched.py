@@ -18,7 +18,7 @@ from tests.lab.nodes import Postgres
 from vault_exporter.checks import Flags, load
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.openbao import dev_server
-from vault_exporter.demo.page import Page, parse
+from vault_exporter.demo.page import ScrapedPage, parse
 from vault_exporter.metrics.exposition import Format
 from vault_exporter.scrape.collectors import chosen
 
@@ -70,14 +70,14 @@ class Watched:
         self.exporter = exporter
         self._name = name
 
-    def page(self, reason: str = "") -> Page:
+    def page(self, reason: str = "") -> ScrapedPage:
         page = probe(self.exporter, "dev")
         failures = page.series("vault_exporter_collector_failure_reason", collector=self._name)
         assert [one.labels["reason"] for one in failures] == ([reason] if reason else [])
         return page
 
 
-def secrets(page: Page, name: str) -> dict[str, float]:
+def secrets(page: ScrapedPage, name: str) -> dict[str, float]:
     return {one.labels["path"]: one.value for one in page.series(f"vault_kv_secret_{name}", mount="kv2")}
 
 
@@ -122,7 +122,7 @@ def test_kv_needs_each_rule(watch: Watch, without: str) -> None:
     watch("kv", [{"mount": "kv2", "paths": ["top", "team/*"]}], without=without).page("permission_denied")
 
 
-def canary(page: Page) -> dict[str, Any]:
+def canary(page: ScrapedPage) -> dict[str, Any]:
     steps = {one.labels["step"]: one.value for one in page.series("vault_canary_success")}
     return {**steps, "runs": page.value("vault_canary_runs_total"), "failures": page.sum("vault_canary_failures_total")}
 
@@ -156,7 +156,7 @@ def test_backup(start_exporter: StartExporter, tmp_path: Path) -> None:
     section = [{"name": "daily", "files": str(backups / "vault-*.snap"), "max_age": "26h"}]
     exporter = start_exporter(targets=[{"name": "n1", "address": "http://127.0.0.1:1"}] * 1, backup=section)
 
-    def page() -> Page:
+    def page() -> ScrapedPage:
         return parse(exporter.get(), Format.TEXT)
 
     assert page().value("vault_backup_files", name="daily") == 0
@@ -210,7 +210,7 @@ def test_pki(bao: Bao, watch: Watch) -> None:
     assert page.value("vault_pki_certificates_skipped") == 1
 
 
-def leaves(page: Page) -> dict[str, float]:
+def leaves(page: ScrapedPage) -> dict[str, float]:
     return {one.labels["expires_in"]: one.value for one in page.series("vault_pki_certificates") if one.value}
 
 

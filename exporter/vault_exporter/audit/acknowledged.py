@@ -11,14 +11,14 @@ from typing import Generic, NamedTuple, TypeVar
 
 from vault_exporter.metrics.family import Distribution, Sample
 
-__all__ = ["AcknowledgedCounters", "Page"]
+__all__ = ["AcknowledgedCounters", "CountedPage"]
 
 Place = TypeVar("Place")
 
 _Series = tuple[str, tuple[str, ...]]
 
 
-class Page(NamedTuple, Generic[Place]):
+class CountedPage(NamedTuple, Generic[Place]):
     """The samples of one scrape, and what follows when it is completed."""
 
     number: int
@@ -45,12 +45,12 @@ class AcknowledgedCounters(Generic[Place]):
         Args:
             place: where reading begins.
         """
-        self.last: Page[Place] | None = None
+        self.last: CountedPage[Place] | None = None
         self._counted: dict[_Series, Sample] = {}
         self._place = place
         self._pages = 0
 
-    def page(self, samples: Iterable[Sample], place: Place) -> Page[Place]:
+    def page(self, samples: Iterable[Sample], place: Place) -> CountedPage[Place]:
         """Make the page of a scrape.
 
         Args:
@@ -61,7 +61,7 @@ class AcknowledgedCounters(Generic[Place]):
         now = tuple(samples)
         counted = {(sample.family.name, sample.labels): sample for sample in now if sample.family.type != "gauge"}
         if counted.keys() <= self._counted.keys():
-            return Page(self._pages, now, place, counted, place)
+            return CountedPage(self._pages, now, place, counted, place)
         before = self._counted
         held = tuple(
             sample
@@ -69,9 +69,9 @@ class AcknowledgedCounters(Generic[Place]):
             else before.get((sample.family.name, sample.labels)) or _at_zero(sample)
             for sample in now
         )
-        return Page(self._pages, held, self._place, counted, place)
+        return CountedPage(self._pages, held, self._place, counted, place)
 
-    def acknowledge(self, page: Page[Place]) -> bool:
+    def acknowledge(self, page: CountedPage[Place]) -> bool:
         """Note that a page was received in full.
 
         Returns:

@@ -1,10 +1,10 @@
-"""Commit the checkpoint: no further than completed scrapes have shown the counts, and as soon as one has.
+"""Commit the checkpoint when Prometheus has received the counts up to it.
 
-A page's place is written to disk before the page is served, which is slow, and takes effect when the page was received
-in full, which is quick. So little time is left in which a crash of the exporter makes entries count twice.
+The checkpoint of a page is written to disk before the page is served, which is slow. It is published by a rename when
+the page was received in full, which is quick. This keeps the time short in which a crash makes entries count twice.
 
-A client that never reads its page holds nothing up: the next page is prepared in its place. Where pages overlap, the
-newest one that was received in full is committed, if need be by writing it again.
+A client that never reads its page blocks nothing: the checkpoint of the next page replaces the prepared one. If pages
+overlap, the newest page that was received in full is committed; its checkpoint is written again if necessary.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from vault_exporter.audit.acknowledged import Page
+from vault_exporter.audit.acknowledged import CountedPage
 from vault_exporter.audit.status import CheckpointStatus
 from vault_exporter.audit.tail.checkpoint import Checkpoint, CheckpointError, CheckpointFile
 from vault_exporter.metrics import catalogue as c
@@ -26,22 +26,22 @@ __all__ = ["Commits", "CommittedPage", "Place"]
 _LONGEST_PREPARATION: Final = 0.2
 """Seconds that a scrape waits for the disk."""
 _MOST_REPEATED: Final = 3
-"""Scrapes in a row that get the last page again while the disk does not answer; a disk that hangs stops no metric."""
+"""Limit of scrapes in a row that get the last page again while the disk is slow, so that metrics do not stop."""
 _STALLED_SECONDS: Final = 300.0
-"""Time without a commit, while there is something to commit, after which that is logged."""
+"""Seconds with uncommitted counts after which a warning is logged."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Place(NamedTuple):
-    """Up to where the logs were counted."""
+    """How far the logs were counted."""
 
     checkpoint: Checkpoint
     read_bytes: Mapping[str, int]
     """Bytes read since the start, by log."""
 
 
-CommittedPage = Page[Place]
+CommittedPage = CountedPage[Place]
 
 
 class Commits:
@@ -52,11 +52,11 @@ class Commits:
     """
 
     def __init__(self, file: CheckpointFile, place: Place, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing is written yet.
+        """Start without an uncommitted place.
 
         Args:
             file: the checkpoint file.
-            place: where reading began; the checkpoint needs not be written for it.
+            place: where reading began; it counts as committed.
             clock: seconds that never go back.
         """
         self.file = file
@@ -75,8 +75,8 @@ class Commits:
         """Write the place of a page to disk, so that it can take effect at once.
 
         Returns:
-            whether to serve the page; else the disk is slow, and the last page is to be served again: what is shown
-            and not committed would count twice after a crash.
+            whether to serve the page. If not, the disk is slow, and the last page must be served again, because
+            counts that are published but not committed count twice after a crash.
         """
         self._watch(page.counted_place)
         if self._writing is None:
@@ -89,7 +89,11 @@ class Commits:
         return self._repeated > _MOST_REPEATED
 
     def acknowledge(self, page: CommittedPage) -> None:
-        """Commit the place of a page that was received in full, and is newer than all that were so before."""
+        """Commit the checkpoint of a page.
+
+        Args:
+            page: it was received in full, and is newer than every page that was acknowledged before.
+        """
         if self._prepared is page:
             self._publish(page)
         elif self._failed is not page:
@@ -101,7 +105,7 @@ class Commits:
         """Yield the state of the checkpoint.
 
         Args:
-            place: up to where the logs were counted by now.
+            place: how far the logs are counted now.
         """
         if self.file.written is not None:
             yield c.AUDIT_CHECKPOINT(self.file.written)
@@ -157,7 +161,7 @@ class Commits:
             _log.info("the audit checkpoint is committed again", path=str(self.file.path))
 
     def _watch(self, place: Place) -> None:
-        """Log once when there is something to commit and scrapes come, and none of them commits it."""
+        """Log once if scrapes come but none of them commits the counts."""
         now = self._clock()
         if place.read_bytes == self._committed.read_bytes:
             return
@@ -174,7 +178,7 @@ class Commits:
             )
 
     def _report(self, error: str | None) -> None:
-        """Log a change, once."""
+        """Log the error if it changed."""
         if error != self._error:
             if error is None:
                 _log.info("the checkpoint is written again", path=str(self.file.path))

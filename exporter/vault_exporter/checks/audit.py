@@ -13,7 +13,7 @@ from vault_exporter.audit.parse.errors import ErrorClass
 from vault_exporter.audit.tail.matching import is_pattern
 from vault_exporter.audit.top.paths import TemplateError
 from vault_exporter.audit.top.paths import check as check_template
-from vault_exporter.config.parse.files import is_directory
+from vault_exporter.config.parse.path_checks import is_directory
 from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import AllowedEvents, Audit, EventRule, Events, Threshold
 

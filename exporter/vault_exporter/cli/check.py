@@ -54,7 +54,7 @@ def _check_online(settings: Config) -> None:
         typer.echo(describe_discovery(state))
     for line in describe_targets(targets):
         typer.echo(line)
-    failed = sum(bool(state.trouble or state.dropped) for state in discoveries)
+    failed = sum(bool(state.error or state.dropped) for state in discoveries)
     failed += sum(bool(finding.problem) for target in targets for finding in target.findings)
     for log, error in log_errors(settings):
         failed += bool(error)

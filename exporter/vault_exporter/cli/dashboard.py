@@ -60,8 +60,8 @@ def dashboard(
     if (output is not None) != (fmt is DashboardFormat.BUNDLE):
         fail("--output DIRECTORY goes with --format bundle, and that needs it.")
     chosen = known if name is None and fmt is not DashboardFormat.JSON else (name or "vault-overview",)
-    wishes = DashboardOptions(datasource=datasource, job=job, title=title, logs=logs)
-    dashboards = {one: pack.read(one, wishes) for one in chosen}
+    options = DashboardOptions(datasource=datasource, job=job, title=title, logs=logs)
+    dashboards = {one: pack.read(one, options) for one in chosen}
     if output is not None:
         try:
             for path in pack.write_bundle(output, dashboards):

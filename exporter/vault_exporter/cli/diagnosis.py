@@ -18,7 +18,7 @@ def run_diagnosis(settings: Config) -> Diagnosis:
 
 def describe_discovery(state: State) -> str:
     """Describe the result of a discovery in one line."""
-    if state.trouble:
-        return f"discovery {state.settings}: cannot discover targets: {state.trouble}"
+    if state.error:
+        return f"discovery {state.settings}: cannot discover targets: {state.error}"
     more = f", {state.dropped} more left out; raise max_targets if all are meant" if state.dropped else ""
     return f"discovery {state.settings}: targets: {state.targets}{more}"

@@ -17,7 +17,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from vault_exporter.audit.replay.files import STANDARD_INPUT
+from vault_exporter.audit.replay.finished_log import STANDARD_INPUT
 from vault_exporter.audit.replay.run import Progress as Position
 from vault_exporter.audit.replay.run import Replayed, ReplayError
 from vault_exporter.audit.replay.run import replay as run

@@ -31,7 +31,7 @@ def status(
         typer.echo(report.as_json(targets, now))
     else:
         report.print_table(targets, Console(), now)
-    troubled = [state for state in discoveries if state.trouble or state.dropped]
-    for state in troubled:
+    failed = [state for state in discoveries if state.error or state.dropped]
+    for state in failed:
         typer.echo(describe_discovery(state), err=True)
-    raise typer.Exit(max(report.worst(targets, now), report.Severity.WARNING if troubled else report.Severity.OK))
+    raise typer.Exit(max(report.worst(targets, now), report.Severity.WARNING if failed else report.Severity.OK))

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
-import msgspec
-
 from vault_exporter.config.parse import inputs as read_inputs
 from vault_exporter.config.parse import values
 from vault_exporter.config.parse.addresses import UNIX, default_name
@@ -115,25 +113,10 @@ def _value(reader: Callable[[object], T], node: Node) -> T:
 _EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
-class _Defaults(msgspec.Struct, frozen=True):
-    """The keys of ``defaults``: keys of a target that several targets can share."""
-
-    cluster: str | None = None
-    namespace: str | None = None
-    timeout: model.Duration = 0
-    max_response_bytes: model.Size = 0
-    proxy: model.ProxyUrl | None = None
-    rate_limit: model.RateLimit | None = None
-    tls: model.Tls = model.Tls()
-    auth: model.Auth = model.NoAuth()
-    collectors: model.Collectors = model.Collectors()
-    labels: dict[str, str] = {}
-
-
 class _File(model.Config, frozen=True):
     """The keys of the file."""
 
-    defaults: _Defaults = _Defaults()
+    defaults: model.NodeSettings = model.NodeSettings()
 
 
 class _Loading:
@@ -316,7 +299,7 @@ def _with_defaults(target: Node, defaults: Mapping[str, Node]) -> Node:
     """Fill in missing keys of a target. ``tls``, ``collectors`` and ``labels`` merge by key, ``auth`` as a whole."""
     if not isinstance(target.value, dict):
         return target
-    keys = {key: value for key, value in defaults.items() if key in _Defaults.__struct_fields__}
+    keys = {key: value for key, value in defaults.items() if key in model.NodeSettings.__struct_fields__}
     merged = {**keys, **target.value}
     for section in ("tls", "collectors", "labels"):
         own, shared = target.value.get(section), defaults.get(section)

@@ -8,14 +8,14 @@ from typing import Final
 from vault_exporter.demo.evidence import Evidence, PrometheusView, RuleView, recount
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.interrupt import Interrupt
-from vault_exporter.demo.page import Page, parse
+from vault_exporter.demo.page import ScrapedPage, parse
 from vault_exporter.demo.process import ServiceError
 from vault_exporter.demo.prometheus import Prometheus
 from vault_exporter.demo.traffic import Sent
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.exposition import Format
 
-__all__ = ["JOB", "gather", "look", "prometheus_view"]
+__all__ = ["JOB", "gather", "prometheus_view", "read_page"]
 
 JOB: Final = "vault"
 """The job under which Prometheus scrapes the exporter."""
@@ -23,7 +23,7 @@ JOB: Final = "vault"
 _PAUSE: Final = 0.25
 
 
-def look(exporter: Exporter) -> Page:
+def read_page(exporter: Exporter) -> ScrapedPage:
     """Scrape the exporter.
 
     Raises:

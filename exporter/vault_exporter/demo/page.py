@@ -10,7 +10,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from vault_exporter.metrics.exposition import Format
 from vault_exporter.metrics.family import Family
 
-__all__ = ["ALLOCATED", "GOROUTINES", "Page", "Series", "parse"]
+__all__ = ["ALLOCATED", "GOROUTINES", "ScrapedPage", "Series", "parse"]
 
 ALLOCATED: Final = "vault_runtime_alloc_bytes"
 """Vault's own name for the bytes it has allocated."""
@@ -26,7 +26,7 @@ class Series(NamedTuple):
     value: float
 
 
-class Page:
+class ScrapedPage:
     """The samples of one page."""
 
     def __init__(self, series: Iterable[Series] = ()) -> None:
@@ -65,7 +65,7 @@ class Page:
         return found[0].labels.get(name, "") if len(found) == 1 else ""
 
 
-def parse(body: bytes, fmt: Format) -> Page:
+def parse(body: bytes, fmt: Format) -> ScrapedPage:
     """Read a page.
 
     Raises:
@@ -77,6 +77,6 @@ def parse(body: bytes, fmt: Format) -> Page:
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         # How the parsers trip over what is too broken for an error message.
         raise ValueError(f"{type(error).__name__} in the parser") from error
-    return Page(
+    return ScrapedPage(
         Series(sample.name, sample.labels, float(sample.value)) for family in families for sample in family.samples
     )

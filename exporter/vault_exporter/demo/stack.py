@@ -26,9 +26,9 @@ from vault_exporter.demo import table
 from vault_exporter.demo.evidence import PrometheusView
 from vault_exporter.demo.exporter import Exporter
 from vault_exporter.demo.interrupt import Interrupt
-from vault_exporter.demo.observe import JOB, gather, look, prometheus_view
+from vault_exporter.demo.observe import JOB, gather, prometheus_view, read_page
 from vault_exporter.demo.openbao import Server, dev_server
-from vault_exporter.demo.page import Page
+from vault_exporter.demo.page import ScrapedPage
 from vault_exporter.demo.process import ServiceError, program
 from vault_exporter.demo.prometheus import Prometheus
 from vault_exporter.demo.setup import MOUNT, prepare
@@ -272,14 +272,14 @@ def _introduce(console: Console, parts: _Stack, duration: float | None) -> None:
 def _show(console: Console, interrupt: Interrupt, parts: _Stack, duration: float | None) -> None:
     """Show what the exporter sees until the time is over or someone stops it."""
     started = time.monotonic()
-    readings: deque[tuple[float, Page]] = deque(maxlen=_READINGS)
+    readings: deque[tuple[float, ScrapedPage]] = deque(maxlen=_READINGS)
     next_line = 0.0
     # Where the output is no terminal, a line now and then says more than a table drawn again and again.
     live = Live(console=console, auto_refresh=False, transient=False) if console.is_terminal else None
     with live or contextlib.nullcontext():
         while True:
             parts.check()
-            readings.append((time.monotonic(), look(parts.exporter)))
+            readings.append((time.monotonic(), read_page(parts.exporter)))
             elapsed = time.monotonic() - started
             shown = table.view(elapsed, readings, parts.traffic.sent, _prometheus_view(parts))
             if live is not None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vault_exporter.demo.evidence import PrometheusView
-from vault_exporter.demo.page import ALLOCATED, GOROUTINES, Page
+from vault_exporter.demo.page import ALLOCATED, GOROUTINES, ScrapedPage
 from vault_exporter.demo.traffic import Sent
 from vault_exporter.demo.verdict import Check
 from vault_exporter.metrics import catalogue as c
@@ -61,7 +61,9 @@ class View(msgspec.Struct, frozen=True):
     prometheus: str
 
 
-def view(seconds: float, readings: Sequence[tuple[float, Page]], sent: Sent, prometheus: PrometheusView | None) -> View:
+def view(
+    seconds: float, readings: Sequence[tuple[float, ScrapedPage]], sent: Sent, prometheus: PrometheusView | None
+) -> View:
     """Make the view from the latest readings of the exporter's page.
 
     Args:
@@ -154,7 +156,7 @@ def summary(checks: Iterable[Check]) -> Text:
     return text
 
 
-def _state(page: Page) -> str:
+def _state(page: ScrapedPage) -> str:
     if page.value(c.UP) is None:
         return "unknown"
     if not page.value(c.UP):
@@ -171,7 +173,7 @@ def _style(state: str) -> str:
     return "green" if state == "active, unsealed" else "bold red"
 
 
-def _telemetry(page: Page) -> str:
+def _telemetry(page: ScrapedPage) -> str:
     status = ", ".join(one.labels["status"] for one in page.series(c.TELEMETRY_STATUS) if one.value) or "unknown"
     if not page.values(c.TELEMETRY_SAMPLES):
         return status
@@ -195,7 +197,7 @@ def _prometheus(seen: PrometheusView | None) -> str:
     return f"up {seen.up:g}, vault_up {_whole(seen.vault_up)}, {len(seen.rules)} alerts: {on or 'none fires'}"
 
 
-def _mounts(page: Page) -> tuple[MountRow, ...]:
+def _mounts(page: ScrapedPage) -> tuple[MountRow, ...]:
     requests: dict[tuple[str, str], float] = {}
     errors: dict[tuple[str, str], float] = {}
     for family, counts, labels in ((c.AUDIT_ENTRIES, requests, {"type": "request"}), (c.AUDIT_ERRORS, errors, {})):
@@ -210,7 +212,7 @@ def _mounts(page: Page) -> tuple[MountRow, ...]:
     return tuple(sorted(rows, key=lambda row: (-row.requests, row.mount)))
 
 
-def _sums(page: Page, family: Family, by: str, **labels: str) -> dict[str, float]:
+def _sums(page: ScrapedPage, family: Family, by: str, **labels: str) -> dict[str, float]:
     sums: dict[str, float] = {}
     for one in page.series(family, **labels):
         sums[one.labels[by]] = sums.get(one.labels[by], 0) + one.value
@@ -221,7 +223,7 @@ def _largest(counts: dict[str, float]) -> tuple[tuple[str, float], ...]:
     return tuple(sorted((item for item in counts.items() if item[1]), key=lambda item: (-item[1], item[0])))
 
 
-def _rate(readings: Sequence[tuple[float, Page]], **labels: str) -> float | None:
+def _rate(readings: Sequence[tuple[float, ScrapedPage]], **labels: str) -> float | None:
     (since, first), (until, last) = readings[0], readings[-1]
     if until <= since:
         return None

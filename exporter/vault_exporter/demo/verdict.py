@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from vault_exporter.audit.parse.errors import ErrorClass
 from vault_exporter.demo.evidence import Evidence, PrometheusView
-from vault_exporter.demo.page import ALLOCATED, GOROUTINES, Page, parse
+from vault_exporter.demo.page import ALLOCATED, GOROUTINES, ScrapedPage, parse
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.exposition import Format
 from vault_exporter.scrape.collectors import COLLECTORS
@@ -57,15 +57,15 @@ def judge(evidence: Evidence) -> tuple[Check, ...]:
     )
 
 
-def _parse(name: str, body: bytes, fmt: Format) -> tuple[Page, Check]:
+def _parse(name: str, body: bytes, fmt: Format) -> tuple[ScrapedPage, Check]:
     try:
         page = parse(body, fmt)
     except ValueError as error:
-        return Page(), Check(f"page parses as {name}", ok=False, figure=str(error))
+        return ScrapedPage(), Check(f"page parses as {name}", ok=False, figure=str(error))
     return page, Check(f"page parses as {name}", len(page) > 0, f"{len(page)} samples")
 
 
-def _state(page: Page) -> Iterator[Check]:
+def _state(page: ScrapedPage) -> Iterator[Check]:
     for family, right in ((c.UP, 1.0), (c.CORE_UNSEALED, 1.0), (c.ACTIVE, 1.0), (c.SEALED, 0.0)):
         values = page.values(family)
         yield Check(f"{family.name} is {right:g}, in one series", values == (right,), _figures(values))
@@ -74,7 +74,7 @@ def _state(page: Page) -> Iterator[Check]:
     yield Check("every collector succeeded", not failed, f"failed: {', '.join(failed)}" if failed else _list(success))
 
 
-def _telemetry(page: Page) -> Iterator[Check]:
+def _telemetry(page: ScrapedPage) -> Iterator[Check]:
     statuses = [one.labels["status"] for one in page.series(c.TELEMETRY_STATUS) if one.value]
     samples = page.sum(c.TELEMETRY_SAMPLES)
     yield Check(
@@ -90,7 +90,7 @@ def _telemetry(page: Page) -> Iterator[Check]:
     )
 
 
-def _audit(page: Page, evidence: Evidence) -> Iterator[Check]:
+def _audit(page: ScrapedPage, evidence: Evidence) -> Iterator[Check]:
     sent, logged = evidence.sent, evidence.logged
     readable, read = page.value(c.AUDIT_READABLE), page.sum(c.AUDIT_READ_BYTES)
     yield Check(
@@ -149,7 +149,7 @@ def _prometheus(view: PrometheusView, expected: tuple[str, ...]) -> Iterator[Che
     yield Check("Prometheus: no alert fires, or is about to", not on, _list(on) if on else "none")
 
 
-def _errors(page: Page, kind: ErrorClass) -> float:
+def _errors(page: ScrapedPage, kind: ErrorClass) -> float:
     return page.sum(c.AUDIT_ERRORS, **{"class": kind.value})
 
 

@@ -40,18 +40,18 @@ class DashboardOptions(msgspec.Struct, frozen=True):
     """LogQL selector of the audit logs' streams, such as ``{job="vault-audit"}``."""
 
 
-def adapted(dashboard: Mapping[str, Any], wishes: DashboardOptions) -> Json:
+def adapted(dashboard: Mapping[str, Any], options: DashboardOptions) -> Json:
     """Return an adapted copy of the dashboard."""
     result = copy.deepcopy(dict(dashboard))
     variables = {variable["name"]: variable for variable in result["templating"]["list"]}
-    if wishes.datasource is not None:
-        variables["datasource"]["current"] = _chosen(wishes.datasource)
-    if wishes.job is not None:
-        variables["job"]["current"] = _chosen([wishes.job])
-    if wishes.title is not None:
-        result["title"] = f"{wishes.title} / {result['title'].partition(' / ')[2]}"
-    if wishes.logs is not None:
-        _add_logs(result, wishes.logs)
+    if options.datasource is not None:
+        variables["datasource"]["current"] = _chosen(options.datasource)
+    if options.job is not None:
+        variables["job"]["current"] = _chosen([options.job])
+    if options.title is not None:
+        result["title"] = f"{options.title} / {result['title'].partition(' / ')[2]}"
+    if options.logs is not None:
+        _add_logs(result, options.logs)
     return result
 
 

@@ -27,14 +27,14 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in resource("dashboards").glob("*.json")))
 
 
-def read(name: str, wishes: DashboardOptions) -> Json:
+def read(name: str, options: DashboardOptions) -> Json:
     """Return an adapted dashboard.
 
     Raises:
         ResourceError: the dashboard is missing from this installation.
     """
     dashboard: Json = json.loads(resource("dashboards", f"{name}.json").read_text(encoding="utf-8"))
-    return adapted(dashboard, wishes)
+    return adapted(dashboard, options)
 
 
 def as_json(dashboard: Json) -> str:

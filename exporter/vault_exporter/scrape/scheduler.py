@@ -11,7 +11,7 @@ from vault_exporter.scrape.cache import CachedReading
 from vault_exporter.scrape.collector_run import CollectorRun, CollectorRuns, Skipped, outcome
 from vault_exporter.scrape.collectors import HEALTH, LEADER, Collector, Reading, Scope
 from vault_exporter.scrape.node_state import Certificate, HealthReport, Leader, Mode, NodeState, SealStatus
-from vault_exporter.scrape.telemetry.page import Page
+from vault_exporter.scrape.telemetry.page import TelemetryPage
 from vault_exporter.vault.client import Client, VaultError
 
 __all__ = ["Collected", "CollectorScheduler", "Outcome"]
@@ -41,7 +41,7 @@ class Collected(NamedTuple):
 
     state: NodeState
     samples: tuple[Sample, ...]
-    page: Page | None
+    page: TelemetryPage | None
     outcomes: tuple[Outcome, ...]
 
 

@@ -16,7 +16,7 @@ from vault_exporter.scrape.collectors import Collector, telemetry
 from vault_exporter.scrape.history import Cadence, History
 from vault_exporter.scrape.node_state import NodeState
 from vault_exporter.scrape.scheduler import CollectorScheduler, Outcome
-from vault_exporter.scrape.telemetry import Page
+from vault_exporter.scrape.telemetry import TelemetryPage
 from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.connection import connect
 
@@ -34,7 +34,7 @@ class Scrape:
     samples: tuple[Sample, ...]
     finished: float
     """Unix time, in seconds."""
-    page: Page | None = None
+    page: TelemetryPage | None = None
     """The target's own telemetry, repaired."""
     outcomes: tuple[Outcome, ...] = ()
     """The result of each collector."""

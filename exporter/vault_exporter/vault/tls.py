@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
-from vault_exporter.config.parse.files import is_directory
+from vault_exporter.config.parse.path_checks import is_directory
 from vault_exporter.config.schema.model import Tls
 from vault_exporter.util.fs import Signature, open_regular, signature
 from vault_exporter.vault.hostname import ascii_name

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from vault_exporter.config.schema import model
 from vault_exporter.metrics.catalogue import NAMES
 from vault_exporter.metrics.exposition import EOF, Format
-from vault_exporter.scrape.telemetry import Page, Telemetry
+from vault_exporter.scrape.telemetry import Telemetry, TelemetryPage
 
 RECORDED: Final = Path(__file__).parents[2] / "data" / "telemetry"
 PAGES: Final = {path.stem: path.read_bytes() for path in sorted(RECORDED.glob("*.prom"))}
@@ -61,7 +61,7 @@ def lines(text: bytes) -> list[str]:
     return [line for line in text.decode().split("\n") if line and not line.startswith("#")]
 
 
-def samples_of(page: Page) -> dict[str, float]:
+def samples_of(page: TelemetryPage) -> dict[str, float]:
     """Return series → value, having seen that each series is there once and the page can be parsed."""
     check(page)
     pairs = [line.rpartition(" ") for line in lines(page.render(Format.TEXT))]
@@ -70,14 +70,14 @@ def samples_of(page: Page) -> dict[str, float]:
     return values
 
 
-def families_of(page: Page) -> dict[str, Metric]:
+def families_of(page: TelemetryPage) -> dict[str, Metric]:
     """Return what is on the OpenMetrics page, by the family's name."""
     found = list(parse_openmetrics(page.render(Format.OPENMETRICS).decode() + EOF.decode()))
     assert len({metric.name for metric in found}) == len(found)
     return {metric.name: metric for metric in found}
 
 
-def check(page: Page) -> None:
+def check(page: TelemetryPage) -> None:
     """See that both parsers accept the page, with the same samples, as many as it says, each series once."""
     text = page.render(Format.TEXT)
     assert sum(len(metric.samples) for metric in parse_text(text.decode())) == page.samples
@@ -87,7 +87,7 @@ def check(page: Page) -> None:
     assert sorted(lines(text)) == sorted(lines(page.render(Format.OPENMETRICS)))
 
 
-def counts(page: Page) -> tuple[int, int, dict[str, int], dict[str, int]]:
+def counts(page: TelemetryPage) -> tuple[int, int, dict[str, int], dict[str, int]]:
     """Return samples, tracked, what was dropped and what was repaired, the last two without zeros."""
     assert page.dropped.keys() == NONE_DROPPED.keys()
     assert page.repaired.keys() == NONE_REPAIRED.keys()

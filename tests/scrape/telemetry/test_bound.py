@@ -3,18 +3,18 @@
 import pytest
 
 from tests.scrape.telemetry.reading import counts, family, samples_of, summary, telemetry
-from vault_exporter.scrape.telemetry import Page, Telemetry
+from vault_exporter.scrape.telemetry import Telemetry, TelemetryPage
 
 GAUGE = family("vault_g", "gauge", " 7")
 
 
-def put(target: Telemetry, **values: int) -> Page:
+def put(target: Telemetry, **values: int) -> TelemetryPage:
     """Repair a page with these values of ``vault_c``."""
     its_lines = [f'{{m="{label}"}} {value}' for label, value in values.items()]
     return target.repair((GAUGE + (family("vault_c", "counter", *its_lines) if its_lines else "")).encode())
 
 
-def shown(page: Page) -> dict[str, float]:
+def shown(page: TelemetryPage) -> dict[str, float]:
     values = samples_of(page)
     return {
         series.removeprefix('vault_c{m="').removesuffix('"}'): value

@@ -4,13 +4,13 @@ import pytest
 
 from tests.scrape.telemetry.reading import check, counts, family, lines, samples_of, summary, telemetry
 from vault_exporter.metrics.exposition import Format
-from vault_exporter.scrape.telemetry import Page, Telemetry
+from vault_exporter.scrape.telemetry import Telemetry, TelemetryPage
 
 GAUGE = family("vault_g", "gauge", " 7")
 """Keeps a page from being empty."""
 
 
-def put(target: Telemetry, *families: str) -> Page:
+def put(target: Telemetry, *families: str) -> TelemetryPage:
     page = target.repair("".join(families).encode())
     check(page)
     return page
@@ -83,7 +83,7 @@ def test_counts_follow_each_step() -> None:
 def test_a_summary_goes_on_as_one(labels: str) -> None:
     target, whole = telemetry(), f"{{{labels}}}" if labels else ""
 
-    def shown(page: Page) -> tuple[float, float, int, dict[str, int], bool]:
+    def shown(page: TelemetryPage) -> tuple[float, float, int, dict[str, int], bool]:
         values = samples_of(page)
         _, tracked, _, repaired = counts(page)
         quantile = any("quantile" in series for series in values)

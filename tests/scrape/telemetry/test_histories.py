@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scrape.telemetry.reading import counts, family, samples_of, telemetry
-from vault_exporter.scrape.telemetry import Page
+from vault_exporter.scrape.telemetry import TelemetryPage
 
 AWAY: Final = None
 COUNTERS: Final = ('vault_c{m="a"}', 'vault_c{m="b"}', "vault_d_total")
@@ -76,7 +76,7 @@ def same(one: dict[str, float], other: dict[str, float]) -> bool:
     return repr(sorted(one.items())) == repr(sorted((series, float(value)) for series, value in other.items()))
 
 
-def see_counts(page: Page, series: dict[str, Series]) -> None:
+def see_counts(page: TelemetryPage, series: dict[str, Series]) -> None:
     weight = {name: 2 if name in SUMMARIES else 1 for name in series}
     held = sum(weight[name] for name, one in series.items() if one.seen and one.raw is None)
     continued = sum(weight[name] for name, one in series.items() if one.returned and one.raw is not None)

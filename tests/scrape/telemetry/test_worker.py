@@ -7,7 +7,7 @@ import pytest
 from tests.lab.waiting import PATIENCE
 from tests.scrape.telemetry.reading import family, lines, telemetry
 from vault_exporter.metrics.exposition import Format
-from vault_exporter.scrape.telemetry import Page, Worker
+from vault_exporter.scrape.telemetry import TelemetryPage, Worker
 
 COMMENTS = b"#\n" * (2 << 20)
 """Irregular: seconds of work."""
@@ -18,7 +18,7 @@ def counted(value: int, families: int) -> bytes:
     return "".join(family(f"vault_c{number}", "counter", f" {value}") for number in range(families)).encode()
 
 
-def first(page: Page) -> str:
+def first(page: TelemetryPage) -> str:
     return lines(page.render(Format.TEXT))[0]
 
 

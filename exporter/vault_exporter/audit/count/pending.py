@@ -47,8 +47,8 @@ class Pending:
         if self._looked is None or abs(now - self._looked) >= self._LOOK_EVERY:
             self._looked = now
             old = []
-            for id_, (asked, _) in requests.items():
-                if asked is not None and now - asked < self.LONGEST:
+            for id_, (sent, _) in requests.items():
+                if sent is not None and now - sent < self.LONGEST:
                     break
                 old.append(id_)
             for id_ in old:
@@ -58,7 +58,7 @@ class Pending:
     def merge(self, other: "Pending") -> None:
         """Add what another process counted, and its waiting requests."""
         # The cells are the other process'.
-        self.requests |= {id_: (asked, None) for id_, (asked, _) in other.requests.items()}
+        self.requests |= {id_: (sent, None) for id_, (sent, _) in other.requests.items()}
         self.evicted += other.evicted
         self.expired += other.expired
         self.unmatched += other.unmatched

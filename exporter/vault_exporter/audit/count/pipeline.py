@@ -52,7 +52,7 @@ from vault_exporter.util.sightings import Sighting, Sightings
 
 __all__ = ["Observer", "Pipeline", "PipelineSettings"]
 
-_NOT_TOLD: Final = RequestRef()
+_NO_REFERENCE: Final = RequestRef()
 _NEVER_ASKED: Final = (None, None)
 _NOTHING: Final[frozenset[int]] = frozenset()
 _NOBODY: Final[frozenset[str]] = frozenset()
@@ -118,7 +118,7 @@ class Pipeline:
         names, addresses = self._excluded.display_names, self._excluded.remote_addresses
         watches_raw = self._events.watches_raw_values
         buckets, bucket = c.AUDIT_DURATION.buckets, bisect_left
-        entry: Any = None  # a request's or a response's, told apart below by what costs least
+        entry: Any = None  # of a request or of a response; the cheapest test that tells them apart comes first
         cell: Any
         for line in lines:
             try:
@@ -133,33 +133,33 @@ class Pipeline:
                     continue
                 entry = other
             if entry.is_request:
-                asked = entry.request
-                if asked is None:
-                    asked = NO_REQUEST
-                id_ = answers = asked.id
+                request = entry.request
+                if request is None:
+                    request = NO_REQUEST
+                id_ = answers = request.id
                 if excludes:
                     sender = entry.auth
                     if sender is None or not sender.display_name:
                         answers = ""  # a login: its response says who it was
                     if (
-                        (addresses and asked.remote_address in addresses)
+                        (addresses and request.remote_address in addresses)
                         or (sender is not None and sender.entity_id in entities)
                         or (names and sender is not None and sender.display_name in names)
-                    ) and (reason := self._excluded.reason(sender, asked)):
+                    ) and (reason := self._excluded.reason(sender, request)):
                         self._excluded.count(reason)
                         source.excluded[id_] = reason
                         continue
-                point = asked.mount_point
-                key: Key = (point or asked.path, asked.operation, asked.mount_type)
-                namespace = asked.namespace
+                point = request.mount_point
+                key: Key = (point or request.path, request.operation, request.mount_type)
+                namespace = request.namespace
                 if namespace is not None and namespace.path:
                     key = (*key, namespace.path)
                 try:
                     cell = (cells if point else by_path)[key]
-                    if cell.mount_class != asked.mount_class:
-                        cell = self._finder.request(asked, source)
+                    if cell.mount_class != request.mount_class:
+                        cell = self._finder.request(request, source)
                 except KeyError:
-                    cell = self._finder.request(asked, source)
+                    cell = self._finder.request(request, source)
                 cell.entries += 1
                 cell.bytes += len(line)
                 # What Vault does by itself when it starts has no id: its response says itself what it is of.
@@ -169,10 +169,10 @@ class Pipeline:
                 if cell.notable or entry.error:
                     self._maybe_ended(entry, cell, line, source)
             else:
-                told = entry.request
-                if told is None:
-                    told = _NOT_TOLD
-                since, cell = answer(told.id, _NEVER_ASKED)
+                request_ref = entry.request
+                if request_ref is None:
+                    request_ref = _NO_REFERENCE
+                since, cell = answer(request_ref.id, _NEVER_ASKED)
                 if cell is None:
                     cell = self._finder.response(entry, line, source)
                     if cell is None:
@@ -190,7 +190,7 @@ class Pipeline:
                         durations.sum += seconds
                     place = bucket(buckets, seconds)
                     durations.counts[place] += 1
-                    durations.last[place] = (told.id, seconds, ended)
+                    durations.last[place] = (request_ref.id, seconds, ended)
                 response, auth = entry.response, entry.auth
                 if auth is not None:
                     if auth.policies != cell.policies:  # mostly they are those of the last entry that was alike
@@ -361,7 +361,7 @@ class Pipeline:
         return rules
 
     def _is_notable(self, key: CellKey) -> bool:
-        # Tokens, leases and unwrapping are told by paths on these; logins give a token or an error.
+        # Paths on these identify tokens, leases and unwrapping; logins give a token or an error.
         return key.mount_type in _NOTABLE_TYPES or self._events.concern(
             key.mount_type, "" if key.mount_point == OTHER else key.mount_point, key.operation
         )

@@ -59,7 +59,7 @@ class HttpEndpoint:
         self._file = settings.token_file
         self._token = b""
         self._read_at: float | None = None
-        self._trouble = ""
+        self._error = ""
 
     async def start(self) -> None:
         """Read the token."""
@@ -141,12 +141,12 @@ class HttpEndpoint:
         if self._read_at is not None and now - self._read_at < _LOOK_AGAIN_SECONDS:
             return
         self._read_at = now
-        self._token, trouble = _read(self._file)
-        self.up = not trouble
-        if trouble != self._trouble:
-            self._trouble = trouble
-            if trouble:
-                _log.warning("nobody can post audit entries", token_file=str(self._file), error=trouble)
+        self._token, error = _read(self._file)
+        self.up = not error
+        if error != self._error:
+            self._error = error
+            if error:
+                _log.warning("nobody can post audit entries", token_file=str(self._file), error=error)
             else:
                 _log.info("audit entries can be posted", path=PATH)
 

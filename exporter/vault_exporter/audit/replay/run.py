@@ -12,7 +12,7 @@ import msgspec
 
 from vault_exporter.audit.count.pipeline import Observer, Pipeline, PipelineSettings
 from vault_exporter.audit.parse.decode import Reject
-from vault_exporter.audit.replay.files import STANDARD_INPUT, FinishedLog, LineEnd
+from vault_exporter.audit.replay.finished_log import STANDARD_INPUT, FinishedLog, LineEnd
 from vault_exporter.audit.replay.observer import ReplayObserver
 from vault_exporter.audit.top.observers import make_observers
 from vault_exporter.audit.top.sketches import TopObserver

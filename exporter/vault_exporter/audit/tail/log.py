@@ -117,7 +117,7 @@ class AuditLog:
     def step(self) -> bool:
         """Read one chunk of each log; return whether there was one."""
         self._look_if_due()
-        busy, trouble = False, None
+        busy, read_error = False, None
         for path, tailer in self._tailers.items():
             try:
                 lines = tailer.poll()
@@ -126,12 +126,12 @@ class AuditLog:
                         self._pipeline.expect_server_log(self._name)
                     self._pipeline.feed(self._name, lines)
             except Exception as error:  # noqa: BLE001 - a defect in one log's reading must not stop the others
-                trouble = error
+                read_error = error
                 continue
             if lines is not None:
                 busy = True
                 self._busy[path] = self._clock()
-        self._read_error.report(trouble or self._what_is_wrong())
+        self._read_error.report(read_error or self._what_is_wrong())
         return busy
 
     @property

@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from vault_exporter.config.parse import values
-from vault_exporter.config.parse.files import is_directory
+from vault_exporter.config.parse.path_checks import is_directory
 from vault_exporter.config.parse.reader import Checks
 from vault_exporter.config.schema.inputs import Address, HttpInput, Input, Listening, Scheme, SocketInput, SyslogInput
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from vault_exporter.config.parse.files import is_directory, unreadable
+from vault_exporter.config.parse.path_checks import is_directory, unreadable
 from vault_exporter.config.schema.secret import Secret
 
 __all__ = [

@@ -37,6 +37,7 @@ __all__ = [
     "Login",
     "Name",
     "NoAuth",
+    "NodeSettings",
     "Pem",
     "ProxyUrl",
     "RateLimit",
@@ -118,14 +119,9 @@ class Collectors(msgspec.Struct, frozen=True):
     """Name of a collector → minimum seconds between two runs; scrapes in between publish the last good result."""
 
 
-class Target(msgspec.Struct, frozen=True):
-    """One node to scrape.
+class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings that a target has, and that all targets of a discovery share."""
 
-    ``address`` is its API's base URL without a trailing slash or ``/v1``, or ``unix://`` and a socket's path.
-    """
-
-    name: Name
-    address: Url
     cluster: str | None = None
     namespace: str | None = None
     timeout: Duration = 5.0
@@ -142,21 +138,19 @@ class Target(msgspec.Struct, frozen=True):
     """Extra labels of the target in ``/sd``."""
 
 
-class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """A source of targets, and the settings that its targets share."""
+class Target(NodeSettings, frozen=True):
+    """One node to scrape.
 
-    cluster: str | None = None
-    namespace: str | None = None
-    timeout: Duration = 5.0
-    max_response_bytes: Size = 16 << 20
-    proxy: ProxyUrl | None = None
-    """Proxy to connect through."""
-    rate_limit: RateLimit | None = None
-    """Limit of requests to the node; requests beyond it wait."""
-    tls: Tls = Tls()
-    auth: Auth = NoAuth()
-    collectors: Collectors = Collectors()
-    labels: dict[str, str] = {}
+    ``address`` is its API's base URL without a trailing slash or ``/v1``, or ``unix://`` and a socket's path.
+    """
+
+    name: Name
+    address: Url
+
+
+class Discovery(NodeSettings, frozen=True, kw_only=True, tag_field="type"):
+    """A source of targets."""
+
     interval: Duration = 30.0
     """Seconds between two look-ups."""
     keep: Duration | None = None
@@ -179,7 +173,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
     def target(self, name: str, address: str, **changes: Any) -> Target:  # noqa: ANN401 - values of keys
         """Return a target with this source's settings."""
-        shared = {key: getattr(self, key) for key in Target.__struct_fields__ if key not in {"name", "address"}}
+        shared = {key: getattr(self, key) for key in NodeSettings.__struct_fields__}
         return Target(name, address, **shared | changes)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.node_state import NodeState
-from vault_exporter.scrape.telemetry.page import Page
+from vault_exporter.scrape.telemetry.page import TelemetryPage
 from vault_exporter.vault.client import Client
 
 __all__ = ["Collector", "Grant", "Note", "Reading", "Scope", "policy"]
@@ -60,7 +60,7 @@ class Reading:
     samples: tuple[Sample, ...] = ()
     said: object = None
     """The decoded response, for the node state: one of the structs of :mod:`vault_exporter.scrape.node_state`."""
-    page: Page | None = None
+    page: TelemetryPage | None = None
     """The node's own telemetry, which is passed on."""
     note: Note | None = None
 

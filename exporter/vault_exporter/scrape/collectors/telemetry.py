@@ -13,7 +13,7 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import NO_ANSWER, Reason
 from vault_exporter.scrape.collectors.collector import Collector, Grant, Note, Reading, Scope
-from vault_exporter.scrape.telemetry import Page, Telemetry, Worker
+from vault_exporter.scrape.telemetry import Telemetry, TelemetryPage, Worker
 from vault_exporter.vault.client import Answer, Client, VaultError
 from vault_exporter.vault.errors import NoTokenError
 
@@ -101,7 +101,7 @@ def statuses(current: Status) -> Iterator[Sample]:
         yield c.TELEMETRY_STATUS(status is current, status)
 
 
-def _counts(page: Page | None) -> Iterator[Sample]:
+def _counts(page: TelemetryPage | None) -> Iterator[Sample]:
     if page is not None:
         yield c.TELEMETRY_SAMPLES(page.samples)
         yield c.TELEMETRY_TRACKED(page.tracked)

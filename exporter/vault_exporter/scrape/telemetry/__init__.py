@@ -12,8 +12,8 @@ values are read, and only repaired lines are rewritten. The modules:
 ``worker``      runs the repair outside of the event loop
 """
 
-from vault_exporter.scrape.telemetry.page import Page
+from vault_exporter.scrape.telemetry.page import TelemetryPage
 from vault_exporter.scrape.telemetry.repair import Telemetry
 from vault_exporter.scrape.telemetry.worker import Worker
 
-__all__ = ["Page", "Telemetry", "Worker"]
+__all__ = ["Telemetry", "TelemetryPage", "Worker"]

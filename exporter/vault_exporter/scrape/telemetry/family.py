@@ -12,7 +12,7 @@ from vault_exporter.scrape.telemetry.naming import PREFIX, USUAL, Naming
 from vault_exporter.scrape.telemetry.page import Head, claims, openmetrics_claims
 from vault_exporter.scrape.telemetry.shape import Group, Identity, Shape
 
-__all__ = ["Family", "Verdict", "family_of"]
+__all__ = ["NativeFamily", "Verdict", "family_of"]
 
 Verdict = Literal["", "filtered", "replaced", "invalid"]
 """Why a family is dropped; empty if it is passed on."""
@@ -49,7 +49,7 @@ _titles: Final[WeakValueDictionary[tuple[bytes, Naming, bool], _Title]] = WeakVa
 """Titles that a target uses at present, by text and naming."""
 
 
-class Family:
+class NativeFamily:
     """A family, its last series, and the continuity of its counters.
 
     A scrape calls ``reshape`` if the series changed, and ``advance`` if the values changed.
@@ -135,7 +135,7 @@ class Family:
         if fits != self.head.fits_openmetrics:
             self.head = replace(self.head, fits_openmetrics=fits)
 
-    def reshape(self, shape: Shape, track: Callable[["Family", Group], Track | None]) -> None:
+    def reshape(self, shape: Shape, track: Callable[["NativeFamily", Group], Track | None]) -> None:
         """Update the series; ``track`` returns the continuity of a series, if it is tracked."""
         self.shape = shape
         self.samples = len(shape.keys) - 1 - len(shape.stale)
@@ -206,7 +206,7 @@ class Family:
         self.doubtful = doubtful
 
 
-def family_of(match: re.Match[bytes], naming: Naming = USUAL, *, keep_prefix: bool = False) -> Family:
+def family_of(match: re.Match[bytes], naming: Naming = USUAL, *, keep_prefix: bool = False) -> NativeFamily:
     """Build the family of a block.
 
     Args:
@@ -218,7 +218,7 @@ def family_of(match: re.Match[bytes], naming: Naming = USUAL, *, keep_prefix: bo
     title = _titles.get(key)
     if title is None:
         title = _titles[key] = _title(match, naming, keep_prefix=keep_prefix)
-    return Family(title)
+    return NativeFamily(title)
 
 
 def _title(match: re.Match[bytes], naming: Naming, *, keep_prefix: bool) -> _Title:

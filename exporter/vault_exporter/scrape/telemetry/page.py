@@ -16,7 +16,7 @@ from vault_exporter.metrics.exposition import Format
 from vault_exporter.scrape.telemetry.grammar import SUFFIXES, parse_series
 from vault_exporter.scrape.telemetry.shape import Identity, group_identity
 
-__all__ = ["Head", "Page", "claims", "openmetrics_claims"]
+__all__ = ["Head", "TelemetryPage", "claims", "openmetrics_claims"]
 
 _TOTAL: Final = b"_total"
 _ESCAPES: Final = re.compile(rb"\\\\|\\n|\\")
@@ -51,7 +51,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class TelemetryPage:
     """The repaired telemetry of one scrape."""
 
     samples: int

@@ -17,11 +17,11 @@ from typing import Final, NamedTuple
 from vault_exporter.config.schema import model
 from vault_exporter.scrape.telemetry.birth import not_born
 from vault_exporter.scrape.telemetry.continuity import Track
-from vault_exporter.scrape.telemetry.family import Family, Verdict, family_of
+from vault_exporter.scrape.telemetry.family import NativeFamily, Verdict, family_of
 from vault_exporter.scrape.telemetry.grammar import HEAD, VALUE_AT, split_at_values
 from vault_exporter.scrape.telemetry.naming import PREFIX, USUAL, Naming, find_naming
 from vault_exporter.scrape.telemetry.normalise import normalise
-from vault_exporter.scrape.telemetry.page import Head, Page, openmetrics_claims
+from vault_exporter.scrape.telemetry.page import Head, TelemetryPage, openmetrics_claims
 from vault_exporter.scrape.telemetry.process import Process
 from vault_exporter.scrape.telemetry.shape import Group, Identity, Shape, shape_of
 
@@ -33,16 +33,18 @@ _REPAIRED: Final = ("renamed", "continued", "held", "started")
 _MOST_HELD_BYTES: Final = 8 << 20
 """Limit of the held lines of missing series in bytes, about ten thousand lines. They are on every page."""
 
-_NOTHING: Final = Page(0, dict.fromkeys(_DROPPED, 0), dict.fromkeys(_REPAIRED, 0), False, 0, (), (), frozenset())
+_NOTHING: Final = TelemetryPage(
+    0, dict.fromkeys(_DROPPED, 0), dict.fromkeys(_REPAIRED, 0), False, 0, (), (), frozenset()
+)
 
 
 class _Cut(NamedTuple):
     """A page cut into families, and the differences from the page before."""
 
-    families: list[Family]
-    moved: list[tuple[Family, bytes, list[bytes] | None]]
+    families: list[NativeFamily]
+    moved: list[tuple[NativeFamily, bytes, list[bytes] | None]]
     """Families with new values. Their samples, as a whole and (unless there is one as before) split at the values."""
-    shapes: dict[Family, Shape]
+    shapes: dict[NativeFamily, Shape]
     """The families among them whose series changed."""
     naming: Naming
     named: bool
@@ -78,7 +80,7 @@ class Telemetry:
         self._process = Process()
         self._forget_everything()
 
-    def repair(self, page: bytes, given_up: Callable[[], bool] = lambda: False) -> Page:
+    def repair(self, page: bytes, given_up: Callable[[], bool] = lambda: False) -> TelemetryPage:
         """Filter and repair a page of any text.
 
         The page is complete, so its last line is valid with or without a line end.
@@ -109,18 +111,18 @@ class Telemetry:
     def _forget_everything(self, naming: Naming = USUAL) -> None:
         self._naming = naming
         self._named = False
-        self._families: list[Family] = []
+        self._families: list[NativeFamily] = []
         """Families of the last page, in its order."""
         self._heads: list[bytes] = []
-        self._by_name: dict[bytes, Family] = {}
+        self._by_name: dict[bytes, NativeFamily] = {}
         """Families of the last page, and families with held series."""
-        self._passing: list[Family] = []
-        self._places: dict[Family, int] = {}
-        self._left_out: list[Family] = []
-        self._away: dict[Track, tuple[Family, Identity]] = {}
+        self._passing: list[NativeFamily] = []
+        self._places: dict[NativeFamily, int] = {}
+        self._left_out: list[NativeFamily] = []
+        self._away: dict[Track, tuple[NativeFamily, Identity]] = {}
         """Missing series, the longest missing first."""
         self._away_bytes = 0
-        self._holders: dict[Family, None] = {}
+        self._holders: dict[NativeFamily, None] = {}
         self._tracked = 0
         self._started: list[tuple[Head, bytes]] = []
         """Counters published as 0 before their first event, with their lines."""
@@ -164,7 +166,7 @@ class Telemetry:
                 cut.moved.append((family, raw, parts))
         return cut
 
-    def _identify(self, head: re.Match[bytes], naming: Naming) -> Family:
+    def _identify(self, head: re.Match[bytes], naming: Naming) -> NativeFamily:
         family = family_of(head, naming, keep_prefix=self._keep_prefix)
         known = self._by_name.get(family.name)
         return known if known is not None and known.title is family.title else family
@@ -235,7 +237,7 @@ class Telemetry:
             if not self._is_filtered(PREFIX + birth.name)
         ]
 
-    def _judge(self, families: list[Family]) -> list[Family]:
+    def _judge(self, families: list[NativeFamily]) -> list[NativeFamily]:
         """Decide which families are passed on. The exporter's own names come first, then the first claim of a name.
 
         Returns:
@@ -258,7 +260,7 @@ class Telemetry:
             family.fit_openmetrics(all(claimed[name] == 1 for name in family.openmetrics_claims))
         return changed
 
-    def _verdict(self, family: Family, taken: set[bytes]) -> Verdict:
+    def _verdict(self, family: NativeFamily, taken: set[bytes]) -> Verdict:
         if self._is_filtered(family.name) or (self._naming != USUAL and self._is_filtered(family.canonical)):
             return "filtered"
         if family.name in self._reserved or not self._reserved.isdisjoint(family.claims):
@@ -270,7 +272,7 @@ class Telemetry:
     def _is_filtered(self, name: bytes) -> bool:
         return self._filter.match(name.decode()) is not None
 
-    def _part(self, family: Family, shape: Shape) -> None:
+    def _part(self, family: NativeFamily, shape: Shape) -> None:
         """Update which of a family's series are missing, and which have returned."""
         if shape.halves:
             for identity in shape.halves:
@@ -284,7 +286,7 @@ class Telemetry:
                 family.live[group.identity] = track
                 self._drop_away(track)
 
-    def _follow(self, family: Family, group: Group) -> Track | None:
+    def _follow(self, family: NativeFamily, group: Group) -> Track | None:
         """Return the continuity of a series, and start it if needed; None above the limit."""
         track = family.live.get(group.identity)
         if track is None:
@@ -305,7 +307,7 @@ class Telemetry:
             self._forget_one(*next(iter(self._away.values())))
         return self._tracked < self._max_tracked
 
-    def _leave(self, family: Family, identity: Identity) -> None:
+    def _leave(self, family: NativeFamily, identity: Identity) -> None:
         track = family.live.pop(identity)
         track.leave(family.publish)
         family.away[identity] = track
@@ -319,7 +321,7 @@ class Telemetry:
         del self._away[track]
         self._away_bytes -= len(track.held)
 
-    def _hand_over(self, old: Family, new: Family) -> None:
+    def _hand_over(self, old: NativeFamily, new: NativeFamily) -> None:
         """Move the state of a family whose help text changed to its new object."""
         new.live, new.away = old.live, old.away
         for identity, track in new.away.items():
@@ -327,18 +329,18 @@ class Telemetry:
             self._holders[new] = None
         self._holders.pop(old, None)
 
-    def _forget(self, family: Family) -> None:
+    def _forget(self, family: NativeFamily) -> None:
         for identity in (*family.live, *family.away):
             self._forget_one(family, identity)
 
-    def _forget_one(self, family: Family, identity: Identity) -> None:
+    def _forget_one(self, family: NativeFamily, identity: Identity) -> None:
         away = family.away.pop(identity, None)
         if away is not None:
             self._drop_away(away)
         if family.live.pop(identity, None) or away:
             self._tracked -= 1
 
-    def _assemble(self, invalid: int) -> Page:
+    def _assemble(self, invalid: int) -> TelemetryPage:
         """Build the page from the state of each family."""
         heads = [family.head for family in self._passing]
         bodies = [family.body for family in self._passing]
@@ -365,7 +367,7 @@ class Telemetry:
             heads.append(head)
             bodies.append(lines)
             repaired["started"] += lines.count(b"\n") + 1
-        return Page(
+        return TelemetryPage(
             samples=self._samples + repaired["held"] + repaired["started"],
             dropped=MappingProxyType(dropped),
             repaired=MappingProxyType(repaired),

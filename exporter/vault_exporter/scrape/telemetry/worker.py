@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import Future
 from typing import Final
 
-from vault_exporter.scrape.telemetry.page import Page
+from vault_exporter.scrape.telemetry.page import TelemetryPage
 from vault_exporter.scrape.telemetry.repair import Telemetry
 from vault_exporter.util.threads import in_thread
 
@@ -24,9 +24,9 @@ class Worker:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._last: Future[Page] | None = None
+        self._last: Future[TelemetryPage] | None = None
 
-    async def repair(self, page: bytes) -> Page:
+    async def repair(self, page: bytes) -> TelemetryPage:
         """Filter and repair a page; not for concurrent use.
 
         If cancelled, an irregular page is dropped. A regular page is still processed to its end; the next page waits

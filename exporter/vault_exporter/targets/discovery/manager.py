@@ -37,7 +37,7 @@ class State(NamedTuple):
     """The state of one discovery."""
 
     settings: Discovery
-    trouble: str
+    error: str
     """Error of the last lookup; empty if it succeeded."""
     targets: int
     dropped: int
@@ -106,13 +106,13 @@ class DiscoveryManager:
     def states(self) -> Iterator[State]:
         """Yield the state of each discovery, for the status page."""
         for source in self._sources:
-            yield State(source.settings, source.trouble or "", len(source.targets), source.dropped)
+            yield State(source.settings, source.error or "", len(source.targets), source.dropped)
 
     def samples(self) -> Iterator[Sample]:
         """Yield the metrics of each discovery."""
         for source in self._sources:
             labels = (source.settings.type, source.settings.source)
-            yield c.DISCOVERY_SUCCESS(source.trouble == "", *labels)
+            yield c.DISCOVERY_SUCCESS(source.error == "", *labels)
             yield c.DISCOVERY_TARGETS(len(source.targets), *labels)
             yield c.DISCOVERY_DROPPED(source.dropped, *labels)
             if source.last_success is not None:
@@ -140,7 +140,7 @@ class _Source:
         self, settings: Discoveries, shared: Shared, clock: Callable[[], float], elapsed: Callable[[], float]
     ) -> None:
         self.settings: Discovery = settings
-        self.trouble: str | None = None
+        self.error: str | None = None
         """Error of the last lookup; empty if it succeeded, None before the first."""
         self.last_success: float | None = None
         self.dropped = 0
@@ -194,13 +194,13 @@ class _Source:
         self._seen = seen
         self._report_excess(dropped)
 
-    def report(self, trouble: str) -> None:
+    def report(self, error: str) -> None:
         """Log a change of the state once."""
-        if trouble == self.trouble:
+        if error == self.error:
             return
-        self.trouble = trouble
-        if trouble:
-            _log.warning("cannot discover targets", source=self.settings.source, detail=trouble)
+        self.error = error
+        if error:
+            _log.warning("cannot discover targets", source=self.settings.source, detail=error)
         else:
             _log.info("discovered targets", source=self.settings.source, targets=len(self.targets))
 

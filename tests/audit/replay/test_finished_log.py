@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vault_exporter.audit.parse.decode import Reject
 from vault_exporter.audit.replay import files
-from vault_exporter.audit.replay.files import FinishedLog
+from vault_exporter.audit.replay.finished_log import FinishedLog
 
 if sys.version_info >= (3, 14):
     from compression import zstd
