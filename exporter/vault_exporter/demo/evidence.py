@@ -1,4 +1,4 @@
-"""What the demo gathers to judge the exporter by: its pages, the audit log itself, and what Prometheus says."""
+"""Evidence about the exporter: its pages, the audit log itself, and the state of Prometheus."""
 
 import json
 from collections import Counter
@@ -16,7 +16,7 @@ EntryLabels = tuple[str, str, str, str]
 
 
 class Logged(msgspec.Struct, frozen=True):
-    """What a part of the audit log holds, counted apart from the exporter's own reader."""
+    """Entries in a part of the audit log, counted independently of the exporter."""
 
     lines: int = 0
     entries: Mapping[EntryLabels, int] = {}
@@ -34,22 +34,22 @@ class RuleView(msgspec.Struct, frozen=True):
 
     @property
     def tells(self) -> bool:
-        """Whether somebody is told of it now, or is about to be; alerts of severity info are for the record."""
+        """Whether the alert is pending or firing and notifies somebody; alerts of severity info do not."""
         return self.state != "inactive" and self.severity != "info"
 
 
 class PrometheusView(msgspec.Struct, frozen=True):
-    """What the real Prometheus made of the exporter."""
+    """The state of Prometheus."""
 
     up: float | None = None
     vault_up: float | None = None
     new_entries: float | None = None
-    """Its ``increase()`` of audit entries over the last minute."""
+    """``increase()`` of audit entries over the last minute."""
     rules: tuple[RuleView, ...] = ()
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """All that the verdict rests on, gathered after the traffic ended."""
+    """Everything that the verdict uses, gathered after the traffic ended."""
 
     text: bytes
     """The exporter's page in text format 0.0.4."""
@@ -58,16 +58,16 @@ class Evidence(msgspec.Struct, frozen=True):
     log_bytes: int
     """Size of the audit log just before the scrape of ``text``."""
     logged: Logged
-    """What the part of the log holds that the exporter had read for ``text``."""
+    """Entries in the part of the log that the exporter had read for ``text``."""
     sent: Sent
     rules: tuple[str, ...] = ()
     """Names of the alerts in the rule files."""
     prometheus: PrometheusView | None = None
-    """None where there is no Prometheus."""
+    """None without Prometheus."""
 
 
 def recount(log: Path, end: int) -> Logged:
-    """Count the whole lines in the first ``end`` bytes of an audit log, and the entries by what they are.
+    """Count the complete lines in the first ``end`` bytes of an audit log, and the entries by their labels.
 
     Raises:
         OSError: the log cannot be read.

@@ -1,4 +1,4 @@
-"""The exporter as its users run it: the command, in a process of its own."""
+"""Run the exporter's command in its own process, as users do."""
 
 import urllib.error
 import urllib.request
@@ -16,7 +16,7 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Exporter:
-    """A running ``vault-exporter serve``. Use it as a context manager, so that it is stopped whatever happens."""
+    """A running ``vault-exporter serve``. Use it as a context manager, which stops it."""
 
     def __init__(
         self, arguments: Sequence[str | Path], *, port: int, log: Path, env: Mapping[str, str] | None = None
@@ -65,7 +65,7 @@ class Exporter:
             raise ServiceError(f"vault-exporter: {path}: {error}") from error
 
     def stop(self) -> int:
-        """Tell it to end, and return its exit status."""
+        """Stop it and return its exit status."""
         return self.service.stop(timeout=20)
 
     def __enter__(self) -> Self:

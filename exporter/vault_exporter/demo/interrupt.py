@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as something to wait for, instead of an exception in the middle of starting or stopping a part."""
+"""Turn Ctrl-C and SIGTERM into an event to wait for, so that no exception interrupts the start or stop of a part."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupt:
-    """Inside this context, the signals that end a program are noted and do nothing else. For the main thread only.
+    """Inside this context, SIGINT and SIGTERM are only recorded. For the main thread only.
 
     ``stopped`` is true from the first signal on.
     """
@@ -23,7 +23,7 @@ class Interrupt:
         self._previous: dict[signal.Signals, Any] = {}
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, or until the first signal; tell whether there was one."""
+        """Wait for this time or until the first signal; return whether there was one."""
         if not self.stopped:
             # A pipe, because a lock taken in a signal's handler could be held by what the signal interrupted.
             select.select([self._reader], [], [], max(seconds, 0))
@@ -46,5 +46,5 @@ class Interrupt:
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
         self.stopped = True
-        with contextlib.suppress(BlockingIOError):  # the pipe is full: it has been said often enough
+        with contextlib.suppress(BlockingIOError):  # the pipe is full, so a signal is already recorded
             os.write(self._writer, b"\0")

@@ -1,4 +1,4 @@
-"""What the demo sees of the running parts, and the evidence that it gathers from them at the end."""
+"""Read the pages and states of the running parts, and gather the evidence at the end."""
 
 import time
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def read_page(exporter: Exporter) -> ScrapedPage:
 
 
 def prometheus_view(prometheus: Prometheus) -> PrometheusView:
-    """Ask Prometheus what it makes of the exporter.
+    """Ask Prometheus for its view of the exporter.
 
     Raises:
         ServiceError: it does not answer.
@@ -104,7 +104,7 @@ def gather(
 
 
 def _tries(interrupt: Interrupt, seconds: float) -> Iterator[None]:
-    """Yield once at least, and again after a pause until the time is over."""
+    """Yield at least once, then again after each pause until the time is over."""
     end = time.monotonic() + seconds
     yield
     while time.monotonic() < end and not interrupt.wait(_PAUSE):

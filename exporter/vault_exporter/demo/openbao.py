@@ -11,11 +11,11 @@ from vault_exporter.demo.process import Service, ServiceError, free_port, progra
 __all__ = ["Server", "audit_file", "dev_server", "start_server"]
 
 _ANSWERS: Final = frozenset({200, 429, 472, 473, 501, 503})
-"""What sys/health answers once the server listens, whatever its state."""
+"""Statuses of sys/health in every state of a server that listens."""
 
 
 class Server:
-    """A running server. Use it as a context manager, so that it is stopped whatever happens."""
+    """A running server. Use it as a context manager, which stops it."""
 
     def __init__(self, service: Service, address: str, root_token: str = "") -> None:
         self.service = service
@@ -25,7 +25,7 @@ class Server:
         """Of a development server; otherwise as initialization gave it, once that is done."""
 
     def stop(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self.service.stop()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""A page of metrics as its samples, for the demo's table and verdict: read with prometheus_client's own parsers."""
+"""A page of metrics, parsed by prometheus_client, for the demo's table and verdict."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
@@ -69,13 +69,13 @@ def parse(body: bytes, fmt: Format) -> ScrapedPage:
     """Read a page.
 
     Raises:
-        ValueError: it is no valid page of that format.
+        ValueError: it is not a valid page of that format.
     """
     parsing: Any = parser if fmt is Format.TEXT else openmetrics_parser
     try:
         families: tuple[Metric, ...] = tuple(parsing.text_string_to_metric_families(body.decode()))
     except (AttributeError, IndexError, KeyError, TypeError) as error:
-        # How the parsers trip over what is too broken for an error message.
+        # The parsers raise these for text that is too broken for their own errors.
         raise ValueError(f"{type(error).__name__} in the parser") from error
     return ScrapedPage(
         Series(sample.name, sample.labels, float(sample.value)) for family in families for sample in family.samples

@@ -39,7 +39,7 @@ def wait_until(condition: Callable[[], bool], *, timeout: float, what: str, inte
 class Service:
     """A running program with its output in a file.
 
-    Use it as a context manager, so that it is stopped whatever happens.
+    Use it as a context manager, which stops it.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Service:
         return self._process.wait()
 
     def kill(self) -> None:
-        """End it at once with SIGKILL."""
+        """Stop it at once with SIGKILL."""
         if self.returncode is None:
             self._process.kill()
         self._process.wait()

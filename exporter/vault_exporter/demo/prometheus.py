@@ -1,4 +1,4 @@
-"""A real Prometheus, where it is installed, and what it says over its API.
+"""Run a real Prometheus if it is installed, and query its API.
 
 https://prometheus.io/docs/prometheus/latest/querying/api/
 """
@@ -19,7 +19,7 @@ from vault_exporter.demo.process import Service, ServiceError
 __all__ = ["Prometheus", "PrometheusTarget", "Rule", "Value"]
 
 _HTTP_OK: Final = 200
-# No proxy of the environment stands between this machine and itself.
+# Requests to this machine use no proxy of the environment.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -52,7 +52,7 @@ class PrometheusTarget(NamedTuple):
 
 
 class Prometheus:
-    """A running Prometheus. Use it as a context manager, so that it is stopped whatever happens."""
+    """A running Prometheus. Use it as a context manager, which stops it."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Prometheus:
                 f"--config.file={config}",
                 f"--storage.tsdb.path={directory / 'data'}",
                 f"--web.listen-address=127.0.0.1:{port}",
-                # What is sent while it reads its configuration anew gets lost, and is sent again so much later.
+                # Alerts sent during a reload of the configuration get lost, and are sent again after this delay.
                 "--rules.alert.resend-delay=5s",
                 "--log.level=warn",
             ],

@@ -1,4 +1,4 @@
-"""What the demo's server is given before the traffic: an engine, logins, policies, and the exporter's own token."""
+"""Set up the demo's server before the traffic: an engine, logins, policies, and the exporter's own token."""
 
 import secrets
 from typing import Final, NamedTuple
@@ -40,23 +40,23 @@ _TIMEOUT: Final = 10
 
 
 class Accounts(NamedTuple):
-    """Who may log in, and with what. Made for one run of the demo; never printed."""
+    """The logins and their credentials. Made for one run of the demo; never printed."""
 
     role_id: str
     secret_id: str
     username: str
     password: str
     viewer_token: str
-    """May read one path, and is denied every other."""
+    """It may read one path."""
     exporter_token: str
-    """May read ``sys/metrics``, and nothing else."""
+    """It may read only ``sys/metrics``."""
 
     def __repr__(self) -> str:
         return "Accounts(***)"
 
 
 def connect(address: str, token: str = "", session: requests.Session | None = None) -> hvac.Client:
-    """Return a client of the server at ``address`` that heeds no ``VAULT_…`` or proxy variable."""
+    """Return a client of the server at ``address`` that ignores ``VAULT_…`` and proxy variables."""
     session = session or requests.Session()
     session.trust_env = False
     return hvac.Client(url=address, token=token, session=session, timeout=_TIMEOUT)

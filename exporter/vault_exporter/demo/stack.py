@@ -1,4 +1,4 @@
-"""The demo: start the parts, show what the exporter sees, judge it, and leave nothing behind."""
+"""Run the demo: start the parts, show the exporter's metrics, check them, and remove everything."""
 
 import contextlib
 import secrets
@@ -45,14 +45,14 @@ _CLUSTER: Final = "demo"
 _PROMETHEUS_PORT: Final = 9090
 _SCRAPE_INTERVAL: Final = 2.0
 _LOOK_SECONDS: Final = 2.0
-"""How often the demo itself looks at the exporter."""
+"""Seconds between two scrapes by the demo itself."""
 _LINE_SECONDS: Final = 5.0
-"""How often it prints a line where the output is no terminal."""
+"""Seconds between two lines of output without a terminal."""
 _READINGS: Final = 6
-"""Looks that a rate is taken over."""
+"""Number of scrapes that a rate covers."""
 _PORTS_TO_TRY: Final = 100
 _GRACE_SECONDS: Final = 15.0
-"""How long the audit reader may take to catch up after the traffic, and Prometheus to scrape and evaluate."""
+"""Seconds for the audit reader to catch up after the traffic, and for Prometheus to scrape and evaluate."""
 
 
 def run(duration: float | None) -> int:
@@ -73,7 +73,7 @@ def run(duration: float | None) -> int:
 
 
 class _Stack(NamedTuple):
-    """What runs."""
+    """The running parts."""
 
     directory: Path
     server: Server
@@ -84,7 +84,7 @@ class _Stack(NamedTuple):
     rules: tuple[Path, ...]
 
     def check(self) -> None:
-        """Notice a part that ended by itself.
+        """Check that no part has ended by itself.
 
         Raises:
             ServiceError: with the last lines of its output.
@@ -114,7 +114,7 @@ def _run(console: Console, interrupt: Interrupt, duration: float | None) -> int:
 
 
 def _start(stack: contextlib.ExitStack, console: Console, interrupt: Interrupt) -> _Stack | None:
-    """Start the parts one after the other; None if told to stop meanwhile."""
+    """Start the parts one after the other; None if interrupted."""
     directory = Path(stack.enter_context(_directory()))
     rules = alert_rules()
     root_token = secrets.token_urlsafe(24)
@@ -147,7 +147,7 @@ def _start(stack: contextlib.ExitStack, console: Console, interrupt: Interrupt) 
 
 @contextlib.contextmanager
 def _directory() -> Iterator[Path]:
-    """A directory that is gone afterwards, readable to this user only."""
+    """Create a temporary directory that only this user can read."""
     try:
         temporary = tempfile.TemporaryDirectory(prefix="vault-exporter-demo-")
     except OSError as error:
@@ -159,7 +159,7 @@ def _directory() -> Iterator[Path]:
 
 
 def _rotate(server: Server, audit_log: Path) -> None:
-    """Put the audit log aside, as logrotate does, and have the server begin a new one."""
+    """Rename the audit log, as logrotate does, and make the server open a new one."""
     audit_log.rename(audit_log.with_name("setup-audit.log"))
     server.service.signal(signal.SIGHUP)
     server.service.wait_until(audit_log.exists, what="a new audit log")
@@ -176,7 +176,7 @@ def _write_secret(path: Path, secret: str) -> None:
 
 
 def _exporter(console: Console, directory: Path, server: Server, audit_log: Path) -> Exporter:
-    """Start the exporter as its users do: the command, with a file."""
+    """Start the exporter's command with a configuration file, as users do."""
     port = _port(console, "vault-exporter", DEFAULT_PORT)
     config = directory / "vault-exporter.yml"
     config.write_text(
@@ -234,7 +234,7 @@ def _port(console: Console, name: str, preferred: int) -> int:
 
 
 def _introduce(console: Console, parts: _Stack, duration: float | None) -> None:
-    """Say what runs where, and what to look at."""
+    """Print the addresses of the parts, and what to open."""
     bao = program("bao")
     lines = [
         "",
@@ -270,11 +270,11 @@ def _introduce(console: Console, parts: _Stack, duration: float | None) -> None:
 
 
 def _show(console: Console, interrupt: Interrupt, parts: _Stack, duration: float | None) -> None:
-    """Show what the exporter sees until the time is over or someone stops it."""
+    """Show the exporter's metrics until the time is over or a signal comes."""
     started = time.monotonic()
     readings: deque[tuple[float, ScrapedPage]] = deque(maxlen=_READINGS)
     next_line = 0.0
-    # Where the output is no terminal, a line now and then says more than a table drawn again and again.
+    # Without a terminal, print a line now and then instead of drawing a table.
     live = Live(console=console, auto_refresh=False, transient=False) if console.is_terminal else None
     with live or contextlib.nullcontext():
         while True:

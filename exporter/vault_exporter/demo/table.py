@@ -1,4 +1,4 @@
-"""How the demo looks: what the exporter sees, as a live table or as a line of text, and the summary at the end."""
+"""Show the exporter's metrics as a live table or as lines of text, and the summary at the end."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -33,7 +33,7 @@ class OperationRow(NamedTuple):
 
 
 class MountRow(NamedTuple):
-    """What the audit log says of one mount."""
+    """Requests and errors of one mount, from the audit log."""
 
     mount: str
     kind: str
@@ -42,10 +42,10 @@ class MountRow(NamedTuple):
 
 
 class View(msgspec.Struct, frozen=True):
-    """What there is to show at one moment. None is: the exporter did not say."""
+    """The values to show at one moment. None means that the exporter has no such sample."""
 
     seconds: float
-    """Since everything runs."""
+    """Seconds since all parts run."""
     state: str
     version: str
     allocated: float | None
@@ -95,7 +95,7 @@ def view(
 
 
 def as_line(shown: View) -> str:
-    """Say it in one line, for output that is no terminal."""
+    """Return one line, for output without a terminal."""
     operations = ", ".join(f"{row.operation} {_decimal(row.rate)}" for row in shown.operations)
     return "  ".join(
         [
@@ -111,7 +111,7 @@ def as_line(shown: View) -> str:
 
 
 def as_table(shown: View) -> RenderableType:
-    """Lay it out for a terminal of 80 columns or more."""
+    """Return a table for a terminal of at least 80 columns."""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column()

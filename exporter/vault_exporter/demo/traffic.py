@@ -16,7 +16,7 @@ __all__ = ["Sent", "Traffic"]
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What the traffic sent so far."""
+    """Numbers of what the traffic sent so far."""
 
     requests: int = 0
     """Requests that the server answered, whatever the answer."""
@@ -25,7 +25,7 @@ class Sent(msgspec.Struct, frozen=True):
     failed_logins: int = 0
     """Of these, the logins with a wrong password or secret id, refused as they should be."""
     unexpected: int = 0
-    """Actions that ended in another way than they should: without an answer, refused, or allowed though wrong."""
+    """Actions with an unexpected result: no response, refused, or allowed although they are wrong."""
     problem: str = ""
     """How the last unexpected one ended."""
 
@@ -52,11 +52,11 @@ class Traffic:
 
     @property
     def sent(self) -> Sent:
-        """What it sent so far; after :meth:`stop`, all."""
+        """Return what it sent so far; after :meth:`stop`, everything."""
         return self._sent
 
     def stop(self) -> None:
-        """End it after the request under way."""
+        """Stop it after the current request."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -72,7 +72,7 @@ class Traffic:
     # All below runs in the thread, which alone replaces self._sent.
 
     def _run(self) -> None:
-        # Every kind of action once at the start, so that a short run has seen them all.
+        # Every kind of action runs once at the start, so that a short run includes them all.
         for action in self._actions.every():
             if self._stop.is_set():
                 return
@@ -114,7 +114,7 @@ class _Action(msgspec.Struct, frozen=True):
 
 
 class _Actions:
-    """What the traffic consists of."""
+    """The actions of the traffic."""
 
     def __init__(self, address: str, accounts: Accounts, session: requests.Session, chance: random.Random) -> None:
         self._accounts = accounts
@@ -148,7 +148,7 @@ class _Actions:
         return self._chance.choices(self._table, self._weights)[0]
 
     def pause(self, rate: float) -> float:
-        """Seconds until the next action: as independent users would make them, without the longest gaps."""
+        """Return the seconds until the next action, as of independent users but without the longest gaps."""
         return min(self._chance.expovariate(rate), 5 / rate)
 
     def log_in(self) -> None:

@@ -1,4 +1,4 @@
-"""The verdict on what the exporter showed in a run of the demo: a pure function of the evidence."""
+"""Check the exporter's metrics in a run of the demo; a pure function of the evidence."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
@@ -21,25 +21,25 @@ NATIVE_NAMES: Final = (
     "vault_barrier_get_sum",
     "vault_barrier_get_count",
 )
-"""The names of Vault's own that every user knows, and that are on the page of a healthy node."""
+"""Well-known names of Vault's own metrics, which the page of a healthy node has."""
 
 _COLLECTORS: Final = frozenset({*(one.name for one in COLLECTORS if not one.needs_token), "telemetry"})
 
 _OF_THE_SETUP: Final = frozenset({"VaultRootTokenUsed", "VaultPolicyChanged", "VaultAuthMethodChanged"})
-"""Alerts of what the demo did with its root token before the traffic: the log is read from its start."""
+"""Alerts about the demo's own use of its root token before the traffic, since the log is read from its start."""
 
 
 class Check(NamedTuple):
-    """One thing that had to be right."""
+    """One check."""
 
     name: str
     ok: bool
     figure: str
-    """What was seen."""
+    """The values that it compared."""
 
 
 def judge(evidence: Evidence) -> tuple[Check, ...]:
-    """Check everything; the exporter was right if all checks are ok."""
+    """Run all checks; the exporter's metrics are right if all are ok."""
     page, text = _parse("text format 0.0.4", evidence.text, Format.TEXT)
     _, openmetrics = _parse("OpenMetrics 1.0", evidence.openmetrics, Format.OPENMETRICS)
     return (
