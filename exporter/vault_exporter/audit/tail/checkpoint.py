@@ -129,7 +129,7 @@ class CheckpointFile:
     """
 
     def __init__(self, path: Path, sync: Callable[[int], None] = os.fsync) -> None:
-        """Nothing is read or written yet.
+        """Read and write nothing yet.
 
         Args:
             path: the file.
@@ -143,7 +143,7 @@ class CheckpointFile:
         self._prepared = False
 
     def load(self) -> Checkpoint | None:
-        """Read what the last process left; None if there is nothing.
+        """Read the last checkpoint; None if there is no file.
 
         Raises:
             CheckpointError: it cannot be read.
@@ -194,13 +194,13 @@ class CheckpointFile:
         self._prepared = True
 
     def publish(self, now: float) -> None:
-        """Put the new file in the place of the old one; without a complete one, nothing.
+        """Rename the new file over the old one; do nothing if there is no complete new file.
 
         Args:
             now: seconds since the epoch.
 
         Raises:
-            CheckpointError: it cannot be put there.
+            CheckpointError: it cannot be renamed.
         """
         if not self._prepared:
             return
@@ -212,7 +212,7 @@ class CheckpointFile:
         self.written = now
 
     def _put_aside(self) -> str:
-        """Keep what is in the checkpoint's place under another name: it may be a file that was named by mistake."""
+        """Rename an invalid file at the checkpoint's path, since it may be a file that was named by mistake."""
         aside = self.path.with_name(f"{self.path.name}.damaged")
         try:
             self.path.rename(aside)
@@ -231,7 +231,7 @@ class CheckpointFile:
 
 
 def key_of(path: Path) -> str:
-    """Return what stands for a path: itself, or its bytes in hexadecimal after a NUL where they are not UTF-8."""
+    """Return the key of a path: the path, or a NUL and its bytes in hexadecimal if they are not UTF-8."""
     name = str(path)
     try:
         name.encode()
@@ -241,7 +241,7 @@ def key_of(path: Path) -> str:
 
 
 def paths_of(keys: Iterable[str]) -> list[Path]:
-    """Return the paths that keys of :func:`key_of` stand for; what is no such key is left out."""
+    """Return the paths of keys that :func:`key_of` made; other keys are ignored."""
     paths = []
     for key in keys:
         with contextlib.suppress(ValueError):
@@ -252,5 +252,5 @@ def paths_of(keys: Iterable[str]) -> list[Path]:
 
 
 def digest(data: bytes) -> str:
-    """Return what is kept of a log's content to know it again."""
+    """Return the digest by which a log's content is recognised."""
     return hashlib.sha256(data).hexdigest()

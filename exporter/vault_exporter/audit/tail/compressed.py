@@ -1,4 +1,4 @@
-"""Whether the files of a log that were compressed while nobody read it hold more than was read before."""
+"""Find out whether log files that were compressed while the exporter was down have unread entries."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ from vault_exporter.util.fs import modified, open_regular
 __all__ = ["may_lack_something"]
 
 _EMPTY: Final = FilePosition(0, 0, 0, 0, digest(b""), 0, digest(b""))
-"""Of what was compressed without anything in it, all was read."""
+"""An empty compressed file has no unread entries."""
 
 
 def may_lack_something(
@@ -24,7 +24,7 @@ def may_lack_something(
     since: int,
     directories: Directories,
 ) -> bool:
-    """Tell whether a log may have had something that was not read and cannot be read any more.
+    """Return whether a log may have had entries that were not read and are lost.
 
     Of a file in gzip or xz only the beginning is unpacked, and only if it is as long as one that was read.
 
@@ -50,7 +50,7 @@ def may_lack_something(
 
 
 def _is_as_read(path: Path, places: Iterable[FilePosition]) -> bool:
-    """Whether a compressed file holds what was read of one of these files, and nothing more."""
+    """Return whether a compressed file has exactly the content that was read from one of these files."""
     try:
         with open_regular(path) as file:
             for place in places:
@@ -59,6 +59,6 @@ def _is_as_read(path: Path, places: Iterable[FilePosition]) -> bool:
                     file.seek(0)
                     if digest(decompressed(file).read(place.fingerprint_bytes)) == place.fingerprint:
                         return True
-    except (OSError, *DAMAGED):  # compressed by a program that we do not know, damaged, or not ours to read
+    except (OSError, *DAMAGED):  # of an unknown format, damaged, or not readable
         return False
     return False

@@ -13,7 +13,7 @@ from vault_exporter.config.schema.model import AuditFormat
 __all__ = ["ContainerLog"]
 
 _LONGEST_BACK: Final = 64 << 20
-"""Bytes that are read again after a restart, at the most, to find the parts of a line."""
+"""Limit of bytes to read again after a restart to find the parts of a line."""
 
 
 class ContainerLog:
@@ -43,7 +43,7 @@ class ContainerLog:
         return [line for line, _ in self._unwrapper.unwrap(lines, origins)]
 
     def unfinished_in(self, file: OpenFile) -> tuple[UnfinishedLine, ...]:
-        """Say which lines have parts in a file and did not end yet, for a later reader to go on with."""
+        """Return the lines with parts in a file that have not ended, for the checkpoint."""
         return file.unfinished or tuple(
             UnfinishedLine(stream, origin.position, skipping=one.line.skipping)
             for stream, one in self._unwrapper.unfinished.items()
@@ -68,12 +68,12 @@ class ContainerLog:
                     self._unwrapper.restore(one.stream, lines, origin)
 
     def moved(self, file: OpenFile, copy: OpenFile) -> None:
-        """Take note that what was read of a file is to be found in its copy."""
+        """Record that the content of a file is now in its copy."""
         for one in self._unwrapper.unfinished.values():
             one.origins = [origin._replace(file=copy) if origin.file is file else origin for origin in one.origins]
 
     def give_up(self, file: OpenFile | None = None) -> None:
-        """Reject the lines that did not end yet: those that begin in a file, or all."""
+        """Reject the lines that have not ended: those that begin in a file, or all."""
         given_up = [
             stream
             for stream, one in self._unwrapper.unfinished.items()

@@ -59,7 +59,7 @@ class Listing:
         return found
 
     def beginning_with(self, start: str) -> Iterator[str]:
-        """Yield the names that begin so."""
+        """Yield the names that begin with this text."""
         for place in range(bisect.bisect_left(self.names, start), len(self.names)):
             if not self.names[place].startswith(start):
                 return
@@ -67,7 +67,7 @@ class Listing:
 
 
 class Directories:
-    """Remembers listings for as long as the directories say that nothing changed."""
+    """Caches listings as long as the modification times of the directories stay the same."""
 
     def __init__(self) -> None:
         self._listings: dict[str, tuple[Signature, int, float, Listing]] = {}
@@ -93,7 +93,7 @@ class Directories:
         return listing
 
     def forget_unused(self) -> None:
-        """Forget the listings that were not asked for since the last call."""
+        """Forget the listings that were not used since the last call."""
         self._listings = {path: known for path, known in self._listings.items() if path in self._used}
         self._used.clear()
 

@@ -1,4 +1,4 @@
-"""Lock the checkpoint: of two exporters with one checkpoint, each would skip what only the other has counted."""
+"""Lock the checkpoint. If two exporters shared one, each would skip entries that only the other has counted."""
 
 import contextlib
 import fcntl

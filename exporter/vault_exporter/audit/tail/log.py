@@ -207,7 +207,7 @@ class AuditLog:
             self._look()
 
     def _look(self) -> None:
-        """Let go of logs that are gone, and begin to look for new ones."""
+        """Release logs that are gone, and start a survey for new ones."""
         self._looked, self._since = self._clock(), self._registry.now()
         try:
             request = self._request()
@@ -279,7 +279,7 @@ class AuditLog:
         )
 
     def _let_go(self) -> list[Path]:
-        """Let go of logs that are gone, and return them."""
+        """Release logs that are gone, and return them."""
         gone = [path for path in self._tailers if self._is_gone(path)]
         for path in gone:
             tailer = self._part_with(path)
@@ -299,7 +299,7 @@ class AuditLog:
         return quiet >= _GONE_SECONDS and (self._tailers[path].lag_bytes == 0 or quiet >= _TORN_SECONDS)
 
     def _miss(self, path: Path, mark: LogCheckpoint) -> None:
-        """Remember a log that is gone: it may come back, and its rotated files are no logs by themselves."""
+        """Remember a log that is gone, because it may return, and so that its rotated files are not taken for logs."""
         self._gone[path] = LogCheckpoint(mark.looked, ())
         while len(self._gone) > _MOST_GONE:
             del self._gone[next(iter(self._gone))]

@@ -1,4 +1,4 @@
-"""Which files a configured path or pattern stands for."""
+"""Find the files that match a configured path or pattern."""
 
 import contextlib
 import fnmatch
@@ -20,12 +20,12 @@ _COMPRESSED: Final = re.compile(rf".+({'|'.join(map(re.escape, sorted(COMPRESSED
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path is a pattern for many."""
+    """Return whether a path is a shell pattern."""
     return _has_sign(str(path))
 
 
 def matching(path: Path, logs: Collection[str] = (), directories: Directories | None = None) -> list[str]:
-    """Return the logs that a path or a pattern stands for.
+    """Return the logs that match a path or a pattern.
 
     A rotated file is a part of its log, and no log by itself. A directory is none, whatever its name.
 
@@ -52,7 +52,7 @@ def matching(path: Path, logs: Collection[str] = (), directories: Directories | 
 
 
 def may_stand_for(path: Path, one: Path) -> bool:
-    """Whether a path or a pattern may stand for this one, by its name alone."""
+    """Return whether a path or a pattern may match this path, by the name alone."""
     # Here * stands for slashes as well, so this says yes too often rather than too rarely.
     return one == path or (is_pattern(path) and fnmatch.fnmatchcase(str(one), str(path).replace("**/", "*")))
 
@@ -132,7 +132,7 @@ def _compiled(part: str) -> re.Pattern[str]:
 
 
 def _require_listable(pattern: Path) -> None:
-    """See whether what comes before the first sign can be listed: globbing takes what cannot for what is empty."""
+    """Check that the directory before the first wildcard can be listed, since globbing treats it as empty if not."""
     directory = next(one for one in pattern.parents if not is_pattern(one))
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory):
         pass

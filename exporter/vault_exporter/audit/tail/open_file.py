@@ -1,4 +1,4 @@
-"""One open file of a log: its position, its lines, and how it is recognised."""
+"""One open file of a log: its position, its lines, and its fingerprints."""
 
 import os
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ CHUNK_BYTES: Final = 512 << 10
 """Bytes to read in one step: some hundred lines, which take about a millisecond to decode and count."""
 
 CHUNK_LINES: Final = 1024
-"""Lines to hand out in one step, at the most: rejecting lines takes time per line, not per byte."""
+"""Limit of lines in one step, since rejecting lines takes time per line, not per byte."""
 
 Identity = tuple[int, int]
 """Device and inode."""
@@ -107,7 +107,7 @@ class OpenFile:
 
     @property
     def partial(self) -> bytearray:
-        """The part of the last line that was read so far."""
+        """The part of the last line that has been read."""
         return self._splitter.partial.data
 
     @property
@@ -160,7 +160,7 @@ class OpenFile:
         self.position = self.lines_end = position
         self.tail = self.pread(size, position - size)
         self.beginning = self.fingerprint()[:position]
-        if len(self.tail) < size:  # truncated just now: all that comes is new
+        if len(self.tail) < size:  # truncated just now, so all further content is new
             self.position, self.tail, self.beginning = 0, b"", b""
             self.lines_end = 0
 
@@ -203,7 +203,7 @@ class OpenFile:
         return before != self._modified
 
     def lag_bytes(self) -> int:
-        """Return how many bytes are not handed out yet."""
+        """Return the number of unread bytes."""
         return max(0, self.size() - self.position) + len(self.partial)
 
     def fingerprint(self) -> bytes:

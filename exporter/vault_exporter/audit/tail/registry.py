@@ -94,11 +94,11 @@ class FileRegistry:
 
     def _open_all(self, paths: Iterable[Path]) -> Iterator[OpenFile]:
         for path in paths:
-            with contextlib.suppress(OSError):  # gone again, or not ours to read
+            with contextlib.suppress(OSError):  # gone again, or not readable
                 yield self.open(path)
 
     def has(self, identity: Identity) -> bool:
-        """Whether the file is followed, or was seen just now to be a copy of a followed one."""
+        """Return whether the file is followed, or was recently found to be a copy of a followed one."""
         if identity in self._followed:
             return True
         seen = self._copies.get(identity)

@@ -133,7 +133,7 @@ class _There:
         }
         candidates = dict.fromkeys((*self._current.values(), *itertools.chain(*since.values())))
         new: set[OpenFile] = set()
-        # The largest first: a log is larger than a copy of it that is still being written.
+        # The largest first, since a log is larger than its unfinished copy.
         for file in sorted(candidates, key=OpenFile.size, reverse=True):
             if self._is_free(file) and self._registry.place(file):
                 self._registry.follow(file)

@@ -1,4 +1,4 @@
-"""Find the logs of a pattern, apart from the event loop: a pattern may match ten thousand files."""
+"""Find the logs of a pattern in a thread, since a pattern may match ten thousand files."""
 
 import time
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from vault_exporter.util.fs import modified
 __all__ = ["SHORTEST_INTERVAL", "Request", "Survey", "Surveyor"]
 
 SHORTEST_INTERVAL: Final = 2.0
-"""Seconds between two surveys, at the least."""
+"""Minimum seconds between two surveys."""
 _LONGEST_INTERVAL: Final = 10.0
 _TIMES_COST: Final = 200
 """A survey may take this share of a CPU, or a fifth of it while it finds nothing new."""
@@ -21,7 +21,7 @@ _TIMES_IDLE: Final = 1000
 
 
 class Request(NamedTuple):
-    """What is known before a survey."""
+    """The input of a survey."""
 
     followed: Collection[str]
     """Logs that are followed."""
@@ -34,7 +34,7 @@ class Request(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What a survey found."""
+    """The result of a survey."""
 
     fresh: list[Path]
     """Logs to follow, by name."""
@@ -55,7 +55,7 @@ class Surveyor:
     """
 
     def __init__(self, path: Path, max_files: int, *, from_start: bool) -> None:
-        """Look for nothing yet.
+        """Do not look yet.
 
         Args:
             path: the path or pattern.
@@ -71,7 +71,7 @@ class Surveyor:
         self._directories = Directories()
 
     def survey(self, request: Request) -> Survey:
-        """Look what there is now.
+        """List the files that exist now.
 
         Raises:
             OSError: a directory cannot be listed.

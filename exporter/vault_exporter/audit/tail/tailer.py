@@ -95,7 +95,7 @@ class Tailer:
 
     @property
     def lag_bytes(self) -> int:
-        """Bytes in the open files that are not handed out yet."""
+        """Unread bytes in the open files."""
         return sum(file.lag_bytes() for file in self._files) + self._container.unfinished_bytes
 
     @property
@@ -310,7 +310,7 @@ class Tailer:
         return sorted(missed, key=OpenFile.modified)
 
     def _look_around(self) -> dict[Identity, bytes]:
-        """Remember the rotated files that exist, so that new ones can be told from them."""
+        """Remember the rotated files that exist, to recognise new ones."""
         fingerprints: dict[Identity, bytes] = {}
         for file in self._registry.open_around(self.path):
             if not self._registry.has(file.identity):  # a copy may still be needed, if the other file is truncated
