@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault_exporter.audit.parse.decode import Reject
-from vault_exporter.audit.replay import files
+from vault_exporter.audit.replay import finished_log
 from vault_exporter.audit.replay.finished_log import FinishedLog
 
 if sys.version_info >= (3, 14):
@@ -108,4 +108,4 @@ def test_a_line_longer_than_many_blocks_takes_no_memory(tmp_path: Path) -> None:
     log = FinishedLog(str(path), 1 << 20)
     assert read(log) == [b"good\n"]
     assert log.rejected == {Reject.TOO_LONG: 2}
-    assert files.STANDARD_INPUT == "-"
+    assert finished_log.STANDARD_INPUT == "-"
