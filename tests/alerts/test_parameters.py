@@ -123,7 +123,7 @@ def test_severities_of_the_user() -> None:
 
 
 def test_parameters_are_printed_whole() -> None:
-    command = [program("vault-exporter"), "rules", "--parameters"]
+    command = [str(program("vault-exporter")), "rules", "--parameters"]
     table = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
     assert all(f" {name} " in table for name in (*JOBS, *ADDRESSES, *PARAMETERS, "severity.critical"))
     done = subprocess.run([*command, "--format", "json"], capture_output=True, text=True, check=True, timeout=PATIENCE)

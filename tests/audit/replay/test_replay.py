@@ -61,7 +61,7 @@ def test_a_file_that_is_given_twice_counts_once(tmp_path: Path) -> None:
     log, link = tmp_path / "audit.log", tmp_path / "current"
     log.write_bytes(line("secret/data/a"))
     link.symlink_to(log)
-    command = [program("vault-exporter"), "replay", "--json", log, log, link]
+    command = [str(program("vault-exporter")), "replay", "--json", *map(str, (log, log, link))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert json.loads(done.stdout)["requests"] == 1
     assert done.stderr == (
