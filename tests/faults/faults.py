@@ -189,7 +189,11 @@ FAULTS: Final = (
     Fault("memory over the limit (lowered)", _pages("VaultHighMemoryUsage"), literals={MEMORY_LIMIT: "2000000"}),
     Fault("lease surge (limit lowered)", _pages("VaultLeaseSurge"), tick=requests.log_in, literals={"> 10000": "> 30"}),
     Fault(
-        "key rotation overdue (limit lowered)", _pages("VaultBarrierKeyRotationOverdue"), literals={"> 7776000": "> 60"}
+        "key rotation overdue (limit lowered)",
+        _pages("VaultBarrierKeyRotationOverdue"),
+        requests.rotate_by_hand,
+        heal=requests.rotate_by_itself,
+        literals={"> 7776000": "> 60"},
     ),
     Fault("backup stale", _pages("VaultBackupStale"), machines.age_backup, heal=machines.back_up),
     Fault(

@@ -40,6 +40,15 @@ def cancel_rekey(lab: Lab) -> None:
     assert lab.call("DELETE", "sys/rotate/root/init").status == 204
 
 
+def rotate_by_hand(lab: Lab) -> None:
+    """Turn off automatic rotation, which has limits of its own."""
+    assert lab.call("POST", "sys/rotate/config", enabled=False).status == 204
+
+
+def rotate_by_itself(lab: Lab) -> None:
+    assert lab.call("POST", "sys/rotate/config", enabled=True).status == 204
+
+
 def write_policy(lab: Lab) -> None:
     assert lab.call("PUT", "sys/policies/acl/other", policy='path "other/*" { capabilities = ["read"] }').status == 204
 

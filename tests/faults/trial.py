@@ -92,7 +92,11 @@ def run(lab: Lab, fault: Fault) -> Outcome:
         _look(lab, outcome, before, started)
         return quiet(lab)
 
-    wait_until(over, timeout=2 * PATIENCE, what=f"the end of: {fault.name}", interval=1)
+    try:
+        wait_until(over, timeout=2 * PATIENCE, what=f"the end of: {fault.name}", interval=1)
+    except ServiceError as error:
+        left = _firing(lab.prometheus) or "nothing"
+        raise ServiceError(f"{error}; {left} fires, {len(_open(lab.recorder.pages()))} incidents are open") from None
     outcome.ended = monotonic() - undone
     outcome.events = [post.body for post in lab.recorder.pages(before)]
     outcome.incidents = len({event["dedup_key"] for event in outcome.events})

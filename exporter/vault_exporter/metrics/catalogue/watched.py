@@ -154,6 +154,13 @@ PKI_NAMED_NOT_AFTER = _gauge(
     "mount",
     "name",
 )
+PKI_NAMED_NOT_BEFORE = _gauge(
+    "vault_pki_named_certificate_not_before_timestamp_seconds",
+    PKI,
+    "Start of validity of the certificate with the latest expiry time of those with a name from pki[].names.",
+    "mount",
+    "name",
+)
 PKI_SKIPPED = _gauge(
     "vault_pki_certificates_skipped",
     PKI,

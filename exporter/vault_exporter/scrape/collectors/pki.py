@@ -52,6 +52,8 @@ class _Known(NamedTuple):
 
     expiry: float
     """Unix time in seconds; 0 if it no longer exists."""
+    start: float = 0
+    """Start of validity, Unix time in seconds."""
     names: frozenset[str] = frozenset()
     """Its watched names."""
     revoked: bool = False
@@ -113,10 +115,12 @@ class _Reader:
         good = [one for one in self._known.values() if not one.revoked]
         now = time.time()
         counted = Counter(bucket(one.expiry - now) for one in good)
+        last = _last(good)
         return (
             *(c.PKI_CERTIFICATES(counted[label], mount, label) for label in (*dict(_BUCKETS), _LATER)),
             c.PKI_SKIPPED(len(serials) - len(kept), mount),
-            *(c.PKI_NAMED_NOT_AFTER(expiry, mount, name) for name, expiry in _last(good)),
+            *(c.PKI_NAMED_NOT_AFTER(one.expiry, mount, name) for name, one in last),
+            *(c.PKI_NAMED_NOT_BEFORE(one.start, mount, name) for name, one in last),
         )
 
     async def _read_certificate(self, client: Client, serial: str) -> _Known:
@@ -125,7 +129,8 @@ class _Reader:
             return _Known(0.0)
         certificate = _parse(found.certificate)
         names = frozenset(_names(certificate)) & self._names if self._names else frozenset()
-        return _Known(certificate.not_valid_after_utc.timestamp(), names, bool(found.revocation_time))
+        start, end = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
+        return _Known(end, start, names, bool(found.revocation_time))
 
 
 def _canonical(serial: str) -> str:
@@ -133,13 +138,14 @@ def _canonical(serial: str) -> str:
     return serial.replace(":", "-").lower()
 
 
-def _last(known: Iterable[_Known]) -> Iterable[tuple[str, float]]:
-    """Return the last expiry for each name."""
-    last: dict[str, float] = {}
+def _last(known: Iterable[_Known]) -> list[tuple[str, _Known]]:
+    """Return the certificate that expires last for each name."""
+    last: dict[str, _Known] = {}
     for one in known:
         for name in one.names:
-            last[name] = max(last.get(name, one.expiry), one.expiry)
-    return sorted(last.items())
+            if name not in last or one.expiry > last[name].expiry:
+                last[name] = one
+    return sorted(last.items(), key=lambda item: item[0])
 
 
 def _names(certificate: x509.Certificate) -> Iterator[str]:
