@@ -84,7 +84,7 @@ class Node:
 
 
 def ha_status(*addresses: str) -> tuple[int, str]:
-    nodes = ",".join(f'{{"hostname":"h","api_address":"{address}"}}' for address in addresses)
+    nodes = ",".join(f'{{"hostname":"","api_address":"{address}"}}' for address in addresses)
     return 200, f'{{"data":{{"nodes":[{nodes}]}}}}'
 
 

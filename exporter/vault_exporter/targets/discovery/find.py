@@ -2,8 +2,9 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import msgspec
 from vault_exporter.config.parse import values
 from vault_exporter.config.parse.addresses import UNIX, default_name
 from vault_exporter.config.schema.model import ClusterDiscovery, DnsDiscovery, Target
+from vault_exporter.targets.discovery.naming import Listed, Names
 from vault_exporter.vault.client import Client, VaultError
 from vault_exporter.vault.resolve import look_up
 
@@ -34,10 +36,18 @@ class Found(NamedTuple):
     targets: tuple[Target, ...]
     refused: tuple[str, ...] = ()
     """Hosts and ports of nodes that must not receive the credentials."""
+    hostnames: tuple[str, ...] = ()
+    """Host name of each target, if the cluster states them; an empty one is not known."""
+    replaced: frozenset[str] = frozenset()
+    """Names of earlier targets that are now found under another name or address."""
 
 
 class _Node(msgspec.Struct, frozen=True):
+    """A node; the fields beside the address only name it, so a value of another type costs no more than that."""
+
     api_address: str = ""
+    hostname: object = None
+    last_echo: object = None
 
 
 class _HaStatus(msgspec.Struct, frozen=True):
@@ -48,11 +58,19 @@ class _Answer(msgspec.Struct, frozen=True):
     data: _HaStatus
 
 
-async def find_in_cluster(source: ClusterDiscovery, client: Client) -> Found:
+async def find_in_cluster(
+    source: ClusterDiscovery, client: Client, names: Names, known: Mapping[str, str] = MappingProxyType({})
+) -> Found:
     """Read the nodes of the cluster from ``sys/ha-status``. A standby forwards the call to the active node.
 
     Every discovered node receives the credentials. A node without TLS is refused if the configured address uses TLS,
     and so is a host that is not allowed. https://openbao.org/api-docs/system/ha-status/
+
+    Args:
+        source: its settings.
+        client: asks the node at its address.
+        names: names the nodes.
+        known: name and host name of each target that was found earlier.
 
     Raises:
         DiscoveryError: the call failed, or all nodes are refused.
@@ -70,7 +88,7 @@ async def find_in_cluster(source: ClusterDiscovery, client: Client) -> Found:
             f'{error}; it takes a token with path "sys/ha-status" {{ capabilities = ["read"] }}'
         ) from None
     # The response may list thousands of nodes, so check them outside of the event loop.
-    return await asyncio.to_thread(_allowed, source, nodes)
+    return await asyncio.to_thread(_allowed, source, nodes, names, known)
 
 
 def some(names: Iterable[str]) -> str:
@@ -79,9 +97,9 @@ def some(names: Iterable[str]) -> str:
     return ", ".join(first[:_MOST_NAMED]) + (" …" if len(first) > _MOST_NAMED else "")
 
 
-def _allowed(source: ClusterDiscovery, nodes: Iterable[_Node]) -> Found:
+def _allowed(source: ClusterDiscovery, nodes: Iterable[_Node], names: Names, known: Mapping[str, str]) -> Found:
     """Separate allowed from refused nodes; raises DiscoveryError as above."""
-    found: dict[str, Target] = {}
+    allowed: list[Listed] = []
     refused: dict[str, None] = {}
     for node in nodes:
         try:
@@ -90,14 +108,24 @@ def _allowed(source: ClusterDiscovery, nodes: Iterable[_Node]) -> Found:
         except ValueError:
             continue  # a node without api_addr cannot be reached
         if _may_have_credentials(source, address):
-            found[name] = source.target(name, address)
+            allowed.append(Listed(address, name, _text(node.hostname), _text(node.last_echo)))
         else:
             refused[name] = None
-    if refused and not found:
+    if refused and not allowed:
         raise DiscoveryError(f"sys/ha-status names only nodes that are refused, {REFUSED}: {some(refused)}")
-    if not found:
+    if not allowed:
         raise DiscoveryError("sys/ha-status names no node with an API address; set api_addr in the servers")
-    return Found(tuple(found.values()), tuple(refused))
+    named = names.name(allowed, known.values())
+    return Found(
+        tuple(source.target(one.name, one.node.address) for one in named),
+        tuple(refused),
+        tuple(one.node.hostname for one in named),
+        frozenset(names.replaced(named, known.items())),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _may_have_credentials(source: ClusterDiscovery, address: str) -> bool:

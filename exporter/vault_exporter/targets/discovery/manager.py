@@ -20,6 +20,7 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.targets.discovery.file_sd import Files
 from vault_exporter.targets.discovery.find import REFUSED, DiscoveryError, Found, find_in_cluster, find_in_dns, some
+from vault_exporter.targets.discovery.naming import Names
 from vault_exporter.util.threads import in_thread
 from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.client import Client
@@ -76,7 +77,10 @@ class DiscoveryManager:
         self._wait = wait
         self._elapsed = elapsed
         self._started = elapsed()
-        self._sources = tuple(_Source(source, shared, clock, elapsed) for source in self.sources)
+        clusters = {source.cluster for source in self.sources if isinstance(source, ClusterDiscovery)}
+        self._sources = tuple(
+            _Source(source, shared, clock, elapsed, several=len(clusters) > 1) for source in self.sources
+        )
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     @property
@@ -137,7 +141,13 @@ class _Source:
     """One source."""
 
     def __init__(
-        self, settings: Discoveries, shared: Shared, clock: Callable[[], float], elapsed: Callable[[], float]
+        self,
+        settings: Discoveries,
+        shared: Shared,
+        clock: Callable[[], float],
+        elapsed: Callable[[], float],
+        *,
+        several: bool,
     ) -> None:
         self.settings: Discovery = settings
         self.error: str | None = None
@@ -149,6 +159,9 @@ class _Source:
         self._elapsed = elapsed
         self._refused: tuple[str, ...] = ()
         self._seen: dict[str, tuple[Target, float]] = {}
+        self._hostnames: dict[str, str] = {}
+        """Host name of each target of a cluster."""
+        self._names = Names(f".{settings.cluster}" if several else "")
         self._client: Client | None = None
         self._files = Files(settings) if isinstance(settings, FileDiscovery) else None
         if isinstance(settings, ClusterDiscovery):
@@ -172,7 +185,7 @@ class _Source:
             self.report(type(error).__name__)
             return False
         self.last_success = self._clock()
-        self._remember(found.targets, self._elapsed())
+        self._remember(found, self._elapsed())
         self.targets = tuple(target for target, _ in self._seen.values())
         self.report("")
         if not first:  # before the first success, the only target is the configured address
@@ -180,10 +193,11 @@ class _Source:
         self._report_refused(found.refused)
         return self.targets != before
 
-    def _remember(self, found: Iterable[Target], now: float) -> None:
+    def _remember(self, found: Found, now: float) -> None:
         """Merge the found targets into the known ones. Above the limit, drop missing targets first, then new ones."""
         keep = self.settings.keep or 0.0
-        known = self._seen | {target.name: (target, now) for target in found}
+        earlier = {name: seen for name, seen in self._seen.items() if name not in found.replaced}
+        known = earlier | {target.name: (target, now) for target in found.targets}
         seen = {name: (target, last) for name, (target, last) in known.items() if now - last <= keep}
         dropped = max(0, len(seen) - self.settings.max_targets)
         if dropped:
@@ -192,6 +206,8 @@ class _Source:
             for name in latest[self.settings.max_targets :]:
                 del seen[name]
         self._seen = seen
+        hostnames = dict(zip((target.name for target in found.targets), found.hostnames, strict=False))
+        self._hostnames = {name: host for name, host in (self._hostnames | hostnames).items() if name in seen}
         self._report_excess(dropped)
 
     def report(self, error: str) -> None:
@@ -211,7 +227,7 @@ class _Source:
     async def _find(self) -> Found:
         settings = self.settings
         if isinstance(settings, ClusterDiscovery) and self._client is not None:
-            return await find_in_cluster(settings, self._client)
+            return await find_in_cluster(settings, self._client, self._names, self._hostnames)
         if isinstance(settings, DnsDiscovery):
             return Found(await find_in_dns(settings))
         if self._files is not None:
