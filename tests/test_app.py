@@ -329,7 +329,7 @@ async def test_it_is_not_healthy_once_it_no_longer_reads(aiohttp_client: Aiohttp
     exporter.reading.start("audit logs", breaks())
     await noticed.wait()
     answer = await client.get("/-/healthy")
-    text = "No longer running: audit logs. Restart vault-exporter; the log has the error.\n"
+    text = "A part of vault-exporter no longer runs. Restart it; the log has the error.\n"
     assert (answer.status, await answer.text()) == (500, text)
     assert await get(client, "/-/ready") == "vault-exporter is ready.\n"
 

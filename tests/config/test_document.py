@@ -12,7 +12,7 @@ import typer
 from typer.main import get_command
 
 from vault_exporter.checks import Flags, load
-from vault_exporter.cli import app
+from vault_exporter.cli.table import assembled
 from vault_exporter.config.schema.inputs import Address, Scheme, SocketInput
 from vault_exporter.config.schema.model import (
     AllowedEvents,
@@ -62,7 +62,7 @@ def test_every_key_and_no_other() -> None:
 
 
 def test_every_flag_and_no_other() -> None:
-    commands = get_command(app)
+    commands = get_command(assembled(()))
     assert isinstance(commands, typer.core.TyperGroup)
     flags = {
         option

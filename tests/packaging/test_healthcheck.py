@@ -1,6 +1,7 @@
 """The command for a container's health check, in front of what is no exporter."""
 
 import subprocess
+import sys
 from contextlib import ExitStack
 
 import pytest
@@ -33,3 +34,44 @@ def test_it_says_what_is_wrong_within_its_time(behaviour: faulty.Behaviour | Non
     assert done.stderr.startswith(f"vault-exporter does not answer on :{port}: ")
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
+
+
+HEAVY = {"aiohttp", "asyncio", "hvac", "msgspec", "rich", "ssl", "structlog", "typer", "yaml"}
+
+
+def imported(*arguments: str) -> set[str]:
+    """Run the command, and return the names of the modules that it imported."""
+    command = [sys.executable, "-X", "importtime", "-m", "vault_exporter", *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("healthcheck", "--listen", "127.0.0.1:1")])
+def test_it_imports_next_to_nothing(arguments: tuple[str, ...]) -> None:
+    names = imported(*arguments)
+    assert "vault_exporter.cli" in names
+    assert not names & HEAVY
+    ours = {name for name in names if name.startswith("vault_exporter.")}
+    assert ours <= {"vault_exporter.cli", "vault_exporter.cli.probe"}
+
+
+def test_a_command_imports_no_other_command() -> None:
+    names = imported("metrics", "--help")
+    assert "vault_exporter.metrics.describe" in names
+    assert not names & {"aiohttp", "hvac", "vault_exporter.cli.options", "vault_exporter.serve"}
+
+
+def test_the_help_and_wrong_options_are_those_of_the_command() -> None:
+    for arguments, status, said in (
+        (("--help",), 0, "Check the health of the exporter"),
+        (("healthcheck", "--help"), 0, "--web.listen-address"),
+        (("healthcheck", "--lisden", ":1"), 2, "No such option"),
+        (("healthcheck", "--listen"), 2, "requires an argument"),
+        (("healthchek",), 2, "No such command"),
+    ):
+        done = subprocess.run(
+            [program("vault-exporter"), *arguments], check=False, capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert done.returncode == status
+        assert said in done.stdout + done.stderr

@@ -45,7 +45,7 @@ async def serving(config: Config, **settings: Any) -> AsyncIterator[Served]:
 
 
 async def ask(
-    served: Served, path: str = "/-/healthy", auth: str = "", tls: ssl.SSLContext | None = None
+    served: Served, path: str = "/", auth: str = "", tls: ssl.SSLContext | None = None
 ) -> tuple[int, str, dict[str, str]]:
     connector = aiohttp.TCPConnector(ssl=tls or True)
     headers = {"Authorization": auth} if auth else {}

@@ -27,7 +27,8 @@ from vault_exporter.web.passwords import Passwords
 from vault_exporter.web.settings import SettingsFile
 
 PASSWORD = "planted-password"
-PATHS = ["/", "/metrics", "/probe", "/-/healthy", "/-/ready", "/nothing"]
+PROBES = ["/-/healthy", "/-/ready"]
+CLOSED = ["/", "/metrics", "/probe", "/-/healthy/", "/-//healthy", "/-/reload", "/nothing"]
 
 
 def login(user: str, password: str) -> str:
@@ -64,11 +65,21 @@ def write_anew(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", CLOSED)
 async def test_nobody_gets_in_without_a_password(start: Start, path: str) -> None:
     status, text, headers = await ask(await start(USERS), path)
     assert (status, text) == (401, "Unauthorized\n")
     assert headers["WWW-Authenticate"] == 'Basic realm="vault-exporter"'
+
+
+@pytest.mark.parametrize("path", PROBES)
+async def test_an_orchestrator_needs_no_password(start: Start, path: str) -> None:
+    server = await start(USERS)
+    for auth in ("", login("prometheus", "wrong")):
+        status, text, _ = await ask(server, path, auth)
+        assert (status, text) == (200, f"vault-exporter is {path.removeprefix('/-/')}.\n")
+    _, page, _ = await ask(server, "/metrics", PROMETHEUS)
+    assert '\nvault_exporter_web_refused_requests_total{reason="credentials"} 0\n' in page
 
 
 async def test_the_right_password_gets_in_and_is_counted_as_no_refusal(start: Start) -> None:
@@ -164,7 +175,7 @@ async def test_a_pause_fills_the_bucket_up_to_its_burst(aiohttp_client: AiohttpC
 
 async def test_headers_are_added_to_every_answer(start: Start) -> None:
     server = await start("http_server_config: {headers: {X-Frame-Options: deny, X-Content-Type-Options: nosniff}}\n")
-    for path in PATHS:
+    for path in CLOSED + PROBES:
         _, _, headers = await ask(server, path)
         assert headers["X-Frame-Options"] == "deny"
 
@@ -224,7 +235,8 @@ async def test_names_of_client_certificates(start: Start, tmp_path: Path, author
     server = await start(f"{TLS}{CLIENTS}  client_allowed_sans: [prometheus.example.com]\n")
     assert (await ask(server, tls=client))[0] == 200
     other = issue(authority, tmp_path, "other.example.com")
-    assert (await ask(server, tls=other))[0] == 403
+    for path in ("/", *PROBES):
+        assert (await ask(server, path, tls=other))[0] == 403
 
 
 @pytest.mark.parametrize("clients", [USERS, CLIENTS], ids=["users", "certificates"])

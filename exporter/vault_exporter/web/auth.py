@@ -30,6 +30,8 @@ _GRACE_SECONDS: Final = 1.0
 
 A scrape that connected just before a change of the settings does not fail.
 """
+_PROBES: Final = frozenset({"/-/healthy", "/-/ready"})
+"""Paths that need no password, since their answers say nothing: orchestrators have no credential to send."""
 _NAMES: Final = frozenset({"DNS", "IP Address", "URI", "email"})
 """The types of subject alternative names that ``client_allowed_sans`` matches."""
 
@@ -138,7 +140,7 @@ class Guard:
             self._refused["certificate"] += 1
             return web.Response(status=403, text="The client's certificate is not one of those let in.\n")
         passwords = settings.passwords
-        if not passwords:
+        if not passwords or request.path in _PROBES:
             return None
         if passwords.waiting > _MOST_WAITING:
             self._refused["credentials"] += 1

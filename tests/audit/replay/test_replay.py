@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tests.audit.top.test_observers import TOKEN, line
 from tests.lab.waiting import PATIENCE
-from vault_exporter.cli import app
+from vault_exporter.cli.table import assembled
 from vault_exporter.demo.process import program
 
 RECORDED = Path(__file__).parents[2] / "data" / "audit" / "openbao.jsonl"
@@ -20,7 +20,7 @@ RECORDED = Path(__file__).parents[2] / "data" / "audit" / "openbao.jsonl"
 
 def run(*arguments: str | Path, status: int = 0) -> str:
     """Run the command within this process; a new one takes a second to start."""
-    result = CliRunner().invoke(app, ["replay", *map(str, arguments)])
+    result = CliRunner().invoke(assembled(()), ["replay", *map(str, arguments)])
     assert result.exit_code == status, result.output
     return result.stderr if status else result.stdout
 
@@ -189,7 +189,7 @@ def test_the_exporters_own_entity_is_not_known(tmp_path: Path) -> None:
     log, config = tmp_path / "audit.log", tmp_path / "c.yml"
     log.write_bytes(line())
     config.write_text("audit: {exclude: {own: true}}\n")
-    result = CliRunner().invoke(app, ["replay", "--json", "-c", str(config), str(log)])
+    result = CliRunner().invoke(assembled(()), ["replay", "--json", "-c", str(config), str(log)])
     assert result.exit_code == 0
     assert json.loads(result.stdout)["requests"] == 1
     assert result.stderr.startswith("audit.exclude.own is not heeded: ")
@@ -200,10 +200,10 @@ def test_what_is_said_of_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert run(tmp_path / "none", "-", status=1) == f"{tmp_path}/none: there is no such file\n"
     unreadable = f"{tmp_path}: cannot be read: Is a directory\n"
     assert run(tmp_path, RECORDED, status=1) == unreadable
-    alone = CliRunner().invoke(app, ["replay", str(tmp_path)])
+    alone = CliRunner().invoke(assembled(()), ["replay", str(tmp_path)])
     assert (alone.exit_code, alone.stdout, alone.stderr) == (1, "", unreadable)
     # It costs itself only.
-    others = CliRunner().invoke(app, ["replay", "--json", str(tmp_path), str(RECORDED)])
+    others = CliRunner().invoke(assembled(()), ["replay", "--json", str(tmp_path), str(RECORDED)])
     assert (others.exit_code, others.stderr) == (1, unreadable)
     said = json.loads(others.stdout)
     assert {**said, "files": 0} == {**summary(RECORDED), "files": 0}

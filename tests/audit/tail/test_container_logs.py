@@ -16,7 +16,7 @@ from tests.audit.reading import Prometheus, scrape, value
 from tests.lab.api import call
 from tests.lab.waiting import wait_until
 from vault_exporter.audit import AuditService
-from vault_exporter.cli import app
+from vault_exporter.cli.table import assembled
 from vault_exporter.config.schema.model import Audit, AuditFormat
 from vault_exporter.demo.openbao import audit_file
 from vault_exporter.demo.process import free_port, program
@@ -74,7 +74,7 @@ class Exporter:
 
 def replayed(*files: Path, jobs: int = 1) -> tuple[float, float, float]:
     """The same of ``replay``."""
-    result = CliRunner().invoke(app, ["replay", "--json", f"--jobs={jobs}", *map(str, files)])
+    result = CliRunner().invoke(assembled(()), ["replay", "--json", f"--jobs={jobs}", *map(str, files)])
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
     return said["requests"] + said["responses"], said["other_lines"], sum(said["rejected"].values())
