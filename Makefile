@@ -23,7 +23,8 @@ run: $(VENV)/.run ## Run a local OpenBao, the exporter and Prometheus (ARGS="--d
 	@$(BIN)/vault-exporter demo $(ARGS)
 
 test: $(VENV)/.dev ## Set up and run all tests (ARGS="-k name" chooses, JOBS=0 runs them in one process)
-	@scripts/debian-packages $(LAB) amtool:prometheus-alertmanager /usr/sbin/logrotate:logrotate chromium:chromium
+	@scripts/debian-packages $(LAB) amtool:prometheus-alertmanager /usr/sbin/logrotate:logrotate chromium:chromium \
+		systemd-analyze:systemd
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 test-pythons: ## Run all tests on each Python that we support (PYTHONS="3.12 3.14" chooses)

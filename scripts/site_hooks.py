@@ -22,6 +22,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "CONTRIBUTING.md": "contributing.md",
     "alerts/README.md": "alerts/index.md",
     "dashboards/README.md": "dashboards.md",
+    "deploy/systemd/README.md": "systemd.md",
 }
 """Documents outside ``docs/``, and their pages."""
 
