@@ -15,8 +15,8 @@ TARGET_KEYS: Final = (
     "address, auth, cluster, collectors, labels, max_response_bytes, name, namespace, proxy, rate_limit, timeout, tls"
 )
 KEYS: Final = (
-    "approle, audit, backup, canary, clusters, database, defaults, discovery, kv, listen, pki, targets, "
-    "telemetry, watched_tokens, web_config_file, web_enable_lifecycle"
+    "approle, audit, backup, canary, clusters, database, defaults, discovery, kv, listen, pki, "
+    "status_page_scrapes, targets, telemetry, watched_tokens, web_config_file, web_enable_lifecycle"
 )
 METHODS: Final = "none, token, approle, kubernetes, jwt, cert, userpass, ldap, aws, azure, gcp"
 NOT_AN_ADDRESS: Final = "not an http:// or https:// URL; write it like https://vault.example.com:8200"
@@ -40,6 +40,11 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             "c.yml:6: clusters.dev: must be a whole number, not a decimal number",
             "c.yml:7: clusters.lab: must be a whole number, not true or false",
         ],
+    ),
+    (
+        "a format that there is not",
+        "audit: {logs: [a.log], format: json}\n",
+        ["c.yml:1: audit.format: not known; it is one of auto, plain, stdout, cri, docker"],
     ),
     ("clusters as a list", TARGET + "clusters: [prod]\n", ["c.yml:3: clusters: must be a mapping, not a list"]),
     (

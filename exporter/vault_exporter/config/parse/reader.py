@@ -1,8 +1,10 @@
 """Convert a tree of nodes to typed structs, and record every error with its place."""
 
 import difflib
+import enum
 import types
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
@@ -44,6 +46,8 @@ class Reader:
         """Return the value, or :data:`BAD` after recording a problem."""
         if reader := self._scalars.get(kind):
             return self._scalar(reader, node)
+        if isinstance(kind, type) and issubclass(kind, enum.StrEnum):
+            return self._scalar(partial(values.one_of, kind), node)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self._struct(kind, node)
         arguments = get_args(kind)

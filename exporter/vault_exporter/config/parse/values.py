@@ -1,5 +1,6 @@
 """Reading single values: each function returns the value or raises ``ValueError`` with what to do about it."""
 
+import enum
 import ipaddress
 import re
 from pathlib import Path
@@ -9,6 +10,10 @@ from vault_exporter.config.parse.addresses import base_url, proxy_url
 from vault_exporter.config.schema.model import DEFAULT_PORT, Listen, RateLimit, Secret
 
 __all__ = [
+    "DURATION",
+    "NAME",
+    "RATE",
+    "SIZE",
     "allowed_host",
     "boolean",
     "count",
@@ -18,6 +23,7 @@ __all__ = [
     "listen",
     "mount",
     "name",
+    "one_of",
     "password",
     "path",
     "pem",
@@ -60,6 +66,11 @@ _KINDS: Final = {
     list: "a list",
     type(None): "nothing",
 }
+DURATION: Final = r"(?=\d)" + re.sub(r"\?P<\w+>", "", _DURATION.pattern)
+"""The regular expression of a duration, as JSON Schema writes it."""
+SIZE: Final = _SIZE.pattern
+NAME: Final = _NAME.pattern
+RATE: Final = re.sub(r"\?P<\w+>", "", _RATE.pattern)
 _MOST: Final = 1 << 40
 _LARGEST_PORT: Final = 65_535
 _LONGEST_LABEL: Final = 63
@@ -132,6 +143,13 @@ def scheme(value: object) -> str:
     if value not in {"http", "https"}:
         raise ValueError("not known; it is http or https")
     return str(value)
+
+
+def one_of(kind: type[enum.StrEnum], value: object) -> enum.StrEnum:
+    """Read a word out of several."""
+    if not isinstance(value, str) or value not in tuple(kind):
+        raise ValueError(f"not known; it is one of {', '.join(kind)}")
+    return kind(value)
 
 
 def allowed_host(value: object) -> str:
