@@ -19,6 +19,7 @@ COMMANDS: Final = (
     "rules",
     "metrics",
     "collectors",
+    "schema",
     "dashboard",
     "healthcheck",
     "demo",

@@ -19,7 +19,7 @@ from vault_exporter.config.parse.tree import Node, read_file
 from vault_exporter.config.schema import inputs, logins, model, watched
 from vault_exporter.config.schema.web import Web
 
-__all__ = ["Check", "ConfigError", "Flags", "Loader", "environment_notices"]
+__all__ = ["READERS", "Check", "ConfigError", "File", "Flags", "Loader", "environment_notices"]
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class Loader:
         file = _read(path)
         node = file.value.get("audit") if isinstance(file.value, dict) else None
         problems: list[Problem] = []
-        found = Reader(problems, _READERS, self._checks).read(model.Audit, node or Node({}, file.place))
+        found = Reader(problems, READERS, self._checks).read(model.Audit, node or Node({}, file.place))
         if problems or not isinstance(found, model.Audit):
             raise ConfigError(tuple(problems))
         return found
@@ -113,7 +113,7 @@ def _value(reader: Callable[[object], T], node: Node) -> T:
 _EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
-class _File(model.Config, frozen=True):
+class File(model.Config, frozen=True):
     """The keys of the file."""
 
     defaults: model.NodeSettings = model.NodeSettings()
@@ -137,7 +137,7 @@ class _Loading:
 
     def load(self, file: Node) -> model.Config:
         targets = self._put_together(file)
-        found = Reader(self._problems, _READERS, self._checks).read(_File, file)
+        found = Reader(self._problems, READERS, self._checks).read(File, file)
         config = found if isinstance(found, model.Config) else model.Config()
         self._check_names(targets)
         self._check_web(file)
@@ -308,7 +308,7 @@ def _with_defaults(target: Node, defaults: Mapping[str, Node]) -> Node:
     return Node(merged, target.place)
 
 
-_READERS: Final[dict[object, Callable[[object], object]]] = {
+READERS: Final[dict[object, Callable[[object], object]]] = {
     str: values.text,
     bool: values.boolean,
     int: values.count,
@@ -331,6 +331,7 @@ _READERS: Final[dict[object, Callable[[object], object]]] = {
     inputs.Mode: read_inputs.read_mode,
     inputs.Network: read_inputs.read_network,
 }
+"""Readers of single values by type."""
 
 
 _CHECKS: Final[dict[type, Check]] = {
