@@ -13,7 +13,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons lint format bench generate docs faults fuzz tools pictures
+.PHONY: help run test test-pythons deploy-test lint format bench generate docs faults fuzz tools pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ test-pythons: ## Run all tests on each Python that we support (PYTHONS="3.12 3.1
 		echo "== Python $$version"; \
 		$(MAKE) --no-print-directory test PYTHON=python$$version VENV=$(VENV)/$$version || exit 1; \
 	done
+
+deploy-test: $(VENV)/.dev ## Try the Helm chart with each Helm and each Kubernetes
+	@$(BIN)/python -m pytest $(ARGS) tests/deploy/test_helm.py tests/deploy/matrix_helm.py
 
 lint: $(VENV)/.dev ## Check style, types, the Dockerfile and the shell scripts
 	@$(BIN)/ruff check
@@ -52,6 +55,7 @@ generate: $(VENV)/.dev ## Write everything that is generated: docs of metrics an
 	@$(BIN)/vault-exporter collectors --format markdown > docs/collectors.md
 	@$(BIN)/python -m alerts.generate
 	@$(BIN)/python -m dashboards.generate
+	@$(BIN)/python -m deploy.helm.generate
 	@$(BIN)/python -m alerts.decisions
 	@$(BIN)/python -m pytest -q --update-golden tests/packaging/test_compatibility.py
 

@@ -19,7 +19,7 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 TEST = PROJECT["dependency-groups"]["test"]
 FUZZ = PROJECT["dependency-groups"]["fuzz"]
 PACKAGE = "exporter/vault_exporter"
-OURS = {"alerts", "bench", "dashboards", "tests", "vault_exporter"}
+OURS = {"alerts", "bench", "dashboards", "deploy", "scripts", "tests", "vault_exporter"}
 PYTHON = sys.stdlib_module_names | {"compression"}  # since 3.14
 
 

@@ -8,35 +8,45 @@ from typing import Any, Final
 
 import yaml
 
+from vault_exporter.alert_rules.alertmanager import alertmanager_config
 from vault_exporter.alert_rules.needs import said
 from vault_exporter.alert_rules.profiles import RECORDED
 from vault_exporter.alert_rules.rules import Group, Rule
+from vault_exporter.util.kubernetes import Metadata
 
-__all__ = ["Form", "render", "render_file"]
+__all__ = ["Form", "render", "render_alertmanager_config", "render_file"]
 
 _INTERVAL: Final = "1m"
 _LOOK_BACK_SECONDS: Final = 600
 _WIDTH: Final = 120
+_LABELS: Final = {"app.kubernetes.io/name": "vault-exporter"}
 
 
 class Form(enum.StrEnum):
-    """Output format of the rules."""
+    """Output format of the rules, or of the configuration that routes their alerts."""
 
     PROMETHEUS = "prometheus"
     OPERATOR = "operator"
     GRAFANA = "grafana"
     JSON = "json"
     """Of the parameters only."""
+    ALERTMANAGER_CONFIG = "alertmanager-config"
+    """Of the routes and receivers."""
 
 
-def render(groups: Iterable[Group], form: Form, datasource: str = "prometheus") -> str:
+def render(groups: Iterable[Group], form: Form, datasource: str = "prometheus", wishes: Metadata | None = None) -> str:
     """Return the rules as a YAML document, with the needs of each alert as a comment.
 
     Args:
         groups: the rules.
         form: output format.
         datasource: uid of the Prometheus data source in Grafana.
+        wishes: metadata of an object of Kubernetes.
+
+    Raises:
+        ResourceError: a file of the Alertmanager configuration is missing from this installation.
     """
+    wishes = wishes or Metadata()
     groups = tuple(groups)
     match form:
         case Form.PROMETHEUS:
@@ -45,12 +55,29 @@ def render(groups: Iterable[Group], form: Form, datasource: str = "prometheus") 
             document = {
                 "apiVersion": "monitoring.coreos.com/v1",
                 "kind": "PrometheusRule",
-                "metadata": {"name": "vault", "labels": {"app.kubernetes.io/name": "vault-exporter"}},
+                "metadata": wishes.of(wishes.name or "vault", _LABELS),
                 "spec": {"groups": [_group(group) for group in groups]},
             }
         case Form.GRAFANA:
             document = {"apiVersion": 1, "groups": list(_grafana(groups, datasource))}
+        case Form.ALERTMANAGER_CONFIG:
+            return render_alertmanager_config(wishes)
     return "\n".join(_commented(_dumped(document).splitlines(), groups)) + "\n"
+
+
+def render_alertmanager_config(wishes: Metadata) -> str:
+    """Return the routes and receivers of the pack's alerts as an AlertmanagerConfig of the Prometheus operator.
+
+    Raises:
+        ResourceError: a file is missing from this installation.
+    """
+    document = {
+        "apiVersion": "monitoring.coreos.com/v1alpha1",
+        "kind": "AlertmanagerConfig",
+        "metadata": wishes.of(wishes.name or "vault", _LABELS),
+        "spec": alertmanager_config(),
+    }
+    return "# Printed by vault-exporter rules.\n" + _dumped(document)
 
 
 def render_file(group: Group, groups: Iterable[Group]) -> str:

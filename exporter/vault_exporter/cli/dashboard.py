@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vault_exporter.cli.kubernetes import AnnotationOption, LabelOption, NameOption, ObjectNamespaceOption, wishes
 from vault_exporter.cli.options import fail
 
 __all__ = ["dashboard"]
@@ -18,10 +19,11 @@ class DashboardFormat(enum.StrEnum):
     JSON = "json"
     BUNDLE = "bundle"
     CONFIGMAP = "configmap"
+    GRAFANA_OPERATOR = "grafana-operator"
 
 
 def dashboard(
-    name: Annotated[
+    dashboard_name: Annotated[
         str | None,
         typer.Argument(metavar="[NAME]", help="One of them; vault-overview for json, every one for the other formats."),
     ] = None,
@@ -29,7 +31,8 @@ def dashboard(
         DashboardFormat,
         typer.Option(
             "--format",
-            help="json to import; bundle: a directory for Grafana's provisioning; configmap for its sidecar.",
+            help="json to import; bundle: a directory for Grafana's provisioning; configmap for its sidecar; "
+            "grafana-operator: GrafanaDashboards.",
         ),
     ] = DashboardFormat.JSON,
     output: Annotated[Path | None, typer.Option(metavar="DIRECTORY", help="Where bundle writes its files.")] = None,
@@ -47,19 +50,30 @@ def dashboard(
             help="Streams of the audit logs in Loki, such as '{job=\"vault-audit\"}': adds their lines.",
         ),
     ] = None,
+    folder: Annotated[
+        str, typer.Option(metavar="TEXT", help="Folder in Grafana, for objects of Kubernetes.")
+    ] = "Vault",
+    name: NameOption = None,
+    namespace: ObjectNamespaceOption = None,
+    label: LabelOption = None,
+    annotation: AnnotationOption = None,
 ) -> None:
     """Print the Grafana dashboards, adapted to your installation."""
     from vault_exporter.grafana import pack  # noqa: PLC0415 - no other command needs it
     from vault_exporter.grafana.adapt import DashboardOptions  # noqa: PLC0415 - likewise
 
+    objects = {DashboardFormat.CONFIGMAP: pack.as_config_maps, DashboardFormat.GRAFANA_OPERATOR: pack.as_resources}
+    of_object = wishes(name, namespace, label, annotation, allowed=fmt in objects)
     known = pack.names()
-    if name is not None and name not in known:
-        fail(f"There is no dashboard {name}; there are: {', '.join(known)}.")
+    if dashboard_name is not None and dashboard_name not in known:
+        fail(f"There is no dashboard {dashboard_name}; there are: {', '.join(known)}.")
     if logs is not None and not re.fullmatch(r"\{.+\}", logs):
         fail(f'--logs {logs}: a selector of Loki\'s streams is needed, such as {{job="vault-audit"}}.')
     if (output is not None) != (fmt is DashboardFormat.BUNDLE):
         fail("--output DIRECTORY goes with --format bundle, and that needs it.")
-    chosen = known if name is None and fmt is not DashboardFormat.JSON else (name or "vault-overview",)
+    chosen = (
+        known if dashboard_name is None and fmt is not DashboardFormat.JSON else (dashboard_name or "vault-overview",)
+    )
     options = DashboardOptions(datasource=datasource, job=job, title=title, logs=logs)
     dashboards = {one: pack.read(one, options) for one in chosen}
     if output is not None:
@@ -68,7 +82,7 @@ def dashboard(
                 typer.echo(path)
         except OSError as error:
             fail(f"{error.filename or output}: {error.strerror}; name a directory that can be written with --output.")
-    elif fmt is DashboardFormat.CONFIGMAP:
-        typer.echo(pack.as_config_maps(dashboards), nl=False)
+    elif fmt in objects:
+        typer.echo(objects[fmt](dashboards, of_object, folder), nl=False)
     else:
         typer.echo(pack.as_json(dashboards[chosen[0]]), nl=False)

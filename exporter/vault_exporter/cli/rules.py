@@ -17,12 +17,17 @@ from vault_exporter.alert_rules.parameters import ADDRESSES, JOBS, SCRAPE_INTERV
 from vault_exporter.alert_rules.rules import alerts
 from vault_exporter.assets import ResourceError
 from vault_exporter.checks import Flags
+from vault_exporter.cli.kubernetes import AnnotationOption, LabelOption, NameOption, ObjectNamespaceOption, wishes
 from vault_exporter.cli.options import fail, load_config
 
 __all__ = ["rules"]
 
 _WIDEST: Final = 1000
 
+_FORMATS: Final = (
+    "rules for Prometheus, its operator (a PrometheusRule), or Grafana; alertmanager-config: the routes and receivers "
+    "of their alerts as an AlertmanagerConfig; json is for --parameters."
+)
 _OF_ADDRESSES: Final = (
     "address of a runbook, with {name} for the alert; without it, NAME.md at that address",
     "address of Grafana",
@@ -52,10 +57,12 @@ def rules(
         Profile,
         typer.Option(help="core: what may wake someone; standard: and what is for work hours; all: the rest."),
     ] = Profile.STANDARD,
-    form: Annotated[
-        Form, typer.Option("--format", help="For Prometheus, its operator, or Grafana; json is for --parameters.")
-    ] = Form.PROMETHEUS,
+    form: Annotated[Form, typer.Option("--format", help=_FORMATS)] = Form.PROMETHEUS,
     datasource: Annotated[str, typer.Option(metavar="UID", help="Prometheus' uid in Grafana.")] = "prometheus",
+    name: NameOption = None,
+    namespace: ObjectNamespaceOption = None,
+    label: LabelOption = None,
+    annotation: AnnotationOption = None,
     *,
     show: Annotated[
         bool, typer.Option("--parameters", help="List the parameters as a table, or with --format json, and exit.")
@@ -64,6 +71,7 @@ def rules(
     """Print the alert rules, with changed parameters, and only those whose metrics a configuration provides."""
     if form is Form.JSON and not show:
         fail("--format json is for --parameters")
+    of_object = wishes(name, namespace, label, annotation, allowed=form in {Form.OPERATOR, Form.ALERTMANAGER_CONFIG})
     try:
         if show:
             _print_parameters(form)
@@ -74,9 +82,12 @@ def rules(
     if config is not None:
         settings = load_config(config, Flags())
         groups, lacking = without(groups, fed(settings))
-        for name, lack in lacking.items():
-            sys.stderr.write(f"left out: {name}, which needs {lack}\n")
-    typer.echo(render(groups, form, datasource), nl=False)
+        for alert, lack in lacking.items():
+            sys.stderr.write(f"left out: {alert}, which needs {lack}\n")
+    try:
+        typer.echo(render(groups, form, datasource, of_object), nl=False)
+    except ResourceError as error:
+        fail(str(error))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Package dashboards as JSON, as a directory for provisioning, or as ConfigMaps for a sidecar."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,12 +9,23 @@ import yaml
 
 from vault_exporter.assets import resource
 from vault_exporter.grafana.adapt import DashboardOptions, adapted
+from vault_exporter.util.kubernetes import Metadata
 
-__all__ = ["as_config_maps", "as_json", "bundle", "names", "read", "write_bundle"]
+__all__ = [
+    "FOLDER",
+    "as_config_maps",
+    "as_json",
+    "as_resources",
+    "as_small_json",
+    "bundle",
+    "names",
+    "read",
+    "write_bundle",
+]
 
 Json = dict[str, Any]
 
-_FOLDER: Final = "Vault"
+FOLDER: Final = "Vault"
 """The folder in Grafana."""
 
 
@@ -42,28 +53,60 @@ def as_json(dashboard: Json) -> str:
     return json.dumps(dashboard, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def as_config_maps(dashboards: Mapping[str, Json]) -> str:
-    """Return one ConfigMap per dashboard as YAML, with the label that Grafana's sidecar selects.
+def as_small_json(dashboard: Json) -> str:
+    """Return the JSON text on one line, for objects of Kubernetes, whose size is limited."""
+    return json.dumps(dashboard, separators=(",", ":"), sort_keys=True, ensure_ascii=False) + "\n"
 
-    A single ConfigMap would be close to Kubernetes' limit of 1 MiB.
+
+def as_config_maps(dashboards: Mapping[str, Json], wishes: Metadata, folder: str = FOLDER) -> str:
+    """Return one ConfigMap per dashboard as YAML, with the label and annotation that Grafana's sidecar reads.
+
+    The JSON is on one line: ``kubectl apply`` keeps the object in an annotation of at most 262,144 bytes.
+
+    Args:
+        dashboards: the dashboards by name.
+        wishes: metadata of the objects; its name is the beginning of their names.
+        folder: the folder in Grafana.
     """
-    return yaml.safe_dump_all(
-        [
-            {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {
-                    "name": f"grafana-{name}",
-                    "labels": {"grafana_dashboard": "1"},
-                    "annotations": {"grafana_folder": _FOLDER},
-                },
-                "data": {f"{name}.json": as_json(dashboard)},
-            }
-            for name, dashboard in dashboards.items()
-        ],
-        sort_keys=False,
-        explicit_start=True,
+    return _yaml(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": wishes.of(
+                f"{wishes.name or 'grafana'}-{name}", {"grafana_dashboard": "1"}, {"grafana_folder": folder}
+            ),
+            "data": {f"{name}.json": as_small_json(dashboard)},
+        }
+        for name, dashboard in dashboards.items()
     )
+
+
+def as_resources(dashboards: Mapping[str, Json], wishes: Metadata, folder: str = FOLDER) -> str:
+    """Return one GrafanaDashboard of the Grafana operator per dashboard as YAML.
+
+    Args:
+        dashboards: the dashboards by name.
+        wishes: metadata of the objects; its name is the beginning of their names.
+        folder: the folder in Grafana.
+    """
+    return _yaml(
+        {
+            "apiVersion": "grafana.integreatly.org/v1beta1",
+            "kind": "GrafanaDashboard",
+            "metadata": wishes.of(f"{wishes.name or 'grafana'}-{name}"),
+            "spec": {
+                "allowCrossNamespaceImport": True,
+                "folder": folder,
+                "instanceSelector": {"matchLabels": {"dashboards": "grafana"}},
+                "json": as_small_json(dashboard),
+            },
+        }
+        for name, dashboard in dashboards.items()
+    )
+
+
+def _yaml(objects: Iterable[Json]) -> str:
+    return yaml.safe_dump_all(list(objects), sort_keys=False, explicit_start=True)
 
 
 def bundle(dashboards: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
