@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from vault_exporter.diagnose.online import Finding, TargetDiagnosis
 from vault_exporter.diagnose.status import printable
+from vault_exporter.scrape.collector_run import Skipped
 from vault_exporter.scrape.node_state import Mode
 
 __all__ = ["describe_targets"]
@@ -13,6 +14,7 @@ _STATES = {
     Mode.UNINITIALIZED: "not initialized; what only an unsealed node answers was not checked",
 }
 _ANSWERS = "answers"
+_NOT_ASKED = {Skipped.SCOPE, Skipped.STATE}
 
 
 def describe_targets(targets: Sequence[TargetDiagnosis]) -> Iterator[str]:
@@ -34,7 +36,7 @@ def describe_targets(targets: Sequence[TargetDiagnosis]) -> Iterator[str]:
 def _part(name: str, targets: Sequence[TargetDiagnosis]) -> Iterator[str]:
     """Yield the lines of one part. Nodes that were not asked count only if no node was."""
     found = [(finding, one.settings.name) for one in targets for finding in one.findings if finding.name == name]
-    asked = [(finding, target) for finding, target in found if finding.problem or not finding.skipped]
+    asked = [(finding, target) for finding, target in found if finding.problem or finding.skipped not in _NOT_ASKED]
     groups = list(_grouped((_text(finding), target) for finding, target in asked or found))
     for text, names in groups:
         everywhere = len(groups) == 1 and (len(names) == len(targets) or not any(one.problem for one, _ in asked))

@@ -14,7 +14,7 @@ from tests.web.hostile.running import DOWN, Running
 from tests.web.hostile.settings import IF_GIVEN, LOGIN, REQUIRED, TLS, USERS, Certificates
 
 ASK = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
-PAGES = ("/metrics", "/audit/top", "/", "/-/healthy")
+PAGES = ("/metrics", "/audit/top", "/", "/sd")
 TOP_ON = DOWN + "audit: {top: {enabled: true}}\n"
 
 
