@@ -24,8 +24,9 @@ def main() -> None:
     previous = [signal.signal(number, leave) for number in stopping]
     if serving:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    from vault_exporter.cli import main as run  # noqa: PLC0415 - see above
+    from vault_exporter.cli import load  # noqa: PLC0415 - see above
 
+    run = load(sys.argv[1:])
     if not serving:
         for number, handler in zip(stopping, previous, strict=True):
             signal.signal(number, handler)

@@ -4,24 +4,23 @@ Nothing else is imported here: a container's health check runs every few seconds
 """
 
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from vault_exporter import __version__
 
-__all__ = ["main"]
+__all__ = ["load"]
 
 
-def main() -> None:
-    """Run the command line."""
-    arguments = sys.argv[1:]
+def load(arguments: Sequence[str]) -> Callable[[], object]:
+    """Import what the arguments need, and return what runs them. It takes them from ``sys.argv``."""
     if arguments == ["--version"]:
-        sys.stdout.write(f"vault-exporter {__version__}\n")
-        return
+        return partial(print, f"vault-exporter {__version__}")
     if arguments[:1] == ["healthcheck"]:
         from vault_exporter.cli import probe  # noqa: PLC0415 - only this command needs it
 
         if (options := probe.read(arguments[1:])) is not None:
-            problem = probe.check(options)
-            sys.exit(f"{problem}" if problem else 0)
+            return lambda: sys.exit(probe.check(options) or 0)
     from vault_exporter.cli.table import assembled  # noqa: PLC0415 - it takes most of the time of a start
 
-    assembled(arguments)()
+    return assembled(arguments)
