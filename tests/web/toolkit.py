@@ -234,7 +234,7 @@ CASES: Final = (
         "a cost outside 4 to 20, for each login; take 10 to 12",
         "whoever names that user would hold up everybody's first login for hours",
     ),
-    Case("a password that is not hashed", "basic_auth_users: {john: doe}\n", False, "and quote what follows USER:"),
+    Case("a password that is not hashed", "basic_auth_users: {john: doe}\n", False, "has a command that makes one"),
     Case(
         "a user that cannot log in",
         users("04").replace("prometheus", "'a:b'"),
