@@ -1,5 +1,6 @@
 """A reader as the exporter runs it, and a Prometheus that scrapes it."""
 
+import asyncio
 from collections import defaultdict
 
 from tests.audit.device import Device
@@ -37,6 +38,12 @@ async def scrape(reader: AuditService, prometheus: Prometheus | None, *, complet
         prometheus.take(page.samples)
     if completely:
         reader.acknowledge(page)
+
+
+async def written() -> None:
+    """Wait until no checkpoint is being written: the writer of a process that is killed does not live on."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
 
 
 def value(reader: AuditService, family: Family) -> float:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tests.audit.container import PART_BYTES, Kind, Runtime
 from tests.audit.device import Clock
 from tests.audit.entries import line
-from tests.audit.reading import Prometheus, scrape, value
+from tests.audit.reading import Prometheus, scrape, value, written
 from tests.lab.api import call
 from tests.lab.waiting import wait_until
 from vault_exporter.audit import AuditService
@@ -54,6 +54,7 @@ class Exporter:
         )
 
     async def start(self) -> None:
+        await written()
         self.reader = AuditService(self._settings, clock=self.clock)
         await self.scrape()
 

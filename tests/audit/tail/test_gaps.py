@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.audit.device import Clock, Device
-from tests.audit.reading import Prometheus, entries, scrape, value
+from tests.audit.reading import Prometheus, entries, scrape, value, written
 from vault_exporter.audit import AuditService
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
@@ -33,6 +33,7 @@ class Exporter:
         self.clock = Clock()
 
     async def start(self) -> None:
+        await written()
         self.reader = AuditService(self._settings, clock=self.clock)
         await self.scrape()
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.audit.device import Clock, Device, open_files
 from tests.audit.entries import line
-from tests.audit.reading import Prometheus, entries, scrape, value
+from tests.audit.reading import Prometheus, entries, scrape, value, written
 from vault_exporter.audit import AuditService
 from vault_exporter.audit.tail.checkpoint import Checkpoint, CheckpointFile, PatternCheckpoint, key_of, paths_of
 from vault_exporter.audit.tail.matching import may_stand_for
@@ -44,6 +44,7 @@ class Logs:
 
     async def start(self) -> AuditService:
         """Start it; the one before was killed."""
+        await written()
         self.reader = AuditService(self.settings, clock=self.clock)
         await self.scrape()
         return self.reader
