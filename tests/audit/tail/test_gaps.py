@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.audit.device import Clock, Device
-from tests.audit.reading import Prometheus, entries, scrape, value, written
+from tests.audit.reading import Prometheus, entries, no_disk, scrape, value, written
 from vault_exporter.audit import AuditService
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
@@ -34,12 +34,12 @@ class Exporter:
 
     async def start(self) -> None:
         await written()
-        self.reader = AuditService(self._settings, clock=self.clock)
+        self.reader = AuditService(self._settings, clock=self.clock, sync=no_disk)
         await self.scrape()
 
     async def scrape(self) -> None:
         for _ in range(2):
-            await scrape(self.reader, self._prometheus)
+            await scrape(self.reader, self._prometheus, again=20)
 
     @property
     def counted(self) -> float:
