@@ -36,9 +36,8 @@ async def scrape(
         while log.step():
             pass
     page = await reader.scrape()
-    for _ in range(
-        again
-    ):  # on a busy machine the checkpoint takes longer than a scrape waits, and the page is an old one
+    # On a busy machine the checkpoint takes longer than a scrape waits, and the page is the one before.
+    for _ in range(again):
         if not (late := asyncio.all_tasks() - {asyncio.current_task()}):
             break
         await asyncio.wait(late, timeout=1)
