@@ -91,7 +91,7 @@ def test_labels(path: Path, rule: Rule) -> None:
     assert rule["labels"]["category"] == path.stem
     assert rule["labels"]["cluster"] == CLUSTER
     # What is said of a whole cluster has it for its instance: Alertmanager takes a label that is missing for equal.
-    of_a_cluster = {_is_of_a_cluster(part) for part in re.split(r"\nor\n", rule["expr"])}
+    of_a_cluster = {_is_of_a_cluster(part) for part in re.split(r"\n\s*or\n", rule["expr"])}
     expected = NODE_OR_CLUSTER if len(of_a_cluster) == 2 else CLUSTER if True in of_a_cluster else None
     assert rule["labels"].get("instance") == expected
 
