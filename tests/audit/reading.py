@@ -1,11 +1,11 @@
 """A reader as the exporter runs it, and a Prometheus that scrapes it."""
 
-import asyncio
 from collections import defaultdict
 
-from tests.audit.device import Device
+from tests.audit.device import Clock, Device
 from tests.audit.entries import line
 from vault_exporter.audit import AuditService
+from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics.family import Family, Sample
 
 
@@ -29,33 +29,25 @@ def entries(device: Device, *ids: str, operation: str = "read") -> None:
             device.write_bytes(line(kind, id_=id_, request={"operation": operation}))
 
 
-async def scrape(
-    reader: AuditService, prometheus: Prometheus | None, *, completely: bool = True, again: int = 0
-) -> None:
+def open_reader(settings: Audit, clock: Clock) -> AuditService:
+    """Start a reader on a machine where neither the disk nor a search for logs takes time."""
+    return AuditService(settings, clock=clock, cpu_clock=clock, sync=lambda _: None)
+
+
+async def scrape(reader: AuditService, prometheus: Prometheus | None, *, completely: bool = True) -> None:
+    """Read all there is and scrape once, however long the disk takes to write the checkpoint."""
     for log in reader.logs:
         while log.step():
             pass
     page = await reader.scrape()
-    # On a busy machine the checkpoint takes longer than a scrape waits, and the page is the one before.
-    for _ in range(again):
-        if not (late := asyncio.all_tasks() - {asyncio.current_task()}):
-            break
-        await asyncio.wait(late, timeout=1)
+    while reader.is_writing:  # so this may be the last page once more
+        await reader.written()
         page = await reader.scrape()
     if prometheus is not None and completely:
         prometheus.take(page.samples)
     if completely:
         reader.acknowledge(page)
-
-
-def no_disk(_: int) -> None:
-    """Stand for a disk that takes no time: on a slow one, a scrape gets the page before once more."""
-
-
-async def written() -> None:
-    """Wait until no checkpoint is being written: the writer of a process that is killed does not live on."""
-    while others := asyncio.all_tasks() - {asyncio.current_task()}:
-        await asyncio.wait(others)
+    await reader.written()  # a reader that is killed next does not write on
 
 
 def value(reader: AuditService, family: Family) -> float:

@@ -101,6 +101,16 @@ class Commits:
             if self._writing is None:
                 self._write(page)
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a checkpoint is being written."""
+        return self._writing is not None
+
+    async def written(self) -> None:
+        """Wait until no checkpoint is being written. This can take as long as the disk takes."""
+        while self._writing is not None:
+            await asyncio.wait({self._writing})
+
     def samples(self, place: Place) -> Iterator[Sample]:
         """Yield the state of the checkpoint.
 

@@ -54,6 +54,7 @@ class AuditService:
         clock: Callable[[], float] = time.monotonic,
         sync: Callable[[int], None] = os.fsync,
         work_in: Callable[[Callable[[], Survey], str], Future[Survey]] = at_once,
+        cpu_clock: Callable[[], float] = time.thread_time,
     ) -> None:
         """Open the logs that are there; what they get from now on counts.
 
@@ -63,6 +64,7 @@ class AuditService:
             clock: seconds that never go back.
             sync: brings the checkpoint's descriptor down to the disk.
             work_in: does what takes long, under a name, in a thread.
+            cpu_clock: CPU seconds of the current thread; a costly search for new logs is repeated less often.
         """
         self._wait = wait
         self.pipeline = Pipeline(PipelineSettings.of(settings), make_observers(settings))
@@ -80,6 +82,7 @@ class AuditService:
                 earlier=earlier,
                 clock=clock,
                 work_in=work_in,
+                cpu_clock=cpu_clock,
             )
             for path in settings.logs
         )
@@ -125,6 +128,16 @@ class AuditService:
         if self._commits is None or await self._commits.prepare(page):
             return page
         return self._acknowledged.last or page
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether the checkpoint is being written; a scrape meanwhile may return the last page again."""
+        return self._commits is not None and self._commits.is_writing
+
+    async def written(self) -> None:
+        """Wait until the checkpoint is not being written."""
+        if self._commits is not None:
+            await self._commits.written()
 
     def acknowledge(self, page: CommittedPage) -> None:
         """Note that Prometheus received a page in full, and commit the checkpoint."""

@@ -12,10 +12,9 @@ from typer.testing import CliRunner
 from tests.audit.container import PART_BYTES, Kind, Runtime
 from tests.audit.device import Clock
 from tests.audit.entries import line
-from tests.audit.reading import Prometheus, no_disk, scrape, value, written
+from tests.audit.reading import Prometheus, open_reader, scrape, value
 from tests.lab.api import call
 from tests.lab.waiting import wait_until
-from vault_exporter.audit import AuditService
 from vault_exporter.cli.table import assembled
 from vault_exporter.config.schema.model import Audit, AuditFormat
 from vault_exporter.demo.openbao import audit_file
@@ -54,13 +53,12 @@ class Exporter:
         )
 
     async def start(self) -> None:
-        await written()
-        self.reader = AuditService(self._settings, clock=self.clock, sync=no_disk)
+        self.reader = open_reader(self._settings, self.clock)
         await self.scrape()
 
     async def scrape(self) -> None:
         for _ in range(2):
-            await scrape(self.reader, self.prometheus, again=20)
+            await scrape(self.reader, self.prometheus)
 
     async def look(self) -> None:
         self.clock.now += 2
@@ -301,7 +299,7 @@ async def test_whatever_happens_every_entry_counts_once(tmp_path: Path, seed: in
             await exporter.look()
         elif action < 0.4:
             exporter.clock.now += 2
-            await scrape(exporter.reader, exporter.prometheus, completely=chance.random() < 0.7, again=20)
+            await scrape(exporter.reader, exporter.prometheus, completely=chance.random() < 0.7)
         elif action < 0.5:
             await exporter.start()
     for part in itertools.chain(*queues.values()):

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.audit.device import Clock, Device
-from tests.audit.reading import Prometheus, entries, no_disk, scrape, value, written
-from vault_exporter.audit import AuditService
+from tests.audit.reading import Prometheus, entries, open_reader, scrape, value
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
 
@@ -33,13 +32,12 @@ class Exporter:
         self.clock = Clock()
 
     async def start(self) -> None:
-        await written()
-        self.reader = AuditService(self._settings, clock=self.clock, sync=no_disk)
+        self.reader = open_reader(self._settings, self.clock)
         await self.scrape()
 
     async def scrape(self) -> None:
         for _ in range(2):
-            await scrape(self.reader, self._prometheus, again=20)
+            await scrape(self.reader, self._prometheus)
 
     @property
     def counted(self) -> float:

@@ -1,5 +1,6 @@
 """Which files a pattern stands for: as pathlib's glob has it, but for rotated and compressed files and directories."""
 
+import itertools
 import os
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from tests.audit.reading import value
 from vault_exporter.audit import AuditService
 from vault_exporter.audit.tail.directories import Directories
 from vault_exporter.audit.tail.matching import matching, vanished
-from vault_exporter.audit.tail.survey import Request, Survey, Surveyor
+from vault_exporter.audit.tail.survey import Survey
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.util.threads import in_thread
@@ -119,18 +120,21 @@ def test_a_directory_that_another_took_the_place_of(tmp_path: Path) -> None:
 
 
 def test_a_survey_that_is_costly_is_made_more_rarely(tmp_path: Path) -> None:
-    for number in range(3_000):
-        (tmp_path / f"{number}.log").touch()
-    surveyor = Surveyor(tmp_path / "*.log", 10, from_start=True)
-    found = surveyor.survey(Request((), (), (), ()))
-    assert found.too_many
-    followed = frozenset(map(str, found.fresh))
-    assert len(followed) == 10
-    intervals = []
-    for _ in range(5):
-        surveyor.survey(Request(followed, (), followed, ()))
-        intervals.append(surveyor.interval)
-    assert 2 <= intervals[0] <= intervals[-1] <= 10
+    """One that takes 8 ms of CPU is repeated after 4 s, then after 8 s each, while it finds nothing new."""
+    log, now, cpu = tmp_path / "a.log", 0.0, itertools.count(step=1 / 128)
+    reader = AuditService(Audit(logs=(tmp_path / "*.log",)), clock=lambda: now, cpu_clock=lambda: next(cpu))
+    surveys = []
+    for now in range(1, 21):
+        before = repr(cpu)
+        reader.logs[0].step()
+        if repr(cpu) != before:
+            surveys.append(now)
+    assert surveys == [4, 12, 20]
+    log.write_bytes(line("request"))
+    for now in (27, 28):
+        while reader.logs[0].step():
+            pass
+        assert value(reader, c.AUDIT_ENTRIES) == (now == 28)
 
 
 def test_reading_goes_on_while_a_survey_takes_long(tmp_path: Path) -> None:

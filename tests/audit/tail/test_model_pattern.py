@@ -236,6 +236,7 @@ class Patterns(RuleBasedStateMachine):
             earlier=self.place,
             clock=self.clock,
             now=lambda: self.time,
+            cpu_clock=self.clock,
         )
 
     def mark(self) -> Checkpoint:

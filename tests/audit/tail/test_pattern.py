@@ -11,7 +11,7 @@ import pytest
 
 from tests.audit.device import Clock, Device, open_files
 from tests.audit.entries import line
-from tests.audit.reading import Prometheus, entries, no_disk, scrape, value, written
+from tests.audit.reading import Prometheus, entries, open_reader, scrape, value
 from vault_exporter.audit import AuditService
 from vault_exporter.audit.tail.checkpoint import Checkpoint, CheckpointFile, PatternCheckpoint, key_of, paths_of
 from vault_exporter.audit.tail.matching import may_stand_for
@@ -44,14 +44,13 @@ class Logs:
 
     async def start(self) -> AuditService:
         """Start it; the one before was killed."""
-        await written()
-        self.reader = AuditService(self.settings, clock=self.clock, sync=no_disk)
+        self.reader = open_reader(self.settings, self.clock)
         await self.scrape()
         return self.reader
 
     async def scrape(self) -> None:
         for _ in range(2):  # the first one of a new series shows 0
-            await scrape(self.reader, self.prometheus, again=20)
+            await scrape(self.reader, self.prometheus)
 
     async def settle(self) -> None:
         for seconds in LOOKS:

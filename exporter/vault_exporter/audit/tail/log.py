@@ -66,6 +66,7 @@ class AuditLog:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], int] = time.time_ns,
         work_in: Callable[[Callable[[], Survey], str], Future[Survey]] = at_once,
+        cpu_clock: Callable[[], float] = time.thread_time,
     ) -> None:
         """Open the files that exist now.
 
@@ -78,6 +79,7 @@ class AuditLog:
             clock: seconds that never go back.
             now: nanoseconds since the epoch, as files have them.
             work_in: does work, under a name, in a thread; the first survey is done at once.
+            cpu_clock: CPU seconds that the current thread has used.
         """
         self._path = path
         self._name = str(path)
@@ -101,7 +103,7 @@ class AuditLog:
         self._busy: dict[Path, float] = {}
         self._is_pattern = is_pattern(path)
         self._too_many = False
-        self._surveyor = Surveyor(path, settings.max_files, from_start=from_start)
+        self._surveyor = Surveyor(path, settings.max_files, from_start=from_start, cpu_clock=cpu_clock)
         self._survey: Future[Survey] | None = None
         self._let_go_of: list[Path] = []
         """Logs that are gone; the next survey looks for the files that they were rotated to."""

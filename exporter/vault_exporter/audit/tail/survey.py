@@ -1,7 +1,7 @@
 """Find the logs of a pattern in a thread, since a pattern may match ten thousand files."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -54,19 +54,28 @@ class Surveyor:
         left_out: logs that there was no room for at the first survey, and what they held: it is not read later either.
     """
 
-    def __init__(self, path: Path, max_files: int, *, from_start: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        max_files: int,
+        *,
+        from_start: bool,
+        cpu_clock: Callable[[], float] = time.thread_time,
+    ) -> None:
         """Do not look yet.
 
         Args:
             path: the path or pattern.
             max_files: how many logs may be followed at once.
             from_start: what a log holds at the first survey is read, too.
+            cpu_clock: CPU seconds that the current thread has used.
         """
         self.interval = SHORTEST_INTERVAL
         self.left_out: dict[str, Old] = {}
         self._path = path
         self._max_files = max_files
         self._from_start = from_start
+        self._cpu_clock = cpu_clock
         self._is_first = True
         self._directories = Directories()
 
@@ -76,7 +85,7 @@ class Surveyor:
         Raises:
             OSError: a directory cannot be listed.
         """
-        began = time.thread_time()
+        began = self._cpu_clock()
         found = matching(self._path, request.known, self._directories)
         fresh = [path for path in found if path not in request.followed]
         room = max(0, self._max_files - len(request.followed))
@@ -94,7 +103,7 @@ class Surveyor:
         gone = vanished(self._path, request.known, self._directories)
         self._directories.forget_unused()
         new = sorted(map(Path, fresh[:room]))
-        self._set_interval(time.thread_time() - began, is_new=bool(new or gone))
+        self._set_interval(self._cpu_clock() - began, is_new=bool(new or gone))
         return Survey(new, list(map(Path, superseded)), list(map(Path, gone)), too_many)
 
     def _leave_out(self, paths: Collection[str], found: Collection[str], noted: Collection[str]) -> None:
