@@ -30,7 +30,8 @@ test: $(VENV)/.dev ## Set up and run all tests (ARGS="-k name" chooses, JOBS=0 r
 test-pythons: ## Run all tests on each Python that we support (PYTHONS="3.12 3.14" chooses)
 	@for version in $(PYTHONS); do \
 		echo "== Python $$version"; \
-		$(MAKE) --no-print-directory test PYTHON=python$$version VENV=$(VENV)/$$version || exit 1; \
+		python=$$(scripts/find-python $$version) || exit 1; \
+		$(MAKE) --no-print-directory test PYTHON=$$python VENV=$(VENV)/$$version || exit 1; \
 	done
 
 deploy-test: $(VENV)/.dev ## Try the Helm chart with each Helm and each Kubernetes
