@@ -20,7 +20,7 @@ import aiohttp
 import yaml
 from aiohttp import web
 
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.process import free_port
 from vault_exporter.scrape.collectors import COLLECTORS
 
@@ -69,7 +69,7 @@ class Fleet:
         self._end.set()
         await self._runner.cleanup()
 
-    def start_exporter(self, directory: Path, timeout: str = "5s") -> Exporter:
+    def start_exporter(self, directory: Path, timeout: str = "5s") -> ExporterProcess:
         """Start the exporter for these nodes, without the collectors that do not ask at every scrape."""
         port = free_port()
         targets = [{"name": name, "address": f"http://127.0.0.1:{self.port}/{name}"} for name in self.names]
@@ -77,7 +77,9 @@ class Fleet:
         defaults = {"auth": auth, "collectors": {"disable": COSTLY}, "timeout": timeout}
         config = directory / "vault-exporter.yml"
         config.write_text(yaml.safe_dump({"listen": f"127.0.0.1:{port}", "defaults": defaults, "targets": targets}))
-        return Exporter(["--config", config, "--log-level", "error"], port=port, log=directory / "vault-exporter.log")
+        return ExporterProcess(
+            ["--config", config, "--log-level", "error"], port=port, log=directory / "vault-exporter.log"
+        )
 
     async def _answer(self, request: web.Request) -> web.Response:
         name, path = request.match_info["name"], request.match_info["path"]

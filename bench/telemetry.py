@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from vault_exporter.config.schema import model
 from vault_exporter.metrics.catalogue import NAMES
 from vault_exporter.metrics.exposition import Format
-from vault_exporter.scrape.telemetry import Telemetry
+from vault_exporter.scrape.telemetry import TelemetryRepair
 
 RECORDED = Path(__file__).parent.parent / "tests" / "data" / "telemetry" / "raft-unsealed-again.prom"
 SIZES = {500: 15, 20_000: 5}
@@ -46,7 +46,7 @@ def main() -> int:
 
 def measure(samples: int, rounds: int, fmt: Format) -> float:
     blocks = scaled(RECORDED.read_text(), samples)
-    telemetry = Telemetry(model.Telemetry(), NAMES)
+    telemetry = TelemetryRepair(model.Telemetry(), NAMES)
     started = time.perf_counter()
     telemetry.repair(moved(blocks, 0)).render(fmt)
     cold = time.perf_counter() - started

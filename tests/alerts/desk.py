@@ -18,7 +18,7 @@ from tests.lab.api import Reply, call, initialize, unseal
 from tests.lab.bao import Bao
 from tests.lab.nodes import Node, Postgres, raft_node
 from tests.lab.waiting import wait_until
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.openbao import audit_file
 from vault_exporter.demo.process import free_port
 
@@ -37,7 +37,7 @@ class Night:
     desk: Desk
     node: Node
     keys: list[str]
-    exporter: Exporter
+    exporter: ExporterProcess
     postgres: Postgres
 
     def seal(self) -> None:
@@ -189,7 +189,7 @@ def _happen(node: Node, token: str, postgres: Postgres) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _exporter(folder: Path, node: Node, token: str, log: Path) -> Iterator[Exporter]:
+def _exporter(folder: Path, node: Node, token: str, log: Path) -> Iterator[ExporterProcess]:
     port = free_port()
     (folder / "backups" / "daily.snap").write_text("a snapshot")
     (folder / "token").write_text(token)
@@ -211,7 +211,7 @@ def _exporter(folder: Path, node: Node, token: str, log: Path) -> Iterator[Expor
     }
     file = folder / "vault-exporter.yml"
     file.write_text(yaml.safe_dump(config))
-    with Exporter(["--config", file], port=port, log=folder / "vault-exporter.log") as exporter:
+    with ExporterProcess(["--config", file], port=port, log=folder / "vault-exporter.log") as exporter:
         wait_until(lambda: b"vault_canary_success" in exporter.get("/probe?target=vault-1"), what="canary")
         yield exporter
 

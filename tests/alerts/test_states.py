@@ -12,7 +12,7 @@ import yaml
 
 from tests.lab.nodes import Cluster, Node, postgres_cluster, raft_node
 from tests.lab.waiting import PATIENCE, wait_until
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.process import free_port
 
 README: Final = Path(__file__).parents[2] / "alerts" / "README.md"
@@ -28,7 +28,7 @@ def _table() -> dict[str, tuple[str, ...]]:
 class Lab(NamedTuple):
     cluster: Cluster
     new: Node
-    exporter: Exporter
+    exporter: ExporterProcess
 
     def measured(self, node: Node) -> tuple[str, ...]:
         """Return what Prometheus would get: ``up`` is whether the page of the node can be read."""
@@ -65,7 +65,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         new.name = "new"
         targets = [{"name": node.name, "address": node.address, "timeout": "5s"} for node in (*cluster.nodes, new)]
         file.write_text(yaml.safe_dump({"listen": f"127.0.0.1:{port}", "targets": targets}))
-        with Exporter(["--config", file], port=port, log=tmp_path / "exporter.log") as exporter:
+        with ExporterProcess(["--config", file], port=port, log=tmp_path / "exporter.log") as exporter:
             yield Lab(cluster, new, exporter)
 
 

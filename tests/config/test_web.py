@@ -13,7 +13,7 @@ from tests.config.files import make_files
 from tests.lab.waiting import PATIENCE
 from vault_exporter.checks import ConfigError, Flags, load, load_listen
 from vault_exporter.config.schema.model import Secret
-from vault_exporter.config.schema.web import ClientAuth, HttpServer, RateLimit, TlsServer, TlsVersion, Web
+from vault_exporter.config.schema.web import ClientAuth, HttpServer, RequestLimit, TlsServer, TlsVersion, Web
 from vault_exporter.web.config_file import load_web
 
 
@@ -93,7 +93,7 @@ rate_limit: {{interval: 100ms, burst: 20}}
         ),
         http_server_config=HttpServer(http2=False, headers={"Strict-Transport-Security": "max-age=1"}),
         basic_auth_users={"prometheus": Secret(HASH)},
-        rate_limit=RateLimit(interval=0.1, burst=20),
+        rate_limit=RequestLimit(interval=0.1, burst=20),
     )
 
 

@@ -20,7 +20,7 @@ from tests.lab.api import call, initialize, unseal
 from tests.lab.enterprise import enterprise_node
 from tests.lab.nodes import Cluster, Node, postgres_cluster, raft_node
 from tests.lab.waiting import wait_until
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.process import free_port
 from vault_exporter.demo.prometheus import Prometheus
 from vault_exporter.demo.setup import MOUNT, PATHS, prepare
@@ -48,7 +48,7 @@ class Stage:
     cluster: Cluster
     raft: Node
     raft_token: str
-    exporter: Exporter
+    exporter: ExporterProcess
     prometheus: Prometheus
     traffic: Traffic
     started: float
@@ -178,7 +178,7 @@ def _write(address: str, token: str, path: str, **data: Any) -> None:
     assert written.status == 204, written
 
 
-def _exporter(directory: Path, targets: list[dict[str, Any]], logs: list[Path], backup: Path) -> Exporter:
+def _exporter(directory: Path, targets: list[dict[str, Any]], logs: list[Path], backup: Path) -> ExporterProcess:
     port = free_port()
     file = directory / "vault-exporter.yml"
     found = directory / "found.json"
@@ -208,10 +208,10 @@ def _exporter(directory: Path, targets: list[dict[str, Any]], logs: list[Path], 
         "backup": [{"name": "daily", "files": str(backup.parent / "*.snap"), "max_age": "26h"}],
     }
     file.write_text(yaml.safe_dump(config))
-    return Exporter(["--config", file], port=port, log=directory / "vault-exporter.log")
+    return ExporterProcess(["--config", file], port=port, log=directory / "vault-exporter.log")
 
 
-def _prometheus(directory: Path, exporter: Exporter) -> Prometheus:
+def _prometheus(directory: Path, exporter: ExporterProcess) -> Prometheus:
     """Scrape the targets as job ``vault``, and the exporter itself with its audit logs as ``vault-exporter``."""
     host = exporter.address.removeprefix("http://")
     nodes = {

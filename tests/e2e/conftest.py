@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from tests.lab.waiting import PATIENCE
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.page import ScrapedPage, parse
 from vault_exporter.demo.process import free_port
 from vault_exporter.metrics.exposition import Format
 
-StartExporter = Callable[..., Exporter]
+StartExporter = Callable[..., ExporterProcess]
 
 
 @contextmanager
@@ -23,12 +23,12 @@ def exporters(directory: Path) -> Iterator[StartExporter]:
     """Start ``vault-exporter serve`` with the given configuration (top-level keys)."""
     with ExitStack() as stack:
 
-        def start(*arguments: str, env: dict[str, str] | None = None, **config: Any) -> Exporter:
+        def start(*arguments: str, env: dict[str, str] | None = None, **config: Any) -> ExporterProcess:
             port = free_port()
             file = directory / f"vault-exporter-{port}.yml"
             file.write_text(yaml.safe_dump({"listen": f"127.0.0.1:{port}", **config}))
             log = directory / f"vault-exporter-{port}.log"
-            return stack.enter_context(Exporter(["--config", file, *arguments], port=port, log=log, env=env))
+            return stack.enter_context(ExporterProcess(["--config", file, *arguments], port=port, log=log, env=env))
 
         yield start
 
@@ -39,7 +39,7 @@ def start_exporter(tmp_path: Path) -> Iterator[StartExporter]:
         yield start
 
 
-def probe(exporter: Exporter, name: str, timeout: float = 60.0) -> ScrapedPage:
+def probe(exporter: ExporterProcess, name: str, timeout: float = 60.0) -> ScrapedPage:
     """Scrape one target as Prometheus does with this timeout."""
     request = urllib.request.Request(  # noqa: S310 - HTTP
         f"{exporter.address}/probe?target={name}", headers={"X-Prometheus-Scrape-Timeout-Seconds": str(timeout)}

@@ -17,7 +17,7 @@ import yaml
 
 from tests.lab.api import call
 from tests.lab.waiting import PATIENCE, wait_until
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.openbao import Server, dev_server
 from vault_exporter.demo.process import free_port
 from vault_exporter.demo.prometheus import Prometheus
@@ -54,8 +54,8 @@ class Run:
             script += "\nextension .log"
         (directory / "logrotate.conf").write_text(f"su root root\n{self.log} {{\nrotate 50\n{script}\n}}\n")
 
-    def start(self) -> Exporter:
-        return Exporter(
+    def start(self) -> ExporterProcess:
+        return ExporterProcess(
             ["--config", self.directory / "exporter.yml"],
             port=self.port,
             log=self.directory / f"exporter-{self.killed}.log",

@@ -11,7 +11,7 @@ from tests.e2e.conftest import StartExporter, probe, reason
 from tests.lab.api import call, metrics, unseal
 from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.waiting import PATIENCE, wait_until
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.process import ServiceError
 
 
@@ -21,7 +21,7 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
-def roles(exporter: Exporter, nodes: list[Node]) -> list[tuple[str, float | None, float | None]]:
+def roles(exporter: ExporterProcess, nodes: list[Node]) -> list[tuple[str, float | None, float | None]]:
     """For each node: why it is down, and whether it is active and on standby."""
     pages = [probe(exporter, node.name) for node in nodes]
     return [(reason(page), page.value("vault_active"), page.value("vault_standby")) for page in pages]
@@ -37,7 +37,7 @@ def cluster_leader(nodes: list[Node]) -> Node:
     return active
 
 
-def sentence(exporter: Exporter) -> str:
+def sentence(exporter: ExporterProcess) -> str:
     """What the status page says first."""
     with urllib.request.urlopen(exporter.address, timeout=PATIENCE) as response:  # noqa: S310 - HTTP
         page = response.read().decode()
@@ -48,7 +48,7 @@ def sentence(exporter: Exporter) -> str:
 ACTIVE, STANDBY = ("", 1, 0), ("", 0, 1)
 
 
-def until_it_says(exporter: Exporter, nodes: Sequence[Node], pattern: str) -> None:
+def until_it_says(exporter: ExporterProcess, nodes: Sequence[Node], pattern: str) -> None:
     """Scrape until the page says so: it trusts no old reading, and a standby learns of a new leader a little later."""
     said: list[str] = []
 

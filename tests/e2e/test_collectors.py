@@ -17,7 +17,7 @@ from tests.lab import api
 from tests.lab.bao import Bao
 from tests.lab.nodes import raft_node
 from tests.lab.waiting import PATIENCE, wait_until
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.page import ScrapedPage
 from vault_exporter.scrape.collectors import COLLECTORS, Scope, policy, telemetry
 
@@ -30,7 +30,7 @@ FALLBACKS = {"sys/rekey/init", "sys/rekey-recovery-key/init", "sys/generate-root
 class Lab(NamedTuple):
     bao: Bao
     keys: list[str]
-    exporter: Exporter
+    exporter: ExporterProcess
 
     def page(self) -> ScrapedPage:
         return probe(self.exporter, "node")

@@ -17,7 +17,7 @@ from tests.lab.waiting import wait_until
 from vault_exporter.config.schema.logins import UserpassAuth
 from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.page import ScrapedPage
 from vault_exporter.scrape.collectors import COLLECTORS, Scope, policy, telemetry
 
@@ -33,7 +33,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster 
             yield stack.enter_context(postgres_cluster())
 
 
-def watch(start: StartExporter, cluster: Cluster | RaftCluster) -> Exporter:
+def watch(start: StartExporter, cluster: Cluster | RaftCluster) -> ExporterProcess:
     """Start the exporter with the rules that its default collectors name, and no more."""
     address, root = cluster.nodes[0].address, cluster.root_token
     grants = [grant for collector in COLLECTORS if collector.default for grant in collector.grants]
@@ -105,7 +105,7 @@ def a_login_is_good_at_once(leader: Node, standby: Node, root: str) -> None:
     assert {asyncio.run(ask()) for _ in range(60)} == {200}
 
 
-def a_dead_server_is_seen(exporter: Exporter, leader: Node, dead: Node) -> None:
+def a_dead_server_is_seen(exporter: ExporterProcess, leader: Node, dead: Node) -> None:
     page = probe(exporter, leader.name)
     wait_until(
         lambda: probe(exporter, leader.name).value("vault_raft_autopilot_failure_tolerance") == 1,

@@ -8,16 +8,16 @@ import yaml
 
 from tests.e2e.conftest import StartExporter
 from tests.lab.waiting import wait_until
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.page import parse
 from vault_exporter.metrics.exposition import Format
 
 
-def names(exporter: Exporter) -> list[str]:
+def names(exporter: ExporterProcess) -> list[str]:
     return [group["labels"]["instance"] for group in json.loads(exporter.get("/sd"))]
 
 
-def successful(exporter: Exporter) -> float | None:
+def successful(exporter: ExporterProcess) -> float | None:
     return parse(exporter.get("/metrics"), Format.TEXT).value("vault_exporter_config_last_reload_successful")
 
 

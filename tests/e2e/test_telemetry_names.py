@@ -10,7 +10,7 @@ from tests.e2e.conftest import StartExporter, probe
 from tests.lab import api
 from tests.lab.nodes import raft_node
 from tests.lab.waiting import PATIENCE, wait_until
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.page import ScrapedPage
 from vault_exporter.demo.process import program
 from vault_exporter.demo.verdict import NATIVE_NAMES
@@ -25,7 +25,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 REMEDY = "remove metrics_prefix from the telemetry block of the Vault server and set disable_hostname = true"
 
 
-def names(exporter: Exporter) -> list[str]:
+def names(exporter: ExporterProcess) -> list[str]:
     """Return the names of the families on the node's page."""
     text = exporter.get("/probe?target=node").decode()
     return [line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE ")]

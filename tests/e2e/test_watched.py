@@ -16,7 +16,7 @@ from tests.lab import api
 from tests.lab.bao import Bao
 from tests.lab.nodes import Postgres
 from vault_exporter.checks import Flags, load
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.openbao import dev_server
 from vault_exporter.demo.page import ScrapedPage, parse
 from vault_exporter.metrics.exposition import Format
@@ -66,7 +66,7 @@ class Watch:
 
 
 class Watched:
-    def __init__(self, exporter: Exporter, name: str) -> None:
+    def __init__(self, exporter: ExporterProcess, name: str) -> None:
         self.exporter = exporter
         self._name = name
 

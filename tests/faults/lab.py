@@ -22,7 +22,7 @@ from tests.lab.nodes import Cluster, Node, postgres_cluster
 from tests.lab.pagerduty import Recorder, recording
 from tests.lab.raft import RaftCluster
 from tests.lab.waiting import wait_until
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.process import free_port
 from vault_exporter.demo.prometheus import Prometheus
 
@@ -41,10 +41,10 @@ class Lab:
     cluster: Cluster
     recorder: Recorder
     alertmanager: Alertmanager
-    start_exporter: Callable[[], Exporter]
-    start_sidecar: Callable[[], Exporter]
+    start_exporter: Callable[[], ExporterProcess]
+    start_sidecar: Callable[[], ExporterProcess]
     """Start another exporter, with the same configuration but no audit logs, at a port of its own."""
-    exporter: Exporter
+    exporter: ExporterProcess
     certificates: settings.Certificates
     made: settings.Made
     prometheus: Prometheus
@@ -54,7 +54,7 @@ class Lab:
     pace: scaled.Pace
     started: contextlib.ExitStack
     """What faults start, and leave running until the lab ends."""
-    sidecars: list[Exporter] = field(default_factory=list)
+    sidecars: list[ExporterProcess] = field(default_factory=list)
     """Exporters that scrape single nodes."""
     raft: list[RaftCluster] = field(default_factory=list)
     """The cluster on raft, since a fault needed one."""
@@ -161,13 +161,13 @@ def running(directory: Path, pace: scaled.Pace = scaled.PATIENT) -> Iterator[Lab
         made, port = settings.fill(cluster), free_port()
         config = settings.exporter(directory, cluster, port, certificates, made)
 
-        def start_exporter() -> Exporter:
-            return stack.enter_context(Exporter(["--config", config], port=port, log=directory / "exporter.log"))
+        def start_exporter() -> ExporterProcess:
+            return stack.enter_context(ExporterProcess(["--config", config], port=port, log=directory / "exporter.log"))
 
-        def start_sidecar() -> Exporter:
+        def start_sidecar() -> ExporterProcess:
             own = free_port()
             file = settings.sidecar(directory, own)
-            return stack.enter_context(Exporter(["--config", file], port=own, log=directory / "sidecar.log"))
+            return stack.enter_context(ExporterProcess(["--config", file], port=own, log=directory / "sidecar.log"))
 
         exporter = start_exporter()
         alertmanager = stack.enter_context(

@@ -6,7 +6,7 @@ from tests.faults.machines import lasts
 from tests.lab import api
 from tests.lab.raft import RaftCluster, raft_cluster
 from tests.lab.waiting import wait_until
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.process import free_port
 
 
@@ -45,7 +45,7 @@ def _job(lab: Lab, cluster: RaftCluster) -> dict[str, object]:
     port = free_port()
     file = settings.raft_exporter(lab.directory, cluster, port)
     log = lab.directory / "raft-exporter.log"
-    exporter = lab.started.enter_context(Exporter(["--config", file], port=port, log=log))
+    exporter = lab.started.enter_context(ExporterProcess(["--config", file], port=port, log=log))
     return settings.another_job(settings.RAFT, [node.name for node in cluster.nodes], exporter.address)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from vault_exporter.alert_rules.source import Source
+from vault_exporter.alert_rules.source import RuleSource
 
 __all__ = ["annotations", "expression", "labels", "runbook_url", "thresholds"]
 
@@ -57,7 +57,7 @@ if an old log is read again. Without an earlier event, the counter decides, exce
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 
 
-def expression(rule: Source) -> str:
+def expression(rule: RuleSource) -> str:
     """Return the expression with the names of its thresholds."""
     if not rule.event:
         return rule.expr
@@ -74,7 +74,7 @@ def thresholds(template: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
-def labels(rule: Source, category: str) -> dict[str, str]:
+def labels(rule: RuleSource, category: str) -> dict[str, str]:
     """Return the labels of an alert."""
     common = {"severity": rule.severity, "category": category, "cluster": _CLUSTER}
     return common | ({"instance": _INSTANCE[rule.of]} if rule.of in _INSTANCE else {})
@@ -90,7 +90,7 @@ def runbook_url(address: str, alert: str) -> str:
     return address.replace("{name}", alert) if "{name}" in address else f"{address.rstrip('/')}/{alert}.md"
 
 
-def annotations(rule: Source, category: str, runbooks: str, grafana: str) -> dict[str, str]:
+def annotations(rule: RuleSource, category: str, runbooks: str, grafana: str) -> dict[str, str]:
     """Return the annotations of an alert; ``nodes``, the number of nodes of its cluster, is for titles of pages."""
     description = " ".join(rule.description.split())
     for name, text in _TEXTS.items():

@@ -7,7 +7,7 @@ import msgspec
 import yaml
 
 from vault_exporter.alert_rules import build
-from vault_exporter.alert_rules.source import Profile, Source, sources
+from vault_exporter.alert_rules.source import Profile, RuleSource, sources
 from vault_exporter.assets import alert_rules
 
 __all__ = ["ADDRESSES", "Group", "PackError", "Rule", "alerts", "load"]
@@ -78,7 +78,7 @@ def alerts(groups: Iterable[Group]) -> dict[str, Rule]:
     return {rule.alert: rule for group in groups for rule in group.rules if rule.alert}
 
 
-def _rule(source: Source, category: str, values: Mapping[str, str]) -> Rule:
+def _rule(source: RuleSource, category: str, values: Mapping[str, str]) -> Rule:
     template = build.expression(source)
     expr, why = build.thresholds(template, values), " ".join(source.why.split())
     if source.record:

@@ -13,7 +13,7 @@ import yaml
 
 from vault_exporter.assets import ResourceError, resource
 
-__all__ = ["Parameter", "Profile", "Source", "SourceFile", "sources"]
+__all__ = ["Parameter", "Profile", "RuleSource", "SourceFile", "sources"]
 
 
 class Profile(enum.StrEnum):
@@ -39,7 +39,7 @@ class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: int | float
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}):
+class RuleSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}):
     """One rule: an alert, or a recording rule, which has only an expression."""
 
     alert: str = ""
@@ -64,7 +64,7 @@ class SourceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The rules of one category."""
 
     about: str
-    rules: tuple[Source, ...]
+    rules: tuple[RuleSource, ...]
     parameters: dict[str, Parameter] = {}
 
 

@@ -9,13 +9,13 @@ from typing import Final, Self
 from vault_exporter.demo.process import Service, ServiceError, program
 from vault_exporter.metrics.exposition import Format
 
-__all__ = ["Exporter"]
+__all__ = ["ExporterProcess"]
 
 _HTTP_OK: Final = 200
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class Exporter:
+class ExporterProcess:
     """A running ``vault-exporter serve``. Use it as a context manager, which stops it."""
 
     def __init__(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from vault_exporter.demo.evidence import Evidence, PrometheusView, RuleView, recount
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.interrupt import Interrupt
 from vault_exporter.demo.page import ScrapedPage, parse
 from vault_exporter.demo.process import ServiceError
@@ -23,7 +23,7 @@ JOB: Final = "vault"
 _PAUSE: Final = 0.25
 
 
-def read_page(exporter: Exporter) -> ScrapedPage:
+def read_page(exporter: ExporterProcess) -> ScrapedPage:
     """Scrape the exporter.
 
     Raises:
@@ -51,7 +51,7 @@ def prometheus_view(prometheus: Prometheus) -> PrometheusView:
 
 
 def gather(
-    exporter: Exporter,
+    exporter: ExporterProcess,
     prometheus: Prometheus | None,
     audit_log: Path,
     rules: tuple[str, ...],

@@ -24,7 +24,7 @@ from vault_exporter.assets import ResourceError, alert_rules
 from vault_exporter.config.schema.model import DEFAULT_PORT
 from vault_exporter.demo import table
 from vault_exporter.demo.evidence import PrometheusView
-from vault_exporter.demo.exporter import Exporter
+from vault_exporter.demo.exporter import ExporterProcess
 from vault_exporter.demo.interrupt import Interrupt
 from vault_exporter.demo.observe import JOB, gather, prometheus_view, read_page
 from vault_exporter.demo.openbao import Server, dev_server
@@ -78,7 +78,7 @@ class _Stack(NamedTuple):
     directory: Path
     server: Server
     audit_log: Path
-    exporter: Exporter
+    exporter: ExporterProcess
     prometheus: Prometheus | None
     traffic: Traffic
     rules: tuple[Path, ...]
@@ -175,7 +175,7 @@ def _write_secret(path: Path, secret: str) -> None:
     path.write_text(f"{secret}\n")
 
 
-def _exporter(console: Console, directory: Path, server: Server, audit_log: Path) -> Exporter:
+def _exporter(console: Console, directory: Path, server: Server, audit_log: Path) -> ExporterProcess:
     """Start the exporter's command with a configuration file, as users do."""
     port = _port(console, "vault-exporter", DEFAULT_PORT)
     config = directory / "vault-exporter.yml"
@@ -196,10 +196,10 @@ def _exporter(console: Console, directory: Path, server: Server, audit_log: Path
             sort_keys=False,
         )
     )
-    return Exporter(["--config", config], port=port, log=directory / "vault-exporter.log")
+    return ExporterProcess(["--config", config], port=port, log=directory / "vault-exporter.log")
 
 
-def _prometheus(console: Console, directory: Path, exporter: Exporter, rules: tuple[Path, ...]) -> Prometheus:
+def _prometheus(console: Console, directory: Path, exporter: ExporterProcess, rules: tuple[Path, ...]) -> Prometheus:
     _, _, host = exporter.address.partition("://")
     job = {"job_name": JOB, "static_configs": [{"targets": [host], "labels": {"cluster": _CLUSTER}}]}
     return Prometheus(
@@ -211,7 +211,7 @@ def _prometheus(console: Console, directory: Path, exporter: Exporter, rules: tu
     )
 
 
-def _with_runbooks(directory: Path, rules: Iterable[Path], exporter: Exporter) -> Iterator[Path]:
+def _with_runbooks(directory: Path, rules: Iterable[Path], exporter: ExporterProcess) -> Iterator[Path]:
     """Copy the rules, with the address of this exporter in the links to the runbooks."""
     before = ADDRESSES["runbook_url"].removesuffix("{name}")
     for path in rules:

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from vault_exporter.config.schema.web import RateLimit
+from vault_exporter.config.schema.web import RequestLimit
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.web.connection import Connection
@@ -59,7 +59,7 @@ class Guard:
         self._file = file
         self._own_credential = own_credential
         self._clock = clock
-        self._limit = RateLimit()
+        self._limit = RequestLimit()
         self._bucket = _Bucket(self._limit, clock)
         self._refused: Counter[str] = Counter({"credentials": 0, "certificate": 0, "rate_limit": 0})
 
@@ -155,7 +155,7 @@ class Guard:
 class _Bucket:
     """A token bucket: one request each ``interval`` seconds, and ``burst`` at once."""
 
-    def __init__(self, limit: RateLimit, clock: Callable[[], float]) -> None:
+    def __init__(self, limit: RequestLimit, clock: Callable[[], float]) -> None:
         self._interval = limit.interval
         self._burst = limit.burst
         self._clock = clock

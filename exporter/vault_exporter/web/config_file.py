@@ -175,7 +175,7 @@ def _http(http: web.HttpServer) -> Checks:
             yield "headers", f"{name} is one of {', '.join(sorted(allowed))}"
 
 
-def _rate(limit: web.RateLimit) -> Checks:
+def _rate(limit: web.RequestLimit) -> Checks:
     if limit.interval and not limit.burst:
         yield "burst", "0 lets no request through; give at least 1, or leave rate_limit out"
 
@@ -188,7 +188,7 @@ def _web(found: web.Web) -> Checks:
 
 _CHECKS: Final[Mapping[type[msgspec.Struct], Callable[[Any], Checks]]] = {
     web.HttpServer: _http,
-    web.RateLimit: _rate,
+    web.RequestLimit: _rate,
     web.TlsServer: _tls,
     web.Web: _web,
 }

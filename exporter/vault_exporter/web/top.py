@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from vault_exporter.audit.count.pipeline import Pipeline
-from vault_exporter.audit.top.sketches import Top, TopObserver
+from vault_exporter.audit.top.sketches import TopObserver, TopResult
 from vault_exporter.web.auth import Guard
 
 __all__ = ["PATH", "TopPage"]
@@ -49,7 +49,7 @@ class TopPage:
         """Whether the most frequent clients are counted."""
         return self._observer is not None
 
-    def status(self, request: web.Request) -> Top | None:
+    def status(self, request: web.Request) -> TopResult | None:
         """Return what the status page shows; None if nothing is counted or the client may not see it."""
         if self._observer is None or not self._guard.knows_clients(request):
             return None

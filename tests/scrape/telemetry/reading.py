@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from vault_exporter.config.schema import model
 from vault_exporter.metrics.catalogue import NAMES
 from vault_exporter.metrics.exposition import EOF, Format
-from vault_exporter.scrape.telemetry import Telemetry, TelemetryPage
+from vault_exporter.scrape.telemetry import TelemetryPage, TelemetryRepair
 
 RECORDED: Final = Path(__file__).parents[2] / "data" / "telemetry"
 PAGES: Final = {path.stem: path.read_bytes() for path in sorted(RECORDED.glob("*.prom"))}
@@ -41,9 +41,9 @@ def telemetry(
     max_tracked_series: int = DEFAULT.max_tracked_series,
     *,
     keep_prefix: bool = False,
-) -> Telemetry:
+) -> TelemetryRepair:
     settings = model.Telemetry(drop=drop, max_tracked_series=max_tracked_series, keep_prefix=keep_prefix)
-    return Telemetry(settings, NAMES)
+    return TelemetryRepair(settings, NAMES)
 
 
 def family(name: str, kind: str, *lines: str) -> str:

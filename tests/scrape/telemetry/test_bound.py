@@ -3,12 +3,12 @@
 import pytest
 
 from tests.scrape.telemetry.reading import counts, family, samples_of, summary, telemetry
-from vault_exporter.scrape.telemetry import Telemetry, TelemetryPage
+from vault_exporter.scrape.telemetry import TelemetryPage, TelemetryRepair
 
 GAUGE = family("vault_g", "gauge", " 7")
 
 
-def put(target: Telemetry, **values: int) -> TelemetryPage:
+def put(target: TelemetryRepair, **values: int) -> TelemetryPage:
     """Repair a page with these values of ``vault_c``."""
     its_lines = [f'{{m="{label}"}} {value}' for label, value in values.items()]
     return target.repair((GAUGE + (family("vault_c", "counter", *its_lines) if its_lines else "")).encode())

@@ -4,13 +4,13 @@ import pytest
 
 from tests.scrape.telemetry.reading import check, counts, family, lines, samples_of, summary, telemetry
 from vault_exporter.metrics.exposition import Format
-from vault_exporter.scrape.telemetry import Telemetry, TelemetryPage
+from vault_exporter.scrape.telemetry import TelemetryPage, TelemetryRepair
 
 GAUGE = family("vault_g", "gauge", " 7")
 """Keeps a page from being empty."""
 
 
-def put(target: Telemetry, *families: str) -> TelemetryPage:
+def put(target: TelemetryRepair, *families: str) -> TelemetryPage:
     page = target.repair("".join(families).encode())
     check(page)
     return page

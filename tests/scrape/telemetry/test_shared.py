@@ -7,7 +7,7 @@ import weakref
 from tests.scrape.telemetry.reading import PAGES
 from vault_exporter.config.schema import model
 from vault_exporter.metrics.catalogue import NAMES
-from vault_exporter.scrape.telemetry import Telemetry
+from vault_exporter.scrape.telemetry import TelemetryRepair
 from vault_exporter.scrape.telemetry.family import family_of
 from vault_exporter.scrape.telemetry.grammar import HEAD
 from vault_exporter.scrape.telemetry.shape import shape_of
@@ -15,9 +15,9 @@ from vault_exporter.scrape.telemetry.shape import shape_of
 BLOCK = b"its_own_total Help.\n# TYPE its_own_total counter\nits_own_total 1"
 
 
-def taken_in() -> tuple[Telemetry, int]:
+def taken_in() -> tuple[TelemetryRepair, int]:
     """A target that was scraped, and the bytes that it takes."""
-    target = Telemetry(model.Telemetry(), NAMES)
+    target = TelemetryRepair(model.Telemetry(), NAMES)
     page = bytes(bytearray(PAGES["raft-unsealed-again"]))
     gc.collect()
     tracemalloc.start()

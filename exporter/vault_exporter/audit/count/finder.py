@@ -4,7 +4,7 @@ from typing import Final
 
 from vault_exporter.audit.count.counters import Cell, EntryCounters, Key
 from vault_exporter.audit.count.exclude import Excluded
-from vault_exporter.audit.count.sources import Cells, Source
+from vault_exporter.audit.count.sources import Cells, LogStream
 from vault_exporter.audit.parse.decode import Details
 from vault_exporter.audit.parse.entry import DetailRequest, OtherEntry, Request, ResponseEntry
 from vault_exporter.audit.parse.request_kind import guess_mount
@@ -28,7 +28,7 @@ class CellFinder:
         self._excluded = excluded
         self._details = details
 
-    def request(self, request: Request, source: Source) -> Cell:
+    def request(self, request: Request, source: LogStream) -> Cell:
         """Find where a request is counted, and remember it for the next one that states the same."""
         key, cells, is_guessed = self._cells(request, source)
         cell = cells.requests.get(key)
@@ -40,7 +40,7 @@ class CellFinder:
             source.by_path[(request.path, *_key(request)[1:])] = cell
         return cell
 
-    def response(self, entry: ResponseEntry, line: bytes, source: Source) -> Cell | None:
+    def response(self, entry: ResponseEntry, line: bytes, source: LogStream) -> Cell | None:
         """Find where a response is counted by what it says itself, and remember it for the next of such a request.
 
         Returns:
@@ -75,7 +75,7 @@ class CellFinder:
             return None
         return self._counters.cell(entry.type, _key(request), request.mount_class, {})
 
-    def _cells(self, request: Request, source: Source, *, exists: bool = False) -> tuple[Key, Cells, bool]:
+    def _cells(self, request: Request, source: LogStream, *, exists: bool = False) -> tuple[Key, Cells, bool]:
         """Return the key of an entry, where entries of its kind are counted, and whether its mount is guessed.
 
         Args:

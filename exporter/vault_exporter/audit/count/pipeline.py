@@ -17,8 +17,8 @@ from vault_exporter.audit.count.finder import NO_REQUEST, CellFinder
 from vault_exporter.audit.count.observer import Observer
 from vault_exporter.audit.count.outcomes import Outcomes
 from vault_exporter.audit.count.settings import PipelineSettings
-from vault_exporter.audit.count.sources import Source
-from vault_exporter.audit.events.counting import Events
+from vault_exporter.audit.count.sources import LogStream
+from vault_exporter.audit.events.counting import EventCounter
 from vault_exporter.audit.events.rules import PathRules
 from vault_exporter.audit.lines.server_log import is_server_log, may_be_entry
 from vault_exporter.audit.parse.decode import (
@@ -76,14 +76,14 @@ class Pipeline:
     def __init__(self, settings: PipelineSettings, observers: Iterable[Observer] = ()) -> None:
         self.observers = tuple(observers)
         self._settings = settings
-        self._events = Events(settings.events)
+        self._events = EventCounter(settings.events)
         self._excluded = Excluded(settings.exclude)
         self._counters = EntryCounters(settings.limits, self._is_notable)
         self._outcomes = Outcomes()
         self._details = Details()
         self._finder = CellFinder(self._counters, self._excluded, self._details)
         self._sightings = Sightings()
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, LogStream] = {}
 
     def leave_out(self, entities: AbstractSet[str]) -> None:
         """Leave out the entries of these entities too; the set may grow later."""
@@ -281,10 +281,10 @@ class Pipeline:
         for own, theirs in zip(self.observers, other.observers, strict=True):
             own.merge(theirs)
 
-    def _source(self, log: str) -> Source:
+    def _source(self, log: str) -> LogStream:
         source = self._sources.get(log)
         if source is None:
-            source = self._sources[log] = Source(self._settings.limits.mounts)
+            source = self._sources[log] = LogStream(self._settings.limits.mounts)
         return source
 
     def _reading(self, lines: Sequence[bytes]) -> Callable[[bytes], Entry]:
@@ -296,7 +296,7 @@ class Pipeline:
             return quick_identified_alphabetical if alphabetical else quick_identified
         return quick_alphabetical if alphabetical else quick
 
-    def _count_other(self, entry: OtherEntry, line: bytes, source: Source) -> None:
+    def _count_other(self, entry: OtherEntry, line: bytes, source: LogStream) -> None:
         """Count an entry that is neither a request nor a response."""
         cell = self._finder.other(entry)
         if cell is not None:
@@ -304,7 +304,7 @@ class Pipeline:
             cell.bytes += len(line)
             source.last = entry.time or source.last
 
-    def _maybe_ended(self, entry: RequestEntry, cell: Cell, line: bytes, source: Source) -> None:
+    def _maybe_ended(self, entry: RequestEntry, cell: Cell, line: bytes, source: LogStream) -> None:
         """Take in a request that may have no response in the log."""
         request = entry.request or NO_REQUEST
         full = partial(self._details.of, entry, line)
@@ -322,7 +322,7 @@ class Pipeline:
             self._events.finish(rules, kind, entry.time, matched_rules, None, full)
 
     def _ended(
-        self, entry: ResponseEntry, cell: Cell, line: bytes, matched_rules: frozenset[int], source: Source
+        self, entry: ResponseEntry, cell: Cell, line: bytes, matched_rules: frozenset[int], source: LogStream
     ) -> None:
         """Take in a response that may be an event, an error, or hold a token or a lease."""
         path = "" if entry.request is None else entry.request.path
@@ -377,7 +377,7 @@ def _see(sightings: Iterable[Sighting], lines: Iterable[bytes]) -> None:
                     sighting.see(request.path, request.id)
 
 
-def _second_look(line: bytes, source: Source) -> Found | None:
+def _second_look(line: bytes, source: LogStream) -> Found | None:
     """Make an entry of a line that is not quite one, or count why it is none; a blank line is passed over."""
     if not line or line.isspace():
         return None

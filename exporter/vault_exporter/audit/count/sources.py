@@ -9,7 +9,7 @@ from vault_exporter.audit.count.counters import Cell, Key
 from vault_exporter.audit.count.pending import Pending
 from vault_exporter.audit.parse.decode import Reject
 
-__all__ = ["Cells", "Source"]
+__all__ = ["Cells", "LogStream"]
 
 _UNPROVEN_SHARE: Final = 4
 """One in so many of the guessed mounts may be one that no successful request has used."""
@@ -25,7 +25,7 @@ class Cells:
         self.responses: dict[Key, Cell] = {}
 
 
-class Source:
+class LogStream:
     """One log: its last entry, its rejects, the requests that wait for a response, and where entries are counted.
 
     Vault states the mount of a request since 1.14. For older logs the mount is guessed from the path. A path is what a
@@ -105,7 +105,7 @@ class Source:
             _cut(self.excluded, limit)
             _cut(self.unsigned, limit)
 
-    def merge(self, other: "Source") -> None:
+    def merge(self, other: "LogStream") -> None:
         """Add what another process read."""
         self.last = max((time for time in (self.last, other.last) if time is not None), default=None)
         self.mixed |= other.mixed

@@ -19,13 +19,13 @@ from vault_exporter.config.schema import model
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 
-__all__ = ["Events"]
+__all__ = ["EventCounter"]
 
 _MOST_LISTS: Final = 4096
 """Lists of policies whose rules are cached."""
 
 
-class Events:
+class EventCounter:
     """Counts events by the built-in rules and the operator's. Every event starts at 0."""
 
     def __init__(self, settings: model.Events) -> None:
@@ -115,7 +115,7 @@ class Events:
                     time = datetime.fromtimestamp(seconds, UTC)
                     self._last[event] = max(time, self._last.get(event, time))
 
-    def merge(self, other: "Events") -> None:
+    def merge(self, other: "EventCounter") -> None:
         """Add what another process counted; a burst is detected within one process only."""
         for event, count in other._counts.items():  # noqa: SLF001 - of our own class
             self._counts[event] += count

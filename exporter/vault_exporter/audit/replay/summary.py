@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from vault_exporter.audit.replay.run import FileResult, Replayed
-from vault_exporter.audit.top.sketches import Ranked, Top, presentable
+from vault_exporter.audit.top.sketches import Ranked, TopResult, presentable
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Distribution, Family, Sample
 
@@ -73,7 +73,7 @@ class Summary(msgspec.Struct, frozen=True):
     """Rejected lines by reason."""
     other_lines: int
     """Lines that are neither entries nor rejected, such as server log lines."""
-    top: Top
+    top: TopResult
     failed_paths: tuple[Ranked, ...]
     operations: dict[str, int]
     """Requests by operation, most frequent first."""

@@ -1,6 +1,7 @@
 """Clients, entities, addresses and paths of recent requests: distinct counts as metrics, and the most frequent values.
 
-The values never become labels. The status page and its JSON endpoint show the most frequent values as :class:`Top`.
+The values never become labels. The status page and its JSON endpoint show the most frequent values, as a
+:class:`TopResult`.
 """
 
 import functools
@@ -18,7 +19,7 @@ from vault_exporter.audit.top.windows import SLOTS, Window
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 
-__all__ = ["Ranked", "Top", "TopObserver", "presentable"]
+__all__ = ["Ranked", "TopObserver", "TopResult", "presentable"]
 
 _LONGEST: Final = 512
 """Longest value in characters; longer ones are cut."""
@@ -41,7 +42,7 @@ class Ranked(msgspec.Struct, frozen=True):
     at_most: int
 
 
-class Top(msgspec.Struct, frozen=True):
+class TopResult(msgspec.Struct, frozen=True):
     """The most frequent values, and the numbers of distinct values."""
 
     window_seconds: float | None
@@ -159,7 +160,7 @@ class TopObserver:
                 own.distinct.current.update(theirs.distinct.union())
         self._names = {**other._names, **self._names}
 
-    def top(self, number: int) -> Top:
+    def top(self, number: int) -> TopResult:
         """Return the most frequent values, with possible tokens removed."""
         self._advance()
 
@@ -169,7 +170,7 @@ class TopObserver:
                 for item in seen.frequent.union().top(number)
             )
 
-        return Top(
+        return TopResult(
             window_seconds=self._window,
             clients=ranked(self._clients),
             entities=ranked(self._entities),

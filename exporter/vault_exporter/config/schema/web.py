@@ -21,7 +21,7 @@ __all__ = [
     "Interval",
     "OptionalPath",
     "Pem",
-    "RateLimit",
+    "RequestLimit",
     "TlsServer",
     "TlsVersion",
     "Web",
@@ -112,7 +112,7 @@ class HttpServer(msgspec.Struct, frozen=True):
     """Headers to add to every answer."""
 
 
-class RateLimit(msgspec.Struct, frozen=True):
+class RequestLimit(msgspec.Struct, frozen=True):
     """A token bucket for all requests together."""
 
     interval: Interval = 0.0
@@ -126,7 +126,7 @@ class Web(msgspec.Struct, frozen=True):
     tls_server_config: TlsServer | None = None
     http_server_config: HttpServer = HttpServer()
     basic_auth_users: dict[str, Hash] = {}
-    rate_limit: RateLimit = RateLimit()
+    rate_limit: RequestLimit = RequestLimit()
 
     @property
     def tls(self) -> TlsServer | None:

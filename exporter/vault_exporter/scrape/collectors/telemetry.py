@@ -13,7 +13,7 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import NO_ANSWER, Reason
 from vault_exporter.scrape.collectors.collector import Collector, Grant, Note, Reading, Scope
-from vault_exporter.scrape.telemetry import Telemetry, TelemetryPage, Worker
+from vault_exporter.scrape.telemetry import TelemetryPage, TelemetryRepair, Worker
 from vault_exporter.vault.client import Answer, Client, VaultError
 from vault_exporter.vault.errors import NoTokenError
 
@@ -71,7 +71,7 @@ REMEDIES = {
 
 def collector(settings: model.Telemetry) -> Collector:
     """Build the collector for one target, with its state between scrapes."""
-    worker = Worker(Telemetry(settings, c.NAMES))
+    worker = Worker(TelemetryRepair(settings, c.NAMES))
 
     async def collect(client: Client) -> Reading:
         status, text = await fetch(client)

@@ -13,7 +13,7 @@ values are read, and only repaired lines are rewritten. The modules:
 """
 
 from vault_exporter.scrape.telemetry.page import TelemetryPage
-from vault_exporter.scrape.telemetry.repair import Telemetry
+from vault_exporter.scrape.telemetry.repair import TelemetryRepair
 from vault_exporter.scrape.telemetry.worker import Worker
 
-__all__ = ["Telemetry", "TelemetryPage", "Worker"]
+__all__ = ["TelemetryPage", "TelemetryRepair", "Worker"]

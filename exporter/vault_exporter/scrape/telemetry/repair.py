@@ -5,33 +5,29 @@ values is equal, and only the values are read. Otherwise (a new family, a new or
 that family, or the page, is parsed.
 """
 
-import fnmatch
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from vault_exporter.config.schema import model
 from vault_exporter.scrape.telemetry.birth import not_born
-from vault_exporter.scrape.telemetry.continuity import Track
-from vault_exporter.scrape.telemetry.family import NativeFamily, Verdict, family_of
+from vault_exporter.scrape.telemetry.choice import FamilyChoice
+from vault_exporter.scrape.telemetry.family import NativeFamily, family_of
 from vault_exporter.scrape.telemetry.grammar import HEAD, VALUE_AT, split_at_values
 from vault_exporter.scrape.telemetry.naming import PREFIX, USUAL, Naming, find_naming
 from vault_exporter.scrape.telemetry.normalise import normalise
-from vault_exporter.scrape.telemetry.page import Head, TelemetryPage, openmetrics_claims
+from vault_exporter.scrape.telemetry.page import Head, TelemetryPage
 from vault_exporter.scrape.telemetry.process import Process
-from vault_exporter.scrape.telemetry.shape import Group, Identity, Shape, shape_of
+from vault_exporter.scrape.telemetry.series import SeriesTracker
+from vault_exporter.scrape.telemetry.shape import Shape, shape_of
 
-__all__ = ["Telemetry"]
+__all__ = ["TelemetryRepair"]
 
 _DROPPED: Final = ("filtered", "stale", "replaced", "invalid")
 _REPAIRED: Final = ("renamed", "continued", "held", "started")
-
-_MOST_HELD_BYTES: Final = 8 << 20
-"""Limit of the held lines of missing series in bytes, about ten thousand lines. They are on every page."""
 
 _NOTHING: Final = TelemetryPage(
     0, dict.fromkeys(_DROPPED, 0), dict.fromkeys(_REPAIRED, 0), False, 0, (), (), frozenset()
@@ -54,7 +50,7 @@ class _Cut(NamedTuple):
 _BLOCK_START: Final = b"\n# HELP "
 
 
-class Telemetry:
+class TelemetryRepair:
     """Repairs the pages of one target, in the order of their fetches.
 
     Kept between scrapes, bounded by the last page and ``max_tracked_series``: for each counter and summary, the last
@@ -73,10 +69,9 @@ class Telemetry:
             settings: filters, and the limit of tracked series.
             replaced: names of the exporter's own families. Vault's families of these names are dropped.
         """
-        self._filter = re.compile("|".join(map(fnmatch.translate, settings.drop)) or r"(?!)")
+        self._choice = FamilyChoice(settings.drop, replaced)
         self._max_tracked = settings.max_tracked_series
         self._keep_prefix = settings.keep_prefix
-        self._reserved = _claimed(replaced)
         self._process = Process()
         self._forget_everything()
 
@@ -104,7 +99,7 @@ class Telemetry:
             blocks, invalid = normalise(page, given_up)
             cut = self._cut(b"".join(_BLOCK_START + block for block in blocks) + b"\n")
         if cut is None or not cut.families:
-            return replace(_NOTHING, dropped={**_NOTHING.dropped, "invalid": invalid}, tracked=self._tracked)
+            return replace(_NOTHING, dropped={**_NOTHING.dropped, "invalid": invalid}, tracked=self._series.tracked)
         self._take(cut)
         return self._assemble(invalid)
 
@@ -119,11 +114,7 @@ class Telemetry:
         self._passing: list[NativeFamily] = []
         self._places: dict[NativeFamily, int] = {}
         self._left_out: list[NativeFamily] = []
-        self._away: dict[Track, tuple[NativeFamily, Identity]] = {}
-        """Missing series, the longest missing first."""
-        self._away_bytes = 0
-        self._holders: dict[NativeFamily, None] = {}
-        self._tracked = 0
+        self._series = SeriesTracker(self._max_tracked)
         self._started: list[tuple[Head, bytes]] = []
         """Counters published as 0 before their first event, with their lines."""
         self._count()
@@ -180,9 +171,9 @@ class Telemetry:
         if arranged:
             self._arrange(cut)
         for family, shape in cut.shapes.items():
-            self._part(family, shape)
+            self._series.update(family, shape)
         for family, shape in cut.shapes.items():
-            family.reshape(shape, self._follow)
+            family.reshape(shape, self._series.follow)
         for family, raw, parts in cut.moved:
             family.advance(raw, parts)
         if arranged or cut.shapes:
@@ -205,18 +196,21 @@ class Telemetry:
         for name, old in self._by_name.items():
             new = present.get(name)
             if new is None:
-                for identity in tuple(old.live):
-                    self._leave(old, identity)
+                self._series.leave_all(old)
                 old.forget_shape()
             elif new is not old and new.kind == old.kind:
-                self._hand_over(old, new)
+                self._series.hand_over(old, new)
             elif new is not old:
-                self._forget(old)
+                self._series.forget(old)
         absent = {name: old for name, old in self._by_name.items() if name not in present and old.away}
         self._families, self._heads = cut.families, [family.head_text for family in cut.families]
         self._by_name = present | absent
         moved = {family for family, *_ in cut.moved}
-        for family in self._judge([*sorted(present.values(), key=lambda family: family.renamed), *absent.values()]):
+        candidates = [*sorted(present.values(), key=lambda family: family.renamed), *absent.values()]
+        changed = self._choice.choose(candidates, self._naming)
+        for family in filter(attrgetter("verdict"), candidates):
+            self._series.forget(family)
+        for family in changed:
             if present.get(family.name) is family and family not in cut.shapes:
                 cut.shapes[family] = family.shape
                 if family not in moved:
@@ -229,116 +223,13 @@ class Telemetry:
     def _begin_at_zero(self) -> None:
         """Update the counters without an event so far."""
         known = self._by_name.values()
-        taken = self._reserved.union(*(family.claims | family.openmetrics_claims for family in known))
+        taken = self._choice.reserved.union(*(family.claims | family.openmetrics_claims for family in known))
         unborn = not_born({family.canonical for family in known}, taken) if self._named else ()
         self._started = [
             birth.publish(self._naming.others if self._keep_prefix else PREFIX)
             for birth in unborn
-            if not self._is_filtered(PREFIX + birth.name)
+            if not self._choice.is_filtered(PREFIX + birth.name)
         ]
-
-    def _judge(self, families: list[NativeFamily]) -> list[NativeFamily]:
-        """Decide which families are passed on. The exporter's own names come first, then the first claim of a name.
-
-        Returns:
-            the families whose decision changed.
-        """
-        taken: set[bytes] = set()
-        claimed = Counter(self._reserved)
-        changed = []
-        for family in families:
-            verdict = self._verdict(family, taken)
-            if verdict:
-                self._forget(family)
-            else:
-                taken |= family.claims
-                claimed.update(family.openmetrics_claims)
-            if verdict != family.verdict:
-                family.verdict = verdict
-                changed.append(family)
-        for family in families:
-            family.fit_openmetrics(all(claimed[name] == 1 for name in family.openmetrics_claims))
-        return changed
-
-    def _verdict(self, family: NativeFamily, taken: set[bytes]) -> Verdict:
-        if self._is_filtered(family.name) or (self._naming != USUAL and self._is_filtered(family.canonical)):
-            return "filtered"
-        if family.name in self._reserved or not self._reserved.isdisjoint(family.claims):
-            return "replaced"
-        if taken.isdisjoint(family.claims):
-            return ""
-        return "replaced" if family.renamed else "invalid"
-
-    def _is_filtered(self, name: bytes) -> bool:
-        return self._filter.match(name.decode()) is not None
-
-    def _part(self, family: NativeFamily, shape: Shape) -> None:
-        """Update which of a family's series are missing, and which have returned."""
-        if shape.halves:
-            for identity in shape.halves:
-                self._forget_one(family, identity)
-        staying = {group.identity for group in shape.groups}
-        for identity in [identity for identity in family.live if identity not in staying]:
-            self._leave(family, identity)
-        for group in shape.groups if family.away else ():  # returned series free their places before new ones need one
-            track = family.away.pop(group.identity, None)
-            if track is not None:
-                family.live[group.identity] = track
-                self._drop_away(track)
-
-    def _follow(self, family: NativeFamily, group: Group) -> Track | None:
-        """Return the continuity of a series, and start it if needed; None above the limit."""
-        track = family.live.get(group.identity)
-        if track is None:
-            if not self._has_room():
-                return None
-            track = Track(group.keys)
-            self._tracked += 1
-        elif track.keys != group.keys:
-            if family.kind == b"histogram":
-                track = Track(group.keys)  # different buckets: a different histogram
-            else:
-                track.keys = group.keys  # the order of the labels changed
-        family.live[group.identity] = track
-        return track
-
-    def _has_room(self) -> bool:
-        if self._tracked >= self._max_tracked and self._away:
-            self._forget_one(*next(iter(self._away.values())))
-        return self._tracked < self._max_tracked
-
-    def _leave(self, family: NativeFamily, identity: Identity) -> None:
-        track = family.live.pop(identity)
-        track.leave(family.publish)
-        family.away[identity] = track
-        self._away[track] = (family, identity)
-        self._holders[family] = None
-        self._away_bytes += len(track.held)
-        while self._away_bytes > _MOST_HELD_BYTES:
-            self._forget_one(*next(iter(self._away.values())))
-
-    def _drop_away(self, track: Track) -> None:
-        del self._away[track]
-        self._away_bytes -= len(track.held)
-
-    def _hand_over(self, old: NativeFamily, new: NativeFamily) -> None:
-        """Move the state of a family whose help text changed to its new object."""
-        new.live, new.away = old.live, old.away
-        for identity, track in new.away.items():
-            self._away[track] = (new, identity)
-            self._holders[new] = None
-        self._holders.pop(old, None)
-
-    def _forget(self, family: NativeFamily) -> None:
-        for identity in (*family.live, *family.away):
-            self._forget_one(family, identity)
-
-    def _forget_one(self, family: NativeFamily, identity: Identity) -> None:
-        away = family.away.pop(identity, None)
-        if away is not None:
-            self._drop_away(away)
-        if family.live.pop(identity, None) or away:
-            self._tracked -= 1
 
     def _assemble(self, invalid: int) -> TelemetryPage:
         """Build the page from the state of each family."""
@@ -350,10 +241,7 @@ class Telemetry:
             repaired["continued"] += family.continued
             if family.doubtful or not family.head.fits_openmetrics:
                 doubtful.add(place)
-        for family in [family for family in self._holders if not family.away]:
-            del self._holders[family]
-        for family in self._holders:
-            held = b"".join(track.held for track in family.away.values())
+        for family, held in self._series.held():
             repaired["held"] += held.count(b"\n")
             place = self._places.get(family, len(heads))
             if place == len(heads):
@@ -372,20 +260,11 @@ class Telemetry:
             dropped=MappingProxyType(dropped),
             repaired=MappingProxyType(repaired),
             named=self._named,
-            tracked=self._tracked,
+            tracked=self._series.tracked,
             _heads=tuple(heads),
             _bodies=tuple(bodies),
             _doubtful=frozenset(doubtful),
         )
-
-
-@cache
-def _claimed(replaced: frozenset[str]) -> frozenset[bytes]:
-    """Return the names that the exporter's own families reserve. They are the same for every target."""
-    claimed = (
-        openmetrics_claims(name.encode(), b"counter" if name.endswith("_total") else b"gauge") for name in replaced
-    )
-    return frozenset().union(*claimed)
 
 
 def _is_utf8(page: bytes) -> bool:

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import Final
 
 from vault_exporter.scrape.telemetry.page import TelemetryPage
-from vault_exporter.scrape.telemetry.repair import Telemetry
+from vault_exporter.scrape.telemetry.repair import TelemetryRepair
 from vault_exporter.util.threads import in_thread
 
 __all__ = ["Worker"]
@@ -22,7 +22,7 @@ _SMALL_BYTES: Final = 64 << 10
 class Worker:
     """Repairs one target's pages, one at a time."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: TelemetryRepair) -> None:
         self._telemetry = telemetry
         self._last: Future[TelemetryPage] | None = None
 
