@@ -15,7 +15,18 @@ from tests.config.bad import CASES
 from tests.config.files import make_files
 from tests.lab.waiting import PATIENCE
 from vault_exporter.checks import ConfigError, Flags, load
-from vault_exporter.config.schema.model import Audit, Config, Listen, NoAuth, Secret, Target, Telemetry, Tls, TokenAuth
+from vault_exporter.config.schema.model import (
+    Audit,
+    Config,
+    Listen,
+    NoAuth,
+    NodeSettings,
+    Secret,
+    Target,
+    Telemetry,
+    Tls,
+    TokenAuth,
+)
 from vault_exporter.demo.process import program
 
 
@@ -106,6 +117,7 @@ audit: {{logs: [/vault/audit/audit.log], from_start: true, max_line_bytes: 2MiB,
     pair: dict[str, Any] = {"client_cert": files / "client.pem", "client_key": files / "client.key"}
     assert load(path, Flags(), {"VAULT_ADDR": "http://elsewhere"}) == Config(
         listen=Listen("127.0.0.1", 9999),
+        defaults=NodeSettings(tls=trust, auth=TokenAuth(token_file=files / "text"), **shared),
         targets=(
             Target("n1", "https://n1:8200", tls=trust, auth=TokenAuth(token_file=files / "text"), **shared),
             Target(

@@ -1,15 +1,19 @@
 """Rendering: both formats, by the letter and by independent parsers."""
 
 import math
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from vault_exporter.metrics.exposition import EOF, Format, negotiate, render
+from vault_exporter.metrics.exposition import EOF, Format, add_label, negotiate, render
 from vault_exporter.metrics.family import Distribution, Exemplar, Family
+
+Parser = Callable[[str], Iterable[Metric]]
 
 GAUGE = Family("disk_free_bytes", "gauge", 'Free "space"\non \\ disks.', "test", ("disk", "path"))
 COUNTER = Family("writes_total", "counter", "Writes.", "test")
@@ -174,3 +178,29 @@ def test_a_value_is_of_its_family_s_type() -> None:
         HISTOGRAM(1, "a")
     with pytest.raises(ValueError, match="writes_total is a counter, got Distribution"):
         COUNTER(WAITS)
+
+
+QUEUE = Family("wait_seconds", "histogram", 'Waits, {cluster="x"}.', "test", ("queue",), (0.1, 1.0))
+OWN = Family("members", "gauge", "Members.", "test", ("zone", "cluster"))
+
+
+@given(value=st.text(), label=st.text())
+@pytest.mark.parametrize(("fmt", "parse"), [(Format.TEXT, parse_text), (Format.OPENMETRICS, parse_openmetrics)])
+def test_a_label_is_added_to_what_has_none_of_its_name(fmt: Format, parse: Parser, value: str, label: str) -> None:
+    value, label = value.encode("utf-8", "replace").decode(), f'{label},cluster="'
+    spread = Distribution((1, 2, 3), 4.5, (Exemplar((("request_id", "a"),), 0.05, 1.0), None, None))
+    page = render([COUNTER(3), GAUGE(1, label, "b"), QUEUE(spread, label), OWN(2, "z", "c")], fmt)
+    end = EOF if fmt is Format.OPENMETRICS else b""
+    before, after = (
+        [sample for family in parse((text + end).decode()) for sample in family.samples]
+        for text in (page, add_label(page, "cluster", value))
+    )
+    assert [sample.labels for sample in after] == [{"cluster": value} | sample.labels for sample in before]
+    assert [sample._replace(labels={}) for sample in after] == [sample._replace(labels={}) for sample in before]
+
+
+def test_a_label_is_added_to_empty_braces() -> None:
+    page = b"# TYPE a gauge\na{} 1\n# TYPE b gauge\n# TYPE c gauge\nc 2\n"
+    assert add_label(page, "cluster", "prod") == (
+        b'# TYPE a gauge\na{cluster="prod"} 1\n# TYPE b gauge\n# TYPE c gauge\nc{cluster="prod"} 2\n'
+    )

@@ -18,7 +18,6 @@ from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
 
-from vault_exporter.config.load import File
 from vault_exporter.config.parse import values
 from vault_exporter.config.schema import inputs, logins, model, watched
 
@@ -33,7 +32,7 @@ DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 def json_schema() -> Schema:
     """Return the schema of the whole file."""
     definitions: dict[str, Schema] = {}
-    root = _struct(File, definitions)
+    root = _struct(model.Config, definitions)
     return {
         "$schema": DRAFT,
         "title": "Configuration of vault-exporter",

@@ -19,7 +19,7 @@ from vault_exporter.config.parse.tree import Node, read_file
 from vault_exporter.config.schema import inputs, logins, model, watched
 from vault_exporter.config.schema.web import Web
 
-__all__ = ["READERS", "Check", "ConfigError", "File", "Flags", "Loader", "environment_notices"]
+__all__ = ["READERS", "Check", "ConfigError", "Flags", "Loader", "environment_notices"]
 
 T = TypeVar("T")
 
@@ -113,12 +113,6 @@ def _value(reader: Callable[[object], T], node: Node) -> T:
 _EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
-class File(model.Config, frozen=True):
-    """The keys of the file."""
-
-    defaults: model.NodeSettings = model.NodeSettings()
-
-
 class _Loading:
     """One run of the loader, which gathers what is wrong."""
 
@@ -137,7 +131,7 @@ class _Loading:
 
     def load(self, file: Node) -> model.Config:
         targets = self._put_together(file)
-        found = Reader(self._problems, READERS, self._checks).read(File, file)
+        found = Reader(self._problems, READERS, self._checks).read(model.Config, file)
         config = found if isinstance(found, model.Config) else model.Config()
         self._check_names(targets)
         self._check_web(file)
@@ -151,7 +145,7 @@ class _Loading:
             )
         if self._problems:
             raise ConfigError(tuple(sorted(dict.fromkeys(self._problems), key=_line)))
-        return model.Config(**{key: getattr(config, key) for key in model.Config.__struct_fields__})
+        return config
 
     def _put_together(self, file: Node) -> list[Node]:
         """Merge flags, environment and defaults into the file's tree, and return its targets."""

@@ -6,6 +6,7 @@ https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.
 
 import enum
 import math
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import zip_longest
@@ -15,13 +16,20 @@ from prometheus_client.exposition import choose_encoder
 
 from vault_exporter.metrics.family import Distribution, Exemplar, Family, Sample
 
-__all__ = ["EOF", "Format", "negotiate", "render"]
+__all__ = ["EOF", "Format", "add_label", "negotiate", "render"]
 
 _LONGEST_EXEMPLAR: Final = 128
 """Characters of an exemplar's names and values, by OpenMetrics."""
 
 _LONGEST_CACHED: Final = 256
 """Characters of all values of a sample, so that what is remembered of labels stays within some megabytes."""
+
+_FAMILY: Final = b"\n# TYPE "
+"""What stands before each family's type and samples."""
+_LABELLED: Final = re.compile(rb"\n([\w:]+)\{(?!\})")
+"""The beginning of a sample with labels. The line end is part of the pattern, since ``^`` takes three times as long."""
+_BARE: Final = re.compile(rb"\n([\w:]+)(?:\{\})? ")
+"""The beginning of a sample without labels."""
 
 EOF: Final = b"# EOF\n"
 """What ends an OpenMetrics page; text 0.0.4 has no end mark."""
@@ -55,6 +63,22 @@ def render(samples: Iterable[Sample], fmt: Format) -> bytes:
         else:
             lines.append(f"{family.name}{_label_text(family.labels, labels)} {_number(value)}\n")
     return "".join("".join(lines) for lines in grouped.values()).encode()
+
+
+def add_label(page: bytes, name: str, value: str) -> bytes:
+    """Add a label to every sample of a page, apart from families that have a label with this name.
+
+    It works on the text, so that it costs the same for each kind of page and nothing where it is not used.
+    """
+    start = f'{name}="'.encode()
+    own = re.compile(rb"\n[\w:]+\{(?:[^\n]*,)?" + start)
+    # In a template of `re`, a backslash escapes.
+    pair = f'{name}="{_escape(value)}"'.replace("\\", r"\\").encode()
+    labelled, bare = rb"\n\1{%b," % pair, rb"\n\1{%b} " % pair
+    return _FAMILY.join(
+        family if start in family and own.search(family) else _BARE.sub(bare, _LABELLED.sub(labelled, family))
+        for family in page.split(_FAMILY)
+    )
 
 
 @lru_cache(maxsize=1024)

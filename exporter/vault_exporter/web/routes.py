@@ -11,7 +11,7 @@ from vault_exporter.audit.commits import CommittedPage
 from vault_exporter.audit.inputs import http
 from vault_exporter.audit.inputs.service import InputReader
 from vault_exporter.config.schema.model import Config
-from vault_exporter.metrics.exposition import Format, negotiate, render
+from vault_exporter.metrics.exposition import Format, add_label, negotiate, render
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.backup import BackupFiles
 from vault_exporter.scrape.scraper import Scrape
@@ -31,6 +31,8 @@ __all__ = ["Routes", "Running"]
 
 _MANY_SAMPLES: Final = 4000
 """Pages with more samples are rendered in a thread, so that the event loop stays responsive."""
+_LARGE_BYTES: Final = 256 << 10
+"""Larger pages get their label in a thread, likewise."""
 _BACKUP_SECONDS: Final = 5.0
 """Time limit for the look at backup files if the client does not name its timeout."""
 _SAMPLES_WEIGHT: Final = 6
@@ -126,7 +128,10 @@ class Routes:
                     seen = await self._audit.scrape(self._inputs.samples())
                 audit = (*self._audit.samples(), *self._inputs.samples()) if seen is None else seen.samples
                 own = render([*self._running.samples(), *audit, *backups], fmt)
-                response = await exposition(request, fmt, own + target + self._running.process(fmt))
+                body = own + target + self._running.process(fmt)
+                if (cluster := self._running.config.cluster) is not None:
+                    body = await _of_cluster(body, cluster)
+                response = await exposition(request, fmt, body)
             if seen is not None:
                 completely = await self._connections.send(request, response, by - loop.time(), _SAMPLES_WEIGHT)
         finally:
@@ -196,6 +201,12 @@ class Routes:
 
 def _not_yet() -> web.Response:
     return web.Response(status=503, text="The targets are not all known yet.\n")
+
+
+async def _of_cluster(body: bytes, cluster: str) -> bytes:
+    if len(body) > _LARGE_BYTES:
+        return await asyncio.to_thread(add_label, body, "cluster", cluster)
+    return add_label(body, "cluster", cluster)
 
 
 async def _rendered(scrape: Scrape, fmt: Format) -> bytes:

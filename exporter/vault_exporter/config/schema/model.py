@@ -371,6 +371,8 @@ class Config(Watched, frozen=True):
     """Whether the status page asks nodes that nobody scrapes, while somebody has it open."""
     web_enable_lifecycle: bool = False
     """Whether ``POST /-/reload`` reads the configuration again."""
+    defaults: NodeSettings = NodeSettings()
+    """Settings of each target and discovery that has none of its own."""
     targets: tuple[Target, ...] = ()
     discovery: tuple[Discoveries, ...] = ()
     clusters: dict[str, int] = msgspec.field(default_factory=dict)
@@ -378,3 +380,9 @@ class Config(Watched, frozen=True):
     telemetry: Telemetry = Telemetry()
     audit: Audit = Audit()
     backup: tuple[Backup, ...] = ()
+
+    @property
+    def cluster(self) -> str | None:
+        """The one cluster that the exporter is about: that of ``defaults``, if no target or discovery has another."""
+        name = self.defaults.cluster
+        return name if all(one.cluster == name for one in (*self.targets, *self.discovery)) else None
