@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+BASE ?=
 PYTHONS ?= 3.11 3.12 3.13 3.14
 # One more than there are processors: many tests wait for a server. A file's tests stay together, since they share servers.
 JOBS ?= $(shell expr $$(nproc) + 1)
@@ -13,7 +14,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons deploy-test lint format bench generate docs faults fuzz tools pictures
+.PHONY: help run test test-pythons deploy-test lint format bench generate docs image image-test faults fuzz tools pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,11 +58,24 @@ generate: $(VENV)/.dev ## Write everything that is generated: docs of metrics an
 	@$(BIN)/python -m alerts.generate
 	@$(BIN)/python -m dashboards.generate
 	@$(BIN)/python -m deploy.helm.generate
+	@$(BIN)/python -m deploy.compose.generate
 	@$(BIN)/python -m alerts.decisions
 	@$(BIN)/python -m pytest -q --update-golden tests/packaging/test_compatibility.py
 
 docs: $(VENV)/.dev ## Build the documentation as a site in build/site; no link is broken
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+image: $(BASE) ## Build the container image (BASE=build/image/base.tar builds it where no registry can be reached)
+	@scripts/build-image vault-exporter $(BASE)
+
+image-test: $(VENV)/.dev image ## Build the image, run it without any rights, and print what it takes
+	@$(BIN)/python -m pytest --capture=no $(ARGS) tests/packaging/image.py
+
+build/image/base.tar:
+	@scripts/debian-packages mmdebstrap:mmdebstrap
+	@mkdir -p build/image
+	@mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,python-is-python3,ca-certificates trixie $@.new
+	@mv $@.new $@
 
 faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="sealed" tries some)
 	@scripts/debian-packages $(LAB)
