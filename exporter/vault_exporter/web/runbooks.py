@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from aiohttp import web
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from vault_exporter.assets import resource
@@ -75,6 +74,8 @@ def _files() -> Mapping[str, Path]:
 @cache
 def _rendered(path: Path) -> Runbook:
     text = _MENTION.sub(r"[\1](\1.md)", path.read_text(encoding="utf-8"))
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - only this page needs it
+
     html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     # The HTML comes from a file of this package, and Markdown's own HTML is off.
     return Runbook(path.stem, Markup(_LINK.sub(rf'href="{INDEX}\1"', html)))  # noqa: S704

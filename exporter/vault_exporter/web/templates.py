@@ -5,12 +5,15 @@ The pages load nothing. Their style and their script are part of the page, and t
 
 import base64
 import hashlib
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import jinja2
 from aiohttp import web
 from markupsafe import Markup
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["HEADERS", "page"]
 
@@ -40,21 +43,26 @@ def _printable(value: object) -> object:
     return "".join(one if one.isprintable() or one == "\n" else "?" for one in value)
 
 
-_environment: Final = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_FOLDER),
-    autoescape=True,
-    auto_reload=False,
-    undefined=jinja2.StrictUndefined,
-    finalize=_printable,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_environment.globals |= {
-    "style": Markup(_STYLE),  # noqa: S704 - our own file
-    "script": Markup(_SCRIPT),  # noqa: S704 - our own file
-    "refresh": 0,
-    "known": False,
-}
+@cache
+def _environment() -> "jinja2.Environment":
+    import jinja2  # noqa: PLC0415 - only whoever opens a page needs it
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        auto_reload=False,
+        undefined=jinja2.StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {
+        "style": Markup(_STYLE),  # noqa: S704 - our own file
+        "script": Markup(_SCRIPT),  # noqa: S704 - our own file
+        "refresh": 0,
+        "known": False,
+    }
+    return environment
 
 
 def page(template: str, **values: object) -> web.Response:
@@ -65,5 +73,5 @@ def page(template: str, **values: object) -> web.Response:
         values: its values. ``known`` says whether the client is authenticated; ``refresh`` is the number of seconds
             after which the page refreshes itself, or 0.
     """
-    text = _environment.get_template(template).render(values)
+    text = _environment().get_template(template).render(values)
     return web.Response(text=text, content_type="text/html", headers=HEADERS)
