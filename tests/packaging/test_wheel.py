@@ -12,7 +12,7 @@ import pytest
 
 from tests.lab.waiting import PATIENCE
 from vault_exporter import __version__
-from vault_exporter.demo.process import Service, free_port
+from vault_exporter.demo.process import Service, free_port, program
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,6 +79,17 @@ def test_runs_from_an_empty_environment(environment: Path, tmp_path: Path) -> No
     assert Path(imported.stdout.strip()).is_relative_to(environment.parent)
 
     port, nothing = free_port(), free_port()
+    for printing in ("rules", "dashboard", "schema", "metrics --format json"):
+        words = printing.split()
+        ours, theirs = (
+            subprocess.run([one, *words], check=True, capture_output=True, env=clean, cwd=tmp_path, timeout=PATIENCE)
+            for one in (program("vault-exporter"), command)
+        )
+        assert (theirs.stdout, theirs.stderr) == (ours.stdout, ours.stderr), printing
+    checked = subprocess.run(
+        [command, "check", "--address", f"http://127.0.0.1:{nothing}"], check=False, env=clean, timeout=PATIENCE
+    )
+    assert checked.returncode == 0
     arguments = ["serve", "--listen", f"127.0.0.1:{port}", "--address", f"http://127.0.0.1:{nothing}"]
     with Service("exporter", [command, *arguments], log=tmp_path / "log", cwd=tmp_path) as exporter:
         exporter.wait_until(lambda: _get(port, "/-/ready").startswith("vault-exporter is ready"))
