@@ -14,7 +14,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons deploy-test lint format bench generate docs image image-test faults fuzz tools pictures
+.PHONY: help run test test-pythons deploy-test lint format bench generate docs docs-test image image-test faults fuzz tools pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -64,6 +64,10 @@ generate: $(VENV)/.dev ## Write everything that is generated: docs of metrics an
 
 docs: $(VENV)/.dev ## Build the documentation as a site in build/site; no link is broken
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-test: $(VENV)/.dev ## Run every command of the documentation against a real server
+	@scripts/debian-packages $(LAB) amtool:prometheus-alertmanager
+	@$(BIN)/python -m pytest $(ARGS) tests/packaging/test_commands.py tests/packaging/commands.py
 
 image: $(BASE) ## Build the container image (BASE=build/image/base.tar builds it where no registry can be reached)
 	@scripts/build-image vault-exporter $(BASE)
