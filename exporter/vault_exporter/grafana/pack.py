@@ -1,8 +1,9 @@
 """Package dashboards as JSON, as a directory for provisioning, or as ConfigMaps for a sidecar."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -58,55 +59,70 @@ def as_small_json(dashboard: Json) -> str:
     return json.dumps(dashboard, separators=(",", ":"), sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def as_config_maps(dashboards: Mapping[str, Json], wishes: Metadata, folder: str = FOLDER) -> str:
+def as_config_maps(dashboards: Mapping[str, Json], metadata: Metadata, folder: str = FOLDER) -> str:
     """Return one ConfigMap per dashboard as YAML, with the label and annotation that Grafana's sidecar reads.
 
     The JSON is on one line: ``kubectl apply`` keeps the object in an annotation of at most 262,144 bytes.
 
     Args:
         dashboards: the dashboards by name.
-        wishes: metadata of the objects; its name is the beginning of their names.
+        metadata: metadata of the objects; its name is the beginning of their names.
         folder: the folder in Grafana.
     """
-    return _yaml(
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": wishes.of(
-                f"{wishes.name or 'grafana'}-{name}", {"grafana_dashboard": "1"}, {"grafana_folder": folder}
-            ),
-            "data": {f"{name}.json": as_small_json(dashboard)},
-        }
-        for name, dashboard in dashboards.items()
-    )
+
+    def content(name: str, text: str) -> Json:
+        return {"data": {f"{name}.json": text}}
+
+    read_by_sidecar = {"labels": {"grafana_dashboard": "1"}, "annotations": {"grafana_folder": folder}}
+    return _objects("v1", "ConfigMap", dashboards, metadata, content, read_by_sidecar)
 
 
-def as_resources(dashboards: Mapping[str, Json], wishes: Metadata, folder: str = FOLDER) -> str:
+def as_resources(dashboards: Mapping[str, Json], metadata: Metadata, folder: str = FOLDER) -> str:
     """Return one GrafanaDashboard of the Grafana operator per dashboard as YAML.
 
     Args:
         dashboards: the dashboards by name.
-        wishes: metadata of the objects; its name is the beginning of their names.
+        metadata: metadata of the objects; its name is the beginning of their names.
         folder: the folder in Grafana.
     """
-    return _yaml(
+
+    def content(_: str, text: str) -> Json:
+        selector = {"matchLabels": {"dashboards": "grafana"}}
+        spec = {"allowCrossNamespaceImport": True, "folder": folder, "instanceSelector": selector, "json": text}
+        return {"spec": spec}
+
+    return _objects("grafana.integreatly.org/v1beta1", "GrafanaDashboard", dashboards, metadata, content)
+
+
+def _objects(
+    version: str,
+    kind: str,
+    dashboards: Mapping[str, Json],
+    metadata: Metadata,
+    content: Callable[[str, str], Json],
+    own: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> str:
+    """Return an object of Kubernetes per dashboard as YAML.
+
+    Args:
+        version: API version of the objects.
+        kind: their kind.
+        dashboards: the dashboards by name.
+        metadata: what the user wants of their metadata.
+        content: makes the rest of an object from the dashboard's name and JSON text.
+        own: ``labels`` and ``annotations`` that the objects have by themselves.
+    """
+    prefix = metadata.name or "grafana"
+    objects = [
         {
-            "apiVersion": "grafana.integreatly.org/v1beta1",
-            "kind": "GrafanaDashboard",
-            "metadata": wishes.of(f"{wishes.name or 'grafana'}-{name}"),
-            "spec": {
-                "allowCrossNamespaceImport": True,
-                "folder": folder,
-                "instanceSelector": {"matchLabels": {"dashboards": "grafana"}},
-                "json": as_small_json(dashboard),
-            },
+            "apiVersion": version,
+            "kind": kind,
+            "metadata": metadata.of(f"{prefix}-{name}", **own),
+            **content(name, as_small_json(dashboard)),
         }
         for name, dashboard in dashboards.items()
-    )
-
-
-def _yaml(objects: Iterable[Json]) -> str:
-    return yaml.safe_dump_all(list(objects), sort_keys=False, explicit_start=True)
+    ]
+    return yaml.safe_dump_all(objects, sort_keys=False, explicit_start=True)
 
 
 def bundle(dashboards: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
