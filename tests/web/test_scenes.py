@@ -92,6 +92,7 @@ def test_healthy(show: Callable[..., Page]) -> None:
         ["vault-1", "prod", "standby"],
         ["vault-3", "prod", "standby"],
     ]
+    assert [row.split()[-4] for row in rows(page)] == ["itself", "vault-2", "vault-2"]  # before "0 s ago"
 
 
 @pytest.mark.parametrize(("size", "options"), [(WIDE, DARK), (PHONE, {})], ids=["wide-dark", "phone-light"])
@@ -157,6 +158,7 @@ def test_stale(show: Callable[..., Page]) -> None:
     page = show(scenes.stale())
     (sentence,) = said(page)
     assert sentence.startswith("Unknown prod: nobody has asked its nodes lately; the last answer is of ")
+    assert sentence.endswith("Prometheus should scrape them through this exporter: look at its targets.")
     assert all(row.endswith("60 min ago old") for row in rows(page))
     assert page.locator("tr.old").count() == 3
 
@@ -191,6 +193,8 @@ def test_everything_for_whoever_has_logged_in(show: Callable[..., Page], tmp_pat
         "Busiest mounts",
         "client-0",
         "there is no such file; it is looked for again",
+        "Revoked, expired, or not allowed auth/token/lookup-self; put another one into auth.token",
+        "1 entity, 1 address",
     ):
         assert expected in text
     page.get_by_role("link", name="Configuration").click()

@@ -8,7 +8,7 @@ from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.node_state import Mode
 from vault_exporter.web.status.clusters import sentences
 from vault_exporter.web.status.nodes import UNKNOWN, Level, NodeView
-from vault_exporter.web.status.words import REASONS, clock, duration, size, storage_trouble
+from vault_exporter.web.status.words import REASONS, clock, counted, duration, size, storage_trouble
 
 NOW = 1_795_519_873.0
 
@@ -52,6 +52,11 @@ LOST = {"storage": "postgresql", "said": 'sys/health: HTTP 500: Vault says "dial
             "Warning",
             "serving, a is active, 1 standby, the certificate ends soon on b",
         ),
+        (
+            (A, node("b", Mode.STANDBY, token_bad=True)),
+            "Warning",
+            "serving, a is active, 1 standby, Vault refuses the exporter's token on b",
+        ),
         ((A, node("b", Mode.STANDBY, old=True)), "Warning", "serving, a is active, 1 node not asked lately"),
         ((A, node("b", Mode.ACTIVE)), "Outage", "two or more active nodes: a and b"),
         (
@@ -93,6 +98,12 @@ def test_sentences(nodes: tuple[NodeView, ...], word: str, text: str) -> None:
         assert said.runbook
 
 
+def test_a_warning_says_what_to_do() -> None:
+    remedy, runbook = "put another one into auth.token", "VaultExporterTokenInvalid"
+    (said,) = sentences((A, node("b", Mode.STANDBY, token_bad=True, remedy=remedy, runbook=runbook)), {}, NOW)
+    assert (said.remedy, said.runbook) == (f"b: {remedy}", runbook)
+
+
 def test_expected_nodes_and_the_order_of_clusters() -> None:
     said = sentences((A, B), {"prod": 3, "staging": 3}, NOW)
     assert [(one.cluster, one.word, one.text) for one in said] == [
@@ -108,6 +119,7 @@ def test_words() -> None:
     assert [size(count) for count in (0, 1023, 1024, 5 << 20, 1 << 60)] == [
         "0 B", "1023 B", "1.0 KiB", "5.0 MiB", "1048576.0 TiB",
     ]  # fmt: skip
+    assert [counted(number, "address", "addresses") for number in (1, 2)] == ["1 address", "2 addresses"]
     assert clock(NOW - 86_400, NOW) == "2026-11-23 11:31 UTC"
     assert clock(1e300, NOW) == "?"
     assert storage_trouble("FATAL: sorry, too many clients already") == "has no connection left"

@@ -21,6 +21,7 @@ from vault_exporter.web.auth import Guard, is_from_another_site
 from vault_exporter.web.background import Background
 from vault_exporter.web.connections import Connections
 from vault_exporter.web.exposition import TIMEOUT_HEADER, deadline, exposition, unread_seconds
+from vault_exporter.web.pack import PackPages
 from vault_exporter.web.runbooks import RunbookPages
 from vault_exporter.web.sd import authority, service_discovery
 from vault_exporter.web.status.pages import StatusPages
@@ -90,6 +91,7 @@ class Routes:
         self._connections = connections
         self._top = TopPage(audit.pipeline, guard)
         self._runbooks = RunbookPages(guard)
+        self._pack = PackPages(guard)
         self._backups = BackupFiles()
         self.status = StatusPages(running, targets, audit, audit_inputs, guard, self._top, clock)
 
@@ -103,6 +105,7 @@ class Routes:
         router.add_post("/-/reload", self._reload)
         router.add_get(top.PATH, self._top.handle)
         self._runbooks.add_to(router)
+        self._pack.add_to(router)
         self.status.add_to(router)
         if (endpoint := self._inputs.endpoint) is not None:
             router.add_post(http.PATH, endpoint.handle)

@@ -16,6 +16,7 @@ __all__ = ["Sentence", "sentences"]
 _MOST_NAMED: Final = 3
 """Nodes that a sentence names; further ones are counted."""
 _BAD: Final = (Mode.DOWN, Mode.SEALED, Mode.UNINITIALIZED)
+_SCRAPE: Final = "Prometheus should scrape them through this exporter: look at its targets."
 _NO_NAME: Final = "Vault"
 """The name of a cluster without one."""
 
@@ -68,7 +69,7 @@ def _state(nodes: Sequence[NodeView], now: float) -> Sentence:
     if not fresh:
         read = max((node.read for node in nodes if node.read is not None), default=None)
         since = f"; the last answer is of {clock(read, now)}" if read is not None else ""
-        return Sentence("", Level.IDLE, f"nobody has asked its nodes lately{since}")
+        return Sentence("", Level.IDLE, f"nobody has asked its nodes lately{since}", _SCRAPE)
     active = [node for node in fresh if node.mode == Mode.ACTIVE]
     unasked = len(nodes) - len(fresh)
     if len(active) > 1 and any(node.ha for node in active):
@@ -103,7 +104,9 @@ def _serving(active: Sequence[NodeView], fresh: Sequence[NodeView], unasked: int
     ):
         if affected:
             text = ", ".join((*parts, f"{why} on {_names(affected)}"))
-            return Sentence("", Level.WARN, text, runbook=affected[0].runbook)
+            first = affected[0]
+            remedy = _remedy(first) if len(affected) == 1 else f"{first.remedy[:1].upper()}{first.remedy[1:]}"
+            return Sentence("", Level.WARN, text, remedy, first.runbook)
     return Sentence("", Level.WARN if unasked else Level.OK, ", ".join(parts))
 
 

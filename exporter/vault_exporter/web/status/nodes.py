@@ -26,6 +26,8 @@ _OLD: Final = 2
 """A reading is old after so many intervals."""
 _SOON_SECONDS: Final = 14 * 86_400.0
 """Remaining time of a certificate that is a warning."""
+_CHECK: Final = "`vault-exporter check --online` says why, and what to grant."
+_RENEW: Final = "Renew the certificate of its listener, and send Vault SIGHUP."
 _LONGEST_ADDRESS: Final = 200
 _TELLING_SECONDS: Final = 60.0
 """Shorter times in a state whose beginning nobody saw say nothing."""
@@ -81,6 +83,8 @@ class NodeView(msgspec.Struct, frozen=True):
     needed: int = 0
     certificate: str = ""
     certificate_soon: bool = False
+    login: bool = False
+    """Whether the configuration has a way to log in to it."""
     token: str = ""
     token_bad: bool = False
     failing: tuple[Outcome, ...] = ()
@@ -106,13 +110,15 @@ def view(scraper: TargetScraper, now: float) -> NodeView:
     """
     target, scrape, history = scraper.target, scraper.last, scraper.history
     if scrape is None:
-        return NodeView(target.name, target.address, target.cluster or "", UNKNOWN, Level.IDLE)
+        login = scraper.tokens.configured
+        return NodeView(target.name, target.address, target.cluster or "", UNKNOWN, Level.IDLE, login=login)
     state, age = scrape.state, now - scrape.finished
     failing = tuple(one for one in scrape.outcomes if one.problem) if state.up else ()
     said, token, token_bad = _said(state, scrape.outcomes), *_token(scraper.tokens, state, now)
     certificate, soon = _certificate(state, now)
     given, needed = _progress(state)
-    trouble = _trouble(state, failing, token_bad=token_bad, soon=soon)
+    refused = scraper.tokens.remedy if token_bad else None
+    trouble = _trouble(state, failing, refused, soon=soon)
     since = _since(state, history.since)
     return NodeView(
         target.name,
@@ -138,6 +144,7 @@ def view(scraper: TargetScraper, now: float) -> NodeView:
         needed=needed,
         certificate=certificate,
         certificate_soon=soon,
+        login=scraper.tokens.configured,
         token=token,
         token_bad=token_bad,
         failing=failing,
@@ -155,8 +162,15 @@ class _Trouble(msgspec.Struct, frozen=True):
     runbook: str = ""
 
 
-def _trouble(state: NodeState, failing: tuple[Outcome, ...], *, token_bad: bool, soon: bool) -> _Trouble:
-    """Return the worst that is wrong."""
+def _trouble(state: NodeState, failing: tuple[Outcome, ...], refused: str | None, *, soon: bool) -> _Trouble:
+    """Return the worst that is wrong.
+
+    Args:
+        state: the node's.
+        failing: collectors that fail although it answers.
+        refused: what to do about the exporter's token; None unless Vault refuses it.
+        soon: whether the certificate ends soon.
+    """
     match state.mode:
         case Mode.DOWN:
             reason = state.failure or Reason.OTHER
@@ -167,20 +181,20 @@ def _trouble(state: NodeState, failing: tuple[Outcome, ...], *, token_bad: bool,
         case Mode.SEALED:
             found = _Trouble(Level.BAD, "it serves nothing", _unseal(state), "VaultSealed")
         case _:
-            found = _warning(state, failing, token_bad=token_bad, soon=soon)
+            found = _warning(state, failing, refused, soon=soon)
     return found
 
 
-def _warning(state: NodeState, failing: tuple[Outcome, ...], *, token_bad: bool, soon: bool) -> _Trouble:
-    """Return the worst that is wrong with an unsealed node."""
+def _warning(state: NodeState, failing: tuple[Outcome, ...], refused: str | None, *, soon: bool) -> _Trouble:
+    """Return the worst that is wrong with an unsealed node. Without a problem, the details say what it is."""
     if state.leader_known is False:
         return _Trouble(Level.WARN, "it knows no active node", "Look at the other nodes.", "VaultLeaderUnknown")
-    if token_bad:
-        return _Trouble(Level.WARN, runbook="VaultExporterTokenInvalid")
+    if refused is not None:
+        return _Trouble(Level.WARN, remedy=refused, runbook="VaultExporterTokenInvalid")
     if failing:
-        return _Trouble(Level.WARN, runbook="VaultCollectorFailing")
+        return _Trouble(Level.WARN, remedy=_CHECK, runbook="VaultCollectorFailing")
     if soon:
-        return _Trouble(Level.WARN, runbook="VaultCertificateExpiring")
+        return _Trouble(Level.WARN, remedy=_RENEW, runbook="VaultCertificateExpiring")
     return _Trouble(Level.OK)
 
 
@@ -258,9 +272,7 @@ def _token(tokens: TokenManager, state: NodeState, now: float) -> tuple[str, boo
     status = tokens.status
     if not state.serves or not state.up:
         return "", False
-    if not tokens.configured:
-        return "no token", False
-    if status.valid is None:
+    if not tokens.configured or status.valid is None:
         return "", False
     if not status.valid:
         remedy = f"; {tokens.remedy}" if tokens.remedy else ""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote
 
+import msgspec
 from aiohttp import web
 
 from vault_exporter import __version__
@@ -88,7 +89,7 @@ class StatusPages:
         """Serve the status page. ``?state=`` shows only nodes in a state, ``?cluster=`` only those of a cluster."""
         await self.lookout.open()
         now, known = self._clock(), self._guard.knows_clients(request)
-        nodes = sorted((view(scraper, now) for scraper in self._targets), key=_rank)
+        nodes = _with_leaders(sorted((view(scraper, now) for scraper in self._targets), key=_rank))
         clusters = sentences(nodes, self._running.config.clusters, now)
         cluster = request.query.get("cluster")
         if cluster is not None:
@@ -152,6 +153,17 @@ class StatusPages:
 
     def _logs(self) -> tuple[LogStatus, ...]:
         return (*(log.status() for log in self._audit.logs), *self._inputs.statuses())
+
+
+def _with_leaders(nodes: list[NodeView]) -> list[NodeView]:
+    """Name the leaders that are targets themselves."""
+    names = {node.address: node.name for node in nodes}
+    return [
+        msgspec.structs.replace(node, leader=names[node.leader_address])
+        if node.leader == node.leader_address and node.leader in names
+        else node
+        for node in nodes
+    ]
 
 
 def _rank(node: NodeView) -> tuple[Level, int, str, str]:

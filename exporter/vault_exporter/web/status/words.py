@@ -111,6 +111,6 @@ def size(count: float) -> str:
     return f"{count:.1f} {_SIZES[-1]}"
 
 
-def counted(number: int, noun: str) -> str:
-    """Format a number with its noun: ``1 standby``, ``2 standbys``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Format a number with its noun: ``1 standby``, ``2 standbys``. The default plural adds an s."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
