@@ -18,7 +18,21 @@ PLUGIN_VERSION: Final = "10.4.0"
 
 _MIN_COLUMN: Final = 70
 """Pixels; with Grafana's 150, the last columns of a table would be cut."""
-_DASHBOARD_DROPS: Final = frozenset({"__inputs", "gnetId", "hideControls", "rows", "sharedCrosshair", "style"})
+_DASHBOARD_KEYS: Final = frozenset(
+    {"annotations", "description", "editable", "graphTooltip", "id", "links", "panels", "refresh", "schemaVersion"}
+    | {"tags", "templating", "time", "timezone", "title", "uid", "version"}
+)
+_DASHBOARD_DEFAULTS: Final[Json] = {
+    "hideControls": False,
+    "sharedCrosshair": False,
+    "style": "dark",
+    "timepicker": {
+        "hidden": False,
+        "nowDelay": None,
+        "refresh_intervals": ["5s", "10s", "30s", "1m", "5m", "15m", "30m", "1h", "2h", "1d"],
+        "time_options": ["5m", "15m", "1h", "6h", "12h", "24h", "2d", "7d", "30d"],
+    },
+}
 _PANEL_KEYS: Final = frozenset(
     {"datasource", "description", "fieldConfig", "gridPos", "id", "options", "targets", "title", "type"}
     | {"hideTimeOverride", "interval", "links", "maxDataPoints", "maxPerRow", "repeat", "repeatDirection"}
@@ -37,9 +51,11 @@ _PANEL_DEFAULTS: Final[Json] = {
 }
 """What grafanalib writes where nothing is set, and today's Grafana does without; None and [] likewise."""
 _ROW_KEYS: Final = frozenset({"collapsed", "gridPos", "id", "panels", "repeat", "title", "type"})
-_ROW_DEFAULTS: Final[Json] = _PANEL_DEFAULTS | {
-    "fieldConfig": {"defaults": {"thresholds": {"mode": "absolute", "steps": []}}}
-}
+_NO_FIELDS: Final = {"defaults": {"thresholds": {"mode": "absolute", "steps": []}}}
+"""What grafanalib writes of fields for panels that have none."""
+_ROW_DEFAULTS: Final[Json] = _PANEL_DEFAULTS | {"fieldConfig": _NO_FIELDS}
+_TEXT_KEYS: Final = _PANEL_KEYS - {"fieldConfig", "targets"}
+_TABLE_FIELD_DEFAULTS: Final[Json] = {"align": "auto", "displayMode": "auto"}
 _TARGET_KEYS: Final = frozenset(
     {"datasource", "exemplar", "expr", "format", "hide", "instant", "interval", "legendFormat", "refId"}
 )
@@ -56,15 +72,27 @@ _QUERY_VARIABLE_KEYS: Final = frozenset(
     | {"regex", "sort", "type"}
 )
 _DATASOURCE_VARIABLE_KEYS: Final = _QUERY_VARIABLE_KEYS - {"allValue", "datasource", "sort"}
+_TEXT_VARIABLE_KEYS: Final = frozenset({"hide", "label", "name", "query", "type"})
+_VARIABLE_DEFAULTS: Final[Json] = {
+    "auto": False,
+    "auto_count": 30,
+    "auto_min": "10s",
+    "current": {"selected": False, "tags": [], "text": None, "value": None},
+    "includeAll": False,
+    "multi": False,
+    "refresh": 1,
+    "sort": 1,
+    "useTags": False,
+}
 
 
 def normalise(dashboard: Mapping[str, Any]) -> Json:
     """Return the dashboard as Grafana expects it; the argument is left as it is.
 
     Raises:
-        ValueError: a panel or a query has a setting that nothing here knows, so it would be lost.
+        ValueError: there is a setting that nothing here knows, so it would be lost.
     """
-    result = {key: value for key, value in dashboard.items() if key not in _DASHBOARD_DROPS}
+    result = _known(dashboard, _DASHBOARD_KEYS, _DASHBOARD_DEFAULTS)
     return result | {
         "id": None,  # Grafana gives it one; a number would be another dashboard's
         "schemaVersion": SCHEMA_VERSION,
@@ -78,10 +106,10 @@ def _panel(panel: Mapping[str, Any]) -> Json:
     if panel["type"] == "row":
         row = _known(panel, _ROW_KEYS, _ROW_DEFAULTS)
         return row | {"panels": [_panel(inner) for inner in panel["panels"]]}
-    result = _known(panel, _PANEL_KEYS, _PANEL_DEFAULTS)
     if panel["type"] == "text":
-        return {**result, "pluginVersion": PLUGIN_VERSION, "fieldConfig": {"defaults": {}, "overrides": []}}
-    return result | {
+        result = _known(panel, _TEXT_KEYS, _ROW_DEFAULTS)
+        return result | {"pluginVersion": PLUGIN_VERSION, "fieldConfig": {"defaults": {}, "overrides": []}}
+    return _known(panel, _PANEL_KEYS, _PANEL_DEFAULTS) | {
         "pluginVersion": PLUGIN_VERSION,
         "fieldConfig": (_table_fields if panel["type"] == "table" else _field_config)(panel["fieldConfig"]),
         "options": _table_options(panel["options"]) if panel["type"] == "table" else _options(panel["options"]),
@@ -92,10 +120,12 @@ def _panel(panel: Mapping[str, Any]) -> Json:
 def _table_fields(config: Mapping[str, Any]) -> Json:
     """What a table has since Grafana 9.3 instead of a display mode."""
     result = _field_config(config)
+    custom = config["defaults"].get("custom", {})
+    _refuse_unknown(custom, frozenset({"filterable"}), _TABLE_FIELD_DEFAULTS)
     result["defaults"]["custom"] = {
         "align": "auto",
         "cellOptions": {"type": "auto"},
-        "filterable": config["defaults"].get("custom", {}).get("filterable", False),
+        "filterable": custom.get("filterable", False),
         "inspect": False,
         "minWidth": _MIN_COLUMN,
     }
@@ -110,7 +140,7 @@ def _field_config(config: Mapping[str, Any]) -> Json:
     defaults = _without_none(config["defaults"])
     if "custom" in defaults:
         defaults["custom"] = {key: value for key, value in _without_none(defaults["custom"]).items() if value != {}}
-        if defaults["custom"].get("scaleDistribution", {}).get("type") == "linear":
+        if defaults["custom"].get("scaleDistribution") == {"type": "linear", "log": 2}:
             defaults["custom"]["scaleDistribution"] = {"type": "linear"}
     return {"defaults": defaults, "overrides": config.get("overrides", [])}
 
@@ -135,17 +165,18 @@ def _target(target: Mapping[str, Any]) -> Json:
 
 
 def _variable(variable: Mapping[str, Any]) -> Json:
+    regex = {"regex": variable["regex"] or ""}
     if variable["type"] == "datasource":
-        return _only(variable, _DATASOURCE_VARIABLE_KEYS) | {"current": {}, "regex": variable["regex"] or ""}
+        return _complete(variable, _DATASOURCE_VARIABLE_KEYS, _VARIABLE_DEFAULTS) | regex | {"current": {}}
     query = variable["query"]
     if variable["type"] == "textbox":
         chosen = {"selected": True, "text": query, "value": query}
-        kept = _only(variable, frozenset({"hide", "label", "name", "type"}))
-        return kept | {"current": chosen, "options": [chosen], "query": query}
-    return _only(variable, _QUERY_VARIABLE_KEYS) | {
+        result = _complete(variable, _TEXT_VARIABLE_KEYS, _VARIABLE_DEFAULTS)
+        return result | {"current": chosen, "options": [chosen]}
+    result = _complete(variable, _QUERY_VARIABLE_KEYS, _VARIABLE_DEFAULTS) | regex
+    return result | {
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
         "query": {"query": query, "refId": "StandardVariableQuery"},
-        "regex": variable["regex"] or "",
     }
 
 
@@ -155,18 +186,29 @@ def _known(source: Mapping[str, Any], keys: frozenset[str], defaults: Mapping[st
     Raises:
         ValueError: there is one that is neither known nor grafanalib's default.
     """
-    result = {}
-    for key, value in source.items():
-        if value is None or value == [] or (key in defaults and value == defaults[key]):
-            continue
-        if key not in keys:
-            raise ValueError(f"{source.get('title', source.get('refId'))}: normalise() does not know {key}={value!r}")
-        result[key] = value
-    return result
+    _refuse_unknown(source, keys, defaults)
+    return {key: value for key, value in source.items() if not _is_default(key, value, defaults)}
 
 
-def _only(source: Mapping[str, Any], keys: frozenset[str]) -> Json:
+def _complete(source: Mapping[str, Any], keys: frozenset[str], defaults: Mapping[str, Any]) -> Json:
+    """Return the settings that Grafana knows, with those that are as they are anyway.
+
+    Raises:
+        ValueError: there is one that is neither known nor grafanalib's default.
+    """
+    _refuse_unknown(source, keys, defaults)
     return {key: value for key, value in source.items() if key in keys and value is not None}
+
+
+def _refuse_unknown(source: Mapping[str, Any], keys: frozenset[str], defaults: Mapping[str, Any]) -> None:
+    for key, value in source.items():
+        if key not in keys and not _is_default(key, value, defaults):
+            where = source.get("title", source.get("name", source.get("refId", "fields of a table")))
+            raise ValueError(f"{where}: normalise() does not know {key}={value!r}")
+
+
+def _is_default(key: str, value: object, defaults: Mapping[str, Any]) -> bool:
+    return value is None or value == [] or (key in defaults and value == defaults[key])
 
 
 def _without_none(source: Mapping[str, Any]) -> Json:

@@ -30,6 +30,7 @@ def stat(
     nothing: str = "no data",
     nothing_color: str = NEUTRAL,
     sparkline: bool = False,
+    highest: float | None = None,
     links: Sequence[dict[str, Any]] = (),
     **settings: Any,  # noqa: ANN401 - grafanalib's
 ) -> core.Stat:
@@ -42,14 +43,19 @@ def stat(
             since Grafana shows the last sample of the time shown, however old.
         nothing: what stands there if a query returns nothing.
         nothing_color: its colour. The default suits what need not be there, BAD what must be.
-        sparkline: draw the time shown behind the value.
+        sparkline: draw the time shown below the value.
+        highest: value at the top of the sparkline, so that one that is good stays low.
         links: where a click on the value leads.
         settings: grafanalib's; colours come from ``overrides``, ``thresholds`` and ``mappings``.
     """
-    settings = {"thresholds": [step(NEUTRAL)], "color": {"mode": "thresholds"}} | settings
+    # A centred value would lie on its sparkline; with its name above it stands at the left, and the line below.
+    layout = {"alignment": "auto", "textMode": "value_and_name"} if sparkline else {"alignment": "center"}
+    layout["orientation"] = "auto"
+    settings = {"thresholds": [step(NEUTRAL)], "color": {"mode": "thresholds"}} | layout | settings
     mappings = [*settings.pop("mappings", ()), style.nothing(nothing, nothing_color)]
-    # Where names stand above values, Grafana would shrink them until nobody can read them.
-    named = {"text": {"titleSize": _NAME_SIZE}} if settings.get("textMode") == "value_and_name" else {}
+    scale: dict[str, float] = {"min": 0} if sparkline else {}
+    if highest is not None:
+        scale["max"] = highest
     return core.Stat(
         title=title,
         description=description,
@@ -57,12 +63,14 @@ def stat(
         targets=_targets(queries, instant=not sparkline),
         reduceCalc="last" if sparkline else "lastNotNull",
         graphMode="area" if sparkline else "none",
-        alignment="center",
-        orientation="auto",
         format=settings.pop("unit", "none"),
         mappings=mappings,
         noValue=nothing,
-        extraJson={"fieldConfig": {"defaults": {"links": list(links)}}, "options": {"wideLayout": True, **named}},
+        extraJson={
+            "fieldConfig": {"defaults": {"links": list(links), **scale}},
+            # Where names stand above values, Grafana would shrink them until nobody can read them.
+            "options": {"wideLayout": True, "text": {"titleSize": _NAME_SIZE}},
+        },
         **settings,
     )
 
@@ -76,6 +84,7 @@ def time_series(
     limit: float | None = None,
     signed: bool = False,
     many: bool = False,
+    empty: str = "",
     overrides: Sequence[dict[str, Any]] = (),
 ) -> core.TimeSeries:
     """Draw lines from zero; the legend begins with the series that is highest now.
@@ -89,6 +98,7 @@ def time_series(
         limit: a value with a dashed red line.
         signed: values may be negative.
         many: there are many series, so the legend stands at the right, where there is room for their names.
+        empty: what stands there when nothing is drawn; without it, Grafana's "No data".
         overrides: of fields, as :func:`dashboards.style.painted` makes them.
     """
     steps = [step(NEUTRAL), *([step(BAD, limit)] if limit is not None else [])]
@@ -111,7 +121,9 @@ def time_series(
         thresholdsStyleMode="dashed" if limit is not None else "off",
         overrides=list(overrides),
         extraJson={
-            "fieldConfig": {"defaults": {"color": {"mode": "palette-classic-by-name"}}},
+            "fieldConfig": {
+                "defaults": {"color": {"mode": "palette-classic-by-name"}, **({"noValue": empty} if empty else {})}
+            },
             # Grafana calls the column of lastNotNull "Last *".
             "options": {"legend": {"sortBy": "Last *", "sortDesc": True}},
         },

@@ -39,9 +39,9 @@ def overview() -> core.Dashboard:
             health.incident(),
             _traffic(),
             soon.soon(),
-            Section("Storage and leases", [(8, storage.in_short()), (8, leases.in_short())], collapsed=True),
-            Section("Security", [(8, audit.in_short(), (6, 6, 5, 7))], collapsed=True),
-            Section("Processes", [(8, runtime.in_short())], collapsed=True),
+            Section("Storage and leases", [(9, storage.in_short()), (9, leases.in_short())], collapsed=True),
+            Section("Security", [(9, audit.in_short(), (5, 8, 5, 6))], collapsed=True),
+            Section("Processes", [(9, runtime.in_short())], collapsed=True),
         ],
         guide=_GUIDE,
         namespaces=c.AUDIT_NAMESPACE_ENTRIES,
@@ -52,5 +52,5 @@ def overview() -> core.Dashboard:
 def _traffic() -> Section:
     return Section(
         "Traffic and errors",
-        [(9, [traffic.operations(), traffic.quantiles(), audit.classes(), slo.burn_rate()])],
+        [(9, [traffic.operations(), traffic.quantiles(), audit.classes(), slo.burn_rate()], (6, 5, 8, 5))],
     )

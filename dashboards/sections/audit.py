@@ -45,6 +45,7 @@ def calls() -> Section:
         "Bps",
         Query(by("mount_point", rate(c.AUDIT_ENTRY_BYTES)), "{{mount_point}}"),
         stacked=True,
+        many=True,
     )
     wrapped = time_series(
         "Response wrapping",
@@ -64,7 +65,7 @@ def calls() -> Section:
         stacked=True,
     )
     return Section(
-        "Requests", [(8, [_entries(), operations, by_point]), (8, [_namespaces(), size]), (8, [wrapped, given])]
+        "Requests", [(9, [_entries(), operations, by_point]), (9, [_namespaces(), size]), (9, [wrapped, given])]
     )
 
 
@@ -90,7 +91,7 @@ def errors() -> Section:
         Query(by("vault_namespace", rate(c.AUDIT_NAMESPACE_ERRORS, _NAMESPACE)), "{{vault_namespace}}"),
         stacked=True,
     )
-    return Section("Errors", [(8, [classes(), _denials(), by_mount]), (8, [shares, namespaces])])
+    return Section("Errors", [(9, [classes(), _denials(), by_mount]), (9, [shares, namespaces])])
 
 
 def timing() -> Section:
@@ -114,7 +115,7 @@ def timing() -> Section:
         "short",
         Query(by_node(select(c.AUDIT_PENDING)), PER_NODE),
     )
-    return Section("Latency", [(8, [by_type, by_class, pending])])
+    return Section("Latency", [(9, [by_type, by_class, pending])])
 
 
 def logins() -> Section:
@@ -132,7 +133,7 @@ def logins() -> Section:
             "{{mount_point}}",
         ),
     )
-    return Section("Logins", [(8, [_logins(), _login_failures(), share])])
+    return Section("Logins", [(9, [_logins(), _login_failures(), share])])
 
 
 def security() -> Section:
@@ -154,7 +155,7 @@ def security() -> Section:
         Query(by_node(rate(native.AUDIT_LOG_REQUEST_FAILURE)), f"{PER_NODE} requests"),
         Query(by_node(rate(native.AUDIT_LOG_RESPONSE_FAILURE)), f"{PER_NODE} responses"),
     )
-    return Section("Security events", [(8, [_events(), _event_list(), devices, blocked], (7, 7, 4, 6))])
+    return Section("Security events", [(9, [_events(), _event_list(), devices, blocked], (7, 7, 4, 6))])
 
 
 def reader() -> Section:
@@ -219,7 +220,7 @@ def reader() -> Section:
         thresholds=[step(style.GOOD), step(style.WARN, 300)],
         nothing="none",
     )
-    return Section("Reading the logs", [(8, [_lag(), age, speed]), (7, [files, checkpoint], (18, 6)), (7, [trouble])])
+    return Section("Reading the logs", [(9, [_lag(), age, speed]), (7, [files, checkpoint], (18, 6)), (7, [trouble])])
 
 
 def _entries() -> Panel:
@@ -294,6 +295,7 @@ def _events() -> Panel:
         "ops",
         Query(f"{by('event', rate(c.AUDIT_EVENTS))} > 0", "{{event}}"),
         stacked=True,
+        empty="none",
     )
 
 

@@ -42,9 +42,10 @@ def collectors() -> Section:
         Query(
             f"time() - {by(_PER_COLLECTOR, select(c.COLLECTOR_LAST_SUCCESS), 'min')}", f"{PER_NODE} {{{{collector}}}}"
         ),
+        many=True,
     )
     return Section(
-        "Collectors", [(8, [_success(), failing()]), (8, [_durations(), age]), (8, [scrape, requests, samples])]
+        "Collectors", [(17, [_success(), failing()]), (9, [_durations(), age]), (9, [scrape, requests, samples])]
     )
 
 
@@ -70,7 +71,7 @@ def telemetry() -> Section:
         "short",
         Query(by("reason", select(c.TELEMETRY_DROPPED)), "{{reason}}"),
     )
-    return Section("Vault's telemetry", [(8, [status, passed]), (8, [_repaired(), dropped])])
+    return Section("Vault's telemetry", [(9, [status, passed]), (9, [_repaired(), dropped])])
 
 
 def login() -> Section:
@@ -99,7 +100,7 @@ def login() -> Section:
         Query(f"sum({rate(c.TOKEN_RENEWAL_FAILURES)})", "renewals failed"),
         overrides=[painted("failed", style.BAD)],
     )
-    return Section("Login to Vault", [(8, [tokens, logins])])
+    return Section("Login to Vault", [(9, [tokens, logins])])
 
 
 def process() -> Section:
@@ -150,8 +151,9 @@ def process() -> Section:
         Query(by_node(select(c.CONFIG_RELOAD_SUCCESSFUL), "min"), PER_NODE),
         mappings=[style.mapping([("wrong", style.BAD), ("in force", style.GOOD)])],
         textMode="value_and_name",
+        nothing="not scraped",
     )
-    return Section("Process", [(8, [versions, reload, processor], (11, 5, 8)), (8, [memory, files, refused])])
+    return Section("Process", [(9, [versions, reload, processor], (11, 5, 8)), (9, [memory, files, refused])])
 
 
 def discovery() -> Section:
@@ -192,6 +194,7 @@ def _durations() -> Panel:
         "How long each collector took, the slowest target of each.",
         "s",
         Query(by("collector", select(c.COLLECTOR_DURATION), "max"), "{{collector}}"),
+        many=True,
     )
 
 

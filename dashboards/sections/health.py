@@ -61,7 +61,7 @@ FAILING: Final = f"({select(c.COLLECTOR_FAILURE)} and on (cluster, instance) {se
 def incident() -> Section:
     """Return the first screen, in the order that an incident asks: what is wrong, where, and since when."""
     now = [_serving(), _nodes(), _firing(), _requests(), _failed(), _latency(), budget_left()]
-    return Section("Now", [(5, now, (5, 4, 3, 3, 3, 3, 3)), (8, [_alerts(), members()], (10, 14)), (6, [states()])])
+    return Section("Now", [(5, now, (5, 4, 3, 3, 3, 3, 3)), (8, [_alerts(), members()], (11, 13)), (6, [states()])])
 
 
 def states() -> Panel:
@@ -82,27 +82,25 @@ def members() -> Panel:
     sealed = f"and on (cluster, instance) {select(c.SEALED)} == 1"
     return table(
         "Members",
-        "Every node with its state; one node of each cluster is active and serves. Why: what the exporter met at a "
-        "node that is down. Key shares: given so far, and needed, to unseal a sealed node. More than one version is "
-        "fine during an upgrade, and only then.",
+        "Every node with its state, the worst first; one node of each cluster is active and serves. Why: what the "
+        "exporter met at a node that is down. Shares of how many: key shares given so far, and needed to unseal the "
+        "node. More than one version is fine during an upgrade, and only then.",
         {
             "instance": Column("Node", links=[link("This node", "vault-node", "${__value.text}")]),
             "Value #A": Column("State", states=style.STATES, width=80),
             "reason": Column("Why down", words=_WHY, width=175),
-            "Value #D": Column("Shares", width=65),
-            "Value #E": Column("Needed", width=75),
-            "version": Column("Version", width=95),
-            "Value #C": Column("Runs for", unit="s", width=90),
+            "Value #C": Column("Shares", width=65),
+            "Value #D": Column("of", width=50),
+            "version": Column("Version", width=90),
             "cluster": Column("Cluster", width=75),
         },
         STATE,
         by("cluster, instance, version", select(c.INFO), "max"),
-        f"time() - {by_node(select(native.PROCESS_START_TIME), 'max')}",
         by_node(f"{select(c.SEAL_PROGRESS)} {sealed}", "max"),
         by_node(f"{select(c.SEAL_THRESHOLD)} {sealed}", "max"),
         f"{reasons} or {unscraped}",
         empty="no targets: Prometheus scrapes no Vault of this choice",
-        sort="Node",
+        sort="State",
     )
 
 
@@ -187,8 +185,8 @@ def _requests() -> Panel:
         "Requests",
         "Requests a second in the audit logs of all nodes chosen, over the last five minutes. An audit log that nobody "
         "reads has none.",
-        Query(f"sum({rate(c.AUDIT_ENTRIES, _REQUEST, window=NOW)}) {_NAN}", "requests"),
-        unit="reqps",
+        Query(f"sum({rate(c.AUDIT_ENTRIES, _REQUEST, window=NOW)}) {_NAN}", "a second"),
+        unit="short",
         nothing="no audit log",
         sparkline=True,
         links=[link("Audit and security", "vault-audit")],
@@ -207,6 +205,7 @@ def _failed() -> Panel:
         thresholds=[step(style.GOOD), step(style.WARN, 0.1), step(style.BAD, 0.5)],
         nothing="no requests",
         sparkline=True,
+        highest=0.5,
         links=[link("Audit and security", "vault-audit")],
     )
 
@@ -221,6 +220,7 @@ def _latency() -> Panel:
         thresholds=[step(style.GOOD), step(style.WARN, 0.5), step(style.BAD, 2)],
         nothing="no requests",
         sparkline=True,
+        highest=2,
         links=[link("Audit and security", "vault-audit")],
     )
 
@@ -233,17 +233,17 @@ def _alerts() -> Panel:
     fires = f"and on ({labels}) {ALERTS}"
     return table(
         "Alerts",
-        "Alerts of this project's rules that fire now, the gravest first. The name leads to the runbook, at the "
-        "address above. An alert without a node is about the cluster.",
+        "Alerts of this project's rules that fire now, the gravest first, and how long they have been true. The name "
+        "leads to the runbook, at the address above. An alert without a node is about the cluster.",
         {
             "Value #A": Column("Severity", states=style.SEVERITIES, width=80),
             "alertname": Column("Alert", links=[RUNBOOKS]),
-            "Value #B": Column("Since", unit="dateTimeFromNow", width=115),
+            "Value #B": Column("For", unit="s", width=80),
             "instance": Column("Node", links=[link("This node", "vault-node", "${__value.text}")], width=75),
             "cluster": Column("Cluster", width=65),
         },
         _node_or_cluster(by(labels, f"{rank}", "max")),
-        f"{_node_or_cluster(by(labels, f'{ALERTS_SINCE} {fires}', 'max'))} * 1000",
+        f"time() - {_node_or_cluster(by(labels, f'{ALERTS_SINCE} {fires}', 'max'))}",
         empty="none",
         sort="Severity",
         descending=True,

@@ -34,7 +34,7 @@ def leases() -> Section:
         Query(f"sum({rate(c.AUDIT_LEASES_RENEWED)})", "leases renewed"),
         Query(f"sum({rate(c.AUDIT_LEASES_REVOKED)})", "leases revoked"),
     )
-    return Section("Leases and tokens", [(5, _totals()), (8, [_number(), tokens, changes])])
+    return Section("Leases and tokens", [(5, _totals()), (9, [_number(), tokens, changes])])
 
 
 def _number() -> Panel:
@@ -87,7 +87,7 @@ def inventory() -> Section:
         "Inventory",
         [
             (
-                6,
+                7,
                 [
                     stat(
                         "Secrets engines",
@@ -95,6 +95,7 @@ def inventory() -> Section:
                         Query(by("type", if_active(c.MOUNTS)), "{{type}}"),
                         textMode="value_and_name",
                         nothing="unknown",
+                        orientation="horizontal",
                     ),
                     stat(
                         "Auth methods",
@@ -102,6 +103,7 @@ def inventory() -> Section:
                         Query(by("type", if_active(c.AUTH_MOUNTS)), "{{type}}"),
                         textMode="value_and_name",
                         nothing="unknown",
+                        orientation="horizontal",
                     ),
                     stat(
                         "Policies, quotas, namespaces",
@@ -111,6 +113,7 @@ def inventory() -> Section:
                         Query(f"sum({if_active(c.NAMESPACES)})", "namespaces"),
                         textMode="value_and_name",
                         nothing="unknown",
+                        orientation="horizontal",
                     ),
                     stat(
                         "Deprecated plugins",
@@ -121,6 +124,7 @@ def inventory() -> Section:
                         thresholds=[step(style.GOOD), step(style.WARN, 1)],
                         textMode="value_and_name",
                         nothing="unknown",
+                        orientation="horizontal",
                     ),
                 ],
             )

@@ -21,7 +21,7 @@ _SKEW: Final = (step(style.WARN), step(style.GOOD, -1), step(style.WARN, 1))
 
 def state() -> Section:
     """Return what the node says of itself."""
-    return Section("Node", [(8, [states(), members()], (10, 14)), (7, [_details()])])
+    return Section("Node", [(8, [states(), members()], (11, 13)), (7, [_details()])])
 
 
 def _details() -> Panel:
@@ -32,7 +32,7 @@ def _details() -> Panel:
         "Health status: HTTP status of sys/health; 200 active, 429 standby, 472 and 473 secondary and performance "
         "standby, 501 not initialized, 503 sealed. Certificate: how long that of the listener is still valid, of nodes "
         "asked over https. Oldest request: how long it has been under way. Clock skew: the node's clock less the "
-        "exporter's, to within half a second.",
+        "exporter's, to within half a second. Runs for: time since the process started.",
         {
             "instance": Column("Node", width=140),
             "Value #A": Column("Health status", steps=status),
@@ -40,13 +40,15 @@ def _details() -> Panel:
             "Value #C": Column("Certificate", unit="s", steps=_CERTIFICATE),
             "Value #D": Column("Oldest request", unit="s", steps=_OLDEST),
             "Value #E": Column("Clock skew", unit="s", steps=_SKEW),
+            "Value #F": Column("Runs for", unit="s"),
             "cluster": Column("Cluster", width=120),
         },
         by_node(select(c.HEALTH_STATUS_CODE), "max"),
         f"{by_node(if_active(c.ACTIVE_SINCE), 'max')} * 1000",
         f"{by_node(select(c.LISTENER_NOT_AFTER), 'min')} - time()",
-        f"{oldest} or {by_node(select(c.UP))} * 0",
+        f"{oldest} or ({by_node(select(c.UP))} == 1) * 0",
         by_node(select(c.CLOCK_SKEW), "max"),
+        f"time() - {by_node(select(native.PROCESS_START_TIME), 'max')}",
         empty="no node answers",
         sort="Node",
     )
@@ -61,4 +63,4 @@ def requests() -> Section:
         Query(by_node(rate(native.AUDIT_LOG_REQUEST.count)), f"{PER_NODE} requests"),
         Query(by_node(rate(native.AUDIT_LOG_RESPONSE.count)), f"{PER_NODE} responses"),
     )
-    return Section("Requests", [(8, [handled(), latency_mean(), audited])])
+    return Section("Requests", [(9, [handled(), latency_mean(), audited])])

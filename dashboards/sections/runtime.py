@@ -34,12 +34,12 @@ def runtime() -> Section:
         "percentunit",
         Query(by_node(rate(native.VAULT_GC_DURATION_SUM)), PER_NODE),
     )
-    return Section("Runtime", [(8, [_memory(), goroutines, collection]), (8, [_processor(), _files(), in_flight()])])
+    return Section("Runtime", [(9, [_memory(), goroutines, collection]), (9, [_processor(), _files(), in_flight()])])
 
 
 def machine() -> Section:
     """Return what the nodes' machines have left."""
-    return Section("Machine", [(8, [_resident(), _available(), _disks()]), (8, [_objects(), _token_check()])])
+    return Section("Machine", [(9, [_resident(), _available(), _disks()]), (9, [_objects(), _token_check()])])
 
 
 def _memory() -> Panel:

@@ -34,7 +34,7 @@ def slo() -> Section:
         thresholds=[step(style.BAD), step(style.WARN, OBJECTIVE), step(style.GOOD, 1 - (1 - OBJECTIVE) / 2)],
         nothing="no requests",
     )
-    return Section("Service level", [(8, [kept, budget_left(), burn_rate()])])
+    return Section("Service level", [(9, [kept, budget_left(), burn_rate()])])
 
 
 def budget_left() -> Panel:

@@ -57,7 +57,7 @@ def availability() -> Section:
         Query(by_node(select(c.CLOCK_SKEW), "max"), PER_NODE),
         signed=True,
     )
-    return Section("High availability", [(8, [leadership, heartbeat]), (8, [echo, skew])])
+    return Section("High availability", [(9, [leadership, heartbeat]), (9, [echo, skew])])
 
 
 def barrier() -> Section:
@@ -97,6 +97,7 @@ def postgresql() -> Section:
         "Statements that the node sent to PostgreSQL, by kind.",
         "ops",
         *(Query(by_node(rate(one.count)), f"{PER_NODE} {name}") for name, one in _POSTGRES.items()),
+        many=True,
     )
     latency = time_series(
         "Mean PostgreSQL latency",
@@ -104,8 +105,9 @@ def postgresql() -> Section:
         "load, with the network, and when max_parallel is reached.",
         "s",
         *(Query(mean_seconds(one), f"{PER_NODE} {name}") for name, one in _POSTGRES.items()),
+        many=True,
     )
-    return Section("PostgreSQL storage", [(8, [operations, latency])], collapsed=True)
+    return Section("PostgreSQL storage", [(9, [operations, latency])], collapsed=True)
 
 
 def raft() -> Section:
@@ -176,7 +178,7 @@ def raft() -> Section:
     )
     return Section(
         "Raft storage",
-        [(7, [servers, voters]), (8, [lag, contact, unapplied]), (8, [commit, operations, latency])],
+        [(7, [servers, voters]), (9, [lag, contact, unapplied]), (9, [commit, operations, latency])],
         collapsed=True,
     )
 
@@ -215,7 +217,7 @@ def keys() -> Section:
         by_node(select(c.SEAL_PROGRESS), "max"),
         f"max by (cluster, instance, storage) ({_storage()})",
     )
-    return Section("Keys and seal", [(8, [seal, operations, encryptions], (12, 6, 6))])
+    return Section("Keys and seal", [(9, [seal, operations, encryptions], (12, 6, 6))])
 
 
 def _storage() -> str:
@@ -227,7 +229,7 @@ def replication() -> Section:
     """Return what only Vault Enterprise has."""
     return Section(
         "Vault Enterprise: license and replication",
-        [(7, [_license(), _clients(), _primary()]), (8, [_wal(), _secondaries()])],
+        [(7, [_license(), _clients(), _primary()]), (9, [_wal(), _secondaries()])],
         collapsed=True,
     )
 

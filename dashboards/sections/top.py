@@ -26,6 +26,7 @@ def top() -> Section:
         "reqps",
         Query(by("client", rate(c.AUDIT_CLIENT_REQUESTS)), "{{client}}"),
         stacked=True,
+        many=True,
     )
     paths = time_series(
         "Requests by path",
@@ -33,6 +34,7 @@ def top() -> Section:
         "reqps",
         Query(by("path", rate(c.AUDIT_PATH_REQUESTS)), "{{path}}"),
         stacked=True,
+        many=True,
     )
     failed = time_series(
         "Failed requests by path",
@@ -40,8 +42,9 @@ def top() -> Section:
         "reqps",
         Query(by("path", rate(c.AUDIT_PATH_ERRORS)), "{{path}}"),
         stacked=True,
+        many=True,
     )
-    return Section("Who asks for what", [(8, [different, clients]), (8, [paths, failed])], collapsed=True)
+    return Section("Who asks for what", [(9, [different, clients]), (9, [paths, failed])], collapsed=True)
 
 
 def inputs() -> Section:
@@ -67,4 +70,4 @@ def inputs() -> Section:
         by("log", happened(c.AUDIT_REFUSED)),
         empty="no input",
     )
-    return Section("Entries over the network", [(8, [connections, lost])], collapsed=True)
+    return Section("Entries over the network", [(9, [connections, lost])], collapsed=True)

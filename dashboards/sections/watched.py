@@ -19,14 +19,16 @@ _FINE: Final = (("no", style.BAD), ("yes", style.GOOD))
 def watched() -> Section:
     """Return the section; collapsed, since most of it waits for a configuration."""
     return Section(
-        "Secrets, backups and canary", [(8, [_secrets(), _backups()]), (8, [_steps(), _durations()])], collapsed=True
+        "Secrets, backups and canary", [(9, [_secrets(), _backups()]), (9, [_steps(), _durations()])], collapsed=True
     )
 
 
 def credentials() -> Section:
     """Return certificates and credentials of others; collapsed, likewise."""
     return Section(
-        "PKI and credentials", [(8, [_issuers(), _certificates()]), (8, [_logins(), _rotations()])], collapsed=True
+        "PKI and credentials",
+        [(9, [_issuers(), _certificates()], (14, 10)), (9, [_logins(), _rotations()])],
+        collapsed=True,
     )
 
 
@@ -37,10 +39,10 @@ def _issuers() -> Panel:
         "certificates (CRL) does, and how many are on it.",
         {
             "mount": Column("Mount"),
-            "issuer": Column("Issuer"),
-            "Value #A": Column("Expires in", unit="s", steps=_expiry(30)),
-            "Value #B": Column("CRL expires in", unit="s", steps=_expiry(1)),
-            "Value #C": Column("Revoked"),
+            "issuer": Column("Issuer", width=310),
+            "Value #A": Column("Expires in", unit="s", steps=_expiry(30), width=95),
+            "Value #B": Column("CRL expires in", unit="s", steps=_expiry(1), width=120),
+            "Value #C": Column("Revoked", width=85),
         },
         f"{by(_PER_ISSUER, if_active(c.PKI_ISSUER_NOT_AFTER), 'min')} - time()",
         f"{by(_PER_ISSUER, if_active(c.PKI_CRL_NEXT_UPDATE), 'min')} - time()",

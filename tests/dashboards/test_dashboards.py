@@ -107,6 +107,30 @@ def test_normalise_refuses_settings_of_queries_that_it_would_lose() -> None:
         normalise(plain)
 
 
+def test_normalise_refuses_settings_around_panels_that_it_would_lose() -> None:
+    for place, key, value, said in (
+        ([], "timepicker", {"hidden": True}, "Vault / Overview"),
+        ([], "panelsOf", "another", "Vault / Overview"),
+        (["templating", "list", 0], "allValue", ".+", "datasource"),
+        (["templating", "list", 1], "useTags", True, "job"),
+        (["panels", 0], "height", "250px", "Now"),
+    ):
+        plain = written_by_grafanalib()
+        inner: Any = plain
+        for step in place:
+            inner = inner[step]
+        inner[key] = value
+        with pytest.raises(ValueError, match=f"{said}: normalise\\(\\) does not know {key}="):
+            normalise(plain)
+
+
+def test_normalise_refuses_settings_of_a_tables_cells_that_it_would_lose() -> None:
+    plain = written_by_grafanalib()
+    first_panel(plain, "table")["fieldConfig"]["defaults"]["custom"]["displayMode"] = "gauge"
+    with pytest.raises(ValueError, match="displayMode='gauge'"):
+        normalise(plain)
+
+
 def test_no_name_is_written_in_the_code() -> None:
     names = {name for name in KNOWN if name.startswith("vault_")}
     for path in (ROOT / "dashboards").rglob("*.py"):

@@ -221,8 +221,8 @@ def test_what_panels_wait_for_is_seen_when_it_happens(stage: Stage) -> None:
     wait_until(lambda: shown(stage, "Firing alerts") == {"": 1}, what="the alert fires")
     assert shown(stage, "Serving") == {"main": 1}
     assert shown(stage, "Members") == expected
-    assert shown(stage, "Members", "D") == {was_active.name: 0}  # key shares given
-    assert shown(stage, "Members", "F").keys() == {lost.name}  # why it is down
+    assert shown(stage, "Members", "C") == {was_active.name: 0}  # key shares given
+    assert shown(stage, "Members", "E").keys() == {lost.name}  # why it is down
     assert shown(stage, "Failure tolerance") == {"main": 0}
 
     deny(stage, "sys/in-flight-req")

@@ -29,6 +29,12 @@ _EXPECTED: Final[dict[str, list[tuple[str, str, str | None]]]] = {
         ("Members", "Sealed", style.SEALED),
         ("Failure tolerance", "0", style.BAD),
     ],
+    "one-sealed": [
+        ("Serving", *_SERVES),
+        ("Failure tolerance", "0", style.BAD),
+        ("Members", "Sealed", style.SEALED),
+        ("Members", "Down", style.DOWN),
+    ],
     "no-active": [("Serving", *_DARK), ("Members", "Down", style.DOWN), ("Members", "Standby", style.STANDBY)],
     "storage-gone": [("Serving", *_DARK), ("Members", "storage out of reach", None), ("Nodes", "3", style.DOWN)],
     "every-kind": [("Serving", *_SERVES)],
@@ -53,7 +59,8 @@ def _problems(scene: str, report: Json) -> Iterator[str]:
     for one in report["problems"]:
         yield f"{one['panel']}: {one['problem']}"
     # On a phone a table scrolls sideways: its first columns say the most.
-    yield from sorted({cut for cut in report["cut"] if "-390-" not in report["name"] or cut.endswith(": title")})
+    always = (": title", ": value on its sparkline")
+    yield from sorted({cut for cut in report["cut"] if "-390-" not in report["name"] or cut.endswith(always)})
     closest = report["colors"]
     if closest["distance"] < APART:
         yield f"colours of {closest['pair']} are {closest['distance']} apart with {closest['vision']}"

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from dashboards import native
 from tools.pictures.pages import load
+from vault_exporter.metrics import catalogue as c
 
 __all__ = ["END", "SCENES", "STEP", "Alert", "Scene", "open_metrics"]
 
@@ -29,6 +31,8 @@ _LONG_AGO: Final = 1e9
 _UP_FOR: Final = 3 * 86400
 """Seconds that everything is older than when it was recorded, right after its start."""
 _LAST: Final = "healthy-last-"
+_READ: Final = c.COLLECTOR_LAST_SUCCESS.name
+_STARTED: Final = native.PROCESS_START_TIME.name
 
 
 class Alert(NamedTuple):
@@ -74,6 +78,17 @@ SCENES: Final = {
         {"vault-1": "sealed-node", "vault-2": "unsealing-node", "vault-3": "sealed-node"},
         [Alert("VaultClusterSealed", "critical")],
         traffic=0,
+    ),
+    "one-sealed": Scene(
+        "One standby is down, and another one is sealed after a restart",
+        _NODES,
+        {"vault-2": "unsealing-node", "vault-3": "down-node"},
+        [
+            Alert("VaultSealed", "critical", "availability", "vault-2"),
+            Alert("VaultDown", "critical", "availability", "vault-3"),
+            Alert("VaultBarrierKeyRotationOverdue", "warning", "lifecycle"),
+            Alert("VaultExporterTokenExpiring", "warning", "lifecycle", "vault-1"),
+        ],
     ),
     "no-active": Scene(
         "The active node is killed, and no standby takes over",
@@ -154,9 +169,11 @@ def _target(scene: Scene, target: str, role: str, labels: str) -> Iterator[str]:
             if name in last.counters:
                 rate = (last.samples.get(series, value) - before) / (last.taken - first.taken)
                 shown = counted[series] = counted.get(series, before) + rate * share * STEP
+            elif name == _STARTED and value > last.samples.get(series, value):
+                shown = breaks  # the incident began with a restart
             elif _is_time(name, value):  # either goes along with the clock, or stays
                 age = _UP_FOR if "backup" not in name else 0
-                follows = abs(page.taken - value) < _PRESENT or (page is last and value != before)
+                follows = abs(page.taken - value) < _PRESENT or (page is last and value != before) or name == _READ
                 shown = value + (when - page.taken if follows else moved - (age if value < page.taken else 0))
             else:
                 shown = value

@@ -55,14 +55,22 @@ async function settled(page) {
   }
 }
 
-/** Return titles that do not fit, tables wider than their panels, and cells whose text is cut. */
+/** Return titles that do not fit, tables wider than their panels, cells whose text is cut, values on their sparklines. */
 function findCut() {
+  const PADDING = 14; // pixels above a value, which Grafana does not take from the sparkline's height
   const cut = [];
   for (const panel of document.querySelectorAll('.panel')) {
     const title = panel.dataset.title;
     const head = panel.querySelector('[data-testid*="header-container"] h2, [data-testid*="header-container"] h6');
     if (head && head.scrollWidth > head.clientWidth) {
       cut.push(`${title}: title`);
+    }
+    if (panel.dataset.type === 'stat') {
+      const lines = [...panel.querySelectorAll('canvas')].map((one) => one.getBoundingClientRect());
+      const lies = (word) => lines.some((line) => word.bottom > line.top + PADDING && word.top < line.bottom && word.right > line.left && word.left < line.right);
+      if (words(panel.querySelector('[data-testid*="content"]')).some(lies)) {
+        cut.push(`${title}: value on its sparkline`);
+      }
     }
     const grid = panel.querySelector('[role="grid"]');
     if (grid && grid.scrollWidth > grid.clientWidth + 1) {
@@ -76,4 +84,16 @@ function findCut() {
     }
   }
   return cut;
+
+  /** Return the places of all texts below a node. */
+  function words(node) {
+    const found = [];
+    const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const place = document.createRange();
+      place.selectNodeContents(walker.currentNode);
+      found.push(place.getBoundingClientRect());
+    }
+    return found;
+  }
 }

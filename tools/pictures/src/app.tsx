@@ -1,7 +1,7 @@
 // One page: a dashboard's JSON on the data of a Prometheus. The address says which; `window.report` says what is drawn.
 import React, { useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import { applyFieldOverrides, createTheme, dateTime, EventBusSrv, ThemeContext, TimeRange, transformDataFrame } from '@grafana/data';
+import { applyFieldOverrides, cacheFieldDisplayNames, createTheme, dateTime, EventBusSrv, ThemeContext, TimeRange, transformDataFrame } from '@grafana/data';
 import { initPluginTranslations } from '@grafana/i18n';
 import { GlobalStyles, PanelChrome, PanelContextProvider } from '@grafana/ui';
 import { closest } from './colors';
@@ -39,7 +39,7 @@ function Panel({ panel, given }: { panel: any; given: Given }) {
   }, []);
   const place = { position: 'absolute', left: Math.floor((WIDTH / 24) * panel.gridPos.x), top: panel.gridPos.y * CELL } as const;
   return (
-    <div className="panel" data-title={panel.title} style={place}>
+    <div className="panel" data-title={panel.title} data-type={panel.type} style={place}>
       <PanelChrome title={panel.title} description={panel.description} width={width} height={height}>
         {(inner: number, tall: number) =>
           drawn ? (
@@ -73,6 +73,7 @@ async function load(panel: any, given: Given, width: number, replace: any) {
     theme: THEME,
     timeZone: 'browser',
   } as any);
+  cacheFieldDisplayNames(frames); // by which tables are sorted
   return { frames, config };
 }
 

@@ -100,7 +100,7 @@ function Rows(drawn: Drawn) {
   );
   const sortBy = panel.options.sortBy ?? [];
   const Table = TableNG as any;
-  return <Table data={frame} width={width} height={height} cellHeight={panel.options.cellHeight} noHeader={!panel.options.showHeader} fieldConfig={config} structureRev={1} initialSortBy={sortBy} />;
+  return <Table data={frame} width={width} height={height} cellHeight={panel.options.cellHeight} noHeader={!panel.options.showHeader} fieldConfig={config} structureRev={1} sortBy={sortBy} />;
 }
 
 function Lines(drawn: Drawn) {
