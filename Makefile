@@ -99,6 +99,7 @@ pictures: $(VENV)/.dev build/pictures/.npm ## Draw the dashboards with Grafana's
 	@$(BIN)/python -m tools.pictures $(ARGS)
 
 build/pictures/.npm: tools/pictures/package.json tools/pictures/package-lock.json
+	@scripts/debian-packages node:nodejs npm:npm
 	@echo "Fetching Grafana's libraries (500 MB) ..."
 	@mkdir -p build/pictures && cp $^ build/pictures
 	@cd build/pictures && npm ci --legacy-peer-deps --no-audit --no-fund --loglevel=error

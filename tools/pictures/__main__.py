@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from tools.pictures.check import problems
 from tools.pictures.scenes import END, MINUTES, SCENES, STEP, Scene, open_metrics
+from tools.pictures.small import small_copy
 from vault_exporter.demo.process import Service, free_port
 
 __all__ = ["main"]
@@ -27,6 +28,11 @@ ROOT: Final = Path(__file__).parents[2]
 BUILD: Final = ROOT / "build" / "pictures"
 DASHBOARDS: Final = ROOT / "dashboards" / "json"
 OUT: Final = BUILD / "out"
+DOCS: Final = ROOT / "docs" / "pictures"
+_IN_DOCS: Final = {"one-sealed": "overview-one-sealed.png", "storage-gone": "overview-storage-gone.png"}
+"""Files in the documentation, by the scene whose overview they show."""
+_FIRST_SCREEN: Final = 790
+"""Pixels of the overview that the documentation shows."""
 
 _DESK, _PHONE = 1240, 390
 _ALL_KINDS: Final = "every-kind"
@@ -38,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make pictures", description=__doc__)
     parser.add_argument("--scene", action="append", choices=SCENES, help="only this scene (repeatable)")
     parser.add_argument("--shot", default="", help="only pictures whose names contain this")
+    parser.add_argument("--docs", action="store_true", help="also write small copies into docs/pictures")
     options = parser.parse_args(arguments)
     OUT.mkdir(parents=True, exist_ok=True)
     found = 0
@@ -50,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 wrong = problems(name, report)
                 found += len(wrong)
                 print(f"{OUT.relative_to(ROOT)}/{report['name']}.png", *(f"  {one}" for one in wrong), sep="\n")
+                if options.docs and name in _IN_DOCS and report["name"] == f"{name}-overview-{_DESK}-dark":
+                    small_copy(OUT / f"{report['name']}.png", DOCS / _IN_DOCS[name], _FIRST_SCREEN)
     print(f"{found} problems")
     return 1 if found else 0
 
