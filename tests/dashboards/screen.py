@@ -34,9 +34,7 @@ class Screen:
         found = {}
         for target in panel["targets"]:
             for one in self._ask(target):
-                name = re.sub(
-                    r"\{\{(\w+)\}\}", lambda label, one=one: one.labels.get(label[1], ""), target["legendFormat"]
-                )
+                name = _filled_in(target["legendFormat"], one.labels)
                 found[name] = _painted(one.value, defaults["mappings"], _steps(panel, name))
         return found or {"": _painted(None, defaults["mappings"], [])}
 
@@ -61,6 +59,11 @@ class Screen:
         for name, value in _VARIABLES.items():
             expr = expr.replace(name, value)
         return self._prometheus.query(expr)
+
+
+def _filled_in(legend: str, labels: dict[str, str]) -> str:
+    """Put a series' labels into a legend."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda name: labels.get(name[1], ""), legend)
 
 
 def _merge(rows: list[Row], labels: Row, column: str, value: float) -> None:
