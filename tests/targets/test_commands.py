@@ -53,6 +53,12 @@ def test_the_policy_for_what_only_a_discovery_finds(tmp_path: Path) -> None:
         "",
         "--target: no such target is listed; listed: n1\n",
     )
+    file.write_text("audit: {logs: [/vault/audit/audit.log]}\n")
+    assert run("policy", "--config", file) == (
+        1,
+        "",
+        "there is no target in the configuration; list one under targets or discovery, or set VAULT_ADDR\n",
+    )
 
 
 def test_a_discovery_that_finds_nothing_is_not_well(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from vault_exporter.config.schema.model import (
     Config,
     FileDiscovery,
     Secret,
+    Target,
     Telemetry,
     TokenAuth,
 )
@@ -235,6 +236,23 @@ async def test_reload_of_a_target_lets_its_scrape_end(node: Node, aiohttp_client
     assert await names(client) == ["n2"]
     node.open.set()
     assert "vault_up 1" in await scrape
+
+
+async def test_a_name_that_is_taken_is_logged(
+    aiohttp_client: AiohttpClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = tmp_path / "targets.json"
+    found.write_text('[{"targets": ["n1:8200", "n2:8200"]}]')
+    listed = (
+        Target("n1:8200", "http://elsewhere:8200"),
+        Target("n2:8200", "http://n2:8200"),
+    )
+    config = Config(targets=listed, discovery=(FileDiscovery(path=found, scheme="http"),))
+    client: Client = await aiohttp_client(Exporter(config).app)
+    assert await names(client) == ["n1:8200", "n2:8200"]
+    (taken,) = [line for line in capsys.readouterr().out.splitlines() if "names are taken" in line]
+    assert "n1:8200" in taken
+    assert "n2:8200" not in taken, "the same node twice is no mistake"
 
 
 def test_the_file_says_where_to_look(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ def policy(
         settings = load_config(config, Flags())
     targets = [one for one in targets_of(settings) if target in {None, one.name}]
     if not targets:
+        if target is None:
+            fail("there is no target in the configuration; list one under targets or discovery, or set VAULT_ADDR")
         fail(f"--target: no such target is listed; {_what_there_is(settings)}")
     typer.echo(policy_text(settings, targets), nl=False)
 

@@ -15,6 +15,7 @@ from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors import chosen
 from vault_exporter.scrape.scraper import TargetScraper
 from vault_exporter.targets.discovery import DiscoveryManager, State
+from vault_exporter.targets.discovery.find import some
 from vault_exporter.util.sightings import Sightings
 from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.tls import Stamps, TlsError, stamps
@@ -42,9 +43,11 @@ class Targets:
         self._shared = shared or Shared()
         self._sightings = sightings
         self._config = Config()
-        self._keeper = DiscoveryManager((), self._shared, self._reconcile)
+        self._discovery = DiscoveryManager((), self._shared, self._reconcile)
         self._files: tuple[Stamps, ...] = ()
         self._scrapers: dict[str, tuple[_Settings, TargetScraper]] = {}
+        self._name_taken: frozenset[str] = frozenset()
+        """Addresses of discovered targets that are not scraped, since their name is another target's."""
         self._leaving: dict[asyncio.Task[None], tuple[TargetScraper, ...]] = {}
         self._changing = asyncio.Lock()
 
@@ -57,14 +60,14 @@ class Targets:
         """Scrape the targets of this configuration; returns after the first attempt of each discovery."""
         files = tuple(stamps(source.tls) for source in config.discovery)
         before = None
-        if (config.discovery, files) != (self._keeper.sources, self._files):
-            keeper = DiscoveryManager(config.discovery, self._shared, self._reconcile)
+        if (config.discovery, files) != (self._discovery.sources, self._files):
+            discovery = DiscoveryManager(config.discovery, self._shared, self._reconcile)
             try:
-                await keeper.start()
+                await discovery.start()
             except BaseException:
-                await keeper.close()
+                await discovery.close()
                 raise
-            self._keeper, before = keeper, self._keeper
+            self._discovery, before = discovery, self._discovery
             self._files = files
         self._config = config
         for scraper in self:
@@ -76,7 +79,7 @@ class Targets:
 
     async def close(self) -> None:
         """Stop the discovery, cancel running scrapes and close all connections."""
-        await self._keeper.close()
+        await self._discovery.close()
         leaving = dict(self._leaving)
         for task in leaving:
             task.cancel()
@@ -102,7 +105,7 @@ class Targets:
     @property
     def complete(self) -> bool:
         """Whether the list is complete: each discovery has succeeded once, or its grace period is over."""
-        return self.settled and self._keeper.complete
+        return self.settled and self._discovery.complete
 
     def __iter__(self) -> Iterator[TargetScraper]:
         return iter([scraper for _, scraper in self._scrapers.values()])
@@ -112,14 +115,14 @@ class Targets:
 
     def discoveries(self) -> Iterator[State]:
         """Yield the state of each discovery."""
-        return self._keeper.states()
+        return self._discovery.states()
 
     def samples(self) -> Iterator[Sample]:
         """Yield samples about the number of targets and about discovery."""
         yield c.TARGETS(len(self))
         for cluster, nodes in self._config.clusters.items():
             yield c.CLUSTER_EXPECTED_NODES(nodes, cluster)
-        yield from self._keeper.samples()
+        yield from self._discovery.samples()
 
     async def _reconcile(self) -> None:
         """Match the scrapers to the current targets; one change at a time."""
@@ -142,10 +145,15 @@ class Targets:
         config = self._config
         watched = watched_of(config)
         files: dict[Tls, Stamps] = {}
-        for target in (*config.targets, *self._keeper.targets()):
+        owners: dict[str, Target] = {}
+        taken: dict[str, Target] = {}
+        for target in (*config.targets, *self._discovery.targets()):
             await pace.give_way()
-            if target.name in new:
-                continue  # a listed target, or an earlier discovered one, has this name
+            owner = owners.setdefault(target.name, target)
+            if owner is not target:
+                if (owner.address, owner.cluster) != (target.address, target.cluster):
+                    taken[target.address] = target
+                continue
             if target.tls not in files:
                 files[target.tls] = stamps(target.tls)
             settings = _Settings(target, config.telemetry, watched, files[target.tls])
@@ -161,6 +169,20 @@ class Targets:
                 _log.warning("cannot scrape", target=target.name, detail=f"tls.{error.key}: {error}")
             else:
                 new[target.name] = (settings, scraper)
+        self._report_taken(taken)
+
+    def _report_taken(self, taken: dict[str, Target]) -> None:
+        """Log once which discovered targets are not scraped because a listed or earlier one has their name."""
+        if taken.keys() - self._name_taken:
+            _log.warning(
+                "left targets out: their names are taken",
+                targets=some(sorted({target.name for target in taken.values()})),
+                addresses=some(sorted(taken)),
+                count=len(taken),
+                detail="another target with a different address has this name; give the listed target another name, or "
+                "the discovery a cluster of its own",
+            )
+        self._name_taken = frozenset(taken)
 
 
 def watched_of(config: Config) -> Watched:
