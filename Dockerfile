@@ -8,7 +8,7 @@ COPY dashboards dashboards
 RUN python -m venv /opt/vault-exporter \
     && /opt/vault-exporter/bin/pip install --no-cache-dir --no-compile .
 COPY scripts/image_root.py scripts/
-RUN python scripts/image_root.py /opt/vault-exporter /image
+RUN python scripts/image_root.py /opt/vault-exporter /image && mkdir /state
 
 # The image holds Python, the exporter, and the files of the system that they need; no shell and no package manager.
 FROM scratch
@@ -16,6 +16,8 @@ LABEL org.opencontainers.image.title="vault-exporter" \
       org.opencontainers.image.description="Prometheus exporter for HashiCorp Vault and OpenBao" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /image /
+# A new volume for the checkpoint takes over who owns the directory.
+COPY --from=build --chown=9410:9410 /state /var/lib/vault-exporter
 ENV PATH=/opt/vault-exporter/bin LANG=C.UTF-8 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # A fixed id, so that a volume with the audit log can be made readable to it.
 USER 9410:9410

@@ -70,6 +70,8 @@ def test_compose_finds_nothing_in_the_file_and_everything_that_is_mounted_exists
     for name, service in stack["services"].items():
         # One command starts everything, and only this machine reaches it.
         assert "profiles" not in service, name
+        # Compose copies these into the container, and cannot where that is read-only.
+        assert not (service.get("read_only") and service.get("configs")), name
         assert {port["host_ip"] for port in service.get("ports", ())} <= {"127.0.0.1"}, name
         assert "build" in service or re.search(r":v?\d+\.\d+\.\d+$", service["image"]), name
 

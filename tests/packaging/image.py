@@ -113,6 +113,12 @@ def test_it_works_without_rights(port: int) -> None:
         assert inside(written) is False, place
 
 
+def test_a_new_volume_can_keep_the_checkpoint() -> None:
+    code = "open('/var/lib/vault-exporter/checkpoint', 'w').close(); print('written')"
+    written = run("--rm", "--volume=/var/lib/vault-exporter", "--entrypoint=python", IMAGE, "-c", code)
+    assert written == "written\n"
+
+
 def test_the_health_check_is_green_at_load(port: int) -> None:
     (image,) = json.loads(engine("image", "inspect", IMAGE))
     health = image["Config"].get("Healthcheck") or image["Healthcheck"]

@@ -19,6 +19,7 @@ from tests.packaging.blocks import README, ROOT, RUN, Block, blocks
 from vault_exporter.demo.openbao import Server, start_server
 from vault_exporter.demo.process import free_port, program
 from vault_exporter.demo.setup import connect
+from vault_exporter.scrape.collectors import COLLECTORS, policy, telemetry
 
 FOLDERS: Final = ("alerts", "dashboards")
 """Whose pages name files as seen from there; the others as seen from the clone."""
@@ -34,7 +35,6 @@ STAND_INS: Final = {
     "kubectl": f'exec {sys.executable} {ROOT}/tests/packaging/kubectl.py "$@"',
 }
 """Commands that need more than there is, and what takes their place."""
-POLICY: Final = 'path "*" {capabilities = ["read", "list", "create", "update", "delete"]}'
 
 
 class Lab(NamedTuple):
@@ -95,8 +95,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         ready=frozenset({200}),
     ) as server:
         root = connect(server.address, "root")
-        root.sys.create_or_update_acl_policy("reader", POLICY)
-        token = root.auth.token.create_orphan(policies=["reader"], renewable=True, period="1h")["auth"]["client_token"]
+        grants = [telemetry.GRANT, *(grant for one in COLLECTORS if one.default for grant in one.grants)]
+        root.sys.create_or_update_acl_policy("vault-exporter", "\n".join(map(str, policy(grants))))
+        token = root.auth.token.create_orphan(policies=["vault-exporter"], period="1h")["auth"]["client_token"]
         (folder / "etc/vault-exporter/token").write_text(token)
         yield Lab(server, f"https://127.0.0.1:{tls}", folder)
 
