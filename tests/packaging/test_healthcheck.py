@@ -62,6 +62,12 @@ def test_a_command_imports_no_other_command() -> None:
     assert not names & {"aiohttp", "hvac", "vault_exporter.cli.options", "vault_exporter.serve"}
 
 
+def test_a_start_leaves_out_what_only_people_look_at() -> None:
+    names = imported("serve", "--config", "/nonexistent")
+    assert {"structlog", "vault_exporter.app"} <= names
+    assert not names & {"jinja2", "markdown_it", "rich.traceback", "rich.console", "grafanalib"}
+
+
 def test_the_help_and_wrong_options_are_those_of_the_command() -> None:
     for arguments, status, said in (
         (("--help",), 0, "Check the health of the exporter"),

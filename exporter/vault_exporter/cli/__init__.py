@@ -21,6 +21,18 @@ def load(arguments: Sequence[str]) -> Callable[[], object]:
 
         if (options := probe.read(arguments[1:])) is not None:
             return lambda: sys.exit(probe.check(options) or 0)
+    if arguments[:1] == ["serve"]:
+        _import_structlog()
     from vault_exporter.cli.table import assembled  # noqa: PLC0415 - it takes most of the time of a start
 
     return assembled(arguments)
+
+
+def _import_structlog() -> None:
+    """Import it without rich, which takes a tenth of a start and is for coloured tracebacks that nobody sees."""
+    if "rich" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # an import of it fails then
+    import structlog  # noqa: F401, PLC0415 - see above
+
+    del sys.modules["rich"]
