@@ -14,7 +14,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons deploy-test lint format bench generate docs docs-test image image-test faults fuzz tools pictures
+.PHONY: help run test test-pythons deploy-test doctor-test lint format bench generate docs docs-test image image-test faults fuzz tools pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,10 @@ test-pythons: ## Run all tests on each Python that we support (PYTHONS="3.12 3.1
 
 deploy-test: $(VENV)/.dev ## Try the Helm chart with each Helm and each Kubernetes
 	@$(BIN)/python -m pytest $(ARGS) tests/deploy/test_helm.py tests/deploy/matrix_helm.py
+
+doctor-test: $(VENV)/.dev build/tools/victoria ## Try the doctor on each broken chain alone, with each Prometheus
+	@scripts/debian-packages prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
+	@$(BIN)/python -m pytest $(ARGS) tests/doctor/matrix_doctor.py
 
 lint: $(VENV)/.dev ## Check style, types, the Dockerfile and the shell scripts
 	@$(BIN)/ruff check
@@ -86,6 +90,11 @@ faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matri
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 tools: build/tools/trixie build/tools/sid ## Fetch newer Prometheus and Alertmanager into build/tools, for make test
+
+build/tools/victoria:
+	@echo "Fetching VictoriaMetrics of Debian bookworm ..."
+	@scripts/newer-debian bookworm $@.new victoria-metrics
+	@mv $@.new $@
 
 build/tools/%:
 	@echo "Fetching Prometheus and Alertmanager of Debian $* ..."

@@ -197,6 +197,13 @@ def test_the_stack_works_together_as_processes(stack: Json, tmp_path: Path) -> N
         rules = json.loads(get(ports["prometheus"], "/api/v1/rules"))["data"]["groups"]
         assert "VaultDown" in {rule["name"] for group in rules for rule in group["rules"]}
 
+        def examined() -> subprocess.CompletedProcess[str]:
+            address = f"http://127.0.0.1:{ports['prometheus']}"
+            return ran(program("vault-exporter"), "doctor", "--prometheus", address, exporter[1])
+
+        # Until everything has been scraped and evaluated, something is missing.
+        wait_until(lambda: "Result: no finding.\n" in examined().stdout, what="no finding", interval=1)
+
 
 class Local:
     """Turns what is said for containers into what holds on this machine."""

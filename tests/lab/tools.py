@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-__all__ = ["versions"]
+__all__ = ["FETCHED", "versions"]
 
 FETCHED: Final = Path(__file__).parents[2] / "build" / "tools"
 """A folder a suite of Debian."""

@@ -15,6 +15,7 @@ COMMANDS: Final = (
     "check",
     "status",
     "policy",
+    "doctor",
     "replay",
     "rules",
     "metrics",

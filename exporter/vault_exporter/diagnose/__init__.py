@@ -1,1 +1,1 @@
-"""The checks behind `check --online`, `status` and `policy`."""
+"""The checks behind `check --online`, `status`, `policy` and `doctor`."""

@@ -1,0 +1,205 @@
+"""Requests to a server of the chain."""
+
+import asyncio
+import email.utils
+import os
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+import msgspec
+
+from vault_exporter.diagnose.doctor.read.http_config import HttpConfig
+
+__all__ = ["Api", "ApiError", "ServerUrlError", "checked_url"]
+
+T = TypeVar("T")
+
+_OK: Final = 200
+_DENIED: Final = frozenset({401, 403})
+_ABSENT: Final = frozenset({404, 405, 501})
+_REDIRECTS: Final = range(300, 400)
+_CONNECTIONS: Final = 6
+_LARGEST: Final = 64 * 1024 * 1024
+"""Bytes of an answer; the targets of a large Prometheus take some ten megabytes."""
+
+
+class ServerUrlError(ValueError):
+    """The URL of a server is wrong."""
+
+
+class ApiError(Exception):
+    """A request failed."""
+
+    def __init__(self, message: str, remedy: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.remedy: Final = remedy
+        self.status: Final = status
+
+    @property
+    def absent(self) -> bool:
+        """Whether the server does not have the endpoint."""
+        return self.status in _ABSENT
+
+    @property
+    def denied(self) -> bool:
+        """Whether the server wants other credentials."""
+        return self.status in _DENIED
+
+
+def checked_url(url: str, option: str) -> str:
+    """Return the URL without a trailing slash.
+
+    Raises:
+        ServerUrlError: it is no URL of HTTP, or has a password or a query.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ServerUrlError(f"{option}: not a URL such as http://127.0.0.1:9090 or https://mimir/prometheus")
+    if parts.username is not None or parts.password is not None:
+        # Other users see the arguments of a process.
+        raise ServerUrlError(f"{option}: with a user; put user and password into the file of {option}-http-config")
+    if parts.query or parts.fragment:
+        raise ServerUrlError(f"{option}: with a query; give the address that the paths of the API follow")
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+class Api:
+    """One server. Use it as an asynchronous context manager."""
+
+    def __init__(self, name: str, option: str, url: str, http: HttpConfig, timeout: float) -> None:
+        """Prepare it; nothing is connected yet.
+
+        Args:
+            name: what messages call it.
+            option: the option that gives its address, which those for its credentials begin with.
+            url: what the paths follow.
+            http: credentials and TLS.
+            timeout: seconds for each request.
+        """
+        self.name: Final = name
+        self._option: Final = option
+        self.url: Final = url
+        self.product = name
+        """The name, or that of another product that answers as it."""
+        self.skew: float | None = None
+        """Its clock minus this machine's, in seconds; to within a second."""
+        self._http: Final = http
+        self._timeout: Final = aiohttp.ClientTimeout(total=timeout)
+        self._seconds: Final = timeout
+        self._session: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=self._http.tls or True)
+        self._session = aiohttp.ClientSession(
+            connector=connector, headers=self._http.headers, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def get(self, path: str, kind: type[T], parameters: Mapping[str, str] | None = None) -> T:
+        """Read an answer in JSON.
+
+        Raises:
+            ApiError: the server does not answer, refuses, or answers something else.
+        """
+        body = await self._body(path, parameters or {})
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise ApiError(
+                f"{self.name}: {path}: HTTP 200 with an unexpected body",
+                f"give the address of {self.name}'s API, not that of a login page or of another server",
+            ) from None
+
+    async def _body(self, path: str, parameters: Mapping[str, str]) -> bytes:
+        name = {"server_hostname": self._http.server_name} if self._http.server_name else {}
+        options: dict[str, Any] = {"params": parameters, "allow_redirects": False, **name}
+        began = time.time()
+        try:
+            async with self._session.get(f"{self.url}{path}", **options) as response:
+                self._note(response, began, time.time())
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > _LARGEST:
+                        raise ApiError(f"{self.name}: {path}: the answer is larger than {_LARGEST} bytes", "")
+                status = response.status
+        except TimeoutError:
+            raise ApiError(
+                f"{self.name}: {path}: no answer within {self._seconds:g} s", "look at its load, or raise --timeout"
+            ) from None
+        except (aiohttp.ClientError, OSError, ssl.SSLError, asyncio.IncompleteReadError) as error:
+            raise self._unreached(error) from None
+        if status != _OK:
+            raise self._refused(path, status, bytes(body))
+        return bytes(body)
+
+    def _note(self, response: aiohttp.ClientResponse, began: float, ended: float) -> None:
+        if "X-Server-Hostname" in response.headers and self.name == "Prometheus":
+            self.product = "VictoriaMetrics"
+        try:
+            there = email.utils.parsedate_to_datetime(response.headers["Date"]).timestamp()
+        except (KeyError, ValueError):
+            return
+        # The header has whole seconds. A proxy may have answered from its cache, but not for these paths.
+        skew = there + 0.5 - (began + ended) / 2
+        if self.skew is None or abs(skew) < abs(self.skew):
+            self.skew = skew
+
+    def _unreached(self, error: Exception) -> ApiError:
+        match error:
+            case aiohttp.ClientConnectorCertificateError():
+                said = error.certificate_error
+                text = getattr(said, "verify_message", "") or "not valid"
+                return ApiError(
+                    f"{self.name}: its certificate is refused: {text}",
+                    f"name its CA in tls_config.ca_file of {self._option}-http-config",
+                )
+            case ssl.SSLError() | aiohttp.ClientConnectorSSLError():
+                return ApiError(
+                    f"{self.name}: the TLS handshake failed", "give the scheme, http or https, that it listens with"
+                )
+            case aiohttp.ClientConnectorDNSError():
+                return ApiError(f"{self.name}: its host name does not resolve", "correct the address")
+            case aiohttp.ClientConnectorError():
+                number = error.os_error.errno
+                text = os.strerror(number) if number else "no connection"
+                return ApiError(f"{self.name}: cannot connect: {text}", "start it, or correct the address")
+            case _:
+                return ApiError(
+                    f"{self.name}: the connection failed ({type(error).__name__})",
+                    "look at proxies in between; give the scheme, http or https, that it listens with",
+                )
+
+    def _refused(self, path: str, status: int, body: bytes) -> ApiError:
+        if status in _DENIED:
+            remedy = f"give credentials that may read, in the file of {self._option}-http-config"
+        elif status in _ABSENT:
+            remedy = "give the address with its prefix, such as https://mimir.example.com/prometheus"
+        elif status in _REDIRECTS:
+            remedy = (
+                "give the address that it redirects to; redirects are not followed, since they may leave the server"
+            )
+        else:
+            remedy = f"look at its log; {_said(body)}".removesuffix("; ")
+        return ApiError(f"{self.name}: {path}: HTTP {status}", remedy, status)
+
+
+class _Said(msgspec.Struct, frozen=True):
+    error: str = ""
+    message: str = ""
+
+
+def _said(body: bytes) -> str:
+    """Return the error text of Prometheus or Grafana, if the body has one."""
+    try:
+        said = msgspec.json.decode(body, type=_Said)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return (said.error or said.message)[:300]

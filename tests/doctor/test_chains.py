@@ -1,0 +1,57 @@
+"""Broken chains, each found, and a good one without a finding: on a real Prometheus and a real Alertmanager."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.doctor.broken import BROKEN, TOGETHER
+from tests.doctor.stage import Stage, stage
+
+ROWS = {row.name: row for row in BROKEN}
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with stage(tmp_path_factory.mktemp("stage")) as started:
+        yield started
+
+
+def test_a_good_chain_has_no_finding(chain: Stage) -> None:
+    chain.play(chain.good())
+    report = chain.examined(until=lambda report: not report.findings)
+    assert report.findings == ()
+    assert report.status == 0
+    assert report.notes == (
+        "The exporter's targets, token and audit logs were not tried: give its file with --config.",
+    )
+
+
+def test_a_silence_of_a_whole_alert_is_found(chain: Stage) -> None:
+    matchers = [{"name": "alertname", "value": "Vault(Down|Sealed)", "isRegex": True, "isEqual": True}]
+    with chain.silenced(matchers):
+        report = chain.examined(until=lambda report: report.checks == {"silenced"})
+        assert [finding["subjects"] for finding in report.findings] == [["VaultDown", "VaultSealed"]]
+    with chain.silenced([*matchers, {"name": "instance", "value": "n1", "isRegex": False, "isEqual": True}]):
+        assert chain.examined(until=lambda report: not report.findings).findings == ()
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])
+def test_each_fault_of_a_broken_chain_is_found(chain: Stage, names: tuple[str, ...]) -> None:
+    rows = [ROWS[name] for name in names]
+    expected = set().union(*(row.checks for row in rows))
+    chain.grafana.reset()
+    case = chain.good()
+    for row in rows:
+        row.how(case, chain)
+    chain.play(case)
+    report = chain.examined(until=lambda report: report.checks == expected and all(row.is_said(report) for row in rows))
+    assert report.checks == expected
+    assert [row.name for row in rows if not row.is_said(report)] == []
+    levels = [finding["level"] for finding in report.findings]
+    assert levels == sorted(levels, key=["critical", "warning", "info"].index)
+    assert report.status == 2
+    assert all(finding["remedy"] and finding["place"] for finding in report.findings)
+
+
+def test_at_least_25_faults_are_tried_here() -> None:
+    assert len({name for names in TOGETHER for name in names}) >= 25
