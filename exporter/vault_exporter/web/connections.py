@@ -44,6 +44,9 @@ MOST_BYTES: Final = 64 << 20
 _LOOK_SECONDS: Final = 1.0
 _FRESH_SECONDS: Final = 1.0
 """Seconds after which a new connection without a request counts as idle."""
+_STALLED_SECONDS: Final = 0.5
+"""Seconds without progress after which a response is dropped at shutdown."""
+_DRAIN_LOOK_SECONDS: Final = 0.1
 _PIECE_BYTES: Final = 64 << 10
 _MAKING: Final = 4
 """Number of pages rendered at the same time."""
@@ -225,11 +228,18 @@ class Connections:
                 self._abort(one, "outdated")
 
     async def drain(self, seconds: float) -> None:
-        """Wait up to ``seconds`` for requests in flight, then cancel the remaining ones."""
-        if self._handling:
-            _, late = await asyncio.wait(self._handling, timeout=seconds)
-            for task in late:
-                task.cancel()
+        """Wait up to ``seconds`` for requests in flight, then cancel the remaining ones.
+
+        Clients that do not read are not waited for: their responses are dropped once they stall.
+        """
+        end, waiting = self.clock() + seconds, set(self._handling)
+        while waiting and (left := end - self.clock()) > 0:
+            stalled = self.clock() - _STALLED_SECONDS
+            for one in [one for one in self._sending if one.progress <= stalled]:
+                self._give_up(one, "unread")
+            _, waiting = await asyncio.wait(waiting, timeout=min(left, _DRAIN_LOOK_SECONDS))
+        for task in waiting:
+            task.cancel()
 
     def abort(self) -> None:
         """Close all connections."""
