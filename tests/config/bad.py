@@ -268,6 +268,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             ("99999999999s", "longer than 120s; a scrape must end before the next"),
             ("999999999999y", "too long"),
             (f"{'9' * 400}ms", NOT_A_DURATION),
+            ("1:10" + ":10" * 30, "not a plain value; quote it if it is meant as text"),
             ("!!int ''", "not a plain value; quote it if it is meant as text"),
             ("!!bool hvs.planted", "not a plain value; quote it if it is meant as text"),
             ("!!timestamp foo", "not a plain value; quote it if it is meant as text"),
@@ -633,7 +634,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     (
         "invalid YAML",
         "targets: [\n  {name: n1\n",
-        ["c.yml:3: invalid YAML at column 1: expected ',' or '}', but got '<stream end>'"],
+        ["c.yml:3: invalid YAML at column 1: did not find expected ',' or '}'"],
     ),
     *(
         (
@@ -651,7 +652,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     (
         "tab",
         "targets:\n\t- a\n",
-        ["c.yml:2: invalid YAML at column 1: found character '\\t' that cannot start any token"],
+        ["c.yml:2: invalid YAML at column 1: found character that cannot start any token"],
     ),
     ("control character", "listen: a\x00b\n", ["c.yml:1: invalid YAML: a character that YAML does not allow"]),
     (
@@ -659,7 +660,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         TARGET + "---\n" + TARGET,
         ["c.yml:3: invalid YAML at column 1: expected a single document in the stream, but found another document"],
     ),
-    ("unknown alias", "listen: *x\n", ["c.yml:1: invalid YAML at column 9: found undefined alias 'x'"]),
+    ("unknown alias", "listen: *x\n", ["c.yml:1: invalid YAML at column 9: found undefined alias"]),
     (
         "a tag",
         "listen: !!python/object:os.system x\n" + TARGET,

@@ -79,12 +79,33 @@ def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "large.yml").write_bytes(b"#" * (5 << 20))
     assert error(tmp_path / "large.yml") == f"{tmp_path}/large.yml: cannot read the file: larger than 1 MiB"
     (tmp_path / "deep.yml").write_text("[" * 3000)
-    assert error(tmp_path / "deep.yml") == "deep.yml: nested too deeply"
+    assert error(tmp_path / "deep.yml") == "deep.yml:1: invalid YAML at column 1001: exceeded maximum nesting depth"
     aliases = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)
     )
     (tmp_path / "bomb.yml").write_text(aliases)
     assert error(tmp_path / "bomb.yml").endswith("more than 20000 values; are there aliases that multiply?")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: " + "[" * 40 + "]" * 40, "c.yml:1: nested too deeply"),
+        ("".join(" " * depth + "a:\n" for depth in range(1000)), "c.yml:33: nested too deeply"),
+        ("- a\n" * 200_000, "c.yml:40000: more than 40000 keys and values"),
+        ("[" + "a: b, " * 150_000 + "]", "c.yml:1: more than 40000 keys and values"),
+        ("a: 1" + ":10" * 300_000, "c.yml:1: a: not a plain value; quote it if it is meant as text"),
+        ("a: 1" + ":10" * 300_000 + ".5", "c.yml:1: a: not a plain value; quote it if it is meant as text"),
+        ("".join(f"%TAG !a{number}! x\n" for number in range(50_000)), "c.yml:1: more than 100 times %TAG"),
+    ],
+    ids=["flow", "block", "list", "pairs", "integer in base 60", "number in base 60", "directives"],
+)
+def test_a_file_that_would_take_long_to_read(tmp_path: Path, text: str, problem: str) -> None:
+    """PyYAML takes 7 s to hours for these."""
+    (tmp_path / "c.yml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "c.yml", Flags(), {})
+    assert problem in str(caught.value)
 
 
 def test_everything_that_can_be_set(files: Path, tmp_path: Path) -> None:

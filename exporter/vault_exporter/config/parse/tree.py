@@ -10,13 +10,15 @@ import yaml
 
 from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.util.fs import read_small
+from vault_exporter.util.yaml_loader import Loader, TooComplexError, require_simple
 
 __all__ = ["Node", "read_file"]
 
 T = TypeVar("T")
 
 _MOST_VALUES: Final = 20_000
-"""Limits what YAML aliases can expand to."""
+"""Limit of values; also limits what YAML aliases can expand to."""
+_DEEPEST: Final = 32
 _QUOTED: Final = re.compile(r"""((["'])(?:.|\\.|<[a-z ]+>)\2)|(["']).*?\3""", re.DOTALL)
 _LARGEST_FILE: Final = 1 << 20
 _KEY_TAGS: Final = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
@@ -75,7 +77,8 @@ class _Reader:
 
     def read(self) -> Node:
         try:
-            self._loader = yaml.SafeLoader(self._text)
+            require_simple(self._text, deepest=_DEEPEST, most=2 * _MOST_VALUES)
+            self._loader = Loader(self._text)
             root = self._loader.get_single_node()
             node = self._convert(root, "") if root is not None else Node({}, self._file)
         except yaml.MarkedYAMLError as error:
@@ -87,7 +90,9 @@ class _Reader:
             position = getattr(error, "position", 0)
             line = self._text.count("\n", 0, position) + 1
             raise _failure(f"{self._file}:{line}", "invalid YAML: a character that YAML does not allow") from None
-        except RecursionError:
+        except TooComplexError as error:
+            raise _failure(f"{self._file}:{error.line}", str(error)) from None
+        except RecursionError:  # aliases of aliases
             raise _failure(self._file, "nested too deeply") from None
         if self._problems:
             raise ConfigError(tuple(self._problems))
