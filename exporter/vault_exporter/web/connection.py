@@ -22,6 +22,11 @@ _CLIENTS_FAULTS: Final = (
 )
 """Exceptions that aiohttp raises for a client's faults: an invalid request, or an unread response."""
 
+_ANY_LINES: Final = 1000
+"""Lines of a request, including its body and the sizes of its chunks, that may be of any length."""
+_FEWEST_BYTES_A_LINE: Final = 16
+"""Minimum average length beyond that. aiohttp takes seconds for a megabyte in chunks of one byte."""
+
 _Headers = Callable[[], Iterator[tuple[str, str]]]
 
 
@@ -39,6 +44,9 @@ class Owner(Protocol):
 
     def remove(self, connection: "Connection") -> None:
         """Remove a closed connection."""
+
+    def end_flood(self, connection: "Connection") -> None:
+        """Close a connection that is flooded with tiny lines or chunks."""
 
 
 class Connection(web.RequestHandler):
@@ -59,6 +67,8 @@ class Connection(web.RequestHandler):
         "_headers",
         "_is_broken",
         "_last",
+        "_line_bytes",
+        "_lines",
         "_owner",
         "handled",
         "opened",
@@ -93,6 +103,8 @@ class Connection(web.RequestHandler):
         """Body of the last request that has no response yet."""
         self._has_ended = False
         """Whether the client has closed its side, and still reads."""
+        self._lines = self._line_bytes = 0
+        """Lines and bytes received since the last request ended."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register the connection. A TLS handshake has succeeded at this point."""
@@ -113,6 +125,12 @@ class Connection(web.RequestHandler):
         """Parse requests. aiohttp would queue one error, with its data, for each piece that follows an error."""
         if self._is_broken:
             return
+        self._lines += data.count(b"\n")
+        self._line_bytes += len(data)
+        if self._lines > max(_ANY_LINES, self._line_bytes // _FEWEST_BYTES_A_LINE):
+            self._is_broken = True
+            self._owner.end_flood(self)
+            return
         super().data_received(data)
         if self._messages:
             message, self._last = self._messages[-1]
@@ -126,6 +144,7 @@ class Connection(web.RequestHandler):
     def request_ended(self) -> None:
         """Note the end of a request, and close the connection if it was the last one of a client that sends no more."""
         self.requests -= 1
+        self._lines = self._line_bytes = 0
         self.since = self._owner.clock()
         if self._messages:
             return

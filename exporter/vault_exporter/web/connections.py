@@ -48,6 +48,7 @@ _STALLED_SECONDS: Final = 0.5
 """Seconds without progress after which a response is dropped at shutdown."""
 _DRAIN_LOOK_SECONDS: Final = 0.1
 _PIECE_BYTES: Final = 64 << 10
+_REASONS: Final = ("silent", "too_many", "unread", "outdated", "handshake", "flood")
 _MAKING: Final = 4
 """Number of pages rendered at the same time."""
 
@@ -87,7 +88,7 @@ class Connections:
             most: limit of open connections.
             clock: monotonic time in seconds.
         """
-        self.closed: Counter[str] = Counter(dict.fromkeys(("silent", "too_many", "unread", "outdated", "handshake"), 0))
+        self.closed: Counter[str] = Counter(dict.fromkeys(_REASONS, 0))
         self.clock = clock
         self._most = most
         self._open: dict[Connection, None] = {}
@@ -111,6 +112,10 @@ class Connections:
     def remove(self, connection: Connection) -> None:
         """Remove a closed connection."""
         self._open.pop(connection, None)
+
+    def end_flood(self, connection: Connection) -> None:
+        """Close a connection that is flooded with tiny lines or chunks."""
+        self._abort(connection, "flood")
 
     def make_room(self, handshakes: int, peer: str) -> bool:
         """Close connections until there is room for one more.

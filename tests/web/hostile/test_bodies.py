@@ -89,6 +89,36 @@ def test_a_body_is_not_asked_for_before_the_credential_is_checked(tmp_path: Path
                 assert client.recv(65536).startswith(b"HTTP/1.1 204")
 
 
+@pytest.mark.parametrize("token", ["", "planted-token"])
+@pytest.mark.parametrize("lines", [1, 10_000], ids=["in pieces", "at once"])
+def test_a_body_in_tiny_chunks_is_ended(tmp_path: Path, figure: Figure, token: str, lines: int) -> None:
+    head = f"POST /audit HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nAuthorization: Bearer {token}\r\n\r\n"
+    flood = 'vault_exporter_web_closed_connections_total{reason="flood"}'
+    with Running(tmp_path, audited(tmp_path)) as running:
+        with Delays(running) as delays:
+            for _ in range(10):
+                with contextlib.closing(running.raw(head.encode())) as client, contextlib.suppress(OSError):
+                    for _ in range(30_000 // lines):
+                        client.sendall(b"1\r\n{\r\n" * lines)
+        assert not delays.failures
+        assert not running.complaints()
+        if token:  # without it, the connection may be closed before so much has come
+            wait_until(lambda: running.scrape()[flood] == 10, what="closed connections")
+        figure("longest /-/healthy in s", delays.longest, 3)
+
+
+@pytest.mark.parametrize("inflated", [b"\n" * (1 << 20), b"a\n" * (1 << 19), b""], ids=["empty", "short", "members"])
+def test_a_compressed_body_of_many_parts_holds_nobody_up(tmp_path: Path, figure: Figure, inflated: bytes) -> None:
+    body = gzip.compress(inflated) if inflated else gzip.compress(b"") * 40_000
+    with Running(tmp_path, audited(tmp_path)) as running:
+        with Delays(running) as delays:
+            for _ in range(10):
+                send(running, "POST", "/audit", body, Authorization="Bearer planted-token")
+        assert not delays.failures
+        assert not running.complaints()
+        figure("longest /-/healthy in s", delays.longest, 3)
+
+
 POST = b"POST /audit HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer planted-token\r\n"
 REQUESTS = [
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",

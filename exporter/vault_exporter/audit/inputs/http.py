@@ -32,6 +32,8 @@ PATH: Final = "/audit"
 _PREFIX: Final = "Bearer "
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _LARGEST_TOKEN_FILE: Final = 4096
+_AT_ONCE_BYTES: Final = 8 << 10
+"""Bytes split in one turn of the event loop, or inflated at once."""
 _WINDOW: Final = {"identity": None, "gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 """zlib's ``wbits`` for each ``Content-Encoding``."""
 
@@ -130,10 +132,19 @@ class HttpEndpoint:
         if body and (window := _WINDOW[coding]) is not None:
             # In a thread and with a size limit: a megabyte can inflate to a gigabyte.
             body = await asyncio.to_thread(_inflated, body, window, buffer)
-        if body is None:
-            return
-        for line in body.split(b"\n"):
-            buffer.put(line)
+        if body is not None:
+            await self._split(body)
+
+    async def _split(self, body: bytes) -> None:
+        """Buffer the lines of a body, and let others run meanwhile."""
+        place = 0
+        while place < len(body):
+            end = body.find(b"\n", place + _AT_ONCE_BYTES)
+            end = len(body) if end < 0 else end
+            for line in filter(None, body[place:end].split(b"\n")):
+                self.buffer.put(line)
+            place = end + 1
+            await asyncio.sleep(0)
 
     def _refresh(self) -> None:
         """Read the token file again, at most once a second."""
@@ -155,21 +166,27 @@ def _inflated(body: bytes, window: int, buffer: LineBuffer) -> bytes | None:
     """Inflate a body; count it and return None if it is too long, damaged or truncated."""
     parts: list[bytes] = []
     left = buffer.max_line_bytes
-    while body:  # gzip data may have several members
-        inflater = zlib.decompressobj(window)
-        try:
-            parts.append(inflater.decompress(body, left + 1))
-        except zlib.error:
-            buffer.rejected[Reject.INCOMPLETE] += 1
-            return None
-        left -= len(parts[-1])
-        if left < 0:
-            buffer.rejected[Reject.TOO_LONG] += 1
-            return None
-        if not inflater.eof:
-            buffer.rejected[Reject.INCOMPLETE] += 1
-            return None
-        body = inflater.unused_data
+    inflater = None
+    # In pieces, because each member of gzip data makes zlib copy all that follows it.
+    for start in range(0, len(body), _AT_ONCE_BYTES):
+        piece = body[start : start + _AT_ONCE_BYTES]
+        while piece:
+            inflater = inflater or zlib.decompressobj(window)
+            try:
+                parts.append(inflater.decompress(piece, left + 1))
+            except zlib.error:
+                buffer.rejected[Reject.INCOMPLETE] += 1
+                return None
+            left -= len(parts[-1])
+            if left < 0:
+                buffer.rejected[Reject.TOO_LONG] += 1
+                return None
+            piece = inflater.unused_data
+            if inflater.eof:
+                inflater = None
+    if inflater is not None:
+        buffer.rejected[Reject.INCOMPLETE] += 1
+        return None
     return b"".join(parts)
 
 

@@ -64,6 +64,6 @@ WEB_CLOSED = _counter(
     EXPORTER,
     "Connections that the exporter ended, by reason: silent (no whole request for a minute), too_many (more than the "
     "bound), unread (answers were not read in time, or took too much memory), outdated (the TLS settings changed), "
-    "handshake (the TLS handshake failed or took over 10 s).",
+    "handshake (the TLS handshake failed or took over 10 s), flood (a request of many tiny lines or chunks).",
     "reason",
 )
