@@ -6,6 +6,7 @@ be lost.
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,8 +18,8 @@ from vault_exporter.metrics.family import Sample
 
 __all__ = ["DatagramInput"]
 
-_AT_ONCE: Final = 256
-"""Datagrams read in one turn of the event loop."""
+_AT_ONCE_SECONDS: Final = 0.002
+"""Time for datagrams in one turn of the event loop."""
 _LARGEST: Final = 1 << 20
 """Largest datagram in bytes. UDP allows 65,507; a Unix socket allows the size of the kernel's buffer."""
 
@@ -68,7 +69,8 @@ class DatagramInput:
             remove_socket(self._settings.listen)
 
     def _receive(self, receiving: socket.socket) -> None:
-        for _ in range(_AT_ONCE):
+        end = time.perf_counter() + _AT_ONCE_SECONDS
+        while time.perf_counter() < end:
             try:
                 packet, peer = receiving.recvfrom(_LARGEST)
             except OSError:  # usually BlockingIOError: no datagram is left

@@ -5,8 +5,10 @@ import enum
 import errno
 import ipaddress
 import os
+import resource
 import socket
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,13 +17,16 @@ from vault_exporter.config.schema.inputs import Address, Listening, Scheme
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 
-__all__ = ["UNFINISHED_SECONDS", "Refusal", "allows", "open_socket", "refusal_samples", "remove_socket"]
+__all__ = ["UNFINISHED_SECONDS", "Refusal", "allows", "most_files", "open_socket", "refusal_samples", "remove_socket"]
 
 UNFINISHED_SECONDS: Final = 60.0
 """Seconds after which a connection with a partial line is closed."""
 
-_RECEIVE_BYTES: Final = 4 << 20
+_DATAGRAM_BYTES: Final = 4 << 20
 """Requested receive buffer for datagrams in bytes; ``net.core.rmem_max`` is the kernel's limit."""
+_STREAM_BYTES: Final = 128 << 10
+"""Receive buffer of a connection in bytes; the kernel doubles it. By default it grows to megabytes, which a flood
+leaves behind."""
 
 _NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
@@ -51,6 +56,12 @@ def open_socket(settings: Listening) -> socket.socket:
     if address.path:
         return _open_unix(address, settings.mode)
     return _open_internet(address)
+
+
+def most_files() -> int:
+    """Return how many files an input may open: a quarter of the limit of the process, so that the rest is served."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else max(1, soft // 4)
 
 
 def remove_socket(address: Address) -> None:
@@ -128,8 +139,9 @@ def _bound(family: int, kind: socket.SocketKind, where: Any, *, both: bool) -> s
     try:
         if kind is socket.SOCK_STREAM:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _STREAM_BYTES)  # inherited by accepted sockets
         else:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _DATAGRAM_BYTES)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
         made.bind(where)

@@ -9,25 +9,28 @@ lock Vault out. Vault reconnects at its next write.
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, cast
 
 from vault_exporter.audit.inputs.line_buffer import LineBuffer, Splitter
 from vault_exporter.audit.inputs.sockets import (
     UNFINISHED_SECONDS,
     Refusal,
     allows,
+    most_files,
     open_socket,
     refusal_samples,
     remove_socket,
 )
+from vault_exporter.audit.inputs.turns import Turns
 from vault_exporter.config.schema.inputs import Listening, Scheme
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 
 __all__ = ["StreamInput"]
 
-_AT_ONCE_BYTES: Final = 32 << 10
-"""Bytes read from a connection in one turn. Splitting many short lines takes time."""
+_BACKLOG: Final = 512
+_AT_ONCE_BYTES: Final = 16 << 10
+"""Bytes read from a connection at once. Splitting many short lines takes time."""
 
 
 class StreamInput:
@@ -40,6 +43,7 @@ class StreamInput:
         accepted: number of accepted connections.
         refused: number of refused or closed connections by reason.
         open: the open connections.
+        turns: the time that the connections may take.
     """
 
     def __init__(
@@ -61,7 +65,9 @@ class StreamInput:
         self._make_splitter = make_splitter
         self._clock = clock
         self._looked = clock()
+        self._most = settings.max_connections
         self._server: asyncio.Server | None = None
+        self.turns = Turns()
 
     async def start(self) -> None:
         """Start listening.
@@ -70,11 +76,12 @@ class StreamInput:
             OSError: the address cannot be listened on.
         """
         loop = asyncio.get_running_loop()
+        self._most = min(self._settings.max_connections, most_files())
         listening = open_socket(self._settings)
         if self._settings.listen.scheme is Scheme.UNIX:
-            self._server = await loop.create_unix_server(self._connection, sock=listening)
+            self._server = await loop.create_unix_server(self._connection, sock=listening, backlog=_BACKLOG)
         else:
-            self._server = await loop.create_server(self._connection, sock=listening)
+            self._server = await loop.create_server(self._connection, sock=listening, backlog=_BACKLOG)
         self.up = True
 
     def poll(self) -> list[bytes] | None:
@@ -108,7 +115,7 @@ class StreamInput:
         if not allows(self._settings, peer):
             self.refused[Refusal.NOT_ALLOWED] += 1
             return False
-        if len(self.open) >= self._settings.max_connections:
+        if len(self.open) >= self._most:
             self.refused[Refusal.TOO_MANY] += 1
             min(self.open, key=lambda known: (known.proven, known.heard)).close()
         self.open.add(connection)
@@ -139,8 +146,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._buffer = bytearray(_AT_ONCE_BYTES)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         if not self._server.admit(self, transport.get_extra_info("peername")):
             self.close()
 
@@ -148,6 +154,7 @@ class _Connection(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, size: int) -> None:
+        began = time.perf_counter()
         self.heard = self._clock()
         if self._splitter.feed(bytes(memoryview(self._buffer)[:size])):
             self.proven = True
@@ -156,6 +163,8 @@ class _Connection(asyncio.BufferedProtocol):
             self.stuck_since = None
         elif self.stuck_since is None:
             self.stuck_since = self.heard
+        if self._transport is not None:
+            self._server.turns.spend(self._transport, began)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._splitter.end()
