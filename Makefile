@@ -14,7 +14,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons deploy-test doctor-test lint format bench generate docs docs-test image image-test faults fuzz tools pictures
+.PHONY: help run test test-pythons deploy-test deploy-run doctor-test lint format bench generate docs docs-test image image-test faults fuzz tools pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -35,12 +35,15 @@ test-pythons: ## Run all tests on each Python that we support (PYTHONS="3.12 3.1
 		$(MAKE) --no-print-directory test PYTHON=$$python VENV=$(VENV)/$$version || exit 1; \
 	done
 
-deploy-test: $(VENV)/.dev ## Try the Helm chart with each Helm and each Kubernetes
+deploy-test: $(VENV)/.dev deploy-run ## Try the Helm chart with each Helm and each Kubernetes, and run what it renders
 	@$(BIN)/python -m pytest $(ARGS) tests/deploy/test_helm.py tests/deploy/matrix_helm.py
 
 doctor-test: $(VENV)/.dev build/tools/victoria ## Try the doctor on each broken chain alone, with each Prometheus
 	@scripts/debian-packages prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
 	@$(BIN)/python -m pytest $(ARGS) tests/doctor/matrix_doctor.py
+deploy-run: $(VENV)/.dev ## Run what the Helm chart renders, in front of a real cluster of three nodes
+	@scripts/debian-packages $(LAB)
+	@$(BIN)/python -m pytest $(ARGS) tests/deploy/run_helm.py
 
 lint: $(VENV)/.dev ## Check style, types, the Dockerfile and the shell scripts
 	@$(BIN)/ruff check
