@@ -41,6 +41,7 @@ deploy-test: $(VENV)/.dev deploy-run ## Try the Helm chart with each Helm and ea
 doctor-test: $(VENV)/.dev build/tools/victoria ## Try the doctor on each broken chain alone, with each Prometheus
 	@scripts/debian-packages prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
 	@$(BIN)/python -m pytest $(ARGS) tests/doctor/matrix_doctor.py
+
 deploy-run: $(VENV)/.dev ## Run what the Helm chart renders, in front of a real cluster of three nodes
 	@scripts/debian-packages $(LAB)
 	@$(BIN)/python -m pytest $(ARGS) tests/deploy/run_helm.py

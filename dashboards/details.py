@@ -1,19 +1,32 @@
-"""The dashboards that the overview links to: one node, audit and security, storage and HA, the exporter itself."""
+"""The dashboards that the overview links to: one node, audit and security, storage and HA, the exporter, agents."""
 
 from typing import Final
 
 from grafanalib import core
 
+from dashboards import frame
 from dashboards.frame import dashboard
-from dashboards.sections import audit, exporter, leases, node, runtime, slo, storage, top, watched
+from dashboards.sections import agents, audit, exporter, leases, node, runtime, slo, storage, top, watched
 from vault_exporter.metrics import catalogue as c
 
-__all__ = ["AUDIT", "EXPORTER", "NODE", "STORAGE", "audit_log", "exporter_itself", "one_node", "storage_and_ha"]
+__all__ = [
+    "AGENTS",
+    "AUDIT",
+    "EXPORTER",
+    "NODE",
+    "STORAGE",
+    "agents_and_injector",
+    "audit_log",
+    "exporter_itself",
+    "one_node",
+    "storage_and_ha",
+]
 
 NODE: Final = "vault-node"
 AUDIT: Final = "vault-audit"
 STORAGE: Final = "vault-storage"
 EXPORTER: Final = "vault-exporter"
+AGENTS: Final = "vault-agents"
 
 _NODE_GUIDE: Final = """\
 Choose one node at *Instance*, or several to compare. *Members* says what each node is, why it is down and how far
@@ -35,6 +48,13 @@ _EXPORTER_GUIDE: Final = """\
 *Failing collectors* lists what the exporter asks and does not get; `permission_denied` is a policy that lacks a path,
 and `vault-exporter check --online` says which. *Telemetry status* other than ok empties the panels that rest on
 Vault's own metrics. A *Configuration* that is wrong is not in force; the one before goes on.
+"""
+_AGENTS_GUIDE: Final = """\
+*Failed injections* name the namespaces whose pods do not get a Vault Agent: look at the injector's log and at the
+annotations of the pods. *Injections* that stop while pods start: Kubernetes does not reach the injector. Agents that
+cannot log in go on with the token that they have until it ends; *Agents and proxies* has the worst first. *Requests
+through agents* that Vault refuses are the application's mistake or a policy; those without an answer are Vault's or the
+network's. Prometheus scrapes all of this itself; docs/agents.md says how.
 """
 
 
@@ -103,4 +123,16 @@ def exporter_itself() -> core.Dashboard:
         "What vault-exporter asks, what it gets, and what it costs.",
         [exporter.collectors(), exporter.telemetry(), exporter.login(), exporter.process(), exporter.discovery()],
         guide=_EXPORTER_GUIDE,
+    )
+
+
+def agents_and_injector() -> core.Dashboard:
+    """Return the dashboard of Vault Agents, proxies and their injector."""
+    return dashboard(
+        "Agents",
+        AGENTS,
+        "Vault Agents, proxies and the injector: whether applications in pods get their secrets.",
+        [agents.injector(), agents.logins(), agents.requests()],
+        guide=_AGENTS_GUIDE,
+        targets=frame.AGENTS,
     )

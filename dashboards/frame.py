@@ -12,7 +12,7 @@ from dashboards.queries import ALL, ALL_OR_NONE, Metric, by_node, if_active, sel
 from dashboards.style import ACTIVE, DATASOURCE, DOWN
 from vault_exporter.metrics import catalogue as c
 
-__all__ = ["ALERTS", "ALERTS_SINCE", "RUNBOOKS", "TAG", "WATCHDOG", "dashboard"]
+__all__ = ["AGENTS", "ALERTS", "ALERTS_SINCE", "RUNBOOKS", "TAG", "WATCHDOG", "dashboard"]
 
 TAG: Final = "vault-exporter"
 """What the dashboards find each other by."""
@@ -35,6 +35,11 @@ _RUNBOOKS_AT: Final = "http://vault-exporter:9410/runbooks"
 """The exporter's own pages, at the address that the alerts have by default."""
 
 _GUIDE_HEIGHT: Final = 9
+_AGENTS: Final = "|".join(
+    one.name for one in (native.INJECTOR_QUEUE, *native.AGENT_LOGINS, *native.AGENT_LOGIN_FAILURES)
+)
+AGENTS: Final = f'{{__name__=~"{_AGENTS}"}}'
+"""Injectors, and whatever has tried to log in."""
 _NODES_AND_EXPORTERS: Final = f'{{__name__=~"{c.UP.name}|{c.BUILD_INFO.name}"}}'
 """A scrape of an exporter that many nodes share is of a job and an instance of its own."""
 
@@ -48,6 +53,7 @@ def dashboard(
     guide: str,
     namespaces: Metric | None = None,
     runbooks: bool = False,
+    targets: str = _NODES_AND_EXPORTERS,
 ) -> core.Dashboard:
     """Return the dashboard as grafanalib has it; :func:`dashboards.normalise.normalise` finishes it.
 
@@ -59,6 +65,7 @@ def dashboard(
         guide: how to read it, in Markdown.
         namespaces: a metric with a label ``vault_namespace``, for a variable of that name.
         runbooks: whether a panel links to runbooks, at the address in a variable of that name.
+        targets: selects the series whose jobs, clusters and instances can be chosen.
     """
     return core.Dashboard(
         title=f"Vault / {title}",
@@ -72,7 +79,7 @@ def dashboard(
         graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
         links=[_siblings()],
         annotations=core.Annotations(_annotations()),
-        templating=core.Templating(list=_variables(namespaces, runbooks=runbooks)),
+        templating=core.Templating(list=_variables(targets, namespaces, runbooks=runbooks)),
         panels=layout(
             [*sections, Section("How to read this", [(_GUIDE_HEIGHT, [text("Guide", guide)])], collapsed=True)]
         ),
@@ -115,12 +122,12 @@ def _annotation(name: str, color: str, expr: str, *, title: str, text: str, **se
     }
 
 
-def _variables(namespaces: Metric | None, *, runbooks: bool) -> list[core.Template]:
-    several, job, cluster = _NODES_AND_EXPORTERS, 'job=~"$job"', 'cluster=~"$cluster"'
-    within = several.removesuffix("}")
+def _variables(targets: str, namespaces: Metric | None, *, runbooks: bool) -> list[core.Template]:
+    job, cluster = 'job=~"$job"', 'cluster=~"$cluster"'
+    within = targets.removesuffix("}")
     result = [
         core.Template(name="datasource", label="Data source", type="datasource", query="prometheus", refresh=1),
-        _variable("job", "Job", f"label_values({several}, job)", ALL),
+        _variable("job", "Job", f"label_values({targets}, job)", ALL),
         _variable("cluster", "Cluster", f"label_values({within},{job}}}, cluster)", ALL_OR_NONE),
         _variable("instance", "Instance", f"label_values({within},{job},{cluster}}}, instance)", ALL),
     ]

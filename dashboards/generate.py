@@ -21,6 +21,7 @@ DASHBOARDS: Final = {
     details.AUDIT: details.audit_log,
     details.STORAGE: details.storage_and_ha,
     details.EXPORTER: details.exporter_itself,
+    details.AGENTS: details.agents_and_injector,
 }
 """Each dashboard by its uid, which is also its file's name."""
 

@@ -113,12 +113,46 @@ HA_ECHO: Final = Summary("vault_ha_rpc_client_echo")
 
 EXPIRE_NUM_LEASES: Final = Native("vault_expire_num_leases")
 
+# The injector of Vault Agents, vault-k8s 1.6 or newer, as Prometheus scrapes it.
+
+INJECTIONS: Final = Native(
+    "vault_agent_injector_injections_by_namespace_total", ("namespace", "injection_type"), counter=True
+)
+FAILED_INJECTIONS: Final = Native(
+    "vault_agent_injector_failed_injections_by_namespace_total", ("namespace",), counter=True
+)
+INJECTOR_QUEUE: Final = Native("vault_agent_injector_request_queue_length")
+INJECTOR_DURATION_BUCKET: Final = Native(
+    "vault_agent_injector_request_processing_duration_ms_bucket", ("le",), counter=True
+)
+"""Milliseconds."""
+PROCESS_STARTED: Final = Native("process_start_time_seconds")
+"""Of whatever is scraped."""
+
+# Vault Agents and proxies, as Prometheus scrapes them. An OpenBao agent has a prefix of its own; proxies have none, and
+# share the agent's names of what they pass on. https://openbao.org/docs/agent-and-proxy/agent/#metrics
+
+_AGENTS: Final = ("vault_agent", "bao_agent")
+_AGENTS_AND_PROXIES: Final = (*_AGENTS, "vault_proxy")
+AGENT_LOGINS: Final = tuple(Native(f"{who}_auth_success", counter=True) for who in _AGENTS_AND_PROXIES)
+"""Logins, and renewals of the token; absent before the first."""
+AGENT_LOGIN_FAILURES: Final = tuple(Native(f"{who}_auth_failure", counter=True) for who in _AGENTS_AND_PROXIES)
+AGENT_CACHE_HITS: Final = tuple(Native(f"{who}_cache_hit", counter=True) for who in _AGENTS)
+AGENT_CACHE_MISSES: Final = tuple(Native(f"{who}_cache_miss", counter=True) for who in _AGENTS)
+AGENT_REQUESTS: Final = tuple(Native(f"{who}_proxy_success", counter=True) for who in _AGENTS)
+"""Requests of applications that Vault answered."""
+AGENT_CLIENT_ERRORS: Final = tuple(Native(f"{who}_proxy_client_error", counter=True) for who in _AGENTS)
+"""Those that Vault refused."""
+AGENT_ERRORS: Final = tuple(Native(f"{who}_proxy_error", counter=True) for who in _AGENTS)
+"""Those that got no answer of Vault."""
+
 
 def _metrics() -> tuple[Native, ...]:
     declared = tuple(globals().values())
     plain = [value for value in declared if isinstance(value, Native)]
     summaries = [value for value in declared if isinstance(value, Summary)]
-    return (*plain, *(part for summary in summaries for part in (summary.count, summary.sum)))
+    several = [one for value in declared if isinstance(value, tuple) for one in value if isinstance(one, Native)]
+    return (*plain, *several, *(part for summary in summaries for part in (summary.count, summary.sum)))
 
 
 METRICS: Final = _metrics()

@@ -17,6 +17,7 @@ import yaml
 from vault_exporter.alert_rules import Group, Profile, Rule, apply, load, parameters, select
 from vault_exporter.alert_rules.alertmanager import alertmanager_config, subtree, templates
 from vault_exporter.alert_rules.build import thresholds
+from vault_exporter.alert_rules.parameters import JOBS
 from vault_exporter.grafana import pack
 from vault_exporter.grafana.adapt import DashboardOptions
 
@@ -36,7 +37,10 @@ _CHOICES: Final = {
     "alertmanager.kind": ["AlertmanagerConfig", "Secret"],
     "agents.injector.scheme": ["http", "https"],
     "agents.agent.scheme": ["http", "https"],
+    "agents.proxy.scheme": ["http", "https"],
 }
+_JOBS: Final = {name: f"@{name}@" for name in JOBS}
+"""A mark in place of each job."""
 _STRINGS: Final = {"additionalProperties": {"type": "string"}}
 _OBJECTS: Final[dict[str, dict[str, Any]]] = {
     "commonLabels": _STRINGS,
@@ -94,15 +98,14 @@ def _rules() -> dict[str, Any]:
     groups = apply(
         load(),
         {
-            "job": "@job@",
-            "exporter_job": "@exporter_job@",
+            **_JOBS,
             "runbook_url": "@runbook@{name}",
             "dashboard_url": "@dashboard_url@",
         },
     )
     declared = parameters()
     marks = {name: f"@{name}@" for name in declared}
-    marked = apply(_marked(load(), marks), {"job": "@job@", "exporter_job": "@exporter_job@"})
+    marked = apply(_marked(load(), marks), _JOBS)
     expressions = {rule.name: rule.expr for group in marked for rule in group.rules}
     profiles = _profiles(groups)
     return {

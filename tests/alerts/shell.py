@@ -2,8 +2,8 @@
 
 What a runbook calls the server, its log and its files is replaced by what the test has. ``journalctl``, ``systemctl``
 and ``sudo`` need a host with services of these names: here they are functions that do the same with the test's own
-processes. So are ``dmesg``, ``iostat`` and ``timedatectl``, which print one line. ``vault`` is ``bao``, with the same
-commands. Everything else is the real program.
+processes. So are ``dmesg``, ``iostat``, ``kubectl`` and ``timedatectl``, which print one line. ``vault`` is
+``bao``, with the same commands. Everything else is the real program.
 """
 
 import os
@@ -44,6 +44,7 @@ pidof() { unit_pid vault; }
 sudo() { [ "$1" = -u ] && shift 2; "$@"; }
 dmesg() { echo "Out of memory: Killed process 1 (bao), oom_score 1"; }
 iostat() { echo "Device r/s w/s await %util"; }
+kubectl() { echo "vault-agent-injector 1/1 Running"; }
 timedatectl() { echo "System clock synchronized: yes"; }
 vault() { BAO_ADDR=${VAULT_ADDR:-$BAO_ADDR} bao "$@"; }
 """

@@ -35,6 +35,7 @@ PAGERDUTY_ROUTES: Final = {
     "alertname=VaultCanaryFailing severity=critical category=availability": "vault-critical",
     "alertname=VaultHighMemoryUsage severity=warning category=saturation": "vault-warning",
     "alertname=VaultWatchedTokenExpiring severity=warning category=lifecycle": "vault-warning",
+    "alertname=VaultAgentInjectorDown severity=critical category=agents": "vault-critical",
     "alertname=VaultUserLocked severity=warning category=security": "vault-security",
     "alertname=VaultLoginFailureSpike severity=warning category=security": "vault-security",
     "alertname=VaultRootTokenUsed severity=critical category=security": "vault-security-events",

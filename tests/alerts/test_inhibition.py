@@ -155,6 +155,16 @@ TABLE: Final[dict[str, tuple[list[Alert], dict[tuple[str, str], int], set[Alert]
         SERVES,
         {("VaultCertificateExpiring", "n1")},
     ),
+    "nobody can log in to a sealed cluster": (
+        [("VaultClusterSealed", "prod"), ("VaultAgentAuthFailing", "app"), ("VaultAgentInjectorDown", "prod")],
+        SERVES_NOT,
+        {("VaultAgentAuthFailing", "app")},
+    ),
+    "one node that is down does not keep agents from logging in": (
+        [("VaultDown", "n2"), ("VaultSealed", "n3"), ("VaultAgentAuthFailing", "app")],
+        SERVES,
+        set(),
+    ),
     "a budget that burns fast also burns slowly": (
         [("VaultErrorBudgetBurnFast", "prod"), ("VaultErrorBudgetBurnSlow", "prod")],
         SERVES,

@@ -73,11 +73,22 @@ def test_nothing_changes_by_itself() -> None:
 
 def test_jobs_and_addresses() -> None:
     after = changed(
-        job="openbao.*", exporter_job="mon", runbook_url="https://wiki/vault/", dashboard_url="https://grafana.test"
+        job="openbao.*",
+        exporter_job="mon",
+        agent_job="sidecars",
+        injector_job="webhook",
+        runbook_url="https://wiki/vault/",
+        dashboard_url="https://grafana.test",
     )
     for name, rule in after.items():
         text = rule.expr + "".join(rule.annotations.values())
-        assert set(re.findall(r'job=~\\?"([^"\\]*)', text)) <= {"openbao.*", "mon", "openbao.*|mon"}, name
+        assert set(re.findall(r'job=~\\?"([^"\\]*)', text)) <= {
+            "openbao.*",
+            "mon",
+            "openbao.*|mon",
+            "sidecars",
+            "webhook",
+        }, name
         assert rule.annotations["runbook_url"] == f"https://wiki/vault/{name}.md"
         assert rule.annotations["dashboard_url"].startswith("https://grafana.test/d/vault-")
 
@@ -176,7 +187,7 @@ def test_every_rule_says_what_it_needs() -> None:
     for group in GROUPS:
         for rule in group.rules:
             for need in needs(rule, GROUPS):
-                assert need <= collectors | {"telemetry", "audit", "auth", "backup"}, rule.name
+                assert need <= collectors | {"telemetry", "audit", "auth", "backup", "agents"}, rule.name
     assert needs(ALERTS["VaultDown"], GROUPS) == (frozenset(),)
     assert said(ALERTS["VaultDown"], GROUPS) == ""
     assert said(ALERTS["VaultAuditBlocked"], GROUPS) == "telemetry for a part of it"
@@ -261,7 +272,7 @@ def test_what_a_configuration_cannot_feed_is_left_out(tmp_path: Path) -> None:
 
 def test_everything_configured_leaves_nothing_out() -> None:
     everything = {f"collector {name}" for name in (*(one.name for one in COLLECTORS), *CONFIGURED)}
-    kept, lacking = without(GROUPS, frozenset(everything | {"telemetry", "audit", "auth", "backup"}))
+    kept, lacking = without(GROUPS, frozenset(everything | {"telemetry", "audit", "auth", "backup", "agents"}))
     assert (kept, lacking) == (GROUPS, {})
 
 

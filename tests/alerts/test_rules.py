@@ -18,8 +18,14 @@ CLUSTER: Final = '{{ or $labels.cluster $externalLabels.cluster "default" }}'
 NODE_OR_CLUSTER: Final = '{{ or $labels.instance $labels.cluster $externalLabels.cluster "default" }}'
 CLUSTER_QUERY: Final = "{{ with $labels.cluster }}?var-cluster={{ . | urlquery }}{{ end }}"
 NARROWED: Final = "?var-instance={{ $labels.instance | urlquery }}"
-JOBS: Final = {'job=~"vault"', 'job=~"vault-exporter"', 'job=~"vault|vault-exporter"'}
-"""Nodes; the exporter's own page where it has a job of its own; what either of them shows."""
+JOBS: Final = {
+    'job=~"vault"',
+    'job=~"vault-exporter"',
+    'job=~"vault|vault-exporter"',
+    'job=~"vault-agent"',
+    'job=~"vault-agent-injector"',
+}
+"""Nodes; the exporter's own page where it has a job of its own; what either of them shows; agents; the injector."""
 
 
 GROUPS: Final = load()

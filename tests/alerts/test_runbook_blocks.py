@@ -105,6 +105,9 @@ SHOWS: Final[Mapping[str, str]] = {
     r"vault-exporter check --online .*": r"vault-1 .*answers",
     r"systemctl reload vault-exporter": "",
     r"systemctl status vault-exporter.*": r"vault-exporter.service active",
+    # Agents in Kubernetes, and on machines.
+    r"kubectl .*": r"vault-agent-injector",
+    r"journalctl -u vault-agent -n \d+": "",
     # The server's log, its configuration and its host.
     r"journalctl -u vault -n \d+( \| grep .*)?": "",
     r"systemctl status vault.*": r"vault.service active",

@@ -141,7 +141,9 @@ def test_units_tell_the_truth(dashboard: Json) -> None:
         if unit in {"bytes", "Bps"}:
             assert all(name.endswith(("_bytes", "_bytes_total")) for name in names), panel["title"]
         if unit == "s":
-            milliseconds = any(re.fullmatch(r"vault_(?!audit_request|exporter|go)\w+_sum", name) for name in names)
+            milliseconds = any(
+                re.fullmatch(r"vault_(?!audit_request|exporter|go)\w+_(sum|ms_bucket)", name) for name in names
+            )
             assert milliseconds == expr.endswith("/ 1000"), f"{panel['title']}: Vault's summaries are milliseconds"
             seconds = any("_seconds" in name or name == native.ALERTS_SINCE.name for name in names)
             assert milliseconds or seconds, panel["title"]

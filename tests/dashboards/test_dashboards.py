@@ -369,6 +369,7 @@ def test_the_overview_is_short_and_ordered_for_an_incident() -> None:
         ("vault-node", []),
         ("vault-audit", ["Who asks for what", "Entries over the network"]),
         ("vault-exporter", ["Discovery"]),
+        ("vault-agents", []),
     ],
 )
 def test_what_not_every_deployment_has_is_collapsed(uid: str, collapsed: list[str]) -> None:

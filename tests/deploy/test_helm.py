@@ -94,7 +94,8 @@ def test_the_rules_are_those_of_the_command() -> None:
     spec = named(template(SETS["rules-changed"]), "PrometheusRule")["spec"]
     printed = command(
         *("rules", "--format", "operator", "--profile", "all"),
-        *("--set", "job=openbao", "--set", "exporter_job=openbao-exporter", "--set", "memory_limit_bytes=4294967296"),
+        *("--set", "job=openbao", "--set", "exporter_job=openbao-exporter", "--set", "agent_job=sidecars"),
+        *("--set", "injector_job=webhook", "--set", "memory_limit_bytes=4294967296"),
         *("--set", "VaultDown.for=2m", "--set", "VaultGcPressure.enabled=false"),
         *("--set", "VaultPolicyChanged.severity=warning", "--set", "dashboard_url=https://grafana.example.com"),
         *("--set", "severity.critical=page", "--set", "severity.warning=P3"),

@@ -18,10 +18,14 @@ __all__ = ["fed", "feeds", "needs", "said", "without"]
 _ALWAYS: Final = frozenset({"exporter", "scrape"}) | REQUIRED
 """Makers whose samples are on every scrape."""
 
-_PARTS: Final = frozenset({"audit", "auth", "backup", "telemetry"})
+_AGENTS: Final = "agents"
+"""Agents, proxies and the injector, which Prometheus scrapes itself: no configuration says whether it does."""
+_PARTS: Final = frozenset({_AGENTS, "audit", "auth", "backup", "telemetry"})
 """Makers that are no collectors of the configuration, by the name that is printed."""
 
 _MADE_BY: Final = {name: family.made_by for family in FAMILIES for name in family.series} | {"up": "scrape"}
+
+_OF_AGENTS: Final = re.compile(r"(vault|bao)_(agent|proxy)_|process_")
 
 
 def needs(rule: Rule, groups: Iterable[Group]) -> tuple[frozenset[str], ...]:
@@ -39,7 +43,7 @@ def said(rule: Rule, groups: Iterable[Group]) -> str:
 
 def feeds(expr: str, recorded: Mapping[str, Rule]) -> frozenset[str]:
     """Return the sources of the metrics in an expression; those that are always there are left out."""
-    found = {_source(name) for name in re.findall(r"\b(up|vault_\w+)\{", expr)}
+    found = {_source(name) for name in re.findall(r"\b(up|(?:vault|bao|process)_\w+)\{", expr)}
     for name in RECORDED.findall(expr):
         found |= feeds(recorded[name].expr, recorded)
     return frozenset(found - {""})
@@ -50,6 +54,7 @@ def fed(config: Config) -> frozenset[str]:
     makers = {
         collector.name for target in config.targets for collector in chosen(target, config, config.telemetry)
     } | REQUIRED
+    makers.add(_AGENTS)
     if config.audit.logs or config.audit.inputs:
         makers.add("audit")
     if config.backup:
@@ -80,9 +85,10 @@ def without(groups: Iterable[Group], feeding: frozenset[str]) -> tuple[tuple[Gro
 def _source(name: str) -> str:
     """Return what makes a metric, by its declaration in the catalogue; empty if it is on every scrape.
 
-    A metric that the catalogue does not declare is of Vault's telemetry, which is passed on.
+    A metric that the catalogue does not declare is of a Vault Agent, a proxy or the injector, or of Vault's telemetry,
+    which is passed on.
     """
-    maker = _MADE_BY.get(name, "telemetry")
+    maker = _MADE_BY.get(name, _AGENTS if _OF_AGENTS.match(name) else "telemetry")
     return "" if maker in _ALWAYS else _named(maker)
 
 

@@ -22,8 +22,13 @@ __all__ = ["ADDRESSES", "JOBS", "SCRAPE_INTERVAL", "SEVERITIES", "Overrides", "a
 Overrides = Mapping[str, str]
 """Values by parameter name, as given on the command line."""
 
-JOBS: Final = {"job": "vault", "exporter_job": "vault-exporter"}
-"""Regular expressions of the label `job`, for nodes and for the exporter's own metrics."""
+JOBS: Final = {
+    "job": "vault",
+    "exporter_job": "vault-exporter",
+    "agent_job": "vault-agent",
+    "injector_job": "vault-agent-injector",
+}
+"""Regular expressions of the label `job`: for nodes, the exporter's own metrics, Vault Agents, and their injector."""
 SCRAPE_INTERVAL: Final = "1m"
 """Longest scrape interval that the default rules support."""
 
@@ -179,11 +184,8 @@ def _seconds(duration: str) -> float:
 
 def _with_jobs(text: str, changes: Overrides, quote: str) -> str:
     """Replace the default jobs; ``quote`` is the quotation mark of expressions in the text."""
-    job, exporter = (changes.get(name, default) for name, default in JOBS.items())
-    for old, new in (
-        (f"{JOBS['job']}|{JOBS['exporter_job']}", f"{job}|{exporter}"),
-        (JOBS["exporter_job"], exporter),
-        (JOBS["job"], job),
-    ):
+    jobs = {name: changes.get(name, default) for name, default in JOBS.items()}
+    both = (f"{JOBS['job']}|{JOBS['exporter_job']}", f"{jobs['job']}|{jobs['exporter_job']}")
+    for old, new in (both, *((JOBS[name], job) for name, job in jobs.items())):
         text = text.replace(f"job=~{quote}{old}{quote}", f"job=~{quote}\0{new}{quote}")
     return text.replace("\0", "")

@@ -46,8 +46,8 @@ clusters:
 {{- if not $targets -}}
 {{- $namespace := include "vault-exporter.vaultNamespace" . -}}
 {{- range $number := until (int $vault.replicas) -}}
-{{- $name := printf "%s-%d" $vault.statefulSet $number -}}
-{{- $address := printf "%s://%s.%s.%s.svc:%d" $vault.scheme $name $vault.service $namespace (int $vault.port) -}}
+{{- $name := printf "%s-%d" $vault.statefulSet (add $number (int $vault.firstOrdinal)) -}}
+{{- $address := printf "%s://%s.%s.%s.svc:%d" $vault.scheme $name (include "vault-exporter.vaultService" $) $namespace (int $vault.port) -}}
 {{- $targets = append $targets (dict "name" $name "address" $address) -}}
 {{- end -}}
 {{- end -}}

@@ -52,6 +52,15 @@ annotations:
 {{ default .Release.Namespace .Values.vault.namespace }}
 {{- end }}
 
+{{- define "vault-exporter.vaultService" -}}
+{{ default (printf "%s-internal" .Values.vault.statefulSet) .Values.vault.service }}
+{{- end }}
+
+{{/* Vault's first pod. */}}
+{{- define "vault-exporter.vaultPod" -}}
+{{ .Values.vault.statefulSet }}-{{ .Values.vault.firstOrdinal }}
+{{- end }}
+
 {{- define "vault-exporter.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{ default (include "vault-exporter.fullname" .) .Values.serviceAccount.name }}

@@ -22,8 +22,12 @@ server:
       ports:
         - {name: vault-exporter, containerPort: {{ .Values.sidecar.port }}, protocol: TCP}
       securityContext:
+        {{- if not (kindIs "invalid" .Values.sidecar.runAsUser) }}
         runAsUser: {{ .Values.sidecar.runAsUser }}
+        {{- end }}
+        {{- if not (kindIs "invalid" .Values.sidecar.runAsGroup) }}
         runAsGroup: {{ .Values.sidecar.runAsGroup }}
+        {{- end }}
         {{- include "vault-exporter.containerSecurityContext" . | nindent 8 }}
       # No readiness probe: an exporter with a problem must not take Vault's pod out of its Service.
       {{- include "vault-exporter.probes" (dict "root" . "port" "vault-exporter" "kinds" (list "startupProbe" "livenessProbe")) | trim | nindent 6 }}
