@@ -26,7 +26,8 @@ _OVERHEAD: Final = 2
 """Limit of all received bytes, including headers and chunk sizes, as a multiple of the largest body."""
 _LEAST_BUDGET: Final = 4 << 20
 
-_HEAD: Final = b"\nHTTP/1."
+_HEAD: Final = b"HTTP/1."
+_NEXT_HEAD: Final = b"\n" + _HEAD
 _LINE_END: Final = b"\r\n"
 
 
@@ -99,7 +100,7 @@ class _Guard(asyncio.Protocol):
         if self._over:
             return
         self._budget -= len(data)
-        self._heads -= data.count(_HEAD)
+        self._heads -= data.count(_NEXT_HEAD) + data.startswith(_HEAD)
         is_dust = len(data) > _ANY_FRAMES_BYTES and data.count(_LINE_END) * _FEWEST_BYTES_A_FRAME > len(data)
         if self._budget < 0 or self._heads < 0 or is_dust:
             self.connection_lost(FloodError("no answer of HTTP"))

@@ -161,8 +161,21 @@ def test_a_backslash_that_escapes_nothing_is_escaped_as_prometheus_wants_it() ->
         b"#" + b" " * 500_000 + b"\n",
         b"vault_x" + b" " * 300_000 + b"y\n",
         b"vault_x 1" + b" " * 300_000 + b"y\n",
+        b"vault_x{ " + b'a="b", ' * 1_000_000 + b"} 1\n",
     ],
-    ids=["name", "label", "quotes", "labels", "no end", "no brace", "digits", "blank", "spaces", "spaces after"],
+    ids=[
+        "name",
+        "label",
+        "quotes",
+        "labels",
+        "no end",
+        "no brace",
+        "digits",
+        "blank",
+        "spaces",
+        "spaces after",
+        "too long",
+    ],
 )
 def test_a_huge_line_is_read_or_left_out(huge: bytes) -> None:
     page = telemetry().repair(GAUGE.encode() + huge)

@@ -10,10 +10,11 @@ import pytest
 
 from tests.lab.figures import Figure
 from tests.lab.waiting import wait_until
-from tests.web.hostile import stuck
-from tests.web.hostile.running import DOWN, Running
+from tests.web.hostile import hung_disk, stuck
+from tests.web.hostile.running import DOWN, Delays, Running, counted
 
 MOST_SECONDS = 5.0
+ENTRY = b'{"time":"2026-11-24T11:31:12.5Z","type":"request","request":{"id":"a","operation":"read"}}\n'
 
 
 def stuck_exporter(directory: Path) -> Running:
@@ -41,6 +42,31 @@ def test_an_event_loop_that_hangs(tmp_path: Path, figure: Figure) -> None:
         wait_until(lambda: "event=hanging" in running.log(), what="an event loop that hangs")
         figure("exit in seconds", running.stop(), MOST_SECONDS)
         assert "stopping takes too long" in running.log()
+
+
+def test_a_checkpoint_on_a_disk_that_hangs(tmp_path: Path, figure: Figure) -> None:
+    log, pipe = tmp_path / "audit.log", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    log.write_bytes(b"")
+    config = f"audit: {{logs: ['{log}'], checkpoint: '{tmp_path / 'checkpoint'}'}}\n"
+    with Running(tmp_path, config, command=(sys.executable, hung_disk.__file__, pipe)) as running:
+        running.scrape()
+        log.write_bytes(ENTRY)
+        wait_until(lambda: counted(running) == 1, what="the first entry")
+        running.service.signal(signal.SIGUSR1)
+        with log.open("ab") as file:
+            file.write(ENTRY * 9)
+        with Delays(running) as delays:
+            # What is counted is still shown, after the last page was given a few times more.
+            wait_until(lambda: counted(running) == 10, what="the entries that come later")
+        assert not delays.failures
+        threads = running.threads
+        for _ in range(10):
+            running.scrape()
+        assert running.log().count("event=hanging") == 1
+        figure("more threads", running.threads - threads, 0)
+        figure("longest /-/healthy in s", delays.longest, 3)
+        figure("exit in seconds", running.stop(), MOST_SECONDS)
 
 
 def endless(directory: Path) -> str:

@@ -29,6 +29,9 @@ __all__ = ["GivenUpError", "normalise"]
 _AT_ONCE: Final = 1024
 """Number of lines between two checks for cancellation."""
 
+_LONGEST_LINE: Final = 1 << 20
+"""Longer lines are invalid, since a regular expression holds the interpreter for as long as it runs."""
+
 _COMMENT: Final = re.compile(rb"[ \t]*+#")
 _META: Final = re.compile(rb"[ \t]*+#[ \t]++(HELP|TYPE)[ \t]++(" + NAME + rb")(?:[ \t]++(.*+))?[ \t]*+", re.DOTALL)
 _META_WORD: Final = re.compile(rb"[ \t]*+#[ \t]++(?:HELP|TYPE)(?:[ \t]|$)")
@@ -100,7 +103,7 @@ def normalise(page: bytes, given_up: Callable[[], bool] = lambda: False) -> tupl
 def _read(line: bytes, found: _Found) -> None:
     if not line.strip():
         return
-    if not _is_text(line):
+    if len(line) > _LONGEST_LINE or not _is_text(line):
         found.invalid += 1
     elif _COMMENT.match(line):
         found.invalid += not _read_comment(line, found)
