@@ -27,7 +27,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_JOBS: Final = frozenset({*JOBS.values(), "|".join(JOBS.values())})
+_JOBS: Final = frozenset({*JOBS.values(), f"{JOBS['job']}|{JOBS['exporter_job']}"})
 _LONGEST_WINDOW_SECONDS: Final = 900
 """As in :mod:`vault_exporter.alert_rules.parameters`: longer windows are the same at each scrape interval."""
 _ROUNDING_SECONDS: Final = 0.51
