@@ -74,4 +74,5 @@ def doctor(
 
 
 def _server(option: str, url: str, http_config: Path | None, token_file: Path | None = None) -> Server:
-    return Server(checked_url(url, option), load_http_config(http_config, token_file))
+    checked = checked_url(url, option)
+    return Server(checked, load_http_config(http_config, token_file, https=checked.startswith("https:")))

@@ -68,12 +68,14 @@ class HttpConfig:
         return "HttpConfig(***)"
 
 
-def load_http_config(path: Path | None, token_file: Path | None = None) -> HttpConfig:
+def load_http_config(path: Path | None, token_file: Path | None = None, *, https: bool = True) -> HttpConfig:
     """Read the file and every file that it names.
 
     Args:
         path: the file, if there is one.
         token_file: a file with a bearer token, instead of ``authorization``.
+        https: whether the server has TLS. Without it, and without ``tls_config``, the system's trust store, whose
+            certificates take a while to load, is not read.
 
     Raises:
         HttpConfigError: a file is missing or wrong.
@@ -100,7 +102,8 @@ def load_http_config(path: Path | None, token_file: Path | None = None) -> HttpC
         headers["Authorization"] = f"Bearer {_content(folder / read.bearer_token_file, name)}"
     elif token_file:
         headers["Authorization"] = f"Bearer {_content(token_file, name)}"
-    return HttpConfig(headers, tls_of(read.tls_config, folder, name), read.tls_config.server_name)
+    tls = tls_of(read.tls_config, folder, name) if https or read.tls_config != _TlsConfig() else None
+    return HttpConfig(headers, tls, read.tls_config.server_name)
 
 
 def tls_of(settings: _TlsConfig, folder: Path, name: str) -> ssl.SSLContext:
