@@ -18,7 +18,7 @@ from tests.web.hostile.running import Delays, Running, counted
 from vault_exporter.demo.process import free_port
 
 SECONDS = 1.0
-CLIENTS = 10
+CLIENTS = 5
 MOST_CONNECTIONS = 64
 ENTRY = (
     b'{"time":"2026-11-24T12:00:00Z","type":"request","request":{"id":"1","operation":"read","mount_type":"kv",'
@@ -55,7 +55,7 @@ class Inputs(Running):
     def connect(self, kind: str) -> socket.socket:
         client = socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET)
         client.settimeout(60)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 10)  # so that little is left when it closes
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 << 10)  # so that little is left when it closes
         client.connect(str(self.path) if kind == "unix" else ("127.0.0.1", self.ports[kind]))
         return client
 

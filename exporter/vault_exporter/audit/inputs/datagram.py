@@ -18,7 +18,7 @@ from vault_exporter.metrics.family import Sample
 
 __all__ = ["DatagramInput"]
 
-_AT_ONCE_SECONDS: Final = 0.002
+_AT_ONCE_SECONDS: Final = 0.005
 """Time for datagrams in one turn of the event loop."""
 _LARGEST: Final = 1 << 20
 """Largest datagram in bytes. UDP allows 65,507; a Unix socket allows the size of the kernel's buffer."""
