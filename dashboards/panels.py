@@ -20,7 +20,8 @@ _NAME_SIZE: Final = 12
 _LETTER: Final = 8
 _AROUND: Final = 28
 _DATE: Final = 115
-"""Pixels: the name above a value, a letter of a column's head, what is around it, and "14 minutes ago"."""
+_VALUE: Final = 90
+"""Pixels: the name above a value, a letter of a column's head, what is around it, "14 minutes ago", "12.9 weeks"."""
 
 
 def stat(
@@ -189,7 +190,7 @@ class Column:
             words: what to show for a label's values.
             steps: thresholds that colour its values.
             links: where a click on a cell leads.
-            width: in pixels; the default for numbers fits the title, and other columns share what is left.
+            width: in pixels; the default for numbers fits title and value, and other columns share what is left.
         """
         self.title = title
         # The panel's text for nothing is for the whole table and not for an empty cell.
@@ -210,7 +211,8 @@ class Column:
             properties["custom.cellOptions"] = {"type": "color-text"}
         if width is None and (unit or steps or states):
             # A number needs little more than its head; names share what is left.
-            width = max(_DATE if unit == "dateTimeFromNow" else 0, _LETTER * len(title) + _AROUND)
+            value = (_DATE if unit == "dateTimeFromNow" else _VALUE) if unit else 0
+            width = max(value, _LETTER * len(title) + _AROUND)
         if width is not None:
             properties["custom.width"] = width
         if links:

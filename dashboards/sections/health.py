@@ -238,7 +238,7 @@ def _alerts() -> Panel:
         {
             "Value #A": Column("Severity", states=style.SEVERITIES, width=80),
             "alertname": Column("Alert", links=[RUNBOOKS]),
-            "Value #B": Column("For", unit="s", width=80),
+            "Value #B": Column("For", unit="s", width=85),
             "instance": Column("Node", links=[link("This node", "vault-node", "${__value.text}")], width=75),
             "cluster": Column("Cluster", width=65),
         },

@@ -16,7 +16,8 @@ __all__ = ["requests", "state"]
 _DAY: Final = 86400
 _CERTIFICATE: Final = (step(style.BAD), step(style.WARN, 7 * _DAY), step(style.GOOD, 21 * _DAY))
 _OLDEST: Final = (step(style.GOOD), step(style.WARN, 10), step(style.BAD, 60))
-_SKEW: Final = (step(style.WARN), step(style.GOOD, -1), step(style.WARN, 1))
+# Grafana compares with a missing start as with 0, so a negative value would not get past such a first step.
+_SKEW: Final = (step(style.WARN, -1e9), step(style.GOOD, -1), step(style.WARN, 1))
 
 
 def state() -> Section:

@@ -78,7 +78,8 @@ function findCut() {
     }
     for (const cell of panel.querySelectorAll('[role="gridcell"], [role="columnheader"]')) {
       const whole = [cell, ...cell.querySelectorAll('*')];
-      if (whole.some((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0)) {
+      const left = cell.getBoundingClientRect().left; // where numbers, which stand at the right, are cut
+      if (whole.some((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0) || words(cell).some((word) => word.width && word.left < left)) {
         cut.push(`${title}: ${cell.textContent}`);
       }
     }
