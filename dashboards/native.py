@@ -59,6 +59,8 @@ ALERTS_SINCE: Final = Native("ALERTS_FOR_STATE", ("alertname", "severity", "cate
 
 PROCESS_CPU: Final = Native("process_cpu_seconds_total", counter=True)
 PROCESS_MEMORY: Final = Native("process_resident_memory_bytes")
+GO_MEMORY: Final = Native("go_memstats_sys_bytes")
+"""Only of programs in Go."""
 PROCESS_OPEN_FDS: Final = Native("process_open_fds")
 PROCESS_MAX_FDS: Final = Native("process_max_fds")
 

@@ -88,7 +88,11 @@ def requests() -> Section:
         "Memory of agents and injectors",
         "What each takes of its machine's memory (resident).",
         "bytes",
-        Query(by_node(select(native.PROCESS_MEMORY), "max"), PER_NODE),
+        # The exporter has this metric, too, but is not written in Go.
+        Query(
+            by_node(f"({select(native.PROCESS_MEMORY)} and on (job, instance) {select(native.GO_MEMORY)})", "max"),
+            PER_NODE,
+        ),
     )
     return Section("Requests", [(8, [passed, cache, memory])])
 
@@ -102,7 +106,6 @@ def _injectors() -> Panel:
         Query(f"sum({select(native.SCRAPE_UP)} and on (job, cluster, instance) {known})", "can be scraped"),
         thresholds=[step(style.BAD), step(style.GOOD, 1)],
         nothing="none",
-        nothing_color=style.BAD,
     )
 
 
