@@ -1,6 +1,10 @@
-"""Options of the tests."""
+"""Options of the tests, and what each of them leaves as it was."""
+
+import logging
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 pytest_plugins = ["tests.lab.fake_node", "tests.lab.figures"]
 
@@ -10,3 +14,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full-length", action="store_true", help="let timed scenarios take as long as with their users' settings"
     )
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Undo what a command that runs within the tests sets up: its log goes to a stream that ends with the test."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root.setLevel(level)
+        for handler in [handler for handler in root.handlers if type(handler) is logging.StreamHandler]:
+            root.removeHandler(handler)

@@ -23,7 +23,7 @@ async def reader(device: Device, settings: Audit) -> AsyncIterator[AuditService]
     entries(device, "a")
     for _ in range(3):
         await scrape(reader, None)
-    assert value(reader, c.AUDIT_UNCOMMITTED) == 0
+    await uncommitted(reader, 0)
     yield reader
     for log in reader.logs:
         log.close()
@@ -59,7 +59,7 @@ async def test_bytes_that_no_completed_scrape_has_shown(device: Device, settings
     assert value(reader, c.AUDIT_UNCOMMITTED) == device.path.stat().st_size - size > 0
     assert await again(settings) == 2
     reader.acknowledge(page)
-    assert value(reader, c.AUDIT_UNCOMMITTED) == 0
+    await uncommitted(reader, 0)
     assert await again(settings) == 0
 
 
@@ -69,7 +69,7 @@ async def test_a_page_that_is_never_read_holds_nothing_up(
     for number in range(5):
         await read(reader, device, f"unread-{number}")
     reader.acknowledge(await read(reader, device, "b"))
-    assert value(reader, c.AUDIT_UNCOMMITTED) == 0
+    await uncommitted(reader, 0)
     assert await again(settings) == 0
 
 
@@ -96,7 +96,7 @@ async def test_an_older_page_that_is_received_later_changes_nothing(
     reader.acknowledge(older)
     for _ in range(2):
         await scrape(reader, prometheus)
-    assert value(reader, c.AUDIT_UNCOMMITTED) == 0
+    await uncommitted(reader, 0)
     assert await again(settings) == 0
     assert all(sample.value for sample in reader.samples() if sample.family is c.AUDIT_ENTRIES)
 
@@ -142,4 +142,4 @@ async def test_a_checkpoint_that_stands_still_is_logged_once(
         await scrape(reader, None)
     assert "".join(capsys.readouterr()).count("the audit checkpoint is committed again") == 1
     assert isinstance(settings.checkpoint, Path)
-    assert value(reader, c.AUDIT_UNCOMMITTED) == 0
+    await uncommitted(reader, 0)

@@ -87,8 +87,9 @@ def test_the_configuration_of_the_page_is_good(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rules = ran(program("vault-exporter"), "rules", "--config", config)
     assert rules.returncode == 0, rules.stderr
-    (tmp_path / "vault.yml").write_text(rules.stdout)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/vault.yml").write_text(rules.stdout)
     file = tmp_path / "prometheus.yml"
-    file.write_text(prometheus.replace("/etc/prometheus/rules", str(tmp_path)))
+    file.write_text(prometheus.replace("/etc/prometheus/rules", str(tmp_path / "rules")))
     checked = ran("promtool", "check", "config", file)
     assert checked.returncode == 0, checked.stderr

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from tests.doctor.pages import BUILD, NODE
-from tests.doctor.stage import Case, Stage
+from tests.doctor.stage import SLOW_SCRAPE_TIMEOUT, Case, Stage
 
 
 def _static(case: Case, job: int = 0) -> list[dict[str, dict[str, str]]]:
@@ -89,7 +89,7 @@ def slow_job(interval: str) -> Callable[[Case, Stage], None]:
 
 def slow_scrapes(case: Case, _: Stage) -> None:
     slow = copy.deepcopy(case.jobs[0])
-    slow.update(job_name="slow", scrape_interval="900ms", scrape_timeout="900ms")
+    slow.update(job_name="slow", scrape_interval=SLOW_SCRAPE_TIMEOUT, scrape_timeout=SLOW_SCRAPE_TIMEOUT)
     slow["static_configs"] = [slow["static_configs"][0]]
     slow["static_configs"][0]["labels"].update(instance="n3", __param_target="n3-slow", job="vault")
     case.jobs.append(slow)

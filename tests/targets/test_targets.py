@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from tests.lab.fake_node import Node, Waiter, ha_status, target
+from tests.lab.waiting import eventually
 from vault_exporter.app import Exporter
 from vault_exporter.checks import Flags, load
 from vault_exporter.config.parse.problems import ConfigError, Problem
@@ -249,6 +250,11 @@ async def test_a_name_that_is_taken_is_logged(
     )
     config = Config(targets=listed, discovery=(FileDiscovery(path=found, scheme="http"),))
     client: Client = await aiohttp_client(Exporter(config).app)
+
+    async def is_ready() -> bool:
+        return (await client.get("/-/ready")).status == 200
+
+    await eventually(is_ready, what="every discovery has looked")
     assert await names(client) == ["n1:8200", "n2:8200"]
     (taken,) = [line for line in capsys.readouterr().out.splitlines() if "names are taken" in line]
     assert "n1:8200" in taken

@@ -62,5 +62,4 @@ def configure(fmt: LogFormat, level: LogLevel) -> None:
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level.upper()),
-        cache_logger_on_first_use=True,
     )
