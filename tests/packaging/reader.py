@@ -21,7 +21,7 @@ from vault_exporter.demo.process import free_port, program
 from vault_exporter.demo.setup import connect
 from vault_exporter.scrape.collectors import COLLECTORS, policy, telemetry
 
-FOLDERS: Final = ("alerts", "dashboards")
+FOLDERS: Final = ("dashboards",)
 """Whose pages name files as seen from there; the others as seen from the clone."""
 MADE: Final = (
     *("etc/alertmanager", "etc/logrotate.d", "etc/prometheus/rules", "etc/vault", "etc/vault-exporter"),
@@ -32,6 +32,7 @@ STAND_INS: Final = {
     # These change the machine; that they are called with files that exist is seen by what follows them.
     "chgrp": 'test -f "$2"',
     "systemctl": "true",
+    "setpriv": 'while [ "${1#--}" != "$1" ]; do shift; done; exec "$@"',
     "kubectl": f'exec {sys.executable} {ROOT}/tests/packaging/kubectl.py "$@"',
 }
 """Commands that need more than there is, and what takes their place."""
