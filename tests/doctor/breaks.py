@@ -230,6 +230,26 @@ def no_inhibition(case: Case, _: Stage) -> None:
     case.alertmanager.pop("inhibit_rules")
 
 
+def notifications_refused(case: Case, _: Stage) -> None:
+    beat = next(one for one in case.alertmanager["receivers"] if one["name"] == "vault-heartbeat")
+    beat["slack_configs"] = [{"api_url": f"http://{case.address}/gone", "channel": "vault"}]
+
+
+def heartbeat_placeholder(case: Case, _: Stage) -> None:
+    case.alertmanager["receivers"].append({"name": "spare", "webhook_configs": [{"url": "http://heartbeat/vault"}]})
+
+
+def agents_disabled(case: Case, _: Stage) -> None:
+    case.drop("VaultAgentInjectorDown", "VaultAgentInjectionsFailing", "VaultAgentAuthFailing")
+
+
+def injector_scraped_without_its_alert(case: Case, _: Stage) -> None:
+    agents_disabled(case, _)
+    injector = {"targets": [case.address], "labels": {"cluster": "prod"}}
+    case.jobs.append({"job_name": "vault-agent-injector", "metrics_path": "/injector", "static_configs": [injector]})
+    case.pages["/injector"] = "vault_agent_injector_request_queue_length 0\n"
+
+
 def old_exporter(case: Case, _: Stage) -> None:
     case.own({BUILD: None, 'vault_exporter_build_info{version="0.0.9",python="3.13"}': 1})
 

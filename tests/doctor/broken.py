@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from tests.doctor import breaks
 from tests.doctor.stage import Case, Report, Stage
 
-__all__ = ["BROKEN", "TOGETHER", "Broken"]
+__all__ = ["BROKEN", "HARMLESS", "TOGETHER", "Broken", "Harmless"]
 
 
 class Broken(NamedTuple):
@@ -22,6 +22,13 @@ class Broken(NamedTuple):
         """Whether a finding of these checks says it."""
         said = (finding for finding in report.findings if finding["check"] in self.checks)
         return any(self.says in f"{one['problem']} {one['subjects']} {one['place']}" for one in said)
+
+
+class Harmless(NamedTuple):
+    """A change of the good chain after which nothing may be found."""
+
+    name: str
+    how: Callable[[Case, Stage], object]
 
 
 BROKEN: Final = (
@@ -87,6 +94,14 @@ BROKEN: Final = (
     Broken("the heartbeat goes to people", breaks.heartbeat_to_people, {"no-heartbeat"}, "720 minutes"),
     Broken("the heartbeat goes nowhere", breaks.heartbeat_to_nobody, {"no-heartbeat"}, "vault-nowhere"),
     Broken("no inhibition", breaks.no_inhibition, {"no-inhibition"}, "inhibit_rules"),
+    Broken("notifications are refused", breaks.notifications_refused, {"notifications-failing"}, "by slack"),
+    Broken("the heartbeat's URL is the example", breaks.heartbeat_placeholder, {"webhook-placeholder"}, "spare"),
+    Broken(
+        "alerts of a scraped injector are missing",
+        breaks.injector_scraped_without_its_alert,
+        {"rules-incomplete"},
+        "VaultAgentInjectorDown",
+    ),
     Broken("another version", breaks.old_exporter, {"exporter-version"}, "0.0.9"),
     Broken("a refused configuration", breaks.refused_configuration, {"reload-failed"}, "refused"),
     Broken(
@@ -107,6 +122,9 @@ BROKEN: Final = (
     Broken("a data source's interval", breaks.data_source_too_fast, {"data-source-interval"}, "50ms"),
 )
 
+HARMLESS: Final = (Harmless("alerts of agents are disabled where there are none", breaks.agents_disabled),)
+"""What is no fault."""
+
 TOGETHER: Final = (
     (
         *("alerts go to another Alertmanager", "another version", "a refused configuration", "a failing discovery"),
@@ -125,6 +143,8 @@ TOGETHER: Final = (
     (
         *("two clusters under one label", "no telemetry", "no login", "a receiver without integration"),
         *("a shorter window", "a recording rule is missing", "label instance is renamed"),
+        *("notifications are refused", "the heartbeat's URL is the example"),
+        "alerts of a scraped injector are missing",
     ),
     ("job of nodes scrapes /metrics", "no Alertmanager", "rules are loaded twice", "no data source"),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.doctor.broken import BROKEN, Broken
+from tests.doctor.broken import BROKEN, HARMLESS, Broken, Harmless
 from tests.doctor.pages import PageServer
 from tests.doctor.stage import RULES, SCRAPED, Stage, examined, good_case, is_ready, stage
 from tests.lab.tools import FETCHED, versions
@@ -39,6 +39,15 @@ def test_a_broken_chain_is_found(chain: Stage, broken: Broken) -> None:
     assert report.checks == broken.checks
     assert broken.is_said(report)
     assert report.status == {"info": 0, "warning": 1, "critical": 2}[report.findings[0]["level"]]
+
+
+@pytest.mark.parametrize("harmless", HARMLESS, ids=lambda harmless: harmless.name)
+def test_what_is_no_fault_is_not_found(chain: Stage, harmless: Harmless) -> None:
+    chain.grafana.reset()
+    case = chain.good()
+    harmless.how(case, chain)
+    chain.play(case)
+    assert chain.examined(until=lambda report: not report.findings).findings == ()
 
 
 def test_victoriametrics_and_vmalert_have_no_finding(tmp_path: Path) -> None:

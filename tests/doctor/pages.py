@@ -84,6 +84,13 @@ class PageServer:
                 with contextlib.suppress(ConnectionError):  # Prometheus has reloaded, or its timeout is over
                     self.wfile.write(body)
 
+            def do_POST(self) -> None:
+                """Take a notification, as PagerDuty and webhooks do; a path that is gone refuses it."""
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(404 if self.path == "/gone" else 202)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
             def log_message(self, *_: object) -> None:
                 pass
 

@@ -153,7 +153,9 @@ def good_case(pages: PageServer, receiver: str) -> Case:
     for one in case.alertmanager["receivers"]:
         for told in one.get("pagerduty_configs", ()):
             told.clear()
-            told.update(routing_key="planted", url=f"http://{case.closed}/")
+            told.update(routing_key="planted", url=f"http://{case.address}/")
+        for told in one.get("webhook_configs", ()):
+            told["url"] = f"http://{case.address}/"
     case.nodes({})
     case.own({})
     return case

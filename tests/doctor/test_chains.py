@@ -1,11 +1,13 @@
 """Broken chains, each found, and a good one without a finding: on a real Prometheus and a real Alertmanager."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.doctor.broken import BROKEN, TOGETHER
-from tests.doctor.stage import Stage, stage
+from tests.doctor import breaks
+from tests.doctor.broken import BROKEN, HARMLESS, TOGETHER
+from tests.doctor.stage import Stage, examined, stage
 
 ROWS = {row.name: row for row in BROKEN}
 
@@ -24,6 +26,27 @@ def test_a_good_chain_has_no_finding(chain: Stage) -> None:
     assert report.notes == (
         "The exporter's targets, token and audit logs were not tried: give its file with --config.",
     )
+
+
+def test_what_is_no_fault_is_not_found(chain: Stage) -> None:
+    case = chain.good()
+    for row in HARMLESS:
+        row.how(case, chain)
+    chain.play(case)
+    assert chain.examined(until=lambda report: not report.findings).findings == ()
+
+
+@pytest.mark.parametrize("are_loaded", [True, False])
+def test_agents_are_optional_with_a_configuration_too(chain: Stage, tmp_path: Path, *, are_loaded: bool) -> None:
+    case = chain.good()
+    if not are_loaded:
+        breaks.agents_disabled(case, chain)
+    chain.play(case)
+    config = tmp_path / "config.yml"
+    config.write_text(f"targets: [{{name: n1, address: 'http://{case.closed}'}}]\n")
+    report = examined(*chain.arguments, "--config", str(config))
+    assert "check-online" in report.checks
+    assert [one for finding in report.findings for one in finding["subjects"] if one.startswith("VaultAgent")] == []
 
 
 def test_a_silence_of_a_whole_alert_is_found(chain: Stage) -> None:

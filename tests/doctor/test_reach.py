@@ -169,6 +169,7 @@ def test_an_alertmanager_that_prometheus_does_not_know_is_found() -> None:
         report = examined("--prometheus", f"http://{series}", "--alertmanager", f"http://{receiver}")
     usual = {"metrics-dropped", "exporter-version", "rules-incomplete"}
     assert report.checks == {*usual, "alertmanager-members", "evaluation-too-slow"}
+    assert any("/metrics has no alertmanager_notifications_total" in note for note in report.notes)
 
 
 def test_the_configuration_is_compared_with_what_is_scraped(tmp_path: Path) -> None:

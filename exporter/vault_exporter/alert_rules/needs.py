@@ -13,14 +13,14 @@ from vault_exporter.config.schema.model import Config, NoAuth
 from vault_exporter.metrics.catalogue import FAMILIES
 from vault_exporter.scrape.collectors import REQUIRED, chosen
 
-__all__ = ["fed", "feeds", "needs", "said", "without"]
+__all__ = ["AGENTS", "fed", "feeds", "needs", "said", "without"]
 
 _ALWAYS: Final = frozenset({"exporter", "scrape"}) | REQUIRED
 """Makers whose samples are on every scrape."""
 
-_AGENTS: Final = "agents"
+AGENTS: Final = "agents"
 """Agents, proxies and the injector, which Prometheus scrapes itself: no configuration says whether it does."""
-_PARTS: Final = frozenset({_AGENTS, "audit", "auth", "backup", "telemetry"})
+_PARTS: Final = frozenset({AGENTS, "audit", "auth", "backup", "telemetry"})
 """Makers that are no collectors of the configuration, by the name that is printed."""
 
 _MADE_BY: Final = {name: family.made_by for family in FAMILIES for name in family.series} | {"up": "scrape"}
@@ -54,7 +54,7 @@ def fed(config: Config) -> frozenset[str]:
     makers = {
         collector.name for target in config.targets for collector in chosen(target, config, config.telemetry)
     } | REQUIRED
-    makers.add(_AGENTS)
+    makers.add(AGENTS)
     if config.audit.logs or config.audit.inputs:
         makers.add("audit")
     if config.backup:
@@ -88,7 +88,7 @@ def _source(name: str) -> str:
     A metric that the catalogue does not declare is of a Vault Agent, a proxy or the injector, or of Vault's telemetry,
     which is passed on.
     """
-    maker = _MADE_BY.get(name, _AGENTS if _OF_AGENTS.match(name) else "telemetry")
+    maker = _MADE_BY.get(name, AGENTS if _OF_AGENTS.match(name) else "telemetry")
     return "" if maker in _ALWAYS else _named(maker)
 
 

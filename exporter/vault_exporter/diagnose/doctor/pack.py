@@ -6,7 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from vault_exporter.alert_rules import Group, Profile, Rule, load, needs, select
-from vault_exporter.alert_rules.parameters import SCRAPE_INTERVAL
+from vault_exporter.alert_rules.needs import AGENTS
+from vault_exporter.alert_rules.parameters import JOBS, SCRAPE_INTERVAL
 from vault_exporter.alert_rules.rules import alerts
 from vault_exporter.diagnose.doctor.read.prometheus import Prometheus, seconds
 from vault_exporter.diagnose.doctor.read.rules_in_force import LoadedRule, RuleGroup
@@ -14,10 +15,12 @@ from vault_exporter.diagnose.doctor.same_rule import longer, scales
 from vault_exporter.grafana import pack as dashboards
 from vault_exporter.grafana.adapt import DashboardOptions
 
-__all__ = ["HEARTBEAT", "INHIBITOR", "Pack", "load_pack"]
+__all__ = ["HEARTBEAT", "INHIBITOR", "INJECTOR", "Pack", "load_pack"]
 
 HEARTBEAT: Final = "VaultWatchdog"
 INHIBITOR: Final = "VaultInhibitor"
+INJECTOR: Final = "injector"
+"""The source of the metrics of the Vault Agent injector, beside ``AGENTS``. Both are optional."""
 
 
 class Pack(msgspec.Struct, frozen=True):
@@ -35,8 +38,14 @@ class Pack(msgspec.Struct, frozen=True):
         return frozenset(rule.labels["category"] for rule in self.alerts.values())
 
     def needs(self, alert: str) -> tuple[frozenset[str], ...]:
-        """Return the sources that an alert needs: one set for each alternative."""
-        return needs(self.alerts[alert], self.groups)
+        """Return the sources that an alert needs: one set for each alternative.
+
+        An alert about agents or the injector needs that they are scraped, also if it only reads ``up``.
+        """
+        rule = self.alerts[alert]
+        if rule.labels["category"] == "agents":
+            return (frozenset({INJECTOR if f'"{JOBS["injector_job"]}"' in rule.expr else AGENTS}),)
+        return needs(rule, self.groups)
 
     def profile(self, names: Iterable[str]) -> Profile:
         """Return the profile whose own alerts are loaded for the most part."""

@@ -95,6 +95,7 @@ async def examine(
             try:
                 there = await read_alertmanager(await opened(_ALERTMANAGER, alertmanager))
                 chain = msgspec.structs.replace(chain, alertmanager=there)
+                notes += there.notes
             except ApiError as error:
                 found.append(_unreached(_ALERTMANAGER, error))
         if grafana is None:

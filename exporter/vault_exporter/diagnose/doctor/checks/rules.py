@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from vault_exporter.alert_rules import Profile
+from vault_exporter.alert_rules.needs import AGENTS
 from vault_exporter.alert_rules.profiles import RECORDED
 from vault_exporter.diagnose.doctor.chain import Chain
 from vault_exporter.diagnose.doctor.finding import Finding, Level
-from vault_exporter.diagnose.doctor.pack import HEARTBEAT, INHIBITOR
+from vault_exporter.diagnose.doctor.pack import HEARTBEAT, INHIBITOR, INJECTOR
 from vault_exporter.diagnose.doctor.read.rules_in_force import LoadedRule
 from vault_exporter.diagnose.doctor.same_rule import longer
 
@@ -232,7 +233,13 @@ def _sources(chain: Chain) -> frozenset[str]:
     """Return the sources of metrics that Prometheus has."""
     prometheus = chain.prometheus
     found = {f"collector {one.labels.get('collector', '')}" for one in prometheus.one("collectors")}
-    for source, query in (("audit", "audit_readers"), ("auth", "token_valid"), ("backup", "backups")):
+    for source, query in (
+        ("audit", "audit_readers"),
+        ("auth", "token_valid"),
+        ("backup", "backups"),
+        (AGENTS, "agents"),
+        (INJECTOR, "injector"),
+    ):
         if prometheus.one(query):
             found.add(source)
     if any(one.labels.get("status") in {"ok", "unavailable"} for one in prometheus.one("telemetry")):

@@ -4,14 +4,20 @@ https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
 
 import asyncio
-from typing import Any
+import re
+from collections import defaultdict
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import yaml
 
 from vault_exporter.diagnose.doctor.read.api import Api, ApiError
 
-__all__ = ["Alertmanager", "Matcher", "Received", "Receiver", "Silence", "read_alertmanager"]
+__all__ = ["Alertmanager", "Matcher", "Notifications", "Received", "Receiver", "Silence", "read_alertmanager"]
+
+_NOTIFICATIONS: Final = re.compile(
+    r'^alertmanager_notifications_(failed_)?total\{(?:[^}]*,)?integration="([^"]*)"[^}]*\} +(\S+)', re.MULTILINE
+)
 
 
 class Matcher(msgspec.Struct, frozen=True, rename="camel"):
@@ -47,6 +53,15 @@ class Receiver(msgspec.Struct, frozen=True):
 
     name: str
     integrations: tuple[str, ...]
+    webhooks: tuple[str, ...] = ()
+    """URLs of its webhooks, or ``<secret>``: Alertmanager hides them since 0.26."""
+
+
+class Notifications(NamedTuple):
+    """How often an integration was to notify somebody since Alertmanager started."""
+
+    tried: float
+    failed: float
 
 
 class Alertmanager(msgspec.Struct, frozen=True):
@@ -60,6 +75,10 @@ class Alertmanager(msgspec.Struct, frozen=True):
     silences: tuple[Silence, ...]
     peers: int
     """Members of its cluster, with itself; 0 where it is not clustered."""
+    notifications: dict[str, Notifications]
+    """By integration, such as ``pagerduty``; empty where they could not be read."""
+    notes: tuple[str, ...]
+    """What could not be read."""
 
 
 class _Original(msgspec.Struct, frozen=True):
@@ -82,10 +101,11 @@ async def read_alertmanager(api: Api) -> Alertmanager:
     Raises:
         ApiError: it does not answer, or its configuration has an unexpected form.
     """
-    status, alerts, silences = await asyncio.gather(
+    status, alerts, silences, (notifications, notes) = await asyncio.gather(
         api.get("/api/v2/status", _Status),
         api.get("/api/v2/alerts", tuple[Received, ...], {"filter": 'alertname=~"Vault.+"'}),
         api.get("/api/v2/silences", tuple[Silence, ...]),
+        _notifications(api),
     )
     try:
         config = yaml.safe_load(status.config.original)
@@ -97,11 +117,32 @@ async def read_alertmanager(api: Api) -> Alertmanager:
             alerts=alerts,
             silences=tuple(one for one in silences if one.status.state == "active"),
             peers=len(status.cluster.peers or ()),
+            notifications=notifications,
+            notes=notes,
         )
     except (yaml.YAMLError, msgspec.ValidationError, AttributeError, KeyError, TypeError):
         raise ApiError("Alertmanager: /api/v2/status: a configuration of an unexpected form", "") from None
 
 
+async def _notifications(api: Api) -> tuple[dict[str, Notifications], tuple[str, ...]]:
+    """Read the counters of notifications from Alertmanager's own metrics, and say if that is not possible."""
+    try:
+        text = await api.text("/metrics")
+    except ApiError as error:
+        return {}, (f"{error}: failed notifications were not checked",)
+    tried: dict[str, float] = defaultdict(float)
+    failed: dict[str, float] = defaultdict(float)
+    try:
+        for is_failed, integration, value in _NOTIFICATIONS.findall(text):  # one series a receiver, and a reason
+            (failed if is_failed else tried)[integration] += float(value)
+    except ValueError:
+        tried.clear()
+    if not tried:
+        return {}, (f"{api.name}: /metrics has no alertmanager_notifications_total: failed notifications not checked",)
+    return {name: Notifications(number, failed[name]) for name, number in tried.items()}, ()
+
+
 def _receiver(settings: dict[str, Any]) -> Receiver:
     kinds = (key.removesuffix("_configs") for key, value in settings.items() if key.endswith("_configs") and value)
-    return Receiver(settings["name"], tuple(kinds))
+    webhooks = tuple(str(one.get("url", "")) for one in settings.get("webhook_configs") or ())
+    return Receiver(settings["name"], tuple(kinds), webhooks)

@@ -117,6 +117,14 @@ class Api:
                 f"give the address of {self.name}'s API, not that of a login page or of another server",
             ) from None
 
+    async def text(self, path: str) -> str:
+        """Read an answer in plain text.
+
+        Raises:
+            ApiError: the server does not answer, or refuses.
+        """
+        return (await self._body(path, {})).decode(errors="replace")
+
     async def _body(self, path: str, parameters: Mapping[str, str]) -> bytes:
         name = {"server_hostname": self._http.server_name} if self._http.server_name else {}
         options: dict[str, Any] = {"params": parameters, "allow_redirects": False, **name}

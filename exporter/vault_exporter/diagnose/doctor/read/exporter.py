@@ -3,6 +3,7 @@
 import msgspec
 
 from vault_exporter.alert_rules import fed
+from vault_exporter.alert_rules.needs import AGENTS
 from vault_exporter.checks.missing_files import log_errors
 from vault_exporter.config.schema.model import Config
 from vault_exporter.diagnose.online import TargetDiagnosis, diagnose
@@ -20,11 +21,11 @@ class Exporter(msgspec.Struct, frozen=True):
     log_errors: tuple[tuple[str, str], ...]
     """Audit logs that cannot be read, each with the reason."""
     feeds: frozenset[str]
-    """The sources of metrics that the configuration provides."""
+    """The sources of metrics that the configuration provides. It does not say whether there are agents."""
 
 
 async def read_exporter(config: Config) -> Exporter:
     """Scrape each target of the configuration once, and look at the audit logs."""
     found = await diagnose(config)
     errors = tuple((str(log), error) for log, error in log_errors(config) if error)
-    return Exporter(config, tuple(found.targets), found.discoveries, errors, fed(config))
+    return Exporter(config, tuple(found.targets), found.discoveries, errors, fed(config) - {AGENTS})

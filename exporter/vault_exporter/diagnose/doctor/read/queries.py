@@ -49,5 +49,12 @@ def queries(jobs: JobNames) -> dict[str, str]:
         "audit_readers": c.AUDIT_READABLE.name,
         "audit_behind": f"time() - {c.AUDIT_OLDEST_UNREAD.name} > {_BEHIND_SECONDS}",
         "backups": f"count by (job) ({c.BACKUP_FILES.name})",
+        "agents": _scraped(jobs.agent, "(vault|bao)_(agent_auth|proxy)_.+"),
+        "injector": _scraped(jobs.injector, "vault_agent_injector_.+"),
         "slow_scrapes": f"max_over_time(scrape_duration_seconds{{{own}}}[1h])",
     }
+
+
+def _scraped(job: str, metrics: str) -> str:
+    """Return an expression that has series if a job is scraped, or has metrics under whatever name."""
+    return f'count (up{{job=~"{JobNames.quoted(job)}"}}) or count ({{__name__=~"{metrics}"}})'

@@ -13,6 +13,8 @@ __all__ = ["Firing", "JobNames", "LoadedRule", "RuleGroup", "job_names"]
 
 _SELECTED: Final = re.compile(r'\bjob\s*=~?\s*"([^"]*)"')
 _OF_THE_EXPORTER: Final = "VaultExporterPageDown"
+_OF_AGENTS: Final = "VaultAgentAuthFailing"
+_OF_THE_INJECTOR: Final = frozenset({"VaultAgentInjectorDown", "VaultAgentInjectionsFailing", "VaultAgentInjectorSlow"})
 
 
 class Firing(msgspec.Struct, frozen=True, rename="camel"):
@@ -60,6 +62,8 @@ class JobNames(msgspec.Struct, frozen=True):
 
     node: str
     exporter: str
+    agent: str
+    injector: str
 
     def is_node(self, job: str) -> bool:
         """Whether the rules take the job for one of nodes."""
@@ -78,13 +82,18 @@ class JobNames(msgspec.Struct, frozen=True):
 def job_names(groups: Iterable[RuleGroup]) -> JobNames:
     """Return what the loaded rules of the pack select; the defaults of the pack where none is loaded."""
     node, exporter = JOBS["job"], JOBS["exporter_job"]
-    selected = Counter(job for rule in _of_the_pack(groups) for job in _SELECTED.findall(rule.query))
+    rules = tuple(_of_the_pack(groups))
+    selected = Counter(job for rule in rules for job in _SELECTED.findall(rule.query))
     if selected:
         node = selected.most_common(1)[0][0]
-        own = (job for rule in _of_the_pack(groups) if rule.name == _OF_THE_EXPORTER for job in _jobs(rule))
+        own = (job for rule in rules if rule.name == _OF_THE_EXPORTER for job in _jobs(rule))
         both = (job.removeprefix(f"{node}|") for job in selected if job.startswith(f"{node}|"))
         exporter = next(own, next(both, exporter))
-    return JobNames(node, exporter)
+    agent = next((job for rule in rules if rule.name == _OF_AGENTS for job in _jobs(rule)), JOBS["agent_job"])
+    injector = next(
+        (job for rule in rules if rule.name in _OF_THE_INJECTOR for job in _jobs(rule)), JOBS["injector_job"]
+    )
+    return JobNames(node, exporter, agent, injector)
 
 
 def _of_the_pack(groups: Iterable[RuleGroup]) -> Iterator[LoadedRule]:
