@@ -75,6 +75,46 @@ def scraped_twice(case: Case, _: Stage) -> None:
     _static(case).append(again)
 
 
+def one_target(case: Case, _: Stage) -> None:
+    """An exporter with one target has it on its own page, too."""
+    _static(case).pop()
+    alone = {
+        "vault_ha_nodes": 1,
+        'vault_ha_node_info{hostname="n2",api_address="http://n2:8200",version="2.7.2"}': None,
+    }
+    case.node("n1", alone)
+    case.own({**NODE, **alone, "vault_exporter_targets": 1})
+
+
+def one_target_at_another_address(case: Case, stage: Stage) -> None:
+    """Its page is scraped by another name than its probes, as pods and services have."""
+    one_target(case, stage)
+    case.jobs[1]["static_configs"][0]["targets"] = [case.address.replace("127.0.0.1", "localhost")]
+
+
+def one_target_without_its_metrics(case: Case, stage: Stage) -> None:
+    """What node-scraped-twice tells to do."""
+    one_target(case, stage)
+    case.jobs[1]["metric_relabel_configs"] = [
+        {
+            "source_labels": ["__name__"],
+            "regex": "(vault_(exporter|audit|backup)|process|python)_.+",
+            "action": "keep",
+        }
+    ]
+
+
+def one_target_on_its_page_only(case: Case, stage: Stage) -> None:
+    """An exporter with one target whose probe has a job that no rule selects, and whose page is in its own."""
+    one_target(case, stage)
+    case.jobs[0]["job_name"] = "hashicorp-vault"
+
+
+def down_without_telemetry(case: Case, _: Stage) -> None:
+    ok, failed = (f'vault_exporter_telemetry_status{{status="{one}"}}' for one in ("ok", "failed"))
+    case.node("n2", {"vault_up": 0, ok: 0, failed: 1})
+
+
 def slow_job(interval: str) -> Callable[[Case, Stage], None]:
     def change(case: Case, _: Stage) -> None:
         slow = copy.deepcopy(case.jobs[0])

@@ -48,6 +48,19 @@ BROKEN: Final = (
     Broken("a node is not scraped", breaks.node_forgotten, {"node-not-scraped"}, "n1, n2"),
     Broken("fewer nodes than declared", breaks.expected_node_missing, {"node-not-scraped"}, "4 nodes"),
     Broken("a node is scraped twice", breaks.scraped_twice, {"node-scraped-twice"}, "n1-again"),
+    Broken("one node is on both pages", breaks.one_target, {"node-scraped-twice"}, "another job probes it"),
+    Broken(
+        "one node is on both pages, of two addresses",
+        breaks.one_target_at_another_address,
+        {"node-scraped-twice"},
+        "another job probes it",
+    ),
+    Broken(
+        "one node is on both pages, under wrong jobs",
+        breaks.one_target_on_its_page_only,
+        {"job-not-selected"},
+        "hashicorp-vault",
+    ),
     Broken("scraped every two minutes", breaks.slow_job("2m"), {"interval-too-long", "data-source-interval"}, "2m"),
     Broken(
         "scraped every ten minutes",
@@ -122,8 +135,14 @@ BROKEN: Final = (
     Broken("a data source's interval", breaks.data_source_too_fast, {"data-source-interval"}, "50ms"),
 )
 
-HARMLESS: Final = (Harmless("alerts of agents are disabled where there are none", breaks.agents_disabled),)
-"""What is no fault."""
+HARMLESS: Final = (
+    (
+        Harmless("alerts of agents are disabled where there are none", breaks.agents_disabled),
+        Harmless("a node that is down has no telemetry", breaks.down_without_telemetry),
+    ),
+    (Harmless("one node's metrics are dropped from one page", breaks.one_target_without_its_metrics),),
+)
+"""What is no fault. One chain has all of a group."""
 
 TOGETHER: Final = (
     (
@@ -146,6 +165,9 @@ TOGETHER: Final = (
         *("notifications are refused", "the heartbeat's URL is the example"),
         "alerts of a scraped injector are missing",
     ),
+    ("one node is on both pages",),
+    ("one node is on both pages, under wrong jobs",),
+    ("one node is on both pages, of two addresses",),
     ("job of nodes scrapes /metrics", "no Alertmanager", "rules are loaded twice", "no data source"),
 )
 """Rows whose faults do not hide each other, by name. One chain has all of a group."""

@@ -184,6 +184,8 @@ def test_the_configuration_is_compared_with_what_is_scraped(tmp_path: Path) -> N
     assert found["node-not-scraped"]["subjects"] == ["n2"]
     assert found["check-online"]["subjects"] == ["n1", "n2"]
     assert found["check-online"]["level"] == "critical"
+    assert found["check-online"]["problem"] == "the node is down: nothing listens there"
+    assert found["check-online"]["remedy"] == "start Vault on its host, then unseal it"
     assert found["audit-unread"]["subjects"] == [f"{tmp_path}/audit.log"]
 
 

@@ -16,6 +16,7 @@ from vault_exporter.diagnose.doctor.checks import (
     notifications,
     routes,
     rules,
+    same_node,
     targets,
 )
 from vault_exporter.diagnose.doctor.finding import Finding
@@ -31,7 +32,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     targets.targets_that_are_down,
     targets.metrics_that_are_dropped,
     targets.nodes_that_are_not_scraped,
-    targets.nodes_that_are_scraped_twice,
+    same_node.nodes_that_are_scraped_twice,
     targets.scrape_intervals,
     targets.scrape_timeouts,
     labels.renamed_labels,

@@ -47,7 +47,8 @@ def alerts_that_do_not_arrive(chain: Chain) -> Iterator[Finding]:
             Level.CRITICAL,
             "alerts-not-received",
             f"{len(missing)} alerts fire in Prometheus, and this Alertmanager does not have them"
-            + (f"; Prometheus sends to {', '.join(others)}" if others else ""),
+            + (f"; Prometheus sends to {', '.join(others)}" if others else "")
+            + ". After a start or reload of either server, wait for a minute and run this again",
             "correct the address, its path_prefix and its credentials; Prometheus' log has the errors of sending. "
             "alert_relabel_configs may also drop them",
             _ALERTING,

@@ -1,12 +1,15 @@
 """Does the exporter itself work: its version, its token, the telemetry, the audit logs?"""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from vault_exporter import __version__
 from vault_exporter.diagnose.doctor.chain import Chain
 from vault_exporter.diagnose.doctor.finding import Finding, Level
+from vault_exporter.diagnose.online import TargetDiagnosis
+from vault_exporter.metrics.reasons import Reason
+from vault_exporter.web.status.words import REASONS, REMEDIES
 
 __all__ = [
     "audit_devices",
@@ -29,6 +32,18 @@ _TELEMETRY: Final = {
     "failed": "look at the exporter's log; the reason is that of the collector telemetry",
 }
 """Bad values of ``vault_exporter_telemetry_status``, as in docs/troubleshooting.md."""
+
+_ADDRESS: Final = "Correct the target's address: it has to lead to Vault itself."
+_IN_BETWEEN: Final = "Look at what is between Vault and the exporter: Vault answers sys/health without a token."
+_LOG: Final = "Run `vault-exporter check --online --config FILE`, which has the error, and look at the exporter's log."
+_OTHER_REMEDIES: Final = {
+    **dict.fromkeys((Reason.TOO_LARGE, Reason.BAD_REPLY, Reason.REDIRECT, Reason.NOT_FOUND), _ADDRESS),
+    **dict.fromkeys((Reason.PERMISSION_DENIED, Reason.HTTP_4XX), _IN_BETWEEN),
+    Reason.RATE_LIMITED: "Leave sys/health out of the rate limit quotas, in Vault and in what is before it.",
+    Reason.LOGIN_FAILED: _LOG,
+    Reason.OTHER: _LOG,
+}
+"""What to do about a node that is down, where the status page has no sentence for it."""
 
 
 def versions(chain: Chain) -> Iterator[Finding]:
@@ -56,7 +71,8 @@ def own_state(chain: Chain) -> Iterator[Finding]:
             Level.WARNING,
             "reload-failed",
             "the exporter refused its configuration, goes on with the one before, and will not start again",
-            "run `vault-exporter check --config FILE` and correct what it says",
+            "correct the file (`vault-exporter check --config FILE` says where), then reload (SIGHUP) or restart the "
+            "exporter",
             _FILE,
             tuple(sorted(map(str, failed))),
         )
@@ -81,10 +97,11 @@ def own_state(chain: Chain) -> Iterator[Finding]:
 
 
 def telemetry(chain: Chain) -> Iterator[Finding]:
-    """Nodes whose own telemetry does not come."""
+    """Nodes whose own telemetry does not come. A node that is down has its own alert."""
+    up = {one.node for one in chain.prometheus.one("vault_up") if one.value == 1}
     found: dict[str, list[str]] = defaultdict(list)
     for one in chain.prometheus.one("telemetry"):
-        if one.labels.get("status") in _TELEMETRY:
+        if one.node in up and one.labels.get("status") in _TELEMETRY:
             found[one.labels["status"]].append(str(one))
     for status, subjects in sorted(found.items()):
         yield Finding(
@@ -196,18 +213,36 @@ def configuration(chain: Chain) -> Iterator[Finding]:
         yield Finding(
             Level.CRITICAL, "audit-unread", f"audit log {log}: {problem}", remedy, f"{_FILE}: audit.logs", (log,)
         )
+    yield from _down(chain.exporter.targets)
     found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for target in chain.exporter.targets:
         for finding in target.findings:
-            if finding.problem:
+            if finding.problem and not target.down:
                 found[finding.name, finding.problem, finding.remedy].append(target.settings.name)
-    down = {target.settings.name for target in chain.exporter.targets if target.down}
     for (name, problem, remedy), targets in found.items():
         yield Finding(
-            Level.CRITICAL if set(targets) <= down else Level.WARNING,
+            Level.WARNING,
             "check-online",
             f"{name}: {problem}",
             " ".join(remedy.split()) or "see docs/troubleshooting.md",
             f"{_FILE}: targets",
             tuple(sorted(targets)),
+        )
+
+
+def _down(targets: Iterable[TargetDiagnosis]) -> Iterator[Finding]:
+    """Yield the nodes that are down, by reason, in the words of the status page."""
+    down: dict[Reason, list[str]] = defaultdict(list)
+    for target in targets:
+        if target.down:
+            down[target.scrape.state.failure or Reason.OTHER].append(target.settings.name)
+    for reason, names in sorted(down.items()):
+        remedy = REMEDIES.get(reason) or _OTHER_REMEDIES[reason]
+        yield Finding(
+            Level.CRITICAL,
+            "check-online",
+            f"the node is down: {REASONS[reason]}",
+            f"{remedy[0].lower()}{remedy[1:].removesuffix('.')}",
+            f"the node, or {_FILE}: targets: address",
+            tuple(sorted(names)),
         )

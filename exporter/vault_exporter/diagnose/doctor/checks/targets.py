@@ -4,9 +4,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
 
 from vault_exporter.diagnose.doctor.chain import Chain
+from vault_exporter.diagnose.doctor.checks.same_node import not_selected, probed, targets_of, texts
 from vault_exporter.diagnose.doctor.finding import Finding, Level
 from vault_exporter.diagnose.doctor.read.prometheus import Prometheus, Sample, Target, seconds
 from vault_exporter.diagnose.doctor.read.queries import ALWAYS
@@ -16,7 +16,6 @@ __all__ = [
     "jobs_without_targets",
     "metrics_that_are_dropped",
     "nodes_that_are_not_scraped",
-    "nodes_that_are_scraped_twice",
     "scrape_intervals",
     "scrape_timeouts",
     "targets_that_are_down",
@@ -27,7 +26,6 @@ _STALE_SECONDS: Final = 300
 """Prometheus takes a series for gone after this time without a sample."""
 _SLOW_RATIO: Final = 0.8
 """A scrape that takes more of its timeout than this fails on a busy day."""
-_PROBE: Final = "/probe"
 _ADDRESS: Final = re.compile(r"^\S+:\d+: ")
 _SERVICE_DISCOVERY: Final = "take the targets from the exporter's /sd (http_sd_configs)"
 _PLAIN: Final = "set scheme: http, or give the exporter TLS in its web_config_file"
@@ -55,7 +53,7 @@ def jobs_that_no_rule_selects(chain: Chain) -> Iterator[Finding]:
     """Nodes, or exporters, under a job that the rules do not select: no alert can fire."""
     prometheus = chain.prometheus
     names = prometheus.job_names
-    for job, nodes in _by_job(one for one in prometheus.one("vault_up") if not names.is_node(one.job)).items():
+    for job, nodes in _by_job(not_selected(prometheus).alone).items():
         yield Finding(
             Level.CRITICAL,
             "job-not-selected",
@@ -129,7 +127,7 @@ def targets_without_vault_up(chain: Chain) -> Iterator[Finding]:
                 f"targets of the job {', '.join(jobs)} give no vault_up; they are {what}: no alert can fire for them",
                 remedy,
                 prometheus.place(jobs[0]),
-                _texts(found[kind]),
+                texts(found[kind]),
             )
 
 
@@ -141,7 +139,7 @@ def targets_that_are_down(chain: Chain) -> Iterator[Finding]:
         groups = {("", one.job): [str(one) for one in errors] for one in errors}
     else:
         groups = defaultdict(list)
-        for target in _ours(prometheus):
+        for target in targets_of(prometheus):
             if target.health == "down":
                 groups[_without_address(target), target.job].append(str(target))
     for (error, job), subjects in groups.items():
@@ -217,7 +215,7 @@ def nodes_that_are_not_scraped(chain: Chain) -> Iterator[Finding]:
     yield from _not_probed(prometheus)
     if chain.exporter is not None:
         there = {one.labels.get("instance", "") for one in prometheus.one("vault_up")}
-        there |= {_probed(target)[1] for target in prometheus.targets or ()}
+        there |= {probed(target)[1] for target in prometheus.targets or ()}
         single = len(chain.exporter.targets) == 1 and bool(prometheus.one("vault_up"))
         missing = [one.settings.name for one in chain.exporter.targets if one.settings.name not in there and not single]
         if missing:
@@ -229,33 +227,6 @@ def nodes_that_are_not_scraped(chain: Chain) -> Iterator[Finding]:
                 prometheus.place(prometheus.job_names.node),
                 tuple(sorted(missing)),
             )
-
-
-def nodes_that_are_scraped_twice(chain: Chain) -> Iterator[Finding]:
-    """One node under several jobs or labels: it counts twice."""
-    prometheus = chain.prometheus
-    places: dict[tuple[str, str], list[Target]] = defaultdict(list)
-    for target in _ours(prometheus):
-        if _probed(target)[1]:
-            places[_probed(target)].append(target)
-    same_url = {
-        name: sorted(f"{one} of cluster {one.labels.get('cluster') or '(none)'}" for one in targets)
-        for (_, name), targets in places.items()
-        if len({tuple(sorted(one.labels.items())) for one in targets}) > 1
-    }
-    nodes: dict[tuple[str, str], list[Sample]] = defaultdict(list)
-    for one in prometheus.one("vault_up"):
-        nodes[one.cluster, one.labels.get("instance", "")].append(one)
-    same_name = {name: _texts(found) for (_, name), found in nodes.items() if len(found) > 1 and name not in same_url}
-    for name, subjects in sorted({**same_url, **same_name}.items()):
-        yield Finding(
-            Level.WARNING,
-            "node-scraped-twice",
-            f"the node {name} is scraped {len(subjects)} times; it counts as that many nodes",
-            "keep one of the jobs or targets",
-            prometheus.place(""),
-            tuple(subjects),
-        )
 
 
 def scrape_intervals(chain: Chain) -> Iterator[Finding]:
@@ -284,7 +255,7 @@ def scrape_timeouts(chain: Chain) -> Iterator[Finding]:
     for (text, job), subjects in _settings(prometheus, "scrape_timeout"):
         took = {
             str(target): max(slowest.get(target.node, 0.0), target.last_scrape_duration)
-            for target in _ours(prometheus)
+            for target in targets_of(prometheus)
             if str(target) in subjects and target.health != "down"
         }
         slow = {name: duration for name, duration in took.items() if duration > _SLOW_RATIO * seconds(text)}
@@ -306,7 +277,7 @@ def _not_probed(prometheus: Prometheus) -> Iterator[Finding]:
     probes: dict[str, set[str]] = defaultdict(set)
     pages: dict[tuple[str, str, str], str] = {}
     for target in prometheus.targets:
-        host, name = _probed(target)
+        host, name = probed(target)
         if name:
             probes[host].add(name)
         else:
@@ -315,14 +286,14 @@ def _not_probed(prometheus: Prometheus) -> Iterator[Finding]:
     found: dict[tuple[float, int], set[str]] = defaultdict(set)
     for one in prometheus.one("exporter_targets"):
         # Its page may be scraped by the address of a pod, and its probes by the name of a service.
-        probed = len(probes.get(pages.get(one.node, ""), every))
-        if one.node in pages and one.value > max(probed, 1):
-            found[one.value, probed].add(str(one))
-    for (number, probed), subjects in found.items():
+        number_probed = len(probes.get(pages.get(one.node, ""), every))
+        if one.node in pages and one.value > max(number_probed, 1):
+            found[one.value, number_probed].add(str(one))
+    for (number, number_probed), subjects in found.items():
         yield Finding(
-            Level.WARNING if probed else Level.CRITICAL,
+            Level.WARNING if number_probed else Level.CRITICAL,
             "node-not-scraped",
-            f"the exporter has {number:g} targets, and Prometheus probes {probed} of them",
+            f"the exporter has {number:g} targets, and Prometheus probes {number_probed} of them",
             _SERVICE_DISCOVERY,
             prometheus.place(prometheus.job_names.node),
             tuple(sorted(subjects)),
@@ -332,25 +303,10 @@ def _not_probed(prometheus: Prometheus) -> Iterator[Finding]:
 def _settings(prometheus: Prometheus, key: str) -> Iterable[tuple[tuple[str, str], tuple[str, ...]]]:
     """Return the targets by a setting and their job."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for target in _ours(prometheus):
+    for target in targets_of(prometheus):
         if text := getattr(target, key):
             found[text, target.job].append(str(target))
     return [(key, tuple(sorted(subjects))) for key, subjects in found.items()]
-
-
-def _ours(prometheus: Prometheus) -> Iterator[Target]:
-    """Yield the targets of Vault nodes and exporters, by job or by what they give."""
-    nodes = {one.node for name in ("vault_up", "build") for one in prometheus.one(name)}
-    for target in prometheus.targets or ():
-        if prometheus.job_names.is_ours(target.job) or target.node in nodes:
-            yield target
-
-
-def _probed(target: Target) -> tuple[str, str]:
-    """Return the exporter's host and port, and the name of the target; empty unless it is a probe."""
-    url = urlsplit(target.scrape_url)
-    name = parse_qs(url.query).get("target", [""])[0] if url.path.endswith(_PROBE) else ""
-    return url.netloc, name
 
 
 def _without_address(target: Target) -> str:
@@ -363,8 +319,4 @@ def _by_job(samples: Iterable[Sample]) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[Sample]] = defaultdict(list)
     for one in samples:
         found[one.job].append(one)
-    return {job: _texts(ones) for job, ones in found.items()}
-
-
-def _texts(samples: Iterable[Sample]) -> tuple[str, ...]:
-    return tuple(sorted(map(str, samples)))
+    return {job: texts(ones) for job, ones in found.items()}

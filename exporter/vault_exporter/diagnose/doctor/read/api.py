@@ -179,9 +179,13 @@ class Api:
                 number = error.os_error.errno
                 text = os.strerror(number) if number else "no connection"
                 return ApiError(f"{self.name}: cannot connect: {text}", "start it, or correct the address")
+            case aiohttp.ClientResponseError():
+                return ApiError(
+                    f"{self.name}: its answer is not HTTP", "give the scheme, http or https, that it listens with"
+                )
             case _:
                 return ApiError(
-                    f"{self.name}: the connection failed ({type(error).__name__})",
+                    f"{self.name}: the connection was closed before the answer was complete",
                     "look at proxies in between; give the scheme, http or https, that it listens with",
                 )
 
