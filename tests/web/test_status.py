@@ -235,9 +235,10 @@ async def test_a_sealed_node_says_nothing_of_the_token(node: Node, run: Run) -> 
         "sys/seal-status": (200, SEAL_STATUS.replace('"sealed":false', '"sealed":true')),
     }
     status, text = await run("check --online", target(node, GIVEN))
-    assert status == 0, text
+    assert status == 1, text
     unchecked = "what only an unsealed node answers was not checked: unseal it and check again"
     assert text.splitlines()[1] == f"n1 ({node.address}): sealed; {unchecked}"
+    assert text.splitlines()[-1] == "Result: not complete, since not unsealed: n1. Unseal and check again."
     assert " token " not in text
     assert "barrier_key" not in text
     status, (one,) = await seen(run, target(node, GIVEN))

@@ -14,8 +14,11 @@ from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import Config
 from vault_exporter.diagnose.check import describe_targets
 from vault_exporter.diagnose.online import is_wrapped
+from vault_exporter.scrape.node_state import Mode
 
 __all__ = ["check"]
+
+_LOCKED = {Mode.SEALED, Mode.UNINITIALIZED}
 
 
 @with_flags
@@ -66,5 +69,9 @@ def _check_online(settings: Config) -> None:
         )
     if failed:
         typer.echo(f"Result: {failed} {'check' if failed == 1 else 'checks'} failed; see above.")
+        raise typer.Exit(1)
+    locked = [one.settings.name for one in targets if not one.down and one.scrape.state.mode in _LOCKED]
+    if locked:
+        typer.echo(f"Result: not complete, since not unsealed: {', '.join(locked)}. Unseal and check again.")
         raise typer.Exit(1)
     typer.echo("Result: all checks passed.")
