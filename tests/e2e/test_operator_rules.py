@@ -68,7 +68,8 @@ def test_rules_and_audit_metrics_hold_with_the_labels_of_the_operator(
     jobs = [nodes, job("vault-exporter", exporter.address, honor_labels=honor_labels)]
     rules = scaled.ours(tmp_path / "rules", scaled.Pace(), {})
     with Prometheus(tmp_path / "prometheus", jobs, port=free_port(), rules=rules) as prometheus:
-        wait_until(lambda: prometheus.value("vault_up") == 1, what="a scrape of the node")
+        # The page of an exporter with one target has the node, too.
+        wait_until(lambda: prometheus.value('vault_up{job="vault"}') == 1, what="a scrape of the node")
         wait_until(
             lambda: bool(prometheus.query("vault_audit_namespace_entries_total")), what="a scrape of the audit log"
         )
