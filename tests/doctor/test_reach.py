@@ -172,6 +172,42 @@ def test_an_alertmanager_that_prometheus_does_not_know_is_found() -> None:
     assert any("/metrics has no alertmanager_notifications_total" in note for note in report.notes)
 
 
+@pytest.mark.parametrize(
+    ("status", "metrics", "said"),
+    [
+        (200, 'total{integration="pagerduty"} 4\nfailed_total{integration="pagerduty"} 3', "3 of 4"),
+        (
+            200,
+            (
+                'total{integration="pagerduty",receiver_name="a"} 3\n'
+                'total{receiver_name="b",integration="pagerduty"} 2\n'
+                'failed_total{integration="pagerduty",reason="clientError"} 1\n'
+                'failed_total{integration="pagerduty",reason="other"} 2'
+            ),
+            "3 of 5",
+        ),
+        (200, 'total{integration="pagerduty"} 4\nfailed_total{integration="pagerduty"} 2', ""),
+        (200, 'total{integration="pagerduty"} 0\nfailed_total{integration="pagerduty"} 0', ""),
+        (200, 'total{integration="slack"} 4\nfailed_total{integration="slack"} 4', ""),
+        (404, "", "Alertmanager: /metrics: HTTP 404: failed notifications were not checked"),
+        (403, "", "Alertmanager: /metrics: HTTP 403: failed notifications were not checked"),
+    ],
+)
+def test_failed_notifications_are_counted(status: int, metrics: str, said: str) -> None:
+    def alertmanager(path: str, _: Mapping[str, str], __: str) -> tuple[int, Any]:
+        if path == "/metrics":
+            return status, "".join(f"alertmanager_notifications_{line}\n" for line in metrics.splitlines()).encode()
+        config = "route: {receiver: a}\nreceivers: [{name: a, pagerduty_configs: [{routing_key: <secret>}]}]\n"
+        return 200, {"config": {"original": config}} if path == "/api/v2/status" else []
+
+    with server(not_found) as series, server(alertmanager) as receiver:
+        report = examined("--prometheus", f"http://{series}", "--alertmanager", f"http://{receiver}")
+    found = [one["problem"] for one in report.findings if one["check"] == "notifications-failing"]
+    assert bool(found) is bool(said and status == 200)
+    assert said in f"{found} {report.notes}"
+    assert "alertmanager-unreachable" not in report.checks
+
+
 def test_the_configuration_is_compared_with_what_is_scraped(tmp_path: Path) -> None:
     config = tmp_path / "config.yml"
     nodes = [f"{{name: {name}, address: 'http://127.0.0.1:{free_port()}'}}" for name in ("n1", "n2")]
