@@ -31,6 +31,10 @@ _LABELLED: Final = re.compile(rb"\n([\w:]+)\{(?!\})")
 _BARE: Final = re.compile(rb"\n([\w:]+)(?:\{\})? ")
 """The beginning of a sample without labels."""
 
+_MOST_EXACT: Final = 2.0**53
+_LEAST_EXACT: Final = -_MOST_EXACT
+"""Between these bounds a float holds every integer."""
+
 EOF: Final = b"# EOF\n"
 """What ends an OpenMetrics page; text 0.0.4 has no end mark."""
 
@@ -55,14 +59,17 @@ def render(samples: Iterable[Sample], fmt: Format) -> bytes:
     """Render samples grouped by family, in the order in which families first appear; without ``# EOF``."""
     grouped: dict[str, list[str]] = {}
     for family, labels, value, distribution in samples:
-        lines = grouped.get(family.name)
+        name = family.name
+        lines = grouped.get(name)
         if lines is None:
-            lines = grouped[family.name] = [_header(family, fmt)]
+            lines = grouped[name] = [_header(family, fmt)]
         if distribution is not None:
             lines += _histogram(family, labels, distribution, fmt)
+        elif labels:
+            lines.append(f"{name}{_label_text(family.labels, labels)} {_number(value)}\n")
         else:
-            lines.append(f"{family.name}{_label_text(family.labels, labels)} {_number(value)}\n")
-    return "".join("".join(lines) for lines in grouped.values()).encode()
+            lines.append(f"{name} {_number(value)}\n")
+    return "".join(["".join(lines) for lines in grouped.values()]).encode()
 
 
 def add_label(page: bytes, name: str, value: str) -> bytes:
@@ -148,8 +155,11 @@ def _escape(value: str) -> str:
 
 
 def _number(value: float) -> str:
+    if _LEAST_EXACT < value < _MOST_EXACT:
+        whole = int(value)
+        return str(whole) if value == whole else repr(float(value))
     if math.isfinite(value):
-        return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(float(value))
+        return repr(float(value))
     if math.isnan(value):
         return "NaN"
     return "+Inf" if value > 0 else "-Inf"

@@ -48,15 +48,20 @@ class Family:
         """
         if len(labels) != len(self.labels) and (labels or not self.labels_optional):
             raise ValueError(f"{self.name} has labels {self.labels}, got {labels}")
-        if isinstance(value, Distribution) != (self.type == "histogram"):
-            raise ValueError(f"{self.name} is a {self.type}, got {type(value).__name__}")
         for label in labels:
             if len(label) > _LONGEST_LABEL or not label.isprintable():
                 labels = tuple(_cut(_visible(value)) for value in labels)
                 break
         if isinstance(value, Distribution):
-            return Sample(self, labels, sum(value.counts), value)
-        return Sample(self, labels, float(value))
+            if self.type == "histogram":
+                return Sample(self, labels, sum(value.counts), value)
+        elif self.type != "histogram":
+            return Sample(self, labels, float(value))
+        raise ValueError(f"{self.name} is a {self.type}, got {type(value).__name__}")
+
+    def __hash__(self) -> int:
+        """Hash the name, which is unique in the catalogue: hashing every field costs more than all else of a sample."""
+        return hash(self.name)
 
 
 class Exemplar(NamedTuple):

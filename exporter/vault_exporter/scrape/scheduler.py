@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from vault_exporter.metrics import catalogue as c
-from vault_exporter.metrics.family import Sample
+from vault_exporter.metrics.family import Family, Sample
 from vault_exporter.metrics.reasons import NO_ANSWER, Reason
 from vault_exporter.scrape.cache import CachedReading
 from vault_exporter.scrape.collector_run import CollectorRun, CollectorRuns, Skipped, outcome
@@ -219,7 +219,7 @@ def _skipped(collector: Collector, state: NodeState) -> Skipped | None:
 
 def _once(samples: Iterable[Sample]) -> tuple[Sample, ...]:
     """Keep the first of each series: Prometheus refuses a page that has one twice."""
-    series: dict[tuple[str, tuple[str, ...]], Sample] = {}
+    series: dict[tuple[Family, tuple[str, ...]], Sample] = {}
     for sample in samples:
-        series.setdefault((sample.family.name, sample.labels), sample)
+        series.setdefault(sample[:2], sample)  # the family and the labels
     return tuple(series.values())
