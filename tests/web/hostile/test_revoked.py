@@ -5,6 +5,7 @@ import http.client
 import re
 import socket
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from tests.web.hostile.settings import IF_GIVEN, LOGIN, REQUIRED, TLS, USERS, Ce
 
 ASK = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 PAGES = ("/metrics", "/audit/top", "/", "/sd")
+GRACE_SECONDS = 1
+"""For which a connection may send its first request after its settings have changed."""
+TRIES = 50
+"""On a busy machine a try may take longer than that, and shows nothing."""
 TOP_ON = DOWN + "audit: {top: {enabled: true}}\n"
 
 
@@ -76,6 +81,26 @@ def test_a_kept_connection_of_an_authority_that_stays_goes_on(tmp_path: Path) ->
         assert answer(kept).startswith(b"HTTP/1.1 200")
         certificates.server(certificates.second)
         assert answer(kept).startswith(b"HTTP/1.1 200")
+
+
+def test_the_first_request_of_a_new_connection_is_answered_by_the_settings_of_its_handshake(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    first = certificates.client(certificates.first)
+    with Running(tmp_path, "", TLS + REQUIRED) as running:
+        for _ in range(TRIES):
+            certificates.trusted(certificates.first)
+            assert running.get("/metrics", first)[0] == 200
+            started = time.monotonic()
+            with contextlib.closing(opened(running, first)) as new:
+                certificates.trusted(certificates.second)
+                told = answer(new)
+                in_time = time.monotonic() - started < GRACE_SECONDS
+                # Only the first request: the next one needs what the file demands now.
+                assert answer(new) == b""
+            if in_time:
+                assert told.startswith(b"HTTP/1.1 200")
+                return
+    pytest.fail(f"{TRIES} tries took longer than {GRACE_SECONDS} s each")
 
 
 def test_an_idle_connection_that_is_outdated_is_ended(tmp_path: Path) -> None:
