@@ -89,7 +89,8 @@ class Running:
 
     def complaints(self) -> list[str]:
         """Lines of the log at level error, and tracebacks."""
-        return [line for line in self.log().splitlines() if "level=error" in line or "Traceback" in line]
+        signs = ("level=error", "Traceback", "Exception in callback")
+        return [line for line in self.log().splitlines() if any(sign in line for sign in signs)]
 
     def get(
         self, path: str, tls: ssl.SSLContext | None = None, headers: dict[str, str] | None = None

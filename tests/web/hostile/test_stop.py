@@ -1,7 +1,9 @@
 """The exporter stops within 5 s, whatever hangs, and answers meanwhile."""
 
+import contextlib
 import os
 import signal
+import socket
 import sys
 from collections import Counter
 from pathlib import Path
@@ -106,3 +108,20 @@ def test_a_signal_stops_in_good_order(tmp_path: Path, number: signal.Signals) ->
         assert running.service.returncode == 0
         ends = Counter(word for word in running.log().split() if word in {"event=stopping", "event=stopped"})
         assert ends == {"event=stopping": 1, "event=stopped": 1}
+
+
+def test_a_login_that_hangs(tmp_path: Path, figure: Figure) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        target = f"{{name: n1, address: 'http://127.0.0.1:{silent.getsockname()[1]}'"
+        login = "auth: {method: userpass, username: me, password: secret}"
+        with Running(tmp_path, f"targets: [{target}, {login}}}]\n") as running, contextlib.ExitStack() as stack:
+            stack.enter_context(running.raw(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"))
+            silent.settimeout(60)
+            asked = b""
+            while b"/v1/auth/userpass/login/me" not in asked:
+                waiting, _ = silent.accept()
+                stack.enter_context(waiting)
+                waiting.settimeout(60)
+                asked = waiting.recv(65536)
+            figure("exit in seconds", running.stop(), MOST_SECONDS)
+        assert not running.complaints()
