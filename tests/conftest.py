@@ -3,8 +3,15 @@
 import logging
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import structlog
+
+# No test depends on the speed of the machine.
+hypothesis.settings.register_profile(
+    "any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any speed")
 
 pytest_plugins = ["tests.lab.fake_node", "tests.lab.figures"]
 

@@ -298,7 +298,7 @@ _TREES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(tree=_TREES)
 def test_any_yaml_is_read_or_refused_with_a_place(tmp_path: Path, tree: object) -> None:
     path = written(tmp_path, yaml.safe_dump(tree))

@@ -34,7 +34,7 @@ def test_many_are_counted_within_the_error(number: int) -> None:
     assert numbered(0, number).count() == pytest.approx(number, rel=4 * STANDARD_ERROR)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 3000), st.integers(0, 3000), st.integers(0, 3000))
 def test_a_union_is_as_if_all_had_been_added_to_one(first: int, second: int, overlap: int) -> None:
     start = max(0, first - overlap)

@@ -84,7 +84,7 @@ def see_counts(page: TelemetryPage, series: dict[str, Series]) -> None:
     assert counts(page) == (len(published(series)), sum(one.seen for one in series.values()), {}, repaired)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps)
 def test_all_that_happened_is_published(history: Sequence[tuple[Durations | None, ...]]) -> None:
     target = telemetry()
@@ -101,7 +101,7 @@ def test_all_that_happened_is_published(history: Sequence[tuple[Durations | None
         before = {name: value for name, value in shown.items() if "quantile" not in name}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(steps, steps)
 def test_a_restart_of_vault_cuts_the_history_in_two(
     first: Sequence[tuple[Durations | None, ...]], second: Sequence[tuple[Durations | None, ...]]
@@ -117,7 +117,7 @@ def test_a_restart_of_vault_cuts_the_history_in_two(
             assert same(shown, published(series) | {"vault_process_start_time_seconds": started})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=20))
 def test_a_counter_that_expires_between_two_scrapes_only_grows(history: Sequence[tuple[int, bool]]) -> None:
     target, raw, ever, before = telemetry(), 0, 0, 0.0

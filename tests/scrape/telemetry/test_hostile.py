@@ -235,7 +235,7 @@ whole_lines = st.tuples(pieces, pieces, pieces).map(b"".join)
 hostile = st.lists(st.one_of(pieces, whole_lines, st.binary(max_size=8)), max_size=40).map(b"".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(hostile, min_size=1, max_size=3))
 @example([b"# TYPE vault_x summary\nvault_x_sum 1\nvault_x_count 1\n", b"vault_x_sum 1\n", b"vault_x_count 1\n"])
 @example([b"# TYPE vault_x counter\nvault_x 1\n", b"# TYPE vault_x_total counter\nvault_x_total 1\n"])
@@ -245,7 +245,7 @@ def test_any_text_gives_a_page_that_can_be_read(texts: list[bytes]) -> None:
         check(target.repair(text))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(["expiry-2", "raft-uninitialized"]), st.data())
 def test_a_mangled_recording_loses_only_what_was_mangled(stem: str, data: st.DataObject) -> None:
     recorded = PAGES[stem]

@@ -186,8 +186,8 @@ def test_no_handshake_is_logged_as_a_defect_of_ours(tmp_path: Path, figure: Figu
             data = mangled(number, greeting) if number >= len(REQUESTS) else REQUESTS[number]
             with contextlib.closing(running.raw(data)) as client:
                 if number % 3:
-                    client.shutdown(socket.SHUT_WR)
-                    with contextlib.suppress(ConnectionResetError):
+                    with contextlib.suppress(OSError):  # the exporter may have ended the connection already
+                        client.shutdown(socket.SHUT_WR)
                         while client.recv(65536):
                             pass
         for data in (b"", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n", REQUESTS[-1]):
@@ -208,9 +208,9 @@ def test_no_request_is_logged_as_a_defect_of_ours(tmp_path: Path, figure: Figure
         with Delays(running) as delays:
             for data in [*REQUESTS, *map(mangled, range(300))]:
                 with contextlib.closing(running.raw(data)) as client:
-                    client.shutdown(socket.SHUT_WR)
                     answer = b""
-                    with contextlib.suppress(ConnectionResetError):
+                    with contextlib.suppress(OSError):  # the exporter may have ended the connection already
+                        client.shutdown(socket.SHUT_WR)
                         while piece := client.recv(65536):
                             answer += piece
                 if answer.startswith(b"HTTP/1.1 400"):
