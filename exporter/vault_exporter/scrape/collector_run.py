@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import functools
 import time
 from collections.abc import Awaitable, Iterator, Mapping
 from typing import NamedTuple
@@ -104,7 +105,12 @@ class CollectorRuns:
 
 def outcome(collector: str, run: CollectorRun) -> Iterator[Sample]:
     """Yield the samples about a run: success, duration, reason."""
-    yield c.COLLECTOR_SUCCESS(run.reason is None, collector)
+    yield _success(collector, is_success=run.reason is None)
     yield c.COLLECTOR_DURATION(run.seconds, collector)
     if run.reason is not None:
         yield c.COLLECTOR_FAILURE(1, collector, run.reason)
+
+
+@functools.cache
+def _success(collector: str, *, is_success: bool) -> Sample:
+    return c.COLLECTOR_SUCCESS(is_success, collector)

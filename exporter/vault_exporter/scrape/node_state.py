@@ -6,6 +6,7 @@ that rules compare are made of it.
 """
 
 import enum
+import functools
 import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -216,8 +217,7 @@ class NodeState(msgspec.Struct, frozen=True):
             with_cluster: give families that replace Vault's own the label that Vault gives them.
         """
         yield c.UP(self.up)
-        for reason in Reason:
-            yield c.UP_FAILURE_REASON(reason is self.failure, reason)
+        yield from _reasons(self.failure)
         if self.status_code is not None:
             yield c.HEALTH_STATUS_CODE(self.status_code)
         if self.health is not None:
@@ -228,6 +228,12 @@ class NodeState(msgspec.Struct, frozen=True):
         yield c.ACTIVE(self.active)
         if self.leader_known is not None:
             yield c.LEADER_KNOWN(self.leader_known)
+
+
+@functools.cache
+def _reasons(failure: Reason | None) -> tuple[Sample, ...]:
+    """Return a sample for every reason, 1 for the current one."""
+    return tuple(c.UP_FAILURE_REASON(reason is failure, reason) for reason in Reason)
 
 
 def _shown(text: str) -> str:

@@ -217,9 +217,11 @@ def _skipped(collector: Collector, state: NodeState) -> Skipped | None:
     return None if collector.applies(state) else Skipped.LACKING
 
 
-def _once(samples: Iterable[Sample]) -> tuple[Sample, ...]:
+def _once(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     """Keep the first of each series: Prometheus refuses a page that has one twice."""
+    if len({sample[:2] for sample in samples}) == len(samples):  # the family and the labels
+        return tuple(samples)
     series: dict[tuple[Family, tuple[str, ...]], Sample] = {}
     for sample in samples:
-        series.setdefault(sample[:2], sample)  # the family and the labels
+        series.setdefault(sample[:2], sample)
     return tuple(series.values())

@@ -72,7 +72,7 @@ class TargetScraper:
         self._flight: _Flight | None = None
         self._cadence = Cadence()
         runs = any(collector.name == telemetry.NAME for collector in collectors)
-        self._without_telemetry = () if runs else tuple(telemetry.statuses(telemetry.Status.OFF))
+        self._without_telemetry = () if runs else telemetry.statuses(telemetry.Status.OFF)
         self._scheduler = CollectorScheduler(self.client, collectors, CollectorRuns(target.name))
 
     async def retire(self) -> None:

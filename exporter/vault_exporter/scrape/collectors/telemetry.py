@@ -5,6 +5,7 @@ https://openbao.org/api-docs/system/metrics/
 """
 
 import enum
+import functools
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -95,10 +96,10 @@ def collector(settings: model.Telemetry) -> Collector:
     )
 
 
-def statuses(current: Status) -> Iterator[Sample]:
-    """Yield a sample for every status, 1 for the current one."""
-    for status in Status:
-        yield c.TELEMETRY_STATUS(status is current, status)
+@functools.cache
+def statuses(current: Status) -> tuple[Sample, ...]:
+    """Return a sample for every status, 1 for the current one."""
+    return tuple(c.TELEMETRY_STATUS(status is current, status) for status in Status)
 
 
 def _counts(page: TelemetryPage | None) -> Iterator[Sample]:
