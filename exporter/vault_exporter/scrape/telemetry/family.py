@@ -7,7 +7,7 @@ from typing import Final, Literal
 from weakref import WeakValueDictionary
 
 from vault_exporter.scrape.telemetry.continuity import INFINITY, Track
-from vault_exporter.scrape.telemetry.grammar import split_at_values
+from vault_exporter.scrape.telemetry.grammar import GROWING, split_at_values
 from vault_exporter.scrape.telemetry.naming import PREFIX, USUAL, Naming
 from vault_exporter.scrape.telemetry.page import Head, claims, openmetrics_claims
 from vault_exporter.scrape.telemetry.shape import Group, Identity, Shape
@@ -22,7 +22,6 @@ _PROCESS: Final = (b"go_", b"process_", b"promhttp_", b"python_")
 # After an unseal Vault keeps the series with {cluster=""}, from before it knew the name, beside the series with a name.
 _DUPLICATED: Final = frozenset({b"vault_core_active", b"vault_core_unsealed"})
 _NO_SHAPE: Final = Shape([], (), (), frozenset())
-_GROWING: Final = frozenset({b"counter", b"summary", b"histogram"})
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -148,7 +147,7 @@ class NativeFamily:
                     routes.append((known, group.places))
         self.routes = tuple(routes)
         followed = self.kind != b"histogram" and not shape.halves and len(routes) == len(shape.groups)
-        self.unsure = self.kind in _GROWING and not (self.grows and followed)
+        self.unsure = self.kind in GROWING and not (self.grows and followed)
         self.plain = not (self.renamed or self.unsure or self.routes or shape.stale)
         sole = len(routes) == 1 and not (self.unsure or shape.stale or (self.kind == b"counter" and not self.single))
         self.sole = self.routes[0] if sole else None
@@ -232,7 +231,7 @@ def _title(match: re.Match[bytes], naming: Naming, *, keep_prefix: bool) -> _Tit
         kind=kind,
         text=match[0],
         canonical=canonical,
-        grows=kind in _GROWING and not of_process,
+        grows=kind in GROWING and not of_process,
         head=head,
         claims=claims(published, kind),
         openmetrics_claims=openmetrics_claims(published, kind),

@@ -12,9 +12,11 @@ https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 
 import math
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 __all__ = [
+    "GROWING",
     "HEAD",
     "LABEL_NAME",
     "LABEL_VALUE",
@@ -22,11 +24,16 @@ __all__ = [
     "NUMBER",
     "SUFFIXES",
     "VALUE_AT",
+    "Labels",
     "Series",
+    "identified",
     "number",
     "parse_series",
     "split_at_values",
 ]
+
+GROWING: Final = frozenset({b"counter", b"summary", b"histogram"})
+"""Types whose series restart."""
 
 NAME: Final = rb"[a-zA-Z_:][a-zA-Z0-9_:]*+"
 LABEL_NAME: Final = rb"(?!__)[a-zA-Z_][a-zA-Z0-9_]*+"
@@ -62,21 +69,29 @@ _SERIES = re.compile(rb"(" + NAME + rb")(?:\{(" + _PAIR + rb"(?:," + _PAIR + rb"
 
 _EXACT_INTEGERS = 2**53
 _PIECE_BYTES = 64 << 10
+_LONGEST_CACHED: Final = 256
+"""Bytes of a series' labels."""
+
+
+Labels = tuple[tuple[bytes, bytes], ...]
+"""Names, and values as written, including quotes."""
 
 
 class Series(NamedTuple):
-    """One time series: metric name, and labels as written, including quotes."""
+    """One time series."""
 
     name: bytes
-    labels: tuple[tuple[bytes, bytes], ...]
+    labels: Labels
+    identity: Labels
+    """The labels that identify a series of this name: sorted, without empty ones."""
 
     def label(self, name: bytes) -> bytes | None:
         """Return a label's value without quotes, with escapes unchanged; None if it is absent."""
         return next((value[1:-1] for key, value in self.labels if key == name), None)
 
-    def identity(self, without: bytes = b"") -> tuple[tuple[bytes, bytes], ...]:
-        """Return the labels that identify a series of this name: sorted, without empty labels and the given one."""
-        return tuple(sorted(pair for pair in self.labels if pair[1] != b'""' and pair[0] != without))
+    def identity_without(self, name: bytes) -> Labels:
+        """Return the labels that identify the series apart from one label."""
+        return tuple(pair for pair in self.identity if pair[0] != name)
 
 
 def parse_series(text: bytes) -> Series | None:
@@ -86,9 +101,25 @@ def parse_series(text: bytes) -> Series | None:
         return None
     name, inside = match.groups()
     if inside is None:
-        return Series(name, ())
-    labels = tuple(_LABEL.findall(inside))
-    return Series(name, labels) if len(dict(labels)) == len(labels) else None
+        return Series(name, (), ())
+    # Most series of a page have labels that others have, too.
+    read = _read_short_labels if len(inside) <= _LONGEST_CACHED else _read_labels
+    labels = read(inside)
+    return Series(name, *labels) if labels is not None else None
+
+
+def identified(labels: Labels) -> tuple[Labels, Labels] | None:
+    """Return the labels, and those that identify a series; None if a label is repeated."""
+    if len(dict(labels)) != len(labels):
+        return None
+    return labels, tuple(sorted(pair for pair in labels if pair[1] != b'""'))
+
+
+def _read_labels(text: bytes) -> tuple[Labels, Labels] | None:
+    return identified(tuple(_LABEL.findall(text)))
+
+
+_read_short_labels = lru_cache(maxsize=4096)(_read_labels)
 
 
 def split_at_values(block: bytes) -> list[bytes]:

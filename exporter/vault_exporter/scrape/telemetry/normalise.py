@@ -21,7 +21,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from vault_exporter.scrape.telemetry.grammar import LABEL_NAME, LABEL_VALUE, NAME, NUMBER, SUFFIXES, Series, number
+from vault_exporter.scrape.telemetry.grammar import (
+    LABEL_NAME,
+    LABEL_VALUE,
+    NAME,
+    NUMBER,
+    SUFFIXES,
+    Series,
+    identified,
+    number,
+)
 from vault_exporter.scrape.telemetry.shape import Identity, group_identity, has_valid_bounds
 
 __all__ = ["GivenUpError", "normalise"]
@@ -113,7 +122,7 @@ def _read(line: bytes, found: _Found) -> None:
             found.invalid += 1
             return
         series = sample[0]
-        first = found.samples.setdefault((series.name, series.identity()), sample)
+        first = found.samples.setdefault((series.name, series.identity), sample)
         found.invalid += first is not sample
 
 
@@ -145,10 +154,10 @@ def _sample(line: bytes) -> tuple[Series, bytes] | None:
     if match is None:
         return None
     value = _value(match["value"])
-    series = Series(match["name"], tuple(_LABEL.findall(match["labels"] or b"")))
-    if value is None or len(dict(series.labels)) != len(series.labels):
+    labels = identified(tuple(_LABEL.findall(match["labels"] or b"")))
+    if value is None or labels is None:
         return None
-    return series, value
+    return Series(match["name"], *labels), value
 
 
 def _value(text: bytes) -> bytes | None:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
-from vault_exporter.scrape.telemetry.grammar import NUMBER, SUFFIXES, Series, parse_series
+from vault_exporter.scrape.telemetry.grammar import GROWING, NUMBER, SUFFIXES, Labels, Series, parse_series
 
 __all__ = ["Group", "Identity", "Shape", "group_identity", "has_valid_bounds", "shape_of"]
 
-Identity = tuple[tuple[bytes, bytes], ...]
+Identity = Labels
 
 
 class Group(NamedTuple):
@@ -54,6 +54,21 @@ def shape_of(name: bytes, kind: bytes, keys: list[bytes], *, duplicated: bool = 
 
 
 def _read(name: bytes, kind: bytes, keys: list[bytes], duplicated: bool) -> Shape | None:  # noqa: FBT001 - as above
+    lines = _lines(name, kind, keys)
+    if lines is None or len({(series.name, series.identity) for series in lines}) != len(lines):
+        return None
+    stale = _stale(lines) if duplicated else ()
+    if kind not in GROWING:
+        return Shape(keys, (), stale, frozenset())
+    identities = [group_identity(series, name, kind) for series in lines]
+    if kind != b"counter" and _is_split(identities):
+        return None
+    groups, halves = _groups(lines, identities, keys, name, kind, stale)
+    return Shape(keys, groups, stale, halves)
+
+
+def _lines(name: bytes, kind: bytes, keys: list[bytes]) -> list[Series] | None:
+    """Parse each line, and return None if one is not regular or not of this family."""
     if keys[-1] or len(keys) == 1:
         return None
     lines: list[Series] = []
@@ -64,20 +79,16 @@ def _read(name: bytes, kind: bytes, keys: list[bytes], duplicated: bool) -> Shap
         if series is None or not _belongs(series, name, kind):
             return None
         lines.append(series)
-    if len(lines) > 1 and not _is_distinct(lines, name, kind):
-        return None
-    stale = _stale(lines) if duplicated else ()
-    groups, halves = _groups(lines, keys, name, kind, stale)
-    return Shape(keys, groups, stale, halves)
+    return lines
 
 
 def group_identity(series: Series, name: bytes, kind: bytes) -> Identity:
     """Return the labels that the lines of one counter, summary or histogram share."""
     if kind == b"summary" and series.name == name:
-        return series.identity(without=b"quantile")
+        return series.identity_without(b"quantile")
     if kind == b"histogram" and series.name == name + b"_bucket":
-        return series.identity(without=b"le")
-    return series.identity()
+        return series.identity_without(b"le")
+    return series.identity
 
 
 def has_valid_bounds(series: Series, name: bytes, kind: bytes) -> bool:
@@ -97,22 +108,17 @@ def _belongs(series: Series, name: bytes, kind: bytes) -> bool:
     return has_valid_bounds(series, name, kind)
 
 
-def _is_distinct(lines: list[Series], name: bytes, kind: bytes) -> bool:
-    """Return whether no series is repeated, and no summary or histogram is split."""
-    if len({(series.name, series.identity()) for series in lines}) != len(lines):
-        return False
-    if kind not in {b"summary", b"histogram"}:
-        return True
+def _is_split(identities: list[Identity]) -> bool:
+    """Return whether the lines of a summary or histogram do not follow each other."""
     closed: set[Identity] = set()
     current: Identity | None = None
-    for series in lines:
-        identity = group_identity(series, name, kind)
+    for identity in identities:
         if identity != current:
             if identity in closed:
-                return False
+                return True
             closed.add(identity)
             current = identity
-    return True
+    return False
 
 
 def _stale(lines: list[Series]) -> tuple[int, ...]:
@@ -122,13 +128,18 @@ def _stale(lines: list[Series]) -> tuple[int, ...]:
 
 
 def _groups(
-    lines: list[Series], keys: list[bytes], name: bytes, kind: bytes, stale: tuple[int, ...]
+    lines: list[Series],
+    identities: list[Identity],
+    keys: list[bytes],
+    name: bytes,
+    kind: bytes,
+    stale: tuple[int, ...],
 ) -> tuple[tuple[Group, ...], frozenset[Identity]]:
     members: dict[Identity, list[int]] = {}
-    for line, series in enumerate(lines):
-        if kind in {b"counter", b"summary", b"histogram"} and line not in stale:
-            growing = members.setdefault(group_identity(series, name, kind), [])
-            if kind != b"summary" or series.name != name:
+    for line, identity in enumerate(identities):
+        if line not in stale:
+            growing = members.setdefault(identity, [])
+            if kind != b"summary" or lines[line].name != name:
                 growing.append(line)
     groups, halves = [], []
     order = {name + b"_sum": 1, name + b"_count": 2}
@@ -138,6 +149,6 @@ def _groups(
             if [lines[line].name for line in growing[-2:]] != list(order):
                 halves.append(identity)
                 continue
-        texts = tuple(keys[line].lstrip(b"\n") for line in growing)
-        groups.append(Group(identity, texts, tuple(2 * line + 1 for line in growing)))
+        texts = tuple([keys[line].lstrip(b"\n") for line in growing])
+        groups.append(Group(identity, texts, tuple([2 * line + 1 for line in growing])))
     return tuple(groups), frozenset(halves)
