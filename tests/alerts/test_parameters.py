@@ -155,10 +155,13 @@ def test_for_severity_and_enabled() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("memory_limit", "1", "memory_limit: unknown parameter; did you mean memory_limit_bytes? Known are: job, exp"),
-        ("VaultDonw.for", "1m", "VaultDonw.for: unknown parameter; did you mean VaultDown.for? Known are: job"),
-        ("VaultDown", "5m", "VaultDown: unknown parameter; did you mean VaultDown.for? Known are: job"),
-        ("VaultDown.color", "red", "of each alert ALERT.for, ALERT.severity, ALERT.enabled"),
+        ("memory_limit", "1", "memory_limit: unknown parameter; did you mean memory_limit_bytes? vault-exp"),
+        ("VaultDonw.for", "1m", "VaultDonw.for: unknown parameter; did you mean VaultDown.for? vault"),
+        ("VaultDown", "5m", "VaultDown: unknown parameter; did you mean VaultDown.for"),
+        ("VaultDown.color", "red", "VaultDown.color: unknown parameter"),
+        ("foo", "1", "foo: unknown parameter. vault-exporter rules --parameters prints the names"),
+        ("runbook_url", "foo", "runbook_url: 'foo' is not a URL such as https://wiki.example.com/runbooks"),
+        ("dashboard_url", "/d", "dashboard_url: '/d' is not a URL such as https://wiki.example.com/runbooks"),
         ("memory_limit_bytes", "1s", "memory_limit_bytes: '1s' is not a number or a size such as 4GiB"),
         ("heartbeat_seconds", "1GiB", "heartbeat_seconds: '1GiB' is not a number or a duration such as 90s or 7d"),
         ("audit_seen_ratio", "half", "audit_seen_ratio: 'half' is not a number or a percentage such as 80%"),

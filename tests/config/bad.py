@@ -343,7 +343,10 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         "a token file that is a pipe",
         "targets: [{name: n1, address: 'http://v', auth: {method: token, token_file: '@/pipe'}}]\n",
         [
-            "c.yml:1: targets[0].auth.token_file: cannot be read: a pipe, a socket or a device, not a regular file",
+            (
+                "c.yml:1: targets[0].auth.token_file: @/pipe cannot be read: a pipe, a socket or a device, not a "
+                "regular file"
+            ),
         ],
     ),
     *(
@@ -429,13 +432,16 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     *(
         (f"bad TLS {tls}", f"defaults: {{tls: {{{tls}}}}}\n" + TARGET, [f"c.yml:1: defaults.tls.{error}"])
         for tls, error in (
-            ("ca_cert: '@/none'", "ca_cert: cannot be read: No such file or directory"),
-            ("ca_cert: '@/pipe'", "ca_cert: cannot be read: a pipe, a socket or a device, not a regular file"),
-            ("client_cert: '@/pipe'", "client_cert: cannot be read: a pipe, a socket or a device, not a regular file"),
-            ("ca_cert: '@/text'", "ca_cert: not a certificate in PEM format"),
+            ("ca_cert: '@/none'", "ca_cert: @/none cannot be read: No such file or directory"),
+            ("ca_cert: '@/pipe'", "ca_cert: @/pipe cannot be read: a pipe, a socket or a device, not a regular file"),
+            (
+                "client_cert: '@/pipe'",
+                "client_cert: @/pipe cannot be read: a pipe, a socket or a device, not a regular file",
+            ),
+            ("ca_cert: '@/text'", "ca_cert: @/text is not a certificate in PEM format"),
             ("ca_path: '@/text'", "ca_path: not a directory"),
             ("client_key: '@/client.key'", "client_key: without client_cert; give both"),
-            ("client_cert: '@/none'", "client_cert: cannot be read: No such file or directory"),
+            ("client_cert: '@/none'", "client_cert: @/none cannot be read: No such file or directory"),
             (
                 "client_cert: '@/client.pem'",
                 "client_cert: needs client_key, since it does not hold certificate and key",
@@ -652,7 +658,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     (
         "tab",
         "targets:\n\t- a\n",
-        ["c.yml:2: invalid YAML at column 1: found character that cannot start any token"],
+        ["c.yml:2: invalid YAML at column 1: a tab; indent with spaces"],
     ),
     ("control character", "listen: a\x00b\n", ["c.yml:1: invalid YAML: a character that YAML does not allow"]),
     (

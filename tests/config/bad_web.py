@@ -46,7 +46,10 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         for tls, error in (
             ("cert_file: client.pem", ": key_file is missing; a server needs its certificate's key"),
             ("key_file: client.key", ": cert_file is missing; a server needs a certificate"),
-            ("cert_file: none.pem, key_file: client.key", ".cert_file: cannot be read: No such file or directory"),
+            (
+                "cert_file: none.pem, key_file: client.key",
+                ".cert_file: none.pem cannot be read: No such file or directory",
+            ),
             ("cert_file: client.pem, key_file: other.key", ".key_file: not the certificate's key"),
             (
                 "cert_file: client.pem, key_file: encrypted.key",

@@ -33,7 +33,7 @@ def test_wrong(files: Path, text: str, lines: list[str]) -> None:
     path = written(files, text)
     with pytest.raises(ConfigError) as caught:
         load_web(path)
-    assert str(caught.value).splitlines() == lines
+    assert str(caught.value).replace(f"{files}/", "").splitlines() == lines
     assert "planted" not in str(caught.value)
     assert HASH[7:] not in str(caught.value)
 
@@ -120,6 +120,6 @@ def test_its_mistakes_are_those_of_the_configuration(tmp_path: Path) -> None:
     config.write_text(f"web_config_file: {web}\nlisten: 1\n")
     with pytest.raises(ConfigError) as caught:
         load(config, Flags(), {"VAULT_ADDR": "http://v"})
-    assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == ["web.yml:1", "c.yml:2"]
+    assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == [f"{web}:1", f"{config}:2"]
     with pytest.raises(ConfigError, match=r"web\.yml:1: users: unknown key"):
         load_listen(None, Flags(web_config_file=str(web)))

@@ -312,7 +312,10 @@ def test_what_is_not_there_is_a_finding(tmp_path: Path) -> None:
         (["--prometheus", "http://u:planted@h"], "put user and password into the file of --prometheus-http-config"),
         (["--prometheus", "http://h", "--grafana", "http://h/?a=b"], "--grafana: with a query"),
         (["--prometheus", "http://h", "--prometheus-http-config", "FILE"], "Object contains unknown field"),
-        (["--prometheus", "http://h", "--grafana-token-file", "gone", "--grafana", "http://h"], "No such file"),
+        (
+            ["--prometheus", "http://h", "--grafana-token-file", "gone", "--grafana", "http://h"],
+            "gone cannot be read: No such file",
+        ),
     ],
 )
 def test_wrong_options_are_said_plainly(tmp_path: Path, arguments: list[str], said: str) -> None:

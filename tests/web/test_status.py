@@ -159,7 +159,7 @@ async def test_a_node_that_is_down_is_one_line(run: Run) -> None:
     down = {"name": "n1", "address": address, "auth": GIVEN}
     status, text = await run("check --online", down)
     assert status == 1
-    said = "refused (sys/health: refused (ClientConnectorError))"
+    said = "refused (sys/health: refused (connection refused))"
     assert text.splitlines()[1:] == [f"n1 ({address}): down, {said}", "Result: 1 check failed; see above."]
     status, (one,) = await seen(run, down)
     assert status == 2

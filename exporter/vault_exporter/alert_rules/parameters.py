@@ -36,6 +36,8 @@ _OF_AN_ALERT: Final = ("for", "severity", "enabled")
 _SEVERITIES: Final = ("critical", "warning", "info")
 SEVERITIES: Final = {f"severity.{one}": one for one in _SEVERITIES}
 """Values of the label `severity` by parameter, so that the user's own routes match: `severity.critical=page`."""
+_ADDRESS: Final = re.compile(r"(https?://|\{\{).+")
+"""A URL, or a template that makes one."""
 _LABEL_VALUE: Final = re.compile(r"[\w.:/-]+")
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?")
 _DURATION: Final = re.compile(r"(\d+(ms|[smhdwy]))+|0")
@@ -90,11 +92,9 @@ def _checked(
                 raise PackError(f"{name}: {value!r} is not one of true, false")
         else:
             every = [*plain, *(f"{one}.{end}" for one in known for end in _OF_AN_ALERT)]
-            close = difflib.get_close_matches(name, every, n=1)
-            raise PackError(
-                f"{name}: unknown parameter{f'; did you mean {close[0]}?' if close else '.'} Known are: "
-                f"{', '.join(plain)}, and of each alert ALERT.{', ALERT.'.join(_OF_AN_ALERT)}"
-            )
+            close = difflib.get_close_matches(name, every, n=3, cutoff=0.75)
+            meant = f"; did you mean {' or '.join(close)}?" if close else "."
+            raise PackError(f"{name}: unknown parameter{meant} vault-exporter rules --parameters prints the names")
         yield name, value
 
 
@@ -107,6 +107,8 @@ def _check_plain(name: str, value: str) -> None:
         raise PackError(
             f"{name}: {value!r} is not a duration of at most 4m: Prometheus takes a series for gone after 5m"
         )
+    if name in ADDRESSES and not _ADDRESS.fullmatch(value):
+        raise PackError(f"{name}: {value!r} is not a URL such as https://wiki.example.com/runbooks")
     if name in JOBS and not _good_pattern(value):
         raise PackError(f"{name}: {value!r} is not a regular expression")
 

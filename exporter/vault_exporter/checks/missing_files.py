@@ -14,11 +14,12 @@ from vault_exporter.audit.tail.matching import is_pattern, matching
 from vault_exporter.config.schema.inputs import HttpInput
 from vault_exporter.config.schema.logins import credential_files
 from vault_exporter.config.schema.model import Config, FileDiscovery
-from vault_exporter.util.fs import open_at_once
+from vault_exporter.util.fs import open_at_once, reading_failed
 
 __all__ = ["log_errors", "missing_files", "unread_logs"]
 
 _ABSENT: Final = "there is no such file"
+_EMPTY: Final = "the file is empty"
 
 
 def missing_files(config: Config) -> Iterator[str]:
@@ -41,11 +42,21 @@ def _missing_credentials(config: Config) -> Iterator[str]:
         for file in credential_files(source.auth):
             credentials.setdefault(file, []).append(str(source))
     for file, users in credentials.items():
-        if not file.exists():
-            yield f"{file}: {_ABSENT}; write the credential into it. Until then, no login for {', '.join(users)}."
+        if lack := _lack(file):
+            yield f"{file}: {lack}; write the credential into it. Until then, no login for {', '.join(users)}."
     for given in config.audit.inputs:
-        if isinstance(given, HttpInput) and not given.token_file.exists():
-            yield f"{given.token_file}: {_ABSENT}; write the token into it. Until then, the input http accepts nothing."
+        if isinstance(given, HttpInput) and (lack := _lack(given.token_file)):
+            yield f"{given.token_file}: {lack}; write the token into it. Until then, the input http accepts nothing."
+
+
+def _lack(file: Path) -> str:
+    """Return what a credential's file lacks; empty if it has content, or may not be looked at."""
+    try:
+        return "" if file.stat().st_size else _EMPTY
+    except FileNotFoundError:
+        return _ABSENT
+    except OSError:
+        return ""
 
 
 def unread_logs(config: Config) -> Iterator[str]:
@@ -79,10 +90,7 @@ def _read_error(log: Path) -> str:
 def _remedy(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{_ABSENT}; the exporter waits for it. Is Vault's audit device enabled with this path?"
-    return (
-        f"cannot be read: {error.strerror}; the exporter waits for it. Run serve as a user that may read it, such as "
-        "Vault's."
-    )
+    return f"{reading_failed(error)}; the exporter waits for it. Run serve as a user that may read it, such as Vault's."
 
 
 def _matches(pattern: Path) -> bool:

@@ -19,6 +19,7 @@ from vault_exporter.assets import ResourceError
 from vault_exporter.checks import Flags
 from vault_exporter.cli.kubernetes import AnnotationOption, LabelOption, NameOption, ObjectNamespaceOption, wishes
 from vault_exporter.cli.options import fail, load_config
+from vault_exporter.util.fs import why_unreadable
 
 __all__ = ["rules"]
 
@@ -103,7 +104,7 @@ def _of_file(path: Path | None) -> dict[str, str]:
     try:
         read = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise PackError(f"{path}: {error.strerror}") from None
+        raise PackError(why_unreadable(path, error)) from None
     except yaml.YAMLError as error:
         raise PackError(f"{path}: not YAML: {error}") from None
     if not isinstance(read, dict):

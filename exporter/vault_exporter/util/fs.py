@@ -1,7 +1,7 @@
 """Read small files that other programs write: credentials, settings, certificates.
 
 A pipe would block the event loop and a device never ends, so only regular files are read, up to a size. Errors are
-``OSError`` with a ``strerror`` that completes the sentence "cannot be read: ...".
+``OSError``; :func:`why_unreadable` says which file it is, and why.
 """
 
 import errno
@@ -16,9 +16,11 @@ __all__ = [
     "open_at_once",
     "open_regular",
     "read_small",
+    "reading_failed",
     "require_regular",
     "signature",
     "signature_of",
+    "why_unreadable",
 ]
 
 Signature = tuple[int, int, int, int]
@@ -37,6 +39,17 @@ def read_small(path: Path, most: int) -> bytes:
         bound = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
         raise OSError(errno.EFBIG, f"larger than {bound}")
     return content
+
+
+def why_unreadable(path: Path, error: OSError) -> str:
+    """Say that a file cannot be read, and why."""
+    return f"{path} {reading_failed(error)}"
+
+
+def reading_failed(error: OSError) -> str:
+    """Return what :func:`why_unreadable` says, without the path; with the user's number if it may not read."""
+    user = f" by user {os.geteuid()}" if isinstance(error, PermissionError) else ""
+    return f"cannot be read{user}: {error.strerror or type(error).__name__}"
 
 
 def open_regular(path: Path) -> io.BufferedReader:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import ssl
 from collections.abc import Iterator
 from typing import Final
@@ -40,6 +41,17 @@ _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Reason], ...]] = (
 )
 """Exception types and their reason. The first match with an error or one of its causes applies."""
 
+_SAID: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (aiohttp.ClientConnectorDNSError, "the host name does not resolve"),
+    (FloodError, "the answer is not HTTP"),
+    (http_exceptions.ContentEncodingError, "compressed although not asked for"),
+    (aiohttp.ServerDisconnectedError, "the connection was closed before the answer"),
+    (aiohttp.ClientPayloadError, "the connection was closed within the answer"),
+    (aiohttp.ClientResponseError, "the answer is not HTTP"),
+    (http_exceptions.HttpProcessingError, "the answer is not HTTP"),
+)
+"""What is said of exception types without details of their own."""
+
 
 class VaultError(Exception):
     """The node gave no usable response. ``str()`` is safe to log."""
@@ -56,7 +68,8 @@ class NoTokenError(VaultError):
 def failure_of(path: str, error: Exception) -> VaultError:
     """Convert an exception of aiohttp, OpenSSL or the system."""
     reason = _reason(error)
-    return VaultError(reason, f"{path}: {reason} ({_detail(error) or type(error).__name__})")
+    detail = _detail(error)
+    return VaultError(reason, f"{path}: {reason} ({detail})" if detail else f"{path}: {reason}")
 
 
 def _reason(error: BaseException) -> Reason:
@@ -75,21 +88,30 @@ def _reason(error: BaseException) -> Reason:
 
 def _detail(error: BaseException) -> str:
     """Return details that contain nothing from the node, such as OpenSSL's message; empty if there are none."""
-    for cause in _causes(error):
-        if isinstance(cause, HostnameError):
-            return f"{cause}; see tls.server_name"
-        if isinstance(cause, aiohttp.ClientHttpProxyError):
-            return f"the proxy answers HTTP {cause.status}"
-        if isinstance(cause, aiohttp.ClientProxyConnectionError):
-            return "the proxy cannot be reached"
-        if isinstance(cause, aiohttp.ClientError):  # some are also an ssl.SSLError, but lack its attributes
-            continue
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"{cause.verify_message.rstrip('.')}; see tls.ca_cert"
-        if isinstance(cause, ssl.SSLError) and cause.reason:
+    causes = tuple(_causes(error))
+    own = next(filter(None, map(_own_detail, causes)), "")
+    return own or next((said for cause in causes for kind, said in _SAID if isinstance(cause, kind)), "")
+
+
+def _own_detail(cause: BaseException) -> str:
+    said = ""
+    match cause:
+        case HostnameError():
+            said = f"{cause}; see tls.server_name"
+        case aiohttp.ClientHttpProxyError():
+            said = f"the proxy answers HTTP {cause.status}"
+        case aiohttp.ClientProxyConnectionError():
+            said = "the proxy cannot be reached"
+        case aiohttp.ClientError():
+            pass  # some are also an ssl.SSLError, but lack its attributes
+        case ssl.SSLCertVerificationError():
+            said = f"{cause.verify_message.rstrip('.')}; see tls.ca_cert"
+        case ssl.SSLError() if cause.reason:
             remedy = "; is it http:// in its address?" if cause.reason in _NO_TLS else ""
-            return f"{cause.reason.lower().replace('_', ' ')}{remedy}"
-    return ""
+            said = f"{cause.reason.lower().replace('_', ' ')}{remedy}"
+        case OSError() if cause.errno in _OS_REASONS:
+            said = os.strerror(cause.errno).lower()
+    return said
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from vault_exporter.config.parse.path_checks import is_directory
 from vault_exporter.config.schema.model import Tls
-from vault_exporter.util.fs import Signature, open_regular, signature
+from vault_exporter.util.fs import Signature, open_regular, signature, why_unreadable
 from vault_exporter.vault.hostname import ascii_name
 
 __all__ = ["Stamps", "TlsError", "shared_context", "stamps", "tls_context"]
@@ -88,7 +88,7 @@ def _trust_all(context: ssl.SSLContext, tls: Tls) -> None:
         try:
             files = sorted(path for path in tls.ca_path.iterdir() if path.is_file())
         except OSError as error:
-            raise TlsError("ca_path", f"cannot be read: {error.strerror}") from None
+            raise TlsError("ca_path", why_unreadable(tls.ca_path, error)) from None
         for file in files:
             _trust(context, file, key="ca_path")
     if not (tls.ca_cert or tls.ca_cert_bytes or tls.ca_path):
@@ -96,14 +96,13 @@ def _trust_all(context: ssl.SSLContext, tls: Tls) -> None:
 
 
 def _trust(context: ssl.SSLContext, file: Path, key: str = "ca_cert") -> None:
-    where = f"{file.name}: " if key == "ca_path" else ""
     try:
         open_regular(file).close()
         context.load_verify_locations(cafile=file)
     except ssl.SSLError:
-        raise TlsError(key, f"{where}not a certificate in PEM format") from None
+        raise TlsError(key, f"{file} is not a certificate in PEM format") from None
     except OSError as error:
-        raise TlsError(key, f"{where}cannot be read: {error.strerror}") from None
+        raise TlsError(key, why_unreadable(file, error)) from None
 
 
 def _trust_text(context: ssl.SSLContext, text: str) -> None:
@@ -119,7 +118,7 @@ def _identify(context: ssl.SSLContext, certificate: Path, key: Path | None) -> N
             try:
                 open_regular(file).close()
             except OSError as error:
-                raise TlsError(name, f"cannot be read: {error.strerror}") from None
+                raise TlsError(name, why_unreadable(file, error)) from None
     try:
         # An empty password keeps OpenSSL from prompting on the terminal.
         context.load_cert_chain(certificate, key, password="")

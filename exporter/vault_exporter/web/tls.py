@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 
 from vault_exporter.config.schema.model import Secret
 from vault_exporter.config.schema.web import ClientAuth, TlsServer, TlsVersion
-from vault_exporter.util.fs import open_regular, read_small
+from vault_exporter.util.fs import open_regular, read_small, why_unreadable
 from vault_exporter.vault.tls import TlsError
 
 __all__ = ["ServerTls", "is_issued_by", "server_tls"]
@@ -195,7 +195,7 @@ def _authorities(tls: TlsServer) -> frozenset[bytes] | None:
         try:
             content = read_small(Path(path), _LARGEST_FILE)
         except OSError as error:
-            raise TlsError(blamed, f"cannot be read: {error.strerror}") from None
+            raise TlsError(blamed, why_unreadable(Path(path), error)) from None
     try:
         found = frozenset(ssl.PEM_cert_to_DER_cert(block.decode()) for block in _CERTIFICATE.findall(content))
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=b"".join(found))
@@ -215,7 +215,7 @@ def _one_of(name: str, inline: Secret | None, file: Path | None) -> Iterator[str
         try:
             open_regular(file).close()
         except OSError as error:
-            raise TlsError(f"{name}_file", f"cannot be read: {error.strerror}") from None
+            raise TlsError(f"{name}_file", why_unreadable(file, error)) from None
     if inline is None:
         yield str(file) if file else None
         return

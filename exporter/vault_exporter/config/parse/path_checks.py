@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from vault_exporter.util.fs import open_regular
+from vault_exporter.util.fs import open_regular, why_unreadable
 
 __all__ = ["is_directory", "unreadable"]
 
@@ -24,5 +24,5 @@ def unreadable(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        return error.strerror or type(error).__name__
+        return why_unreadable(path, error)
     return ""

@@ -9,7 +9,7 @@ from typing import Final, TypeVar, cast
 import yaml
 
 from vault_exporter.config.parse.problems import ConfigError, Problem
-from vault_exporter.util.fs import read_small
+from vault_exporter.util.fs import read_small, reading_failed
 from vault_exporter.util.yaml_loader import Loader, TooComplexError, require_simple
 
 __all__ = ["Node", "read_file"]
@@ -56,7 +56,7 @@ def read_file(path: Path) -> Node:
     try:
         content = read_small(path, _LARGEST_FILE)
     except OSError as error:
-        raise _failure(str(path), f"cannot read the file: {error.strerror}") from error
+        raise _failure(str(path), reading_failed(error)) from error
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -69,7 +69,7 @@ class _Reader:
     """Converts PyYAML's nodes, which have line numbers."""
 
     def __init__(self, path: Path, text: str) -> None:
-        self._file = path.name
+        self._file = str(path)
         self._directory = path.parent
         self._text = text
         self._values = 0
@@ -85,7 +85,9 @@ class _Reader:
             mark = error.problem_mark or error.context_mark
             where = f"{self._file}:{mark.line + 1}" if mark else self._file
             column = f" at column {mark.column + 1}" if mark else ""
-            raise _failure(where, f"invalid YAML{column}: {_safe(error)}") from None
+            is_tab = mark is not None and self._text.startswith("\t", mark.index)
+            said = "a tab; indent with spaces" if is_tab else _safe(error)
+            raise _failure(where, f"invalid YAML{column}: {said}") from None
         except yaml.YAMLError as error:  # a character that YAML does not allow
             position = getattr(error, "position", 0)
             line = self._text.count("\n", 0, position) + 1

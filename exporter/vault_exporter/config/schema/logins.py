@@ -208,6 +208,6 @@ def _file_problems(file: Path) -> Iterator[str]:
     if is_directory(file):
         yield "is a directory; name the file in it"
     elif problem := unreadable(file):
-        yield f"cannot be read: {problem}"
+        yield problem
     elif not is_directory(file.parent):
         yield f"there is no directory {file.parent}"

@@ -12,7 +12,7 @@ from vault_exporter.config.parse import values
 from vault_exporter.config.parse.addresses import default_name
 from vault_exporter.config.schema.model import FileDiscovery, Target
 from vault_exporter.targets.discovery.find import DiscoveryError
-from vault_exporter.util.fs import read_small
+from vault_exporter.util.fs import read_small, why_unreadable
 from vault_exporter.util.json import UNREADABLE
 from vault_exporter.util.yaml_loader import Loader, TooComplexError, require_simple
 
@@ -67,7 +67,7 @@ class Files:
         try:
             content = read_small(path, _LARGEST_FILE)
         except OSError as error:
-            raise DiscoveryError(f"{path}: cannot be read: {error.strerror}") from None
+            raise DiscoveryError(why_unreadable(path, error)) from None
         digest = hashlib.sha256(content).digest()
         known, targets = self._last.get(path, (b"", ()))
         if known != digest:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from vault_exporter.config.schema.secret import Secret
-from vault_exporter.util.fs import Signature, read_small, signature
+from vault_exporter.util.fs import Signature, read_small, signature, why_unreadable
 from vault_exporter.vault.auth.errors import LoginError, LoginFailure
 
 __all__ = ["CredentialFiles", "read_credential"]
@@ -33,7 +33,7 @@ def read_credential(value: Secret | None, file: Path | None, what: str, *, space
         text = read_small(file, _LARGEST_CREDENTIAL).decode()
     except OSError as error:
         raise LoginError(
-            LoginFailure.NO_CREDENTIALS, f"{what}: {file} cannot be read: {error.strerror}; it is tried again"
+            LoginFailure.NO_CREDENTIALS, f"{what}: {why_unreadable(file, error)}; it is tried again"
         ) from error
     except UnicodeDecodeError:
         text = ""

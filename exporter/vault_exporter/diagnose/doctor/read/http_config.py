@@ -13,6 +13,7 @@ import msgspec
 import yaml
 
 from vault_exporter.config.schema.secret import Secret
+from vault_exporter.util.fs import why_unreadable
 
 __all__ = ["HttpConfig", "HttpConfigError", "load_http_config", "tls_of"]
 
@@ -133,7 +134,7 @@ def _parsed(path: Path) -> _File:
     try:
         return msgspec.convert(yaml.safe_load(path.read_text()) or {}, _File, dec_hook=_secret)
     except OSError as error:
-        raise HttpConfigError(f"{path}: {error.strerror}") from None
+        raise HttpConfigError(why_unreadable(path, error)) from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise HttpConfigError(f"{path}: not YAML") from None  # the error would quote a line, perhaps a password
     except msgspec.ValidationError as error:
@@ -151,14 +152,15 @@ def _revealed(secret: Secret | None) -> str:
 
 
 def _content(path: Path, name: str) -> str:
+    prefix = "" if str(path) == name else f"{name}: "
     try:
         text = path.read_text().strip()
     except OSError as error:
-        raise HttpConfigError(f"{name}: {path}: {error.strerror}") from None
+        raise HttpConfigError(f"{prefix}{why_unreadable(path, error)}") from None
     except UnicodeDecodeError:
-        raise HttpConfigError(f"{name}: {path}: not text") from None
+        raise HttpConfigError(f"{prefix}{path}: not text") from None
     if not text or not text.isprintable():
-        raise HttpConfigError(f"{name}: {path}: one line of text is expected")
+        raise HttpConfigError(f"{prefix}{path}: one line of text is expected")
     return text
 
 
