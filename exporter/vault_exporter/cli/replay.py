@@ -1,6 +1,7 @@
 """The command ``replay``."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -23,7 +24,10 @@ from vault_exporter.audit.replay.run import Replayed, ReplayError
 from vault_exporter.audit.replay.run import replay as run
 from vault_exporter.audit.replay.summary import all_samples, summarize, without_entry
 from vault_exporter.audit.replay.text import print_summary
+from vault_exporter.audit.reports import table as tables
+from vault_exporter.audit.reports.observer import Asked
 from vault_exporter.checks import ConfigError, load_audit
+from vault_exporter.cli import reports as r
 from vault_exporter.cli.options import ConfigOption, fail
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics.exposition import Format, render
@@ -53,34 +57,91 @@ def replay(
         int,
         typer.Option(min=0, metavar="NUMBER", help="Processes to read several files with.", show_default="all CPUs"),
     ] = 0,
+    report: r.ReportOption = None,
+    csv: r.CsvOption = False,
+    keep: r.KeepOption = 20_000,
+    since: r.SinceOption = None,
+    until: r.UntilOption = None,
+    path: r.PathOption = None,
+    client: r.ClientOption = None,
+    entity: r.EntityOption = None,
+    namespace: r.NamespaceFilter = None,
+    mount: r.MountOption = None,
+    operation: r.OperationOption = None,
+    address: r.AddressFilter = None,
+    error: r.ErrorOption = None,
+    hash_with: r.HashWithOption = None,
+    plain: r.PlainOption = "-",
+    vault_addr: r.VaultAddressOption = None,
+    token_file: r.VaultTokenOption = None,
 ) -> None:
     """Read finished audit logs and print a summary: clients, operations, errors, latency and events.
+
+    With --report it answers questions instead, such as who used a path; see docs/audit-reports.md.
 
     It uses only the audit section of the configuration: event rules, exclusions, path templates and limits.
     If a file cannot be read to its end, the summary names it and still includes the others; the exit status is 1.
     """
-    if as_json and as_metrics:
-        fail("give either --json or --metrics")
+    _check(as_json=as_json, as_metrics=as_metrics, in_csv=csv, reports=bool(report))
+    wanted = r.Wanted(*(report, keep, since, until, path, client, entity, namespace, mount, operation, address, error))
     missing = [name for name in files if name != STANDARD_INPUT and not Path(name).exists()]
     if missing:
         fail("\n".join(f"{name}: there is no such file" for name in missing))
     files = _without_repeats(files)
+    if hash_with and plain == STANDARD_INPUT and STANDARD_INPUT in files:
+        fail("standard input cannot be both a log and the plain value: give --plain FILE")
+    hashing = r.Hashing(hash_with, plain, vault_addr, token_file, config) if hash_with else None
+    asked = r.asked(wanted, hashing)
     try:
-        replayed = _with_progress(files, _settings(config), jobs)
-    except (ConfigError, ReplayError) as error:
-        fail(str(error))
+        replayed = _with_progress(files, _settings(config), jobs, asked)
+    except (ConfigError, ReplayError) as failure:
+        fail(str(failure))
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
     nothing = without_entry(replayed)
+    if not any(file.read_bytes or file.problem for file in replayed.files):
+        typer.echo(f"{', '.join(files)}: empty; there is no entry to count", err=True)
     problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
+    if replayed.reports is not None:
+        if not nothing:
+            _print_reports(replayed.reports.results(), top, in_csv=csv, in_json=as_json)
+    else:
+        whole = not nothing and (not problems or any(file.read_bytes for file in replayed.files))
+        _print_summary(replayed, top, as_json=as_json, as_metrics=as_metrics, whole=whole)
+    if problems or nothing:
+        fail("\n".join([*problems, *([f"{', '.join(files)}: {nothing}"] if nothing else ())]))
+
+
+def _check(*, as_json: bool, as_metrics: bool, in_csv: bool, reports: bool) -> None:
+    """Check that the options of the output fit together."""
+    if as_json and as_metrics:
+        fail("give either --json or --metrics")
+    if in_csv and as_json:
+        fail("give either --csv or --json")
+    if reports and as_metrics:
+        fail("a report is not for metrics: give either --report or --metrics")
+    if in_csv and not reports:
+        fail("--csv prints reports: give a --report, too")
+
+
+def _print_summary(replayed: Replayed, number: int, *, as_json: bool, as_metrics: bool, whole: bool) -> None:
     if as_metrics:
         sys.stdout.buffer.write(render(all_samples(replayed), Format.TEXT))
     elif as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(summarize(replayed, top))) + b"\n")
-    elif not nothing and (not problems or any(file.read_bytes for file in replayed.files)):
-        print_summary(summarize(replayed, top), Console())
-    if problems or nothing:
-        fail("\n".join([*problems, *([f"{', '.join(files)}: {nothing}"] if nothing else ())]))
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(summarize(replayed, number))) + b"\n")
+    elif whole:
+        print_summary(summarize(replayed, number), Console())
+
+
+def _print_reports(
+    results: Sequence[tuple[str, Sequence[tables.Table]]], number: int, *, in_csv: bool, in_json: bool
+) -> None:
+    if in_json:
+        sys.stdout.buffer.write(tables.as_json(results))
+    elif in_csv:
+        sys.stdout.write(tables.as_csv(results))
+    else:
+        tables.print_tables((table for _, found in results for table in found), Console(), number)
 
 
 def _without_repeats(files: list[str]) -> list[str]:
@@ -102,7 +163,7 @@ def _settings(config: Path | None) -> Audit:
     return settings
 
 
-def _with_progress(files: list[str], settings: Audit, jobs: int) -> Replayed:
+def _with_progress(files: list[str], settings: Audit, jobs: int, asked: Asked | None) -> Replayed:
     columns = (
         SpinnerColumn(),
         BarColumn(),
@@ -118,4 +179,4 @@ def _with_progress(files: list[str], settings: Audit, jobs: int) -> Replayed:
         def report(position: Position) -> None:
             progress.update(task, completed=position.position, total=position.size, lines=position.lines)
 
-        return run(files, settings, jobs, report)
+        return run(files, settings, jobs, report, asked)

@@ -152,7 +152,16 @@ def test_nothing_secret_is_said(tmp_path: Path) -> None:
 def test_an_empty_log(tmp_path: Path, how: list[str]) -> None:
     log = tmp_path / "audit.log"
     log.touch()
-    run(*how, log)
+    result = CliRunner().invoke(assembled(()), ["replay", *how, str(log)])
+    assert result.exit_code == 0
+    assert result.stderr == f"{log}: empty; there is no entry to count\n"
+
+
+@pytest.mark.parametrize("how", [[], ["--json"], ["--metrics"], ["--report", "kv"]])
+def test_the_servers_own_log(tmp_path: Path, how: list[str]) -> None:
+    log = tmp_path / "vault.log"
+    log.write_bytes(b"2026-11-24T12:00:00.000Z [INFO]  core: vault is unsealed\n" * 3)
+    assert run(*how, log, status=1) == f"{log}: no audit entry in it; is it the server's log?\n"
 
 
 @pytest.mark.parametrize("how", [[], ["--json"], ["--metrics"]])

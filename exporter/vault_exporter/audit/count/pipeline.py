@@ -33,15 +33,11 @@ from vault_exporter.audit.parse.decode import (
     quick_detail_alphabetical,
     quick_identified,
     quick_identified_alphabetical,
+    quick_report,
+    quick_report_alphabetical,
     resynchronise,
 )
-from vault_exporter.audit.parse.entry import (
-    Entry,
-    OtherEntry,
-    RequestEntry,
-    RequestRef,
-    ResponseEntry,
-)
+from vault_exporter.audit.parse.entry import Entry, OtherEntry, RequestEntry, RequestRef, ResponseEntry
 from vault_exporter.audit.parse.errors import ErrorClass, error_class
 from vault_exporter.audit.parse.request_kind import guess_mount, request_kind
 from vault_exporter.audit.status import PipelineStatus
@@ -73,9 +69,13 @@ class Pipeline:
         observers: what looks at every entry, in the order given.
     """
 
-    def __init__(self, settings: PipelineSettings, observers: Iterable[Observer] = ()) -> None:
+    def __init__(
+        self, settings: PipelineSettings, observers: Iterable[Observer] = (), *, for_reports: bool = False
+    ) -> None:
+        """Start empty; ``for_reports`` decodes all fields that an observer of reports needs."""
         self.observers = tuple(observers)
         self._settings = settings
+        self._for_reports = for_reports
         self._events = EventCounter(settings.events)
         self._excluded = Excluded(settings.exclude)
         self._counters = EntryCounters(settings.limits, self._is_notable)
@@ -124,7 +124,7 @@ class Pipeline:
             try:
                 entry = read(line)
             except UNREADABLE:
-                found = _second_look(line, source)
+                found = _second_look(line, source, for_reports=self._for_reports)
                 if found is None:
                     continue
                 other, line = found  # noqa: PLW2901 - without its prefix, or what it was glued to
@@ -290,6 +290,8 @@ class Pipeline:
     def _reading(self, lines: Sequence[bytes]) -> Callable[[bytes], Entry]:
         """Choose what decodes these lines quickest, in the depth that is needed; it decodes any."""
         alphabetical = bool(lines) and is_alphabetical(lines[0])
+        if self._for_reports:
+            return quick_report_alphabetical if alphabetical else quick_report
         if self.observers:
             return quick_detail_alphabetical if alphabetical else quick_detail
         if self._excluded:
@@ -377,11 +379,11 @@ def _see(sightings: Iterable[Sighting], lines: Iterable[bytes]) -> None:
                     sighting.see(request.path, request.id)
 
 
-def _second_look(line: bytes, source: LogStream) -> Found | None:
+def _second_look(line: bytes, source: LogStream, *, for_reports: bool) -> Found | None:
     """Make an entry of a line that is not quite one, or count why it is none; a blank line is passed over."""
     if not line or line.isspace():
         return None
-    found = decode(line)
+    found = decode(line, for_reports=for_reports)
     if not isinstance(found, Reject):
         return found
     if is_server_log(line):
@@ -390,4 +392,4 @@ def _second_look(line: bytes, source: LogStream) -> Found | None:
         source.passed_over += 1
     else:
         source.rejected[found] += 1
-    return resynchronise(line)
+    return resynchronise(line, for_reports=for_reports)

@@ -31,6 +31,14 @@ from vault_exporter.audit.parse.entry import (
     Short,
     WrapInfo,
 )
+from vault_exporter.audit.parse.report_entry import (
+    ReportAuth,
+    ReportNewAuth,
+    ReportRequest,
+    ReportRequestEntry,
+    ReportResponse,
+    ReportResponseEntry,
+)
 from vault_exporter.util.json import UNREADABLE
 
 __all__ = [
@@ -45,6 +53,8 @@ __all__ = [
     "quick_detail_alphabetical",
     "quick_identified",
     "quick_identified_alphabetical",
+    "quick_report",
+    "quick_report_alphabetical",
     "resynchronise",
 ]
 
@@ -87,6 +97,9 @@ _IDENTIFIED_REQUEST: Final = msgspec.json.Decoder(IdentifiedRequestEntry)
 _DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(Detail)
 _REQUEST_IN_DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(DetailedRequestEntry)
 _RESPONSE_IN_DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(DetailedResponseEntry)
+_REPORT: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(ReportRequestEntry | ReportResponseEntry)
+_REQUEST_FOR_REPORT: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(ReportRequestEntry)
+_RESPONSE_FOR_REPORT: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(ReportResponseEntry)
 _LENIENT: Final = msgspec.json.Decoder(_Lenient)
 _ANY: Final = msgspec.json.Decoder(msgspec.Raw)
 
@@ -106,7 +119,9 @@ quick: Final = _ENTRY.decode
 quick_identified: Final = _IDENTIFIED.decode
 """The same, with the sender of a request."""
 quick_detail: Final = _DETAIL.decode
-"""The same with all fields."""
+"""The same with all fields that are counted by."""
+quick_report: Final = _REPORT.decode
+"""The same with the fields of reports."""
 
 
 def is_alphabetical(line: bytes) -> bool:
@@ -144,11 +159,21 @@ def quick_detail_alphabetical(line: bytes) -> Detail:
     return quick_detail(line)
 
 
-def decode(line: bytes) -> Found | Reject:
+def quick_report_alphabetical(line: bytes) -> Detail:
+    """Decode a line as :data:`quick_report` does, quicker where its type comes last."""
+    if line.endswith(_RESPONSE_ENDS):
+        return _RESPONSE_FOR_REPORT.decode(line)
+    if line.endswith(_REQUEST_ENDS):
+        return _REQUEST_FOR_REPORT.decode(line)
+    return quick_report(line)
+
+
+def decode(line: bytes, *, for_reports: bool = False) -> Found | Reject:
     """Decode one line, whatever it holds.
 
     Args:
         line: the bytes of the line, with or without its newline.
+        for_reports: whether to decode the fields of reports too.
 
     Returns:
         the entry, and the line without the device's prefix; or why the line is no entry.
@@ -160,9 +185,9 @@ def decode(line: bytes) -> Found | Reject:
                 return Reject.NOT_AN_ENTRY if _is_json(line) else Reject.NOT_JSON
             line = line[start:]
         try:
-            return _DETAIL.decode(line), line
+            return (_REPORT if for_reports else _DETAIL).decode(line), line
         except msgspec.ValidationError:
-            found = _field_by_field(line)
+            found = _field_by_field(line, _REPORT_CLASSES if for_reports else _CLASSES)
             return Reject.NOT_AN_ENTRY if found is None else (found, line)
     except msgspec.ValidationError:
         return Reject.NOT_AN_ENTRY
@@ -199,7 +224,7 @@ class Details:
         self._line = self._found = None
 
 
-def resynchronise(line: bytes) -> Found | None:
+def resynchronise(line: bytes, *, for_reports: bool = False) -> Found | None:
     """Find the whole entry at the end of a line that begins with a torn one.
 
     A write cut short by a crash has no newline, so the next entry follows on the same line. An entry's start cannot
@@ -213,7 +238,7 @@ def resynchronise(line: bytes) -> Found | None:
         if not found:
             return None
         start = min(found)
-        entry = decode(line[start:])
+        entry = decode(line[start:], for_reports=for_reports)
         if not isinstance(entry, Reject):
             return entry
     return None
@@ -227,10 +252,10 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def _field_by_field(line: bytes) -> Detail | OtherEntry | None:
+def _field_by_field(line: bytes, classes: dict[str, Any]) -> Detail | OtherEntry | None:
     """Make an entry of a line some of whose fields are not as expected: these are cut, or left out."""
     lenient = _LENIENT.decode(line)
-    kind = _CLASSES.get(lenient.type, OtherEntry)
+    kind = classes.get(lenient.type, OtherEntry)
     if kind is OtherEntry and not (lenient.time or lenient.request or lenient.response):
         return None
     entry: Detail | OtherEntry = _struct(kind, line)
@@ -277,7 +302,18 @@ def _fields(kind: Any) -> dict[str, tuple[tuple[msgspec.json.Decoder[Any], int |
 
 
 _CLASSES: Final[dict[str, Any]] = {"request": DetailedRequestEntry, "response": DetailedResponseEntry}
+_REPORT_CLASSES: Final[dict[str, Any]] = {"request": ReportRequestEntry, "response": ReportResponseEntry}
 _INNER: Final = {
+    (ReportRequestEntry, "request"): ReportRequest,
+    (ReportRequestEntry, "auth"): ReportAuth,
+    (ReportResponseEntry, "request"): ReportRequest,
+    (ReportResponseEntry, "response"): ReportResponse,
+    (ReportResponseEntry, "auth"): ReportAuth,
+    (ReportRequest, "namespace"): Namespace,
+    (ReportResponse, "auth"): ReportNewAuth,
+    (ReportResponse, "secret"): Lease,
+    (ReportResponse, "wrap_info"): WrapInfo,
+    (ReportResponse, "data"): ErrorBody,
     (DetailedRequestEntry, "request"): DetailRequest,
     (DetailedRequestEntry, "auth"): DetailAuth,
     (DetailedResponseEntry, "request"): DetailRequest,

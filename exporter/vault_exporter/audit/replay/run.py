@@ -14,6 +14,7 @@ from vault_exporter.audit.count.pipeline import Observer, Pipeline, PipelineSett
 from vault_exporter.audit.parse.decode import Reject
 from vault_exporter.audit.replay.finished_log import STANDARD_INPUT, FinishedLog, LineEnd
 from vault_exporter.audit.replay.observer import ReplayObserver
+from vault_exporter.audit.reports.observer import Asked, ReportsObserver
 from vault_exporter.audit.top.observers import make_observers
 from vault_exporter.audit.top.sketches import TopObserver
 from vault_exporter.config.schema.model import Audit, Top
@@ -54,6 +55,8 @@ class Replayed(msgspec.Struct, frozen=True):
     top: TopObserver
     seen: ReplayObserver
     files: tuple[FileResult, ...]
+    reports: ReportsObserver | None = None
+    """None if no report was asked for."""
 
 
 class _FileRead(msgspec.Struct, frozen=True):
@@ -69,7 +72,7 @@ class _FileRead(msgspec.Struct, frozen=True):
 Report = Callable[[Progress], None]
 
 
-def replay(names: Sequence[str], settings: Audit, jobs: int, report: Report) -> Replayed:
+def replay(names: Sequence[str], settings: Audit, jobs: int, report: Report, asked: Asked | None = None) -> Replayed:
     """Read files and count their entries.
 
     Requests and responses are paired within each file.
@@ -79,16 +82,17 @@ def replay(names: Sequence[str], settings: Audit, jobs: int, report: Report) -> 
         settings: limits, event rules and path templates; its logs and inputs are ignored.
         jobs: limit of processes; 0 for the number of processors.
         report: called with the progress about ten times a second.
+        asked: reports to make in the same pass.
 
     Raises:
         ReplayError: a process was killed.
     """
     workers = min(jobs or len(os.sched_getaffinity(0)), len(names))
     if workers > 1 and STANDARD_INPUT not in names:
-        return _in_processes(names, settings, workers, report)
+        return _in_processes(names, settings, workers, report, asked)
     logs = [FinishedLog(name, settings.max_line_bytes, settings.format) for name in names]
     size = _sum([log.size for log in logs])
-    pipeline = _make(settings)
+    pipeline = _make(settings, asked)
     lines = 0
     for log in logs:
         for block in log.blocks():
@@ -98,13 +102,13 @@ def replay(names: Sequence[str], settings: Audit, jobs: int, report: Report) -> 
     return _result(pipeline, [_read(log) for log in logs])
 
 
-def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: Report) -> Replayed:
+def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: Report, asked: Asked | None) -> Replayed:
     size = _sum([FinishedLog(name, settings.max_line_bytes).size for name in names])
     # Spawn instead of fork, because the progress bar runs in a thread.
     context = multiprocessing.get_context("spawn")
     shared = context.RawArray("Q", 2 * len(names))
     results: dict[int, tuple[Pipeline, _FileRead]] = {}
-    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(shared, settings))
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(shared, settings, asked))
     with executor:
         # Largest first, so that the processes end at about the same time.
         order = sorted(range(len(names)), key=lambda index: -FinishedLog(names[index], 1).size)
@@ -122,7 +126,7 @@ def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: R
         except BaseException:
             executor.shutdown(cancel_futures=True, wait=False)
             raise
-    pipeline = _make(settings)
+    pipeline = _make(settings, asked)
     for index in range(len(names)):  # in the given order, not in the order of completion
         pipeline.merge(results[index][0])
     return _result(pipeline, [results[index][1] for index in range(len(names))])
@@ -130,17 +134,18 @@ def _in_processes(names: Sequence[str], settings: Audit, workers: int, report: R
 
 _shared: Any = None
 _settings: Audit = Audit()
+_asked: Asked | None = None
 
 
-def _share(shared: Any, settings: Audit) -> None:  # noqa: ANN401 - multiprocessing has no public type for it
+def _share(shared: Any, settings: Audit, asked: Asked | None) -> None:  # noqa: ANN401 - multiprocessing has no public type for it
     """Initialise a worker process with the shared state."""
-    global _shared, _settings
-    _shared, _settings = shared, settings
+    global _shared, _settings, _asked
+    _shared, _settings, _asked = shared, settings, asked
 
 
 def _work(index: int, name: str) -> tuple[Pipeline, _FileRead]:
     log = FinishedLog(name, _settings.max_line_bytes, _settings.format)
-    pipeline = _make(_settings)
+    pipeline = _make(_settings, _asked)
     for block in log.blocks():
         _feed(pipeline, log, block)
         _shared[2 * index] = log.position
@@ -148,11 +153,13 @@ def _work(index: int, name: str) -> tuple[Pipeline, _FileRead]:
     return pipeline, _read(log)
 
 
-def _make(settings: Audit) -> Pipeline:
+def _make(settings: Audit, asked: Asked | None) -> Pipeline:
     listed = msgspec.structs.replace(settings, top=Top(clients=settings.top.clients))
     tracked = settings.top.tracked
     observers: list[Observer] = [TopObserver(None, tracked, None), ReplayObserver(tracked), *make_observers(listed)]
-    return Pipeline(PipelineSettings.of(settings), observers)
+    if asked is not None:
+        observers.append(ReportsObserver(asked))
+    return Pipeline(PipelineSettings.of(settings), observers, for_reports=asked is not None)
 
 
 def _feed(pipeline: Pipeline, log: FinishedLog, lines: Sequence[bytes]) -> None:
@@ -170,7 +177,8 @@ def _result(pipeline: Pipeline, files: Sequence[_FileRead]) -> Replayed:
     top, seen = pipeline.observers[:2]
     if not isinstance(top, TopObserver) or not isinstance(seen, ReplayObserver):
         raise TypeError("the pipeline was made elsewhere")
-    return Replayed(pipeline, top, seen, tuple(_file_result(file, pipeline) for file in files))
+    reports = next((one for one in pipeline.observers if isinstance(one, ReportsObserver)), None)
+    return Replayed(pipeline, top, seen, tuple(_file_result(file, pipeline) for file in files), reports)
 
 
 def _join_ends(pipeline: Pipeline, files: Sequence[_FileRead]) -> None:

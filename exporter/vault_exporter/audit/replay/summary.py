@@ -94,9 +94,13 @@ class Summary(msgspec.Struct, frozen=True):
 def without_entry(replayed: Replayed) -> str:
     """Return an error if lines were read and none of them is an entry; empty otherwise."""
     samples = _by_family(replayed.pipeline.samples())
-    rejected = _rejected(replayed)
-    if not rejected or _total([*samples[c.AUDIT_ENTRIES], *samples[c.AUDIT_EXCLUDED]]):
+    if _total([*samples[c.AUDIT_ENTRIES], *samples[c.AUDIT_EXCLUDED]]):
         return ""
+    if not any(file.read_bytes for file in replayed.files):
+        return ""
+    rejected = _rejected(replayed)
+    if not rejected:
+        return "no audit entry in it; is it the server's log?"
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in rejected.most_common())
     return (
         f"no line is an entry of an audit log: {reasons}; give the JSON lines that a device of Vault wrote, without "

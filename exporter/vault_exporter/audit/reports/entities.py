@@ -1,0 +1,205 @@
+"""The report ``entities``: which are new, gone or short-lived, by which mount they come, and who has none."""
+
+from collections import defaultdict
+from itertools import pairwise
+from typing import Final, Self
+
+from vault_exporter.audit.reports.bounded import Few, Records, Span
+from vault_exporter.audit.reports.table import Column, Kind, Table
+from vault_exporter.audit.reports.use import Use
+
+__all__ = ["Entities"]
+
+_HOUR: Final = 3600
+_DAY_HOURS: Final = 24
+
+
+class _Entity:
+    __slots__ = ("addresses", "days", "failed", "logins", "mounts", "name", "requests", "span")
+
+    def __init__(self) -> None:
+        self.requests = self.failed = self.logins = 0
+        self.name = Few(2)
+        self.mounts = Few()
+        self.addresses = Few()
+        self.span = Span()
+        self.days: dict[int, int] = {}
+        """By day since 1970, one bit for each hour with a request."""
+
+    def merge(self, other: Self) -> None:
+        self.requests += other.requests
+        self.failed += other.failed
+        self.logins += other.logins
+        self.name.merge(other.name)
+        self.mounts.merge(other.mounts)
+        self.addresses.merge(other.addresses)
+        self.span.merge(other.span)
+        for day, hours in other.days.items():
+            self.days[day] = self.days.get(day, 0) | hours
+
+    def silence(self) -> int:
+        """Return the longest time without a request between two hours with one, in hours."""
+        hours = [
+            day * _DAY_HOURS + hour for day in sorted(self.days) for hour in range(24) if self.days[day] >> hour & 1
+        ]
+        return max((later - before - 1 for before, later in pairwise(hours)), default=0)
+
+
+class _Count:
+    __slots__ = ("clients", "failed", "requests", "span")
+
+    def __init__(self) -> None:
+        self.requests = self.failed = 0
+        self.clients = Few()
+        self.span = Span()
+
+    def merge(self, other: Self) -> None:
+        self.requests += other.requests
+        self.failed += other.failed
+        self.clients.merge(other.clients)
+        self.span.merge(other.span)
+
+
+class Entities:
+    """Entities over the days of the log, and requests without an entity by path."""
+
+    def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
+        self._entities = Records[str, _Entity](keep, _Entity)
+        self._without = Records[tuple[str, str], _Count](keep, _Count)
+        self._span = Span()
+
+    def observe(self, use: Use) -> None:
+        """Take in one use."""
+        time = use.time
+        if not self._span.first <= time <= self._span.last:
+            self._span.add(time)
+        entity_id = use.entity
+        if not entity_id:
+            key = use.path, use.operation
+            count = self._without.found.get(key) or self._without.new(key)
+            count.requests += 1
+            if use.error:
+                count.failed += 1
+            count.clients.add(use.name or use.client)
+            count.span.add(time)
+            return
+        entity = self._entities.found.get(entity_id) or self._entities.new(entity_id)
+        entity.requests += 1
+        if use.error:
+            entity.failed += 1
+        if use.name not in entity.name.counts:
+            entity.name.add(use.name)
+        if use.issued is not None and use.mount.startswith("auth/") and use.mount_type != "token":
+            entity.logins += 1
+            entity.mounts.add(use.mount)
+        if use.address not in entity.addresses.counts:
+            entity.addresses.add(use.address)
+        entity.span.add(time)
+        if time:
+            day, hour = divmod(int(time) // _HOUR, _DAY_HOURS)
+            entity.days[day] = entity.days.get(day, 0) | 1 << hour
+
+    def merge(self, other: Self) -> None:
+        """Add what the same report observed elsewhere."""
+        self._entities.merge(other._entities)
+        self._without.merge(other._without)
+        self._span.merge(other._span)
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return entities, auth mounts, days, and requests without an entity."""
+        found = sorted(self._entities.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        note = self._entities.note()
+        return (
+            Table(
+                "entities",
+                "Entities",
+                (
+                    *(Column(key) for key in ("name", "entity", "mounts", "state")),
+                    *(Column(key, Kind.COUNT) for key in ("requests", "failed", "logins", "days")),
+                    *(Column(key, Kind.TIME) for key in ("first", "last")),
+                    Column("longest_silence", Kind.SECONDS),
+                    Column("addresses"),
+                ),
+                [
+                    (
+                        *(one.name.text(), entity, one.mounts.text(), ", ".join(self._states(one))),
+                        *(one.requests, one.failed, one.logins, len(one.days)),
+                        *(one.span.first, one.span.last, one.silence() * _HOUR, one.addresses.text()),
+                    )
+                    for entity, one in found
+                ],
+                note,
+            ),
+            self._by_mount(note),
+            self._by_day(note),
+            Table(
+                "without_entity",
+                "Requests without an entity",
+                (
+                    *(Column(key) for key in ("path", "operation")),
+                    *(Column(key, Kind.COUNT) for key in ("requests", "failed")),
+                    *(Column(key, Kind.TIME) for key in ("first", "last")),
+                    Column("clients"),
+                ),
+                [
+                    (*key, one.requests, one.failed, one.span.first, one.span.last, one.clients.text())
+                    for key, one in sorted(self._without.found.items(), key=lambda item: (-item[1].requests, item[0]))
+                ],
+                self._without.note(),
+            ),
+        )
+
+    def _states(self, one: _Entity) -> list[str]:
+        """Say whether an entity is new, gone or short-lived; in a log of one day, nothing can be said."""
+        first, last = self._days()
+        if not one.days or first == last:
+            return []
+        states = []
+        if min(one.days) > first:
+            states.append("new")
+        if max(one.days) < last:
+            states.append("gone")
+        if len(states) == 2 and len(one.days) == 1:  # noqa: PLR2004 - both of them
+            states.append("short-lived")
+        return states
+
+    def _days(self) -> tuple[int, int]:
+        day = _HOUR * _DAY_HOURS
+        return int(self._span.first) // day, int(self._span.last) // day
+
+    def _by_mount(self, note: str) -> Table:
+        mounts = defaultdict[str, list[int]](lambda: [0] * 5)
+        for one in self._entities.found.values():
+            states = self._states(one)
+            for mount, logins in one.mounts.counts.items():
+                sums = mounts[mount]
+                counted = (1, logins, "new" in states, "gone" in states, "short-lived" in states)
+                for place, value in enumerate(counted):
+                    sums[place] += value
+        return Table(
+            "mounts",
+            "Entities by the auth mount of their logins",
+            (
+                Column("mount"),
+                *(Column(key, Kind.COUNT) for key in ("entities", "logins", "new", "gone", "short_lived")),
+            ),
+            [(mount, *sums) for mount, sums in sorted(mounts.items(), key=lambda item: (-item[1][0], item[0]))],
+            note,
+        )
+
+    def _by_day(self, note: str) -> Table:
+        days = defaultdict[int, list[int]](lambda: [0] * 3)
+        for one in self._entities.found.values():
+            for day in one.days:
+                days[day][0] += 1
+            if one.days:
+                days[min(one.days)][1] += 1
+                days[max(one.days)][2] += 1
+        seconds = _HOUR * _DAY_HOURS
+        return Table(
+            "days",
+            "Entities by day (UTC)",
+            (Column("day", Kind.TIME), *(Column(key, Kind.COUNT) for key in ("entities", "first_seen", "last_seen"))),
+            [(day * seconds, *sums) for day, sums in sorted(days.items())],
+            note,
+        )

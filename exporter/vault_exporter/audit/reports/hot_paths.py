@@ -1,0 +1,152 @@
+"""The report ``hot-paths``: the paths with the most requests, and what would make them fewer."""
+
+from collections import defaultdict
+from typing import Final, Self
+
+from vault_exporter.audit.parse.request_kind import RequestKind, request_kind
+from vault_exporter.audit.reports.bounded import Few, Records, Span
+from vault_exporter.audit.reports.table import Column, Kind, Table
+from vault_exporter.audit.reports.use import READS, WRITES, Use
+
+__all__ = ["HotPaths"]
+
+_CLIENTS: Final = 16
+_HOUR: Final = 3600
+_MANY: Final = 100
+_MAJORITY: Final = 0.5
+_FEW_CLIENTS: Final = 3
+_LEASED: Final = frozenset({"database", "aws", "azure", "gcp", "rabbitmq", "consul", "nomad", "ldap", "openldap", "ad"})
+_KV: Final = frozenset({"kv", "generic"})
+
+
+class _Path:
+    __slots__ = ("clients", "failed", "kind", "lists", "mount_type", "reads", "requests", "span", "writes")
+
+    def __init__(self) -> None:
+        self.requests = self.reads = self.writes = self.lists = self.failed = 0
+        self.mount_type = self.kind = ""
+        self.clients = Few(_CLIENTS)
+        self.span = Span()
+
+    def merge(self, other: Self) -> None:
+        self.requests += other.requests
+        self.reads += other.reads
+        self.writes += other.writes
+        self.lists += other.lists
+        self.failed += other.failed
+        self.mount_type = max(self.mount_type, other.mount_type)
+        self.kind = max(self.kind, other.kind)
+        self.clients.merge(other.clients)
+        self.span.merge(other.span)
+
+
+class HotPaths:
+    """Requests by path."""
+
+    def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
+        self._paths = Records[str, _Path](keep, _Path)
+
+    def observe(self, use: Use) -> None:
+        """Take in one use."""
+        path = self._paths.found.get(use.path)
+        if path is None:
+            path = self._paths.new(use.path)
+            path.kind = _kind(use)
+        path.mount_type = max(path.mount_type, use.mount_type)
+        path.requests += 1
+        operation = use.operation
+        if operation == "list":
+            path.lists += 1
+        elif operation in READS:
+            path.reads += 1
+        elif operation in WRITES:
+            path.writes += 1
+        if use.error:
+            path.failed += 1
+        path.clients.add(use.entity or use.client)
+        path.span.add(use.time)
+
+    def merge(self, other: Self) -> None:
+        """Add what the same report observed elsewhere."""
+        self._paths.merge(other._paths)
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return the paths, and the kinds of paths, with the most requests first."""
+        found = sorted(self._paths.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        everything = sum(one.requests for _, one in found) + self._paths.left_out
+        kinds = defaultdict[str, list[int]](lambda: [0, 0])
+        rows = []
+        for path, one in found:
+            kinds[one.kind][0] += one.requests
+            kinds[one.kind][1] += 1
+            busiest, most = max(one.clients.counts.items(), key=lambda item: (item[1], item[0]), default=("", 0))
+            rows.append(
+                (
+                    *(path, one.mount_type, one.requests, one.reads, one.lists, one.writes, one.failed),
+                    *(100 * one.requests / everything, _rate(one), one.clients.number()),
+                    *("" if one.clients.more else busiest, 0 if one.clients.more else most),
+                    _advice(one),
+                )
+            )
+        note = self._paths.note()
+        return (
+            Table(
+                "paths",
+                "Busiest paths",
+                (
+                    *(Column(key) for key in ("path", "mount_type")),
+                    *(Column(key, Kind.COUNT) for key in ("requests", "reads", "lists", "writes", "failed")),
+                    *(Column(key, Kind.NUMBER) for key in ("percent", "requests_per_hour")),
+                    *(Column(key) for key in ("clients", "busiest_client")),
+                    Column("its_requests", Kind.COUNT),
+                    Column("what_would_help"),
+                ),
+                rows,
+                note,
+            ),
+            Table(
+                "kinds",
+                "Kinds of paths",
+                (Column("kind"), Column("requests", Kind.COUNT), Column("paths", Kind.COUNT)),
+                [(kind, *sums) for kind, sums in sorted(kinds.items(), key=lambda item: (-item[1][0], item[0]))],
+                note,
+            ),
+        )
+
+
+def _rate(one: _Path) -> float | None:
+    return (one.requests - 1) / one.span.seconds * _HOUR if one.span.seconds else None
+
+
+def _kind(use: Use) -> str:
+    kind = request_kind(use.mount_type, use.mount, "update", use.path.removeprefix(use.namespace))
+    if kind is RequestKind.LOGIN:
+        return "login"
+    if use.mount_type in {"token", "ns_token"}:
+        return "token look-up" if "/lookup" in use.path else "token"
+    if kind in {RequestKind.LEASE_RENEW, RequestKind.LEASE_REVOKE}:
+        return "lease"
+    if use.mount_type in _KV:
+        return "kv"
+    if use.mount_type in {"system", "ns_system"}:
+        return "system"
+    return "leased secret" if use.mount_type in _LEASED else "other"
+
+
+def _advice(one: _Path) -> str:  # noqa: PLR0911 - one for each advice
+    if one.requests < _MANY:
+        return ""
+    if one.failed > _MAJORITY * one.requests:
+        return "most requests fail: correct the client or its policy"
+    if one.kind == "token look-up":
+        return "fewer look-ups: remember the TTL of the token instead of asking before each request"
+    if one.kind == "login":
+        return "fewer logins: use the token until it ends, and renew it, as Vault Agent does"
+    if one.kind == "leased secret" and one.reads > _MAJORITY * one.requests:
+        return "leases: use the credentials until their lease ends, and renew it, instead of reading new ones"
+    if one.lists > _MAJORITY * one.requests:
+        return "fewer lists: read the secrets by name"
+    if one.kind == "kv" and one.reads > _MAJORITY * one.requests:
+        few = not one.clients.more and len(one.clients.counts) <= _FEW_CLIENTS
+        return "caching: few clients read it often" if few else "caching: Vault Agent or Proxy beside the clients"
+    return ""

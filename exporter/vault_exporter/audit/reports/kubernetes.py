@@ -1,0 +1,100 @@
+"""The report ``kubernetes``: logins by role and service account."""
+
+from typing import Final, Self
+
+from vault_exporter.audit.parse.request_kind import RequestKind, request_kind
+from vault_exporter.audit.reports.bounded import Few, Records, Span
+from vault_exporter.audit.reports.table import Column, Kind, Table
+from vault_exporter.audit.reports.use import Use, fields_of
+
+__all__ = ["Kubernetes"]
+
+_TYPE: Final = "kubernetes"
+_HOUR: Final = 3600
+
+
+class _Logins:
+    __slots__ = ("addresses", "entities", "failed", "requests", "span", "ttl")
+
+    def __init__(self) -> None:
+        self.requests = self.failed = 0
+        self.ttl = 0.0
+        self.span = Span()
+        self.entities = Few()
+        self.addresses = Few()
+
+    def merge(self, other: Self) -> None:
+        self.requests += other.requests
+        self.failed += other.failed
+        self.ttl = max(self.ttl, other.ttl)
+        self.span.merge(other.span)
+        self.entities.merge(other.entities)
+        self.addresses.merge(other.addresses)
+
+
+class Kubernetes:
+    """Logins to the auth methods of type kubernetes.
+
+    The role of a failed login is only known hashed, so failed logins have rows of their own.
+    """
+
+    def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
+        self._logins = Records[tuple[str, str, str, str], _Logins](keep, _Logins)
+
+    def observe(self, use: Use) -> None:
+        """Take in one use."""
+        if use.mount_type != _TYPE or not use.mount.startswith("auth/"):
+            return
+        path = use.path.removeprefix(use.namespace)
+        if request_kind(use.mount_type, use.mount, use.operation, path) is not RequestKind.LOGIN:
+            return
+        issued = use.issued
+        fields = fields_of(issued.metadata) if issued is not None else {}
+        role = fields.get("role", "") or fields_of(use.data).get("role", "")
+        key = (
+            use.namespace + use.mount,
+            role,
+            fields.get("service_account_namespace", ""),
+            fields.get("service_account_name", ""),
+        )
+        logins = self._logins.found.get(key) or self._logins.new(key)
+        logins.requests += 1
+        if use.error:
+            logins.failed += 1
+        if issued is not None:
+            logins.entities.add(issued.entity_id or use.entity)
+            logins.ttl = max(logins.ttl, issued.token_ttl)
+        logins.span.add(use.time)
+        logins.addresses.add(use.address)
+
+    def merge(self, other: Self) -> None:
+        """Add what the same report observed elsewhere."""
+        self._logins.merge(other._logins)
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return the logins, the most frequent first."""
+        ranked = sorted(self._logins.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        return (
+            Table(
+                "logins",
+                "Logins of Kubernetes service accounts",
+                (
+                    *(Column(key) for key in ("mount", "role", "namespace", "service_account")),
+                    *(Column(key, Kind.COUNT) for key in ("logins", "failed")),
+                    Column("logins_per_hour", Kind.NUMBER),
+                    Column("ttl", Kind.SECONDS),
+                    *(Column(key, Kind.TIME) for key in ("first", "last")),
+                    *(Column(key) for key in ("number_of_entities", "entities", "addresses")),
+                ),
+                [
+                    (
+                        *(*key, one.requests, one.failed),
+                        (one.requests - 1) / one.span.seconds * _HOUR if one.span.seconds else None,
+                        *(one.ttl, one.span.first, one.span.last),
+                        *(one.entities.number(), one.entities.text(), one.addresses.text()),
+                    )
+                    for key, one in ranked
+                ],
+                self._logins.note(),
+            ),
+        )

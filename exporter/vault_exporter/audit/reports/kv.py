@@ -1,0 +1,125 @@
+"""The report ``kv``: use of KV secrets by path and client, and paths that nobody reads."""
+
+from typing import Final, Self
+
+from vault_exporter.audit.reports.bounded import Few, Records, Span
+from vault_exporter.audit.reports.table import Column, Kind, Table
+from vault_exporter.audit.reports.use import Use
+
+__all__ = ["KeyValue"]
+
+_TYPES: Final = frozenset({"kv", "generic"})
+_ENDPOINTS: Final = frozenset({"data", "metadata", "delete", "undelete", "destroy", "subkeys"})
+"""First segments of KV version 2. The log does not say the version: in a mount of version 1 such a folder is left out
+of the path as well."""
+
+
+class _Secret:
+    __slots__ = ("clients", "deletes", "failed", "lists", "reads", "requests", "span", "writes")
+
+    def __init__(self) -> None:
+        self.requests = self.reads = self.writes = self.lists = self.deletes = self.failed = 0
+        self.clients = Few(16)
+        self.span = Span()
+
+    def merge(self, other: Self) -> None:
+        self.requests += other.requests
+        self.reads += other.reads
+        self.writes += other.writes
+        self.lists += other.lists
+        self.deletes += other.deletes
+        self.failed += other.failed
+        self.clients.merge(other.clients)
+        self.span.merge(other.span)
+
+    def add(self, use: Use, endpoint: str, who: str) -> None:
+        self.requests += 1
+        operation = use.operation
+        if use.error:
+            self.failed += 1
+        elif operation == "list":
+            self.lists += 1
+        elif operation == "delete" or endpoint in {"delete", "destroy"}:
+            self.deletes += 1
+        elif operation in {"create", "update", "patch"}:
+            self.writes += 1
+        elif operation == "read" and endpoint != "metadata":
+            self.reads += 1
+        self.clients.add(who)
+        self.span.add(use.time)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        return self.requests, self.reads, self.writes, self.lists, self.deletes, self.failed
+
+
+_COUNTS: Final = tuple(Column(key, Kind.COUNT) for key in ("requests", "reads", "writes", "lists", "deletes", "failed"))
+_TIMES: Final = Column("first", Kind.TIME), Column("last", Kind.TIME)
+
+
+class KeyValue:
+    """Requests to KV mounts. A request to the metadata of a secret is no read of it."""
+
+    def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
+        self._secrets = Records[str, _Secret](keep, _Secret)
+        self._clients = Records[tuple[str, str], _Secret](keep, _Secret)
+
+    def observe(self, use: Use) -> None:
+        """Take in one use."""
+        if use.mount_type not in _TYPES:
+            return
+        prefix = use.namespace + use.mount
+        rest = use.path[len(prefix) :]
+        endpoint, slash, below = rest.partition("/")
+        if not slash or endpoint not in _ENDPOINTS:
+            endpoint, below = "", rest
+        path = prefix + below
+        secret = self._secrets.found.get(path) or self._secrets.new(path)
+        secret.add(use, endpoint, use.entity or use.client)
+        key = use.entity or use.client, use.name
+        client = self._clients.found.get(key) or self._clients.new(key)
+        client.add(use, endpoint, path)
+
+    def merge(self, other: Self) -> None:
+        """Add what the same report observed elsewhere."""
+        self._secrets.merge(other._secrets)
+        self._clients.merge(other._clients)
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return secrets, clients and unread secrets; those with the most requests first."""
+        secrets = sorted(self._secrets.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        clients = sorted(self._clients.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        note = self._secrets.note()
+        return (
+            Table(
+                "paths",
+                "KV secrets",
+                (Column("path"), *_COUNTS, *_TIMES, Column("number_of_clients"), Column("clients")),
+                [
+                    (path, *one.counts, one.span.first, one.span.last, one.clients.number(), one.clients.text())
+                    for path, one in secrets
+                ],
+                note,
+            ),
+            Table(
+                "clients",
+                "Clients of KV secrets",
+                (Column("name"), Column("client"), *_COUNTS, *_TIMES, Column("number_of_paths"), Column("paths")),
+                [
+                    (name, who, *one.counts, one.span.first, one.span.last, one.clients.number(), one.clients.text())
+                    for (who, name), one in clients
+                ],
+                self._clients.note(),
+            ),
+            Table(
+                "unread",
+                "KV secrets that were written and that nobody read in these logs",
+                (Column("path"), Column("writes", Kind.COUNT), *_TIMES, Column("clients")),
+                [
+                    (path, one.writes, one.span.first, one.span.last, one.clients.text())
+                    for path, one in secrets
+                    if one.writes and not one.reads
+                ],
+                note,
+            ),
+        )

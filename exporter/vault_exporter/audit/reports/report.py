@@ -1,0 +1,37 @@
+"""What a report is."""
+
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+from vault_exporter.audit.reports.table import Table
+from vault_exporter.audit.reports.use import Use
+
+__all__ = ["Report", "ReportError"]
+
+
+class ReportError(ValueError):
+    """The arguments of a report are wrong."""
+
+
+class Report(Protocol):
+    """Looks at every use that passes the filters. It can be pickled."""
+
+    def __init__(self, arguments: tuple[str, ...], keep: int) -> None:
+        """Start empty.
+
+        Args:
+            arguments: what follows the report's name; as many as the registry says.
+            keep: number of records to keep of each kind; up to twice as many are exact.
+
+        Raises:
+            ReportError: an argument is wrong.
+        """
+
+    def observe(self, use: Use) -> None:
+        """Take in one use."""
+
+    def merge(self, other: Self) -> None:
+        """Add what the same report observed elsewhere. The other is not used after it."""
+
+    def tables(self) -> Sequence[Table]:
+        """Return the result."""

@@ -1,0 +1,134 @@
+"""The tables of a report, and how they are printed: as text, JSON and CSV."""
+
+import csv
+import enum
+import io
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from vault_exporter.audit.top.sketches import presentable
+
+__all__ = ["Column", "Kind", "Table", "as_csv", "as_json", "print_tables"]
+
+Cell = str | int | float | None
+
+
+class Kind(enum.Enum):
+    """What a column holds."""
+
+    TEXT = enum.auto()
+    COUNT = enum.auto()
+    TIME = enum.auto()
+    """Unix time in seconds; None or 0 if unknown."""
+    SECONDS = enum.auto()
+    NUMBER = enum.auto()
+    """With a fraction."""
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column: its key in JSON and CSV, and what it holds. The heading is the key in words."""
+
+    key: str
+    kind: Kind = Kind.TEXT
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows under columns. The rows are in the order in which they matter."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Cell, ...]]
+    note: str = ""
+    """What the table does not say, as rows that were left out; empty if it is exact."""
+
+
+def print_tables(tables: Iterable[Table], console: Console, number: int) -> None:
+    """Print the first rows of each table."""
+    for table in tables:
+        console.print(Text(table.title, "bold"))
+        if not table.rows:
+            console.print(Text("  nothing found"))
+        else:
+            made = RichTable()
+            for column in table.columns:
+                made.add_column(
+                    column.key.replace("_", " ").capitalize(),
+                    justify="left" if column.kind in {Kind.TEXT, Kind.TIME} else "right",
+                    overflow="fold",
+                )
+            for row in table.rows[:number]:
+                made.add_row(*(Text(_text(c.kind, cell)) for c, cell in zip(table.columns, row, strict=True)))
+            console.print(made)
+            if len(table.rows) > number:
+                console.print(Text(f"{len(table.rows) - number:,} more rows; --top NUMBER shows more"))
+        if table.note:
+            console.print(Text(table.note, "yellow"))
+        console.print()
+
+
+def as_json(reports: Iterable[tuple[str, Sequence[Table]]]) -> bytes:
+    """Return all rows of all tables, by report and table. Times are Unix times in seconds."""
+    found: list[dict[str, Any]] = [
+        {
+            "report": name,
+            "tables": {
+                table.name: {
+                    "rows": [_fields(table, row) for row in table.rows],
+                    "note": table.note,
+                }
+                for table in tables
+            },
+        }
+        for name, tables in reports
+    ]
+    return msgspec.json.format(msgspec.json.encode({"reports": found})) + b"\n"
+
+
+def as_csv(reports: Sequence[tuple[str, Sequence[Table]]]) -> str:
+    """Return all rows of all tables. With more than one table, a line ``# REPORT: TABLE`` is before each."""
+    tables = [(name, table) for name, found in reports for table in found]
+    text = io.StringIO()
+    for place, (name, table) in enumerate(tables):
+        if len(tables) > 1:
+            text.write(f"{chr(10) if place else ''}# {name}: {table.name}\n")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(column.key for column in table.columns)
+        writer.writerows(_fields(table, row).values() for row in table.rows)
+    return text.getvalue()
+
+
+def _fields(table: Table, row: tuple[Cell, ...]) -> dict[str, Cell]:
+    return {c.key: _plain(c.kind, cell) for c, cell in zip(table.columns, row, strict=True)}
+
+
+def _plain(kind: Kind, cell: Cell) -> Cell:
+    if kind is Kind.TIME:
+        return cell or None
+    return presentable(cell) if isinstance(cell, str) else cell
+
+
+def _text(kind: Kind, cell: Cell) -> str:
+    if cell is None or (kind is Kind.TIME and not cell):
+        return "-"
+    if isinstance(cell, str):
+        text = presentable(cell)
+        return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    if kind is Kind.TIME:
+        return datetime.fromtimestamp(cell, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    if kind is Kind.SECONDS:
+        return _duration(cell)
+    return f"{cell:,}" if kind is Kind.COUNT else f"{cell:,.2f}"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:,.1f} s"

@@ -1,0 +1,91 @@
+"""The report ``who-used PATH``: who read, wrote or was denied, when, and from where."""
+
+from typing import Self
+
+from vault_exporter.audit.reports.bounded import Few, Records, Span
+from vault_exporter.audit.reports.filters import PathPattern
+from vault_exporter.audit.reports.table import Column, Kind, Table
+from vault_exporter.audit.reports.use import DENIED, READS, WRITES, Use
+
+__all__ = ["WhoUsed"]
+
+
+class _Client:
+    __slots__ = ("addresses", "denied", "failed", "name", "paths", "reads", "requests", "span", "writes")
+
+    def __init__(self) -> None:
+        self.requests = self.reads = self.writes = self.denied = self.failed = 0
+        self.name = Few(1)
+        self.paths = Few()
+        self.span = Span()
+        self.addresses = Few()
+
+    def merge(self, other: Self) -> None:
+        self.requests += other.requests
+        self.reads += other.reads
+        self.writes += other.writes
+        self.denied += other.denied
+        self.failed += other.failed
+        self.name.merge(other.name)
+        self.paths.merge(other.paths)
+        self.span.merge(other.span)
+        self.addresses.merge(other.addresses)
+
+
+class WhoUsed:
+    """Uses of a path by client. Reads and writes are those that succeeded."""
+
+    def __init__(self, arguments: tuple[str, ...], keep: int) -> None:
+        self._pattern = PathPattern(arguments[0])
+        self._clients = Records[tuple[str, str], _Client](keep, _Client)
+
+    def observe(self, use: Use) -> None:
+        """Take in one use."""
+        if not self._pattern.fits(use.path):
+            return
+        key = use.client, use.entity
+        client = self._clients.found.get(key) or self._clients.new(key)
+        client.requests += 1
+        if not use.error:
+            if use.operation in READS:
+                client.reads += 1
+            elif use.operation in WRITES:
+                client.writes += 1
+        elif use.error in DENIED:
+            client.denied += 1
+        else:
+            client.failed += 1
+        client.name.add(use.name)
+        client.paths.add(use.path)
+        client.span.add(use.time)
+        client.addresses.add(use.address)
+
+    def merge(self, other: Self) -> None:
+        """Add what the same report observed elsewhere."""
+        self._clients.merge(other._clients)
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return who used the path, the one with the most requests first."""
+        ranked = sorted(self._clients.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        return (
+            Table(
+                "clients",
+                f"Who used {self._pattern.pattern}",
+                (
+                    *(Column(key) for key in ("name", "entity", "client")),
+                    *(Column(key, Kind.COUNT) for key in ("requests", "reads", "writes", "denied", "failed")),
+                    *(Column(key, Kind.TIME) for key in ("first", "last")),
+                    *(Column(key) for key in ("addresses", "paths")),
+                ),
+                [
+                    (
+                        *(one.name.text(), entity, client),
+                        *(one.requests, one.reads, one.writes, one.denied, one.failed),
+                        *(one.span.first, one.span.last),
+                        *(one.addresses.text(), one.paths.text()),
+                    )
+                    for (client, entity), one in ranked
+                ],
+                self._clients.note(),
+            ),
+        )

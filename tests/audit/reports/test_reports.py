@@ -1,0 +1,377 @@
+"""Each report against another reading of the same log: plain JSON and dictionaries."""
+
+import csv
+import gzip
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.audit.reports import week
+from vault_exporter.cli.table import assembled
+
+DATA = Path(__file__).parents[2] / "data" / "audit"
+RECORDED = (DATA / "openbao.jsonl", DATA / "operations.jsonl", *sorted((DATA / "versions").iterdir()))
+COMPARE = "compare 2026-11-16/2026-11-19 2026-11-19/2026-11-23"
+ALL = (
+    *("who-used kv/*", "timeline 10.0.1.1", "tokens", "entities", "polling", "hot-paths", "kv", COMPARE),
+    "kubernetes",
+)
+Rows = list[dict[str, Any]]
+
+
+def run(*arguments: object, status: int = 0, stdin: str | None = None) -> str:
+    """Run the command, in one process unless a test says otherwise: a process takes a second to start."""
+    jobs = () if "--jobs" in arguments else ("--jobs", "1")
+    result = CliRunner().invoke(assembled(["replay"]), ["replay", *map(str, arguments), *jobs], input=stdin)
+    assert result.exit_code == status, result.output
+    return result.stderr if status else result.stdout
+
+
+def tables(files: Sequence[Path], *reports: str, more: Sequence[object] = ()) -> dict[str, dict[str, Rows]]:
+    asked = [part for report in reports for part in ("--report", report)]
+    found = json.loads(run(*files, "--json", *asked, *more))
+    return {one["report"]: {name: table["rows"] for name, table in one["tables"].items()} for one in found["reports"]}
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The week in two plain files and a compressed one."""
+    folder = tmp_path_factory.mktemp("week")
+    lines = week.week()
+    third = len(lines) // 3
+    paths = [folder / "audit.log.1", folder / "audit.log.2", folder / "audit.log.3.gz"]
+    paths[0].write_bytes(b"".join(lines[:third]))
+    paths[1].write_bytes(b"".join(lines[third : 2 * third]))
+    paths[2].write_bytes(gzip.compress(b"".join(lines[2 * third :])))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def found(logs: list[Path]) -> dict[str, dict[str, Rows]]:
+    return tables(logs, *ALL)
+
+
+@pytest.fixture(scope="module")
+def uses() -> list[dict[str, Any]]:
+    return [entry for entry in map(json.loads, week.week()) if entry["type"] == "response"]
+
+
+def keyed(rows: Rows, *keys: str) -> dict[Any, dict[str, Any]]:
+    made = {row[keys[0]] if len(keys) == 1 else tuple(row[key] for key in keys): row for row in rows}
+    assert len(made) == len(rows)
+    return made
+
+
+def path_of(use: dict[str, Any]) -> str:
+    request = use["request"]
+    return str(request["namespace"].get("path", "") + request["path"])
+
+
+def who(use: dict[str, Any]) -> str:
+    return str(use["auth"].get("entity_id", ""))
+
+
+def at(use: dict[str, Any]) -> float:
+    return datetime.fromisoformat(use["time"]).timestamp()
+
+
+def test_who_used(found: dict[str, dict[str, Rows]], uses: list[dict[str, Any]]) -> None:
+    rows = keyed(found["who-used kv/*"]["clients"], "entity")
+    counts: dict[str, Counter[str]] = {}
+    for use in uses:
+        if path_of(use).startswith("kv/"):
+            kind = "denied" if "error" in use else "reads" if use["request"]["operation"] in "read list" else "writes"
+            counts.setdefault(who(use), Counter())[kind] += 1
+    assert {name: {key: row[key] for key in ("reads", "writes", "denied")} for name, row in rows.items()} == {
+        name: {key: count[key] for key in ("reads", "writes", "denied")} for name, count in counts.items()
+    }
+    mallory = rows["e-mallory"]
+    assert (mallory["denied"], mallory["requests"], mallory["addresses"]) == (7, 7, "10.9.9.9")
+    assert mallory["paths"] == week.DENIED
+    theirs = [at(use) for use in uses if who(use) == "e-mallory"]
+    assert (mallory["first"], mallory["last"]) == pytest.approx((min(theirs), max(theirs)))
+
+
+@pytest.mark.parametrize(
+    "subject", ["e-alice", "alice", "10.0.1.1", week.hashed("accessor alice"), week.hashed("token alice")]
+)
+def test_a_timeline(logs: list[Path], uses: list[dict[str, Any]], subject: str) -> None:
+    rows = tables(logs, f"timeline {subject}")[f"timeline {subject}"]
+    theirs = [use for use in uses if who(use) == "e-alice"]
+    assert [row["request_id"] for row in rows["requests"]] == [use["request"]["id"] for use in theirs]
+    assert sum(row["requests"] for row in rows["hours"]) == len(theirs)
+    kept = json.loads(run(*logs, "--json", "--report", f"timeline {subject}", "--keep", 10))
+    table = kept["reports"][0]["tables"]["requests"]
+    assert [row["request_id"] for row in table["rows"]] == [use["request"]["id"] for use in theirs[-10:]]
+    assert table["note"].startswith(f"{len(theirs) - 10:,} earlier requests are left out")
+
+
+def test_tokens(found: dict[str, dict[str, Rows]], uses: list[dict[str, Any]]) -> None:
+    rows = keyed(found["tokens"]["tokens"], "accessor")
+    counts = Counter(
+        use["auth"]["accessor"]
+        for use in uses
+        if "accessor" in use["auth"] and not use["request"]["path"].endswith("login")
+    )
+    assert {accessor: row["requests"] for accessor, row in rows.items() if row["requests"]} == counts
+    created = week.START + 2 * week.DAY
+    batch = rows[week.hashed("accessor batch")]
+    assert batch["lookups"] == week.LOOKUPS
+    assert batch["renewals"] == 1
+    assert batch["excessive_lookups"] == "yes"
+    assert (batch["created"], batch["revoked"]) == pytest.approx((created + 0.002, created + 1000.002))
+    assert (batch["life"], batch["ttl"]) == pytest.approx((1000, 600))
+    assert rows[week.hashed("accessor bob")]["revoked"] == pytest.approx(created + 1500.002)
+    assert [row["accessor"] for row in rows.values() if row["excessive_lookups"]] == [batch["accessor"]]
+    entities = keyed(found["tokens"]["entities"], "entity")
+    assert entities["e-web"]["requests"] == counts[week.hashed("accessor web")]
+    assert sum(row["tokens"] for row in entities.values()) == len(rows)
+
+
+def test_entities(found: dict[str, dict[str, Rows]], uses: list[dict[str, Any]]) -> None:
+    rows = keyed(found["entities"]["entities"], "entity")
+    counts = Counter(who(use) for use in uses if who(use))
+    assert {name: row["requests"] for name, row in rows.items()} == counts
+    days = {name: {use["time"][:10] for use in uses if who(use) == name} for name in counts}
+    assert {name: row["days"] for name, row in rows.items()} == {name: len(seen) for name, seen in days.items()}
+    states = {name: row["state"] for name, row in rows.items()}
+    assert states["e-alice"] == states["e-web"] == ""
+    assert states["e-bob"] == "gone"
+    assert states["e-carol"] == "new"
+    assert states["e-dave"] == states["e-mallory"] == "new, gone, short-lived"
+    assert rows["e-billing"]["longest_silence"] == 23 * week.HOUR
+    mounts = keyed(found["entities"]["mounts"], "mount")
+    assert mounts["auth/oidc/"] == {
+        "mount": "auth/oidc/",
+        "entities": 4,
+        "logins": 14,
+        "new": 2,
+        "gone": 2,
+        "short_lived": 1,
+    }
+    daily = {row["day"]: row["entities"] for row in found["entities"]["days"]}
+    assert daily == {
+        week.START + day * week.DAY: sum(f"2026-11-{16 + day}" in seen for seen in days.values())
+        for day in range(week.DAYS)
+    }
+    (without,) = found["entities"]["without_entity"]
+    assert (without["path"], without["requests"], without["failed"]) == ("auth/kubernetes/login", 7, 7)
+
+
+def test_polling(found: dict[str, dict[str, Rows]]) -> None:
+    rows = keyed(found["polling"]["polling"], "client", "path")
+    polled = rows["e-billing", week.POLLED]
+    requests = week.DAYS * week.POLLS_A_DAY
+    assert polled["requests"] == requests
+    assert polled["interval"] == pytest.approx(week.POLL_SECONDS)
+    assert (polled["deviation"], polled["burst"]) == pytest.approx((0, 1), abs=0.01)
+    seconds = 6 * week.DAY + (week.POLLS_A_DAY - 1) * week.POLL_SECONDS
+    assert polled["requests_per_hour"] == pytest.approx((requests - 1) / seconds * week.HOUR)
+    assert rows["e-web", "database/creds/web"]["interval"] == pytest.approx(week.HOUR)
+    assert {client for client, _ in rows} == {"e-billing", "e-web", "e-batch"}  # people are not regular
+
+
+def test_hot_paths(found: dict[str, dict[str, Rows]], uses: list[dict[str, Any]]) -> None:
+    rows = found["hot-paths"]["paths"]
+    counts = Counter(map(path_of, uses))
+    assert {row["path"]: row["requests"] for row in rows} == counts
+    assert rows[0]["path"] == week.POLLED
+    assert (rows[0]["busiest_client"], rows[0]["its_requests"]) == ("e-billing", counts[week.POLLED])
+    assert rows[0]["percent"] == pytest.approx(100 * counts[week.POLLED] / len(uses))
+    advice = {row["path"]: row["what_would_help"].partition(":")[0] for row in rows if row["what_would_help"]}
+    assert advice == {
+        week.POLLED: "caching",
+        "auth/kubernetes/login": "fewer logins",
+        "database/creds/web": "leases",
+        "auth/token/lookup-self": "fewer look-ups",
+    }
+    assert sum(row["requests"] for row in found["hot-paths"]["kinds"]) == len(uses)
+
+
+def test_kv(found: dict[str, dict[str, Rows]], uses: list[dict[str, Any]]) -> None:
+    rows = keyed(found["kv"]["paths"], "path")
+    counts = Counter[str]()
+    for use in uses:
+        if use["request"]["mount_type"] == "kv":
+            counts[path_of(use).replace("/data/", "/").replace("/metadata/", "/")] += 1
+    assert {path: row["requests"] for path, row in rows.items()} == counts
+    assert rows["kv/team/0"]["writes"] == 14
+    assert rows["kv/team/"]["lists"] == 14
+    assert rows["kv/prod/root"]["failed"] == 7
+    assert rows["kv/billing/db"]["number_of_clients"] == "1"
+    assert [row["path"] for row in found["kv"]["unread"]] == ["kv/old/key"]
+    clients = keyed(found["kv"]["clients"], "client")
+    assert clients["e-billing"]["reads"] == week.DAYS * week.POLLS_A_DAY
+    assert clients["e-erin"]["paths"] == "team-e/kv/a"
+
+
+def test_a_comparison(found: dict[str, dict[str, Rows]], uses: list[dict[str, Any]]) -> None:
+    middle = week.START + 3 * week.DAY
+    readings: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
+        ("paths", "path", path_of),
+        ("clients", "client", who),
+        ("operations", "operation", lambda use: str(use["request"]["operation"])),
+        ("errors", "error", lambda use: "permission_denied" if "error" in use else ""),
+    )
+    for name, key, value in readings:
+        before = Counter(value(use) for use in uses if at(use) < middle)
+        after = Counter(value(use) for use in uses if at(use) >= middle)
+        rows = keyed(found[COMPARE][name], key)
+        assert {one: (row["before"], row["after"]) for one, row in rows.items()} == {
+            one: (before[one], after[one]) for one in before | after if one
+        }
+    clients = keyed(found[COMPARE]["clients"], "client")
+    assert clients["e-bob"]["state"] == "gone"
+    assert clients["e-carol"]["state"] == "new"
+    assert clients["e-billing"]["before_per_hour"] == pytest.approx(3 * week.POLLS_A_DAY / 72)
+
+
+def test_kubernetes(found: dict[str, dict[str, Rows]]) -> None:
+    good, bad = found["kubernetes"]["logins"]
+    assert (good["role"], good["namespace"], good["service_account"]) == ("web", "shop", "web")
+    assert (good["logins"], good["failed"], good["entities"], good["ttl"]) == (7 * 24, 0, "e-web", week.HOUR)
+    assert (bad["logins"], bad["failed"], bad["service_account"]) == (7, 7, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "fits"),
+    [
+        (["--since", "2026-11-18"], lambda use: use["time"] >= "2026-11-18"),
+        (["--until", "2026-11-18T12:00:00Z"], lambda use: use["time"] < "2026-11-18T12"),
+        (["--path", "kv/data/+/db"], lambda use: path_of(use) == week.POLLED),
+        (["--path", "kv/+/team/*"], lambda use: "/team/" in path_of(use) and path_of(use).startswith("kv/")),
+        (["--path", "kv/data/+"], lambda _: False),
+        (["--client", "alice", "--client", "e-bob"], lambda use: who(use) in {"e-alice", "e-bob"}),
+        (
+            ["--entity", "e-carol", "--operation", "list"],
+            lambda use: who(use) == "e-carol" and path_of(use) == "kv/metadata/team/",
+        ),
+        (["--namespace", "team-e"], lambda use: who(use) == "e-erin"),
+        (["--namespace", "root", "--mount", "kv"], lambda use: path_of(use).startswith("kv/")),
+        (["--address", "10.9.9.9"], lambda use: who(use) == "e-mallory"),
+        (["--error", "denied"], lambda use: "error" in use),
+        (["--error", "none"], lambda use: "error" not in use),
+    ],
+)
+def test_filters(
+    logs: list[Path], uses: list[dict[str, Any]], options: list[str], fits: Callable[[dict[str, Any]], bool]
+) -> None:
+    rows = tables(logs, "hot-paths", more=options)["hot-paths"]["paths"]
+    assert {row["path"]: row["requests"] for row in rows} == Counter(path_of(use) for use in uses if fits(use))
+
+
+def test_files_and_processes_change_nothing(logs: list[Path], tmp_path: Path) -> None:
+    whole = tmp_path / "whole.log"
+    whole.write_bytes(b"".join(week.week()))
+    one = tables([whole], *ALL)
+    assert tables(logs, *ALL, more=["--jobs", 1]) == one
+    assert tables(logs, *ALL, more=["--jobs", 3]) == one
+    assert tables([logs[2], logs[0], logs[1]], *ALL, more=["--jobs", 2]) == one
+
+
+def test_bounds_are_said(logs: list[Path], uses: list[dict[str, Any]]) -> None:
+    said = json.loads(run(*logs, "--json", "--report", "polling", "--report", "hot-paths", "--keep", 10))
+    table = said["reports"][1]["tables"]["paths"]
+    counts = Counter(map(path_of, uses))
+    assert len(counts) < 20  # all paths fit: exact
+    assert table["note"] == ""
+    noted = said["reports"][0]["tables"]["polling"]["note"]
+    assert "requests of keys with few requests are left out" in noted
+
+
+@pytest.mark.parametrize("log", RECORDED, ids=lambda path: path.name)
+def test_recorded_logs(log: Path) -> None:
+    found = tables([log], "hot-paths", "who-used *", "kv", "tokens", "entities", "timeline 127.0.0.1")
+    entries = [json.loads(line) for line in log.read_bytes().splitlines()]
+    answered = [entry for entry in entries if entry["type"] == "response"]
+    known = {entry["request"]["id"] for entry in answered if "id" in entry["request"]}
+    early = ("rate limit quota exceeded", "wrapping token is not valid or does not exist")
+    ended = answered + [
+        entry
+        for entry in entries
+        if entry["type"] == "request"
+        and entry["request"].get("id") not in known
+        and entry.get("error", "").strip().endswith(early)
+    ]
+    counts = Counter(
+        entry["request"].get("namespace", {}).get("path", "") + entry["request"]["path"] for entry in ended
+    )
+    assert {row["path"]: row["requests"] for row in found["hot-paths"]["paths"]} == counts
+    assert sum(row["requests"] for row in found["who-used *"]["clients"]) == len(ended)
+    failed = Counter(
+        entry["request"].get("namespace", {}).get("path", "") + entry["request"]["path"]
+        for entry in ended
+        if entry.get("error") or list((entry.get("response") or {}).get("data") or {}) == ["error"]
+    )
+    assert {row["path"]: row["failed"] for row in found["hot-paths"]["paths"] if row["failed"]} == failed
+    tokens = Counter(
+        (entry.get("auth") or {}).get("accessor") or entry["request"].get("client_token_accessor", "")
+        for entry in ended
+        if not ("/login" in entry["request"]["path"] and "auth" in (entry.get("response") or {}))
+    )
+    del tokens[""]
+    assert {row["accessor"]: row["requests"] for row in found["tokens"]["tokens"] if row["requests"]} == tokens
+    addressed = [entry for entry in ended if entry["request"].get("remote_address") == "127.0.0.1"]
+    assert len(found["timeline 127.0.0.1"]["requests"]) == len(addressed)
+
+
+def test_prefixed_lines_are_read_in_full(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    log.write_bytes(b"".join(b"vault: " + line for line in week.week()[:300]))
+    bare = tmp_path / "bare.log"
+    bare.write_bytes(b"".join(week.week()[:300]))
+    assert tables([log], *ALL) == tables([bare], *ALL)
+
+
+def test_text_and_csv(logs: list[Path]) -> None:
+    text = run(*logs, *(part for report in ALL for part in ("--report", report)))
+    assert "Who used kv/*" in text
+    assert "more rows; --top NUMBER shows more" in text
+    rows = list(csv.DictReader(io.StringIO(run(*logs, "--csv", "--report", "who-used kv/data/prod/*"))))
+    assert [(row["entity"], row["denied"]) for row in rows] == [("e-mallory", "7")]
+    several = run(*logs, "--csv", "--report", "kv", "--report", "polling")
+    assert [line for line in several.splitlines() if line.startswith("#")] == [
+        *("# kv: paths", "# kv: clients", "# kv: unread", "# polling: polling")
+    ]
+
+
+def test_nothing_of_it_becomes_a_metric(logs: list[Path]) -> None:
+    said = run(logs[0], "--metrics", "--report", "kv", status=1)
+    assert said == "a report is not for metrics: give either --report or --metrics\n"
+
+
+def test_a_token_in_a_path_is_not_printed(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    made = week.Writer()
+    made.request(week.START, "alice", "read", "kv/hvs.CAESIPlantedPlantedPlanted0123")
+    log.write_bytes(b"".join(made.lines()))
+    for how in ([], ["--json"], ["--csv"]):
+        assert "Planted" not in run(log, *how, *(part for report in ALL for part in ("--report", report)))
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--report", "who"], "--report 'who': 'who' is no report; there are: who-used, timeline, "),
+        (["--report", "who-used"], "--report 'who-used': give it as 'who-used PATH'\n"),
+        (["--report", "kv all"], "--report 'kv all': kv has no argument\n"),
+        (["--report", "compare a b"], "--report 'compare a b': 'a' is no period; give one as "),
+        (["--report", "compare 2026-11-02/x 2/3"], "--report 'compare 2026-11-02/x 2/3': 'x' is no time; give one as "),
+        (["--report", "kv", "--since", "now"], "--since: 'now' is no time; give one as 2026-11-24 or "),
+        (["--report", "kv", "--error", "x"], "--error: 'x' is no class of errors; there are: any, denied, "),
+        (["--report", "kv", "--since", "2026-11-02", "--until", "2026-11-01"], "--until is not after --since\n"),
+        (["--since", "2026-11-02"], "filters apply to reports only: give a --report, too\n"),
+        (["--csv"], "--csv prints reports: give a --report, too\n"),
+        (["--report", "timeline @hashed"], "@hashed stands for the hash of a plain value: give --hash-with "),
+        (["--hash-with", "file"], "--hash-with: give a --report, too\n"),
+    ],
+)
+def test_errors(logs: list[Path], options: list[str], error: str) -> None:
+    assert run(logs[0], *options, status=1).startswith(error)
