@@ -143,10 +143,15 @@ class Span:
         elif time and time < self.first:
             self.first = time
 
+    def widen(self, first: float, last: float) -> None:
+        """Take in the earliest and the latest of several times."""
+        self.last = max(self.last, last)
+        if first and (first < self.first or not self.first):
+            self.first = first
+
     def merge(self, other: Self) -> None:
         """Take in another span."""
-        self.add(other.first)
-        self.add(other.last)
+        self.widen(other.first, other.last)
 
     @property
     def seconds(self) -> float:
@@ -173,6 +178,12 @@ class Earliest:
                 heapq.heapify(times)
         elif -time > times[0]:
             heapq.heapreplace(times, -time)
+
+    def extend(self, times: list[float], first: float) -> None:
+        """Take in several times, of which ``first`` is the earliest."""
+        if len(self.times) < self.limit or -first > self.times[0]:
+            for time in times:
+                self.add(time)
 
     def merge(self, other: Self) -> None:
         """Take in the times of another."""

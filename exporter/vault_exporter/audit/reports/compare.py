@@ -35,16 +35,15 @@ class Compare:
 
     def observe(self, use: Use) -> None:
         """Take in one use."""
-        time = use.time
-        before = self._before.since <= time < self._before.until
-        after = self._after.since <= time < self._after.until
+        before = _within(self._before, use)
+        after = _within(self._after, use)
         if not before and not after:
             return
         values = use.path, use.entity or use.client, use.operation, use.namespace + use.mount, use.error
         for records, value in zip(self._tables, values, strict=True):
             if value:
                 two = records.found.get(value) or records.new(value)
-                two.requests += 1
+                two.requests += before + after
                 two.before += before
                 two.after += after
 
@@ -80,6 +79,16 @@ class Compare:
         after = two.after / (self._after.until - self._after.since) * _HOUR
         state = "" if two.before and two.after else "new" if two.after else "gone"
         return value, two.before, two.after, before, after, after - before, state
+
+
+def _within(period: Moments, use: Use) -> int:
+    """Return how many of the requests are in a period."""
+    since, until = period.since, period.until
+    if use.first >= until or use.last < since:
+        return 0
+    if use.first >= since and use.last < until:
+        return use.requests
+    return sum(since <= time < until for time in use.times)
 
 
 def _period(text: str) -> Moments:

@@ -70,34 +70,35 @@ class Entities:
 
     def observe(self, use: Use) -> None:
         """Take in one use."""
-        time = use.time
-        if not self._span.first <= time <= self._span.last:
-            self._span.add(time)
+        number = use.requests
+        self._span.widen(use.first, use.last)
         entity_id = use.entity
         if not entity_id:
             key = use.path, use.operation
             count = self._without.found.get(key) or self._without.new(key)
-            count.requests += 1
+            count.requests += number
             if use.error:
-                count.failed += 1
+                count.failed += number
             count.clients.add(use.name or use.client)
-            count.span.add(time)
+            count.span.widen(use.first, use.last)
             return
         entity = self._entities.found.get(entity_id) or self._entities.new(entity_id)
-        entity.requests += 1
+        entity.requests += number
         if use.error:
-            entity.failed += 1
+            entity.failed += number
         if use.name not in entity.name.counts:
             entity.name.add(use.name)
         if use.issued is not None and use.mount.startswith("auth/") and use.mount_type != "token":
-            entity.logins += 1
-            entity.mounts.add(use.mount)
+            entity.logins += number
+            entity.mounts.add(use.mount, number)
         if use.address not in entity.addresses.counts:
             entity.addresses.add(use.address)
-        entity.span.add(time)
-        if time:
-            day, hour = divmod(int(time) // _HOUR, _DAY_HOURS)
-            entity.days[day] = entity.days.get(day, 0) | 1 << hour
+        entity.span.widen(use.first, use.last)
+        if use.first:
+            hours = {int(use.first) // _HOUR, int(use.last) // _HOUR}
+            for seen in hours if len(hours) == 1 else {int(time) // _HOUR for time in use.times}:
+                day, hour = divmod(seen, _DAY_HOURS)
+                entity.days[day] = entity.days.get(day, 0) | 1 << hour
 
     def merge(self, other: Self) -> None:
         """Add what the same report observed elsewhere."""

@@ -80,10 +80,12 @@ class Filters(msgspec.Struct, frozen=True):
     def __bool__(self) -> bool:
         return self != Filters()
 
+    def fit_time(self, time: float) -> bool:
+        """Whether the filters of the time fit."""
+        return (self.since is None or time >= self.since) and (self.until is None or time < self.until)
+
     def fit(self, use: Use) -> bool:  # noqa: PLR0911 - one for each filter
-        """Whether all filters fit."""
-        if (self.since is not None and use.time < self.since) or (self.until is not None and use.time >= self.until):
-            return False
+        """Whether all filters but those of the time fit."""
         if self.paths and not any(pattern.fits(use.path) for pattern in self.paths):
             return False
         if self.clients and self.clients.isdisjoint((use.client, use.accessor, use.token, use.name)):

@@ -53,18 +53,19 @@ class HotPaths:
             path = self._paths.new(use.path)
             path.kind = _kind(use)
         path.mount_type = max(path.mount_type, use.mount_type)
-        path.requests += 1
+        number = use.requests
+        path.requests += number
         operation = use.operation
         if operation == "list":
-            path.lists += 1
+            path.lists += number
         elif operation in READS:
-            path.reads += 1
+            path.reads += number
         elif operation in WRITES:
-            path.writes += 1
+            path.writes += number
         if use.error:
-            path.failed += 1
-        path.clients.add(use.entity or use.client)
-        path.span.add(use.time)
+            path.failed += number
+        path.clients.add(use.entity or use.client, number)
+        path.span.widen(use.first, use.last)
 
     def merge(self, other: Self) -> None:
         """Add what the same report observed elsewhere."""

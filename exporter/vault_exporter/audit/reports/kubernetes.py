@@ -58,13 +58,13 @@ class Kubernetes:
             fields.get("service_account_name", ""),
         )
         logins = self._logins.found.get(key) or self._logins.new(key)
-        logins.requests += 1
+        logins.requests += use.requests
         if use.error:
-            logins.failed += 1
+            logins.failed += use.requests
         if issued is not None:
             logins.entities.add(issued.entity_id or use.entity)
             logins.ttl = max(logins.ttl, issued.token_ttl)
-        logins.span.add(use.time)
+        logins.span.widen(use.first, use.last)
         logins.addresses.add(use.address)
 
     def merge(self, other: Self) -> None:

@@ -33,20 +33,21 @@ class _Secret:
         self.span.merge(other.span)
 
     def add(self, use: Use, endpoint: str, who: str) -> None:
-        self.requests += 1
+        number = use.requests
+        self.requests += number
         operation = use.operation
         if use.error:
-            self.failed += 1
+            self.failed += number
         elif operation == "list":
-            self.lists += 1
+            self.lists += number
         elif operation == "delete" or endpoint in {"delete", "destroy"}:
-            self.deletes += 1
+            self.deletes += number
         elif operation in {"create", "update", "patch"}:
-            self.writes += 1
+            self.writes += number
         elif operation == "read" and endpoint != "metadata":
-            self.reads += 1
+            self.reads += number
         self.clients.add(who)
-        self.span.add(use.time)
+        self.span.widen(use.first, use.last)
 
     @property
     def counts(self) -> tuple[int, ...]:

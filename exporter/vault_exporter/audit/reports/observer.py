@@ -1,18 +1,26 @@
-"""The observer of a replay's entries that feeds all reports that were asked for."""
+"""The observer of a replay's entries that feeds all reports that were asked for.
+
+Equal requests are gathered and given to the reports together. Most requests repeat, and nine reports that look at each
+one would take several times as long as reading the log.
+"""
 
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from vault_exporter.audit.parse.entry import Detail, Entry
+from vault_exporter.audit.parse.report_entry import ReportRequestEntry, ReportResponseEntry
 from vault_exporter.audit.reports.filters import Filters
 from vault_exporter.audit.reports.registry import made
 from vault_exporter.audit.reports.table import Table
-from vault_exporter.audit.reports.use import use_of
+from vault_exporter.audit.reports.use import Use, key_of, use_of
 from vault_exporter.metrics.family import Sample
 
 __all__ = ["Asked", "ReportsObserver"]
+
+_MOST_GATHERED: Final = 65_536
+"""Requests to gather before the reports look at them."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -32,6 +40,8 @@ class ReportsObserver:
         self._filters = asked.filters or None
         self._reports = tuple(made(words, asked.keep) for words in asked.reports)
         self._failed: Entry | None = None
+        self._gathered: dict[tuple[object, ...], Use] = {}
+        self._room = _MOST_GATHERED
 
     def failed(self, entry: Entry) -> None:
         """Remember that an entry, which is observed next, ends its request in an error."""
@@ -43,11 +53,27 @@ class ReportsObserver:
         if entry.is_request and not failed:
             return
         self._failed = None
-        use = use_of(entry, failed=failed)
-        if use is None or (self._filters is not None and not self._filters.fit(use)):
+        if not isinstance(entry, ReportResponseEntry | ReportRequestEntry):
             return
-        for report in self._reports:
-            report.observe(use)
+        request, moment = entry.request, entry.time
+        if request is None:
+            return
+        time = moment.timestamp() if moment is not None else 0.0
+        if self._filters is not None and not self._filters.fit_time(time):
+            return
+        key = key_of(entry, request, failed=failed)
+        use = self._gathered.get(key) if key is not None else None
+        if use is None:
+            use = use_of(entry, request, failed=failed)
+            if key is not None:
+                self._gathered[key] = use
+        use.times.append(time)
+        use.ids.append(request.id)
+        if key is None:
+            self._give(use)
+        self._room -= 1
+        if not self._room:
+            self._give_all()
 
     def samples(self) -> Iterator[Sample]:
         """Yield nothing: reports are for whoever can read the log, and never become metrics."""
@@ -55,11 +81,33 @@ class ReportsObserver:
 
     def merge(self, other: Self) -> None:
         """Add what the reports of another process observed."""
+        self._give_all()
+        other._give_all()
         for own, theirs in zip(self._reports, other._reports, strict=True):
             own.merge(theirs)
 
     def results(self) -> tuple[tuple[str, Sequence[Table]], ...]:
         """Return the tables of each report, in the order in which they were asked for."""
+        self._give_all()
         return tuple(
             (" ".join(words), report.tables()) for words, report in zip(self._names, self._reports, strict=True)
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled."""
+        self._give_all()
+        return self.__dict__
+
+    def _give_all(self) -> None:
+        """Let the reports look at what was gathered."""
+        for use in self._gathered.values():
+            self._give(use)
+        self._gathered.clear()
+        self._room = _MOST_GATHERED
+
+    def _give(self, use: Use) -> None:
+        if self._filters is not None and not self._filters.fit(use):
+            return
+        use.first, use.last, use.requests = min(use.times), max(use.times), len(use.times)
+        for report in self._reports:
+            report.observe(use)

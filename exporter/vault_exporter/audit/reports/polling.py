@@ -47,16 +47,13 @@ class Polling:
 
     def observe(self, use: Use) -> None:
         """Take in one use."""
-        time = use.time
-        if not time:
+        if not use.first:
             return
         key = use.entity or use.client, use.path, use.operation
         pair = self._pairs.found.get(key) or self._pairs.new(key)
-        pair.requests += 1
-        pair.span.add(time)
-        earliest = pair.earliest
-        if len(earliest.times) < _SAMPLED or -time > earliest.times[0]:
-            earliest.add(time)
+        pair.requests += use.requests
+        pair.span.widen(use.first, use.last)
+        pair.earliest.extend(use.times, use.first)
         if use.name not in pair.name.counts:
             pair.name.add(use.name)
 

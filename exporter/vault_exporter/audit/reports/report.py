@@ -14,7 +14,7 @@ class ReportError(ValueError):
 
 
 class Report(Protocol):
-    """Looks at every use that passes the filters. It can be pickled."""
+    """Looks at all uses that pass the filters, in any order. It can be pickled."""
 
     def __init__(self, arguments: tuple[str, ...], keep: int) -> None:
         """Start empty.
@@ -28,7 +28,7 @@ class Report(Protocol):
         """
 
     def observe(self, use: Use) -> None:
-        """Take in one use."""
+        """Take in one use, of one or more equal requests."""
 
     def merge(self, other: Self) -> None:
         """Add what the same report observed elsewhere. The other is not used after it."""

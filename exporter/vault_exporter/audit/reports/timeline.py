@@ -39,13 +39,14 @@ class Timeline:
         known = who in (use.entity, use.client, use.accessor, use.token, use.address, use.name)
         if not known and (use.issued is None or who not in (use.issued.accessor, use.issued.client_token)):
             return
-        self._all += 1
-        self._add((use.time, use.id, use.operation, use.path, use.error, use.address, use.name, use.accessor))
-        number = int(use.time) // _HOUR
-        hour = self._hours.found.get(number) or self._hours.new(number)
-        hour.requests += 1
-        if use.error:
-            hour.failed += 1
+        self._all += use.requests
+        for time, id_ in zip(use.times, use.ids, strict=True):
+            self._add((time, id_, use.operation, use.path, use.error, use.address, use.name, use.accessor))
+            number = int(time) // _HOUR
+            hour = self._hours.found.get(number) or self._hours.new(number)
+            hour.requests += 1
+            if use.error:
+                hour.failed += 1
 
     def merge(self, other: Self) -> None:
         """Add what the same report observed elsewhere."""

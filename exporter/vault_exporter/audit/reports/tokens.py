@@ -73,8 +73,8 @@ class Tokens:
         is_token = use.mount_type in _TOKEN_TYPES
         if accessor and (issued is None or is_token or not use.mount.startswith("auth/")):
             token = self._tokens.found.get(accessor) or self._tokens.new(accessor)
-            token.requests += 1
-            token.span.add(use.time)
+            token.requests += use.requests
+            token.span.widen(use.first, use.last)
             if use.entity and use.entity not in token.entity.counts:
                 token.entity.add(use.entity)
             if use.name not in token.name.counts:
@@ -156,7 +156,7 @@ class Tokens:
         if issued is None or not issued.accessor:
             return
         token = self._tokens.new(issued.accessor)
-        token.created.add(use.time)
+        token.created.widen(use.first, use.last)
         token.entity.add(issued.entity_id or use.entity)
         token.name.add(issued.display_name)
         if issued.client_token.startswith("hmac-"):
@@ -171,11 +171,11 @@ class Tokens:
         elif is_lookup or kind in {RequestKind.TOKEN_RENEW, RequestKind.TOKEN_REVOKE}:
             act = self._target(use)
             if is_lookup:
-                act.lookups += 1
+                act.lookups += use.requests
             elif kind is RequestKind.TOKEN_RENEW:
-                act.renewals += 1
+                act.renewals += use.requests
             else:
-                act.revoked.add(use.time)
+                act.revoked.widen(use.first, use.last)
 
     def _target(self, use: Use) -> _Token | _Acted:
         """Return the token that the request is about: named by accessor or by hash, or the one that asks."""
@@ -186,7 +186,7 @@ class Tokens:
             return self._tokens.new(accessor)
         hashed = fields.get("token", "") or use.token
         acted = self._by_hash.new(hashed if hashed.startswith("hmac-") else "")
-        acted.requests += 1
+        acted.requests += use.requests
         return acted
 
 

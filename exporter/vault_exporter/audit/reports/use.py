@@ -1,4 +1,4 @@
-"""One request that ended, as reports read it.
+"""Requests that ended, as reports read them. Equal requests are given together, since most requests repeat.
 
 A response entry repeats its request, so that reports read responses only and need no pairing: a request that is
 answered in the next file is counted once, in that file. The few requests that Vault logs without a response because
@@ -6,16 +6,23 @@ they fail early, as over a quota, are uses as well. A request that never got a r
 """
 
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from vault_exporter.audit.parse.entry import Detail
 from vault_exporter.audit.parse.errors import ErrorClass, error_class
-from vault_exporter.audit.parse.report_entry import ReportNewAuth, ReportRequestEntry, ReportResponseEntry
+from vault_exporter.audit.parse.report_entry import (
+    ReportNewAuth,
+    ReportRequest,
+    ReportRequestEntry,
+    ReportResponseEntry,
+)
 from vault_exporter.audit.parse.request_kind import guess_mount
 
-__all__ = ["DENIED", "READS", "WRITES", "Use", "fields_of", "use_of"]
+__all__ = ["DENIED", "READS", "WRITES", "ReportEntry", "Use", "fields_of", "key_of", "use_of"]
+
+ReportEntry: TypeAlias = ReportRequestEntry | ReportResponseEntry
 
 READS: Final = frozenset({"read", "list", "header", "help", "alias-lookahead", "resolve-role"})
 WRITES: Final = frozenset({"create", "update", "patch", "delete", "recover"})
@@ -23,15 +30,14 @@ DENIED: Final = frozenset({ErrorClass.PERMISSION_DENIED.value, ErrorClass.INVALI
 
 _LONGEST: Final = 512
 _TOKEN_TYPES: Final = frozenset({"token", "ns_token"})
+_ALONE: Final = frozenset({*_TOKEN_TYPES, "", "kubernetes"})
+"""Types of mounts where what is sent matters."""
 _FIELDS: Final = msgspec.json.Decoder(dict[str, object])
 
 
 class Use(msgspec.Struct, gc=False):
-    """One request that ended. An empty text is what the log does not say."""
+    """Requests that ended and differ in id and time only. An empty text is what the log does not say."""
 
-    time: float
-    """When it ended, as Unix time in seconds; 0 if the entry has no time."""
-    id: str
     path: str
     """With the namespace before it."""
     operation: str
@@ -51,7 +57,15 @@ class Use(msgspec.Struct, gc=False):
     """The class of error; empty if it succeeded."""
     issued: ReportNewAuth | None
     data: msgspec.Raw
-    """What was sent, as a JSON object whose texts are hashed."""
+    """What was sent, as a JSON object whose texts are hashed; only of single requests."""
+    times: list[float]
+    """When each request ended, as Unix time in seconds, in the order of the log; 0 if the entry has no time."""
+    ids: list[str]
+    """The id of each request."""
+    first: float = 0.0
+    last: float = 0.0
+    """The earliest and the latest time."""
+    requests: int = 0
 
     @property
     def who(self) -> str:
@@ -59,18 +73,46 @@ class Use(msgspec.Struct, gc=False):
         return self.entity or self.client
 
 
-def use_of(entry: Detail, *, failed: bool) -> Use | None:
-    """Return what an entry says of a request that ended; None for an entry that is not decoded for reports.
+def key_of(entry: ReportEntry, request: ReportRequest, *, failed: bool) -> tuple[object, ...] | None:
+    """Return what equal requests have in common; None for a request that is to be looked at alone.
+
+    These give a token, or act on another one.
+    """
+    if type(entry) is ReportResponseEntry and entry.response is not None and entry.response.auth is not None:
+        return None
+    type_ = request.mount_type
+    if type_ in _ALONE and not request.path.endswith("-self"):
+        return None
+    auth, space = entry.auth, request.namespace
+    return (
+        request.path,
+        request.operation,
+        request.remote_address,
+        request.client_id,
+        auth
+        and (
+            auth.accessor or auth.client_token,
+            auth.entity_id,
+            auth.display_name,
+            failed and bool(auth.policy_results),
+        ),
+        entry.error if failed else None,
+        request.mount_point,
+        type_,
+        space and space.path,
+        entry.time is None,
+    )
+
+
+def use_of(entry: ReportEntry, request: ReportRequest, *, failed: bool) -> Use:
+    """Return what an entry says of a request that ended, without its id and time.
 
     Args:
         entry: a response, or a failed request without a response.
+        request: that of the entry.
         failed: whether it ended in an error.
     """
-    if not isinstance(entry, ReportResponseEntry | ReportRequestEntry):
-        return None
-    request, auth = entry.request, entry.auth
-    if request is None:
-        return None
+    auth = entry.auth
     path, mount, mount_type = request.path, request.mount_point, request.mount_type
     if len(path) > _LONGEST:
         path = path[:_LONGEST]
@@ -93,10 +135,7 @@ def use_of(entry: Detail, *, failed: bool) -> Use | None:
     if failed:
         # The pipeline found that it failed: without a text, the body was the error.
         error = (error_class(entry, b"", partial(_same, entry)) or ErrorClass.INVALID_REQUEST).value
-    time = entry.time
     return Use(
-        time.timestamp() if time is not None else 0.0,
-        request.id,
         path,
         request.operation,
         mount,
@@ -111,6 +150,8 @@ def use_of(entry: Detail, *, failed: bool) -> Use | None:
         error,
         issued,
         request.data,
+        [],
+        [],
     )
 
 

@@ -45,19 +45,20 @@ class WhoUsed:
             return
         key = use.client, use.entity
         client = self._clients.found.get(key) or self._clients.new(key)
-        client.requests += 1
+        number = use.requests
+        client.requests += number
         if not use.error:
             if use.operation in READS:
-                client.reads += 1
+                client.reads += number
             elif use.operation in WRITES:
-                client.writes += 1
+                client.writes += number
         elif use.error in DENIED:
-            client.denied += 1
+            client.denied += number
         else:
-            client.failed += 1
+            client.failed += number
         client.name.add(use.name)
         client.paths.add(use.path)
-        client.span.add(use.time)
+        client.span.widen(use.first, use.last)
         client.addresses.add(use.address)
 
     def merge(self, other: Self) -> None:
