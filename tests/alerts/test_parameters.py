@@ -143,7 +143,7 @@ def test_parameters_are_printed_whole() -> None:
     alone = subprocess.run(
         [program("vault-exporter"), "rules", "--format", "json"], capture_output=True, text=True, check=False
     )
-    assert (alone.returncode, alone.stderr) == (1, "--format json is for --parameters\n")
+    assert (alone.returncode, alone.stderr) == (3, "--format json is for --parameters\n")
 
 
 def test_for_severity_and_enabled() -> None:
@@ -301,7 +301,7 @@ def test_what_is_recorded_comes_along(profile: Profile) -> None:
 
 def test_an_unknown_parameter_ends_the_command() -> None:
     printed = run("--set", "nothing=1")
-    assert printed.returncode == 1
+    assert printed.returncode == 3
     assert printed.stdout == ""
     assert printed.stderr.startswith("nothing: unknown parameter")
     assert run("--set", "nothing").stderr == "--set nothing: not of the form NAME=VALUE\n"

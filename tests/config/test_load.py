@@ -385,19 +385,42 @@ backup: [{{name: daily, files: '{tmp_path}/*.snap'}}]
 """,
     )
     (tmp_path / "there").write_text("eyJ")
-    (tmp_path / "password").touch()
     done = run("check", "--config", path)
     assert (done.returncode, done.stderr) == (0, "")
     absent, until, listed = "there is no such file", "Until then,", f"file {tmp_path}/t.yml"
     write = "write the credential into it"
     assert done.stdout.splitlines()[1:] == [
         f"warning: {tmp_path}/token: {absent}; {write}. Until then, no login for a, b.",
-        f"warning: {tmp_path}/password: the file is empty; {write}. {until} no login for {listed}.",
+        f"warning: {tmp_path}/password: {absent}; {write}. {until} no login for {listed}.",
         f"warning: {tmp_path}/audit-token: {absent}; write the token into it. {until} the input http accepts nothing.",
         f"warning: {tmp_path}/t.yml: {absent}; it is looked for again. {until} {listed} finds no targets.",
         f"warning: {tmp_path}/*.snap: {absent}; it is looked for again. Until then, backup daily has no time.",
         f"warning: audit log {tmp_path}/*.audit: no file matches; the exporter waits for one",
     ]
+
+
+def test_check_refuses_a_credential_that_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    path = written(
+        tmp_path,
+        """
+targets:
+  - {name: a, address: 'http://a', auth: {method: token, token_file: empty}}
+  - {name: b, address: 'http://b', auth: {method: approle, role_id: r, secret_id_file: empty}}
+audit:
+  inputs: [{type: http, token_file: empty}]
+""",
+    )
+    done = run("check", "--config", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    said = f"{tmp_path}/empty: the file is empty; write the"
+    assert done.stderr.splitlines() == [
+        f"{said} credential into it. Until then, no login for a, b.",
+        f"{said} token into it. Until then, the input http accepts nothing.",
+    ]
+    done = run("check", "--token-file", tmp_path / "empty", VAULT_ADDR="http://a")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(said)
 
 
 def test_a_ca_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
@@ -410,11 +433,11 @@ def test_a_ca_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["check", "serve"])
-def test_a_bad_configuration_ends_the_command_with_every_error(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize(("command", "status"), [("check", 1), ("serve", 3), ("status", 3), ("policy", 3)])
+def test_a_bad_configuration_ends_the_command_with_every_error(tmp_path: Path, command: str, status: int) -> None:
     path = written(tmp_path, "targets:\n  - {name: a, address: 'http://u:planted@a'}\n  - {name: b}\n")
     done = run(command, VAULT_EXPORTER_CONFIG=str(path), VAULT_TOKEN="planted")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr == (
         f"{path}:2: targets[0].address: has a user name or password in it; remove them, and use auth\n"
         f"{path}:3: targets[1]: address is missing\n"

@@ -75,7 +75,7 @@ def test_fits_the_installation() -> None:
 )
 def test_says_what_is_wrong(arguments: tuple[str, ...], said: str) -> None:
     refused = run(*arguments)
-    assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", said)
+    assert (refused.returncode, refused.stdout, refused.stderr) == (3, "", said)
 
 
 def test_bundle_is_ready_to_mount(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def test_it_ends_by_itself_with_every_check_passed(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "the exporter showed what really happened" in done.stdout
+    assert "VaultExporterDown" not in done.stdout
     assert "Prometheus: every alert rule is loaded and healthy" in done.stdout
     assert list(tmp_path.iterdir()) == []
 

@@ -59,5 +59,5 @@ def test_dashboards_are_objects_that_kubectl_accepts(form: str) -> None:
 )
 def test_wrong_metadata_is_refused(arguments: tuple[str, ...], words: str) -> None:
     result = CliRunner().invoke(assembled(()), arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert words in result.output

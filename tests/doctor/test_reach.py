@@ -316,16 +316,22 @@ def test_what_is_not_there_is_a_finding(tmp_path: Path) -> None:
             ["--prometheus", "http://h", "--grafana-token-file", "gone", "--grafana", "http://h"],
             "gone cannot be read: No such file",
         ),
+        (
+            ["--prometheus", "http://h", "--prometheus-http-config", "TLS"],
+            "tls.yml: tls_config.ca_file: DIR/none.pem cannot be read: No such file or directory\n",
+        ),
+        (["--prometheus", "http://h", "--prometheus-http-config", "TAB"], "tab.yml:2: invalid YAML at column 1: a tab"),
     ],
 )
 def test_wrong_options_are_said_plainly(tmp_path: Path, arguments: list[str], said: str) -> None:
     file = tmp_path / "http.yml"
     file.write_text("basic_auth: {user: planted}\n")
-    result = CliRunner().invoke(
-        assembled(["doctor"]), ["doctor", *(str(file) if one == "FILE" else one for one in arguments)]
-    )
-    assert result.exit_code == 1
-    assert said in result.stderr
+    (tmp_path / "tls.yml").write_text("tls_config: {ca_file: none.pem}\n")
+    (tmp_path / "tab.yml").write_text("basic_auth:\n\tpassword: planted\n")
+    files = {"FILE": str(file), "TLS": str(tmp_path / "tls.yml"), "TAB": str(tmp_path / "tab.yml")}
+    result = CliRunner().invoke(assembled(["doctor"]), ["doctor", *(files.get(one, one) for one in arguments)])
+    assert result.exit_code == 3
+    assert said.replace("DIR", str(tmp_path)) in result.stderr
     assert "planted" not in result.output
 
 

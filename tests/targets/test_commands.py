@@ -4,7 +4,11 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
 from tests.lab.waiting import PATIENCE
+from vault_exporter.cli.table import assembled
 from vault_exporter.demo.process import free_port, program
 
 
@@ -37,7 +41,7 @@ def test_the_policy_for_what_only_a_discovery_finds(tmp_path: Path) -> None:
     cluster = "type: cluster, address: 'http://v:8200', cluster: prod, auth: {method: token, token: t}"
     file = written(tmp_path, cluster, "type: file, path: /t/*.yml")
     assert run("policy", "--config", file, "--target", "v1:8200") == (
-        1,
+        3,
         "",
         (
             "--target: no such target is listed; listed: none. A target that a discovery finds needs what all that it "
@@ -49,13 +53,13 @@ def test_the_policy_for_what_only_a_discovery_finds(tmp_path: Path) -> None:
     assert 'path "sys/ha-status"' in policy
     file.write_text("targets: [{name: n1, address: 'http://v'}]\n")
     assert run("policy", "--config", file, "--target", "v") == (
-        1,
+        3,
         "",
         "--target: no such target is listed; listed: n1\n",
     )
     file.write_text("audit: {logs: [/vault/audit/audit.log]}\n")
     assert run("policy", "--config", file) == (
-        1,
+        3,
         "",
         "there is no target in the configuration; list one under targets or discovery, or set VAULT_ADDR\n",
     )
@@ -86,3 +90,25 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     more = "1 more left out; raise max_targets if all are meant"
     assert f"\ndiscovery file {tmp_path}/t.json: targets: 2, {more}\n" in out
     assert out.count(": down, ") == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--nothing",),
+        ("nothing",),
+        ("serve", "--nothing"),
+        ("status", "--config"),
+        ("doctor",),
+        ("doctor", "--prometheus", "127.0.0.1:9090"),
+        ("demo", "--duration", "1"),
+        ("replay", "--json", "--metrics", "-"),
+        ("rules", "--format", "json"),
+        ("rules", "--set", "job"),
+        ("healthcheck", "--nothing"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_has_one_exit_status(words: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(assembled(words), words).exit_code == 3

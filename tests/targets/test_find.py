@@ -48,6 +48,7 @@ BOMB = "- &a0 {targets: [v1]}\n" + "".join(
     ("text", "message"),
     [
         ("- targets: [", ":1: neither YAML nor JSON"),
+        ("- targets:\n\t- v1\n", ":2: neither YAML nor JSON: invalid YAML at column 1: a tab; indent with spaces"),
         ("targets: [v1]", ": not in the format of Prometheus' file_sd_configs: Expected `array`, got `object`"),
         ('[{"targets": ["v1"], "labels": {"a": 1}}]', "Expected `str`, got `int` - at `$[0].labels[...]`"),
         ('[{"targets": ["v1"]', ":1: neither YAML nor JSON"),

@@ -259,7 +259,9 @@ async def test_the_table_fits_80_columns(node: Node, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expires", "said"), [('"ttl":7200', "119 min"), ('"ttl":0', "no expiry")], ids=["with a TTL", "without one"]
+    ("expires", "said"),
+    [('"ttl":7200', "119 min"), ('"ttl":259200', "2 d 23 h"), ('"ttl":14400', "3 h 59 min"), ('"ttl":0', "no expiry")],
+    ids=["a TTL", "a TTL of days", "a TTL of hours", "without one"],
 )
 async def test_the_table_says_how_long_the_token_is_valid(node: Node, run: Run, expires: str, said: str) -> None:
     node.answers["auth/token/lookup-self"] = (200, f'{{"data":{{{expires}}}}}')

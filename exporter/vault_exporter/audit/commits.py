@@ -19,6 +19,7 @@ from vault_exporter.audit.status import CheckpointStatus
 from vault_exporter.audit.tail.checkpoint import Checkpoint, CheckpointError, CheckpointFile
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
+from vault_exporter.util.defects import internal_error
 from vault_exporter.util.threads import in_thread
 
 __all__ = ["Commits", "CommittedPage", "Place"]
@@ -143,7 +144,7 @@ class Commits:
             error = str(failure)
         except Exception as failure:  # noqa: BLE001 - a defect here must not stop scrapes
             self.file.failures["unwritable"] += 1
-            error = f"{type(failure).__name__}; report this as a defect of vault-exporter"
+            error = internal_error(failure)
         self._report(error)
         self._writing = None
         if error is None:

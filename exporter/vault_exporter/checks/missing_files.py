@@ -14,17 +14,18 @@ from vault_exporter.audit.tail.matching import is_pattern, matching
 from vault_exporter.config.schema.inputs import HttpInput
 from vault_exporter.config.schema.logins import credential_files
 from vault_exporter.config.schema.model import Config, FileDiscovery
-from vault_exporter.util.fs import open_at_once, reading_failed
+from vault_exporter.util.fs import open_at_once, read_small, reading_failed
 
-__all__ = ["log_errors", "missing_files", "unread_logs"]
+__all__ = ["empty_credentials", "log_errors", "missing_files", "unread_logs"]
 
 _ABSENT: Final = "there is no such file"
 _EMPTY: Final = "the file is empty"
+_LARGEST_CREDENTIAL: Final = 64 << 10
 
 
 def missing_files(config: Config) -> Iterator[str]:
     """Yield a warning for each missing file, with what it is for and the remedy."""
-    yield from _missing_credentials(config)
+    yield from _credentials(config, _ABSENT)
     for source in config.discovery:
         if isinstance(source, FileDiscovery) and not _matches(source.path):
             yield f"{source.path}: {_ABSENT}; it is looked for again. Until then, {source} finds no targets."
@@ -33,7 +34,13 @@ def missing_files(config: Config) -> Iterator[str]:
             yield f"{backup.files}: {_ABSENT}; it is looked for again. Until then, backup {backup.name} has no time."
 
 
-def _missing_credentials(config: Config) -> Iterator[str]:
+def empty_credentials(config: Config) -> Iterator[str]:
+    """Yield an error for each file of a credential that is empty, with what it is for and the remedy."""
+    yield from _credentials(config, _EMPTY)
+
+
+def _credentials(config: Config, lack: str) -> Iterator[str]:
+    """Yield a sentence for each file of a credential with this lack."""
     credentials: dict[Path, list[str]] = {}
     for target in config.targets:
         for file in credential_files(target.auth):
@@ -42,17 +49,17 @@ def _missing_credentials(config: Config) -> Iterator[str]:
         for file in credential_files(source.auth):
             credentials.setdefault(file, []).append(str(source))
     for file, users in credentials.items():
-        if lack := _lack(file):
+        if _lack(file) == lack:
             yield f"{file}: {lack}; write the credential into it. Until then, no login for {', '.join(users)}."
     for given in config.audit.inputs:
-        if isinstance(given, HttpInput) and (lack := _lack(given.token_file)):
+        if isinstance(given, HttpInput) and _lack(given.token_file) == lack:
             yield f"{given.token_file}: {lack}; write the token into it. Until then, the input http accepts nothing."
 
 
 def _lack(file: Path) -> str:
-    """Return what a credential's file lacks; empty if it has content, or may not be looked at."""
+    """Return what a credential's file lacks; empty if it has content, or cannot be read."""
     try:
-        return "" if file.stat().st_size else _EMPTY
+        return "" if read_small(file, _LARGEST_CREDENTIAL).strip() else _EMPTY
     except FileNotFoundError:
         return _ABSENT
     except OSError:

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from vault_exporter.checks import Flags
-from vault_exporter.checks.missing_files import log_errors, missing_files, unread_logs
+from vault_exporter.checks import ConfigError, Flags, load
+from vault_exporter.checks.missing_files import empty_credentials, log_errors, missing_files, unread_logs
 from vault_exporter.cli.diagnosis import describe_discovery, run_diagnosis
-from vault_exporter.cli.options import ConfigOption, load_config, with_flags
+from vault_exporter.cli.options import ConfigOption, fail, with_flags
 from vault_exporter.config.load import environment_notices
 from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import Config
@@ -31,7 +31,12 @@ def check(
     ] = False,
 ) -> None:
     """Check the configuration and report every error. Without --online, it connects to nothing."""
-    settings = load_config(config, given)
+    try:
+        settings = load(config, given, os.environ)
+    except ConfigError as error:  # the result of the check, not wrong usage of it
+        fail(str(error))
+    if empty := list(empty_credentials(settings)):
+        fail("\n".join(empty))
     targets = [target.name for target in settings.targets] or ["none listed" if settings.discovery else "none"]
     discovery = f"discovery: {', '.join(map(str, settings.discovery))}, " if settings.discovery else ""
     audit = (*map(str, settings.audit.logs), *map(inputs.name, settings.audit.inputs))

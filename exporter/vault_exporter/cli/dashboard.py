@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vault_exporter.cli.kubernetes import AnnotationOption, LabelOption, NameOption, ObjectNamespaceOption, wishes
-from vault_exporter.cli.options import fail
+from vault_exporter.cli.options import refuse
 
 __all__ = ["dashboard"]
 
@@ -66,11 +66,11 @@ def dashboard(
     of_object = wishes(name, namespace, label, annotation, allowed=fmt in objects)
     known = pack.names()
     if dashboard_name is not None and dashboard_name not in known:
-        fail(f"There is no dashboard {dashboard_name}; there are: {', '.join(known)}.")
+        refuse(f"There is no dashboard {dashboard_name}; there are: {', '.join(known)}.")
     if logs is not None and not re.fullmatch(r"\{.+\}", logs):
-        fail(f'--logs {logs}: a selector of Loki\'s streams is needed, such as {{job="vault-audit"}}.')
+        refuse(f'--logs {logs}: a selector of Loki\'s streams is needed, such as {{job="vault-audit"}}.')
     if (output is not None) != (fmt is DashboardFormat.BUNDLE):
-        fail("--output DIRECTORY goes with --format bundle, and that needs it.")
+        refuse("--output DIRECTORY goes with --format bundle, and that needs it.")
     chosen = (
         known if dashboard_name is None and fmt is not DashboardFormat.JSON else (dashboard_name or "vault-overview",)
     )
@@ -81,7 +81,7 @@ def dashboard(
             for path in pack.write_bundle(output, dashboards):
                 typer.echo(path)
         except OSError as error:
-            fail(f"{error.filename or output}: {error.strerror}; name a directory that can be written with --output.")
+            refuse(f"{error.filename or output}: {error.strerror}; name a directory that can be written with --output.")
     elif fmt in objects:
         typer.echo(objects[fmt](dashboards, of_object, folder), nl=False)
     else:

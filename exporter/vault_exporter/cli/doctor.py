@@ -9,7 +9,7 @@ from rich.console import Console
 
 from vault_exporter.assets import ResourceError
 from vault_exporter.checks import Flags
-from vault_exporter.cli.options import ConfigOption, fail, load_config
+from vault_exporter.cli.options import ConfigOption, load_config, refuse
 from vault_exporter.diagnose.doctor import report
 from vault_exporter.diagnose.doctor.finding import worst
 from vault_exporter.diagnose.doctor.read.api import ServerUrlError, checked_url
@@ -51,7 +51,7 @@ def doctor(
     """Say what is wrong with the running chain of exporter, Prometheus, Alertmanager and Grafana, the worst first.
 
     It only reads. With --config, it also does what check --online does. Exit status: 0 nothing to do, 1 warning,
-    2 critical: an alert that should wake someone would not.
+    2 critical: an alert that should wake someone would not, 3 wrong options or configuration.
     """
     try:
         server = _server("--prometheus", prometheus, prometheus_http_config)
@@ -59,13 +59,13 @@ def doctor(
         receiver = _server("--alertmanager", alertmanager, alertmanager_http_config) if alertmanager else None
         shown = _server("--grafana", grafana, grafana_http_config, grafana_token_file) if grafana else None
     except (ServerUrlError, HttpConfigError) as error:
-        fail(str(error))
+        refuse(str(error))
     settings = load_config(config, Flags()) if config else None
     logs.configure(logs.LogFormat.LOGFMT, logs.LogLevel.ERROR)
     try:
         found: Report = asyncio.run(examine(server, ruler, receiver, shown, settings, patience=timeout))
     except ResourceError as error:
-        fail(str(error))
+        refuse(str(error))
     if json:
         typer.echo(report.as_json(found))
     else:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from vault_exporter.cli.options import fail
+from vault_exporter.cli.options import refuse
 from vault_exporter.util.kubernetes import Metadata, MetadataError, metadata
 
 __all__ = ["AnnotationOption", "LabelOption", "NameOption", "ObjectNamespaceOption", "wishes"]
@@ -42,8 +42,8 @@ def wishes(
         allowed: whether the chosen format is an object of Kubernetes.
     """
     if not allowed and (name or namespace or labels or annotations):
-        fail("--name, --namespace, --label and --annotation go with a --format that is an object of Kubernetes.")
+        refuse("--name, --namespace, --label and --annotation go with a --format that is an object of Kubernetes.")
     try:
         return metadata(name, namespace, labels or (), annotations or ())
     except MetadataError as error:
-        fail(str(error))
+        refuse(str(error))

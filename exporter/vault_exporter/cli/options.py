@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Never
 import typer
 
 from vault_exporter.checks import ConfigError, Flags, load
+from vault_exporter.cli.usage import WRONG_USAGE
 from vault_exporter.config.schema.model import Config
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "TokenFileOption",
     "fail",
     "load_config",
+    "refuse",
     "with_flags",
 ]
 
@@ -133,10 +135,15 @@ def load_config(config: Path | None, given: Flags) -> Config:
     try:
         return load(config, given, os.environ)
     except ConfigError as error:
-        fail(str(error))
+        refuse(str(error))
 
 
 def fail(message: str, status: int = _FAILED) -> Never:
     """Print an error to standard error, and exit with a non-zero status."""
     sys.stderr.write(f"{message}\n")
     raise typer.Exit(status)
+
+
+def refuse(message: str) -> Never:
+    """Print what is wrong with the options or the configuration, and exit with the status for that."""
+    fail(message, WRONG_USAGE)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vault_exporter.checks import Flags
-from vault_exporter.cli.options import ConfigOption, fail, load_config
+from vault_exporter.cli.options import ConfigOption, load_config, refuse
 from vault_exporter.config.schema.model import Config, Target
 from vault_exporter.diagnose.policy import policy_text, targets_of
 
@@ -30,8 +30,8 @@ def policy(
     targets = [one for one in targets_of(settings) if target in {None, one.name}]
     if not targets:
         if target is None:
-            fail("there is no target in the configuration; list one under targets or discovery, or set VAULT_ADDR")
-        fail(f"--target: no such target is listed; {_what_there_is(settings)}")
+            refuse("there is no target in the configuration; list one under targets or discovery, or set VAULT_ADDR")
+        refuse(f"--target: no such target is listed; {_what_there_is(settings)}")
     typer.echo(policy_text(settings, targets), nl=False)
 
 

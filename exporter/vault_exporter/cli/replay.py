@@ -28,7 +28,7 @@ from vault_exporter.audit.reports import table as tables
 from vault_exporter.audit.reports.observer import Asked
 from vault_exporter.checks import ConfigError, load_audit
 from vault_exporter.cli import reports as r
-from vault_exporter.cli.options import ConfigOption, fail
+from vault_exporter.cli.options import ConfigOption, fail, refuse
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics.exposition import Format, render
 
@@ -89,12 +89,14 @@ def replay(
         fail("\n".join(f"{name}: there is no such file" for name in missing))
     files = _without_repeats(files)
     if hash_with and plain == STANDARD_INPUT and STANDARD_INPUT in files:
-        fail("standard input cannot be both a log and the plain value: give --plain FILE")
+        refuse("standard input cannot be both a log and the plain value: give --plain FILE")
     hashing = r.Hashing(hash_with, plain, vault_addr, token_file, config) if hash_with else None
     asked = r.asked(wanted, hashing)
     try:
         replayed = _with_progress(files, _settings(config), jobs, asked)
-    except (ConfigError, ReplayError) as failure:
+    except ConfigError as failure:
+        refuse(str(failure))
+    except ReplayError as failure:
         fail(str(failure))
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
@@ -115,13 +117,13 @@ def replay(
 def _check(*, as_json: bool, as_metrics: bool, in_csv: bool, reports: bool) -> None:
     """Check that the options of the output fit together."""
     if as_json and as_metrics:
-        fail("give either --json or --metrics")
+        refuse("give either --json or --metrics")
     if in_csv and as_json:
-        fail("give either --csv or --json")
+        refuse("give either --csv or --json")
     if reports and as_metrics:
-        fail("a report is not for metrics: give either --report or --metrics")
+        refuse("a report is not for metrics: give either --report or --metrics")
     if in_csv and not reports:
-        fail("--csv prints reports: give a --report, too")
+        refuse("--csv prints reports: give a --report, too")
 
 
 def _print_summary(replayed: Replayed, number: int, *, as_json: bool, as_metrics: bool, whole: bool) -> None:

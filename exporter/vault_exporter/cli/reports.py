@@ -17,7 +17,7 @@ from vault_exporter.audit.reports.observer import Asked
 from vault_exporter.audit.reports.registry import REPORTS, made
 from vault_exporter.audit.reports.report import ReportError
 from vault_exporter.checks import Flags
-from vault_exporter.cli.options import fail, load_config
+from vault_exporter.cli.options import fail, load_config, refuse
 from vault_exporter.util import logging as logs
 
 __all__ = ["HASHED", "Hashing", "Wanted", "asked"]
@@ -127,13 +127,13 @@ def asked(wanted: Wanted, hashing: Hashing | None) -> Asked | None:
     hash_ = ""
     if hashing is not None:
         if not wanted.reports:
-            fail("--hash-with: give a --report, too")
+            refuse("--hash-with: give a --report, too")
         hash_ = _hash_of(hashing)
 
     def filled(values: Iterable[str] | None) -> list[str]:
         found = list(values or ())
         if any(HASHED in value for value in found) and not hash_:
-            fail(f"{HASHED} stands for the hash of a plain value: give --hash-with DEVICE, too")
+            refuse(f"{HASHED} stands for the hash of a plain value: give --hash-with DEVICE, too")
         return [hash_ if value == HASHED else value for value in found]
 
     filters = Filters(
@@ -151,7 +151,7 @@ def asked(wanted: Wanted, hashing: Hashing | None) -> Asked | None:
     _check(filters)
     if not wanted.reports:
         if filters:
-            fail("filters apply to reports only: give a --report, too")
+            refuse("filters apply to reports only: give a --report, too")
         return None
     reports = []
     for text in wanted.reports:
@@ -159,23 +159,25 @@ def asked(wanted: Wanted, hashing: Hashing | None) -> Asked | None:
             words = tuple(filled(shlex.split(text)))
             made(words, wanted.keep)
         except (ReportError, ValueError) as error:
-            fail(f"--report {text!r}: {error}")
+            refuse(f"--report {text!r}: {error}")
         reports.append(words)
     return Asked(tuple(dict.fromkeys(reports)), filters, wanted.keep)
 
 
 def _check(filters: Filters) -> None:
     if unknown := sorted(filters.errors - _ERRORS):
-        fail(f"--error: {', '.join(map(repr, unknown))} is no class of errors; there are: {', '.join(sorted(_ERRORS))}")
+        refuse(
+            f"--error: {', '.join(map(repr, unknown))} is no class of errors; there are: {', '.join(sorted(_ERRORS))}"
+        )
     if filters.since is not None and filters.until is not None and filters.until <= filters.since:
-        fail("--until is not after --since")
+        refuse("--until is not after --since")
 
 
 def _time(option: str, text: str | None) -> float | None:
     try:
         return None if text is None else moment(text)
     except ValueError as error:
-        fail(f"{option}: {error}")
+        refuse(f"{option}: {error}")
 
 
 def _hash_of(hashing: Hashing) -> str:
@@ -184,16 +186,16 @@ def _hash_of(hashing: Hashing) -> str:
             sys.stdin.buffer.read() if hashing.plain == _STANDARD_INPUT else Path(hashing.plain).read_bytes()
         ).decode()
     except OSError as error:
-        fail(f"--plain: {hashing.plain}: cannot be read: {error.strerror or type(error).__name__}")
+        refuse(f"--plain: {hashing.plain}: cannot be read: {error.strerror or type(error).__name__}")
     except UnicodeDecodeError:
-        fail("--plain: the value is not UTF-8")
+        refuse("--plain: the value is not UTF-8")
     plain = text.removesuffix("\n").removesuffix("\r")
     if not plain:
-        fail("--plain: the value is empty")
+        refuse("--plain: the value is empty")
     file = str(hashing.token_file) if hashing.token_file else None
     settings = load_config(hashing.config, Flags(address=hashing.address, token_file=file))
     if len(settings.targets) != 1:
-        fail("--hash-with: give the server that wrote the log with --vault-addr")
+        refuse("--hash-with: give the server that wrote the log with --vault-addr")
     logs.configure(logs.LogFormat.LOGFMT, logs.LogLevel.ERROR)
     try:
         return asyncio.run(hashed(settings.targets[0], hashing.device, plain))

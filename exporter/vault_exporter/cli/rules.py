@@ -18,8 +18,9 @@ from vault_exporter.alert_rules.rules import alerts
 from vault_exporter.assets import ResourceError
 from vault_exporter.checks import Flags
 from vault_exporter.cli.kubernetes import AnnotationOption, LabelOption, NameOption, ObjectNamespaceOption, wishes
-from vault_exporter.cli.options import fail, load_config
+from vault_exporter.cli.options import fail, load_config, refuse
 from vault_exporter.util.fs import why_unreadable
+from vault_exporter.util.yaml_loader import Loader, explain
 
 __all__ = ["rules"]
 
@@ -71,14 +72,16 @@ def rules(
 ) -> None:
     """Print the alert rules, with changed parameters, and only those whose metrics a configuration provides."""
     if form is Form.JSON and not show:
-        fail("--format json is for --parameters")
+        refuse("--format json is for --parameters")
     of_object = wishes(name, namespace, label, annotation, allowed=form in {Form.OPERATOR, Form.ALERTMANAGER_CONFIG})
     try:
         if show:
             _print_parameters(form)
             return
         groups = select(apply(load(), {**_of_file(overrides), **dict(map(_pair, changes or ()))}), profile)
-    except (PackError, ResourceError) as error:
+    except PackError as error:
+        refuse(str(error))
+    except ResourceError as error:
         fail(str(error))
     if config is not None:
         settings = load_config(config, Flags())
@@ -102,11 +105,16 @@ def _of_file(path: Path | None) -> dict[str, str]:
     if path is None:
         return {}
     try:
-        read = yaml.safe_load(path.read_text())
+        text = path.read_text()
     except OSError as error:
         raise PackError(why_unreadable(path, error)) from None
+    except UnicodeDecodeError:
+        raise PackError(f"{path}: not UTF-8") from None
+    try:
+        read = yaml.load(text, Loader)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
-        raise PackError(f"{path}: not YAML: {error}") from None
+        line, what = explain(error, text)
+        raise PackError(f"{path}:{line}: {what}") from None
     if not isinstance(read, dict):
         raise PackError(f"{path}: not a mapping of parameters to values")
     return dict(_flat(path, read))

@@ -22,7 +22,10 @@ def status(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Show the state of every target. Exit status: 0 ok, 1 warning, 2 a node is down, sealed or has no leader."""
+    """Show the state of every target.
+
+    Exit status: 0 ok, 1 warning, 2 a node is down, sealed or has no leader, 3 wrong options or configuration.
+    """
     file = str(token_file) if token_file else None
     settings = load_config(config, Flags(address=address, token_file=file, namespace=namespace))
     targets, discoveries = run_diagnosis(settings)

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from vault_exporter import __version__
+from vault_exporter.cli.usage import EXIT_STATUSES, Group
 
 __all__ = ["COMMANDS", "assembled"]
 
@@ -32,6 +33,8 @@ def assembled(arguments: Sequence[str]) -> typer.Typer:
     """Return the command line: with one command if the arguments begin with its name, otherwise with all."""
     made = typer.Typer(
         name="vault-exporter",
+        cls=Group,
+        epilog=EXIT_STATUSES,
         no_args_is_help=True,
         # Typer's tracebacks would print the values of variables, including tokens.
         pretty_exceptions_enable=False,

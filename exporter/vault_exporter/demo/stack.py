@@ -43,6 +43,8 @@ _FAILED: Final = 1
 
 _CLUSTER: Final = "demo"
 _PROMETHEUS_PORT: Final = 9090
+_MISSING: Final = "VaultExporterDown"
+"""The alert that Prometheus has no target to scrape."""
 _SCRAPE_INTERVAL: Final = 2.0
 _LOOK_SECONDS: Final = 2.0
 """Seconds between two scrapes by the demo itself."""
@@ -138,6 +140,7 @@ def _start(stack: contextlib.ExitStack, console: Console, interrupt: Interrupt) 
     if shutil.which("prometheus"):
         _say(console, "Starting Prometheus ...")
         prometheus = stack.enter_context(_prometheus(console, directory, exporter, rules))
+        _await_scrape(prometheus, interrupt)
     if interrupt.stopped:
         return None
 
@@ -209,6 +212,17 @@ def _prometheus(console: Console, directory: Path, exporter: ExporterProcess, ru
         rules=tuple(_with_runbooks(_made(directory / "rules"), rules, exporter)),
         interval=_SCRAPE_INTERVAL,
     )
+
+
+def _await_scrape(prometheus: Prometheus, interrupt: Interrupt) -> None:
+    """Wait for the first scrape, and for the rules to have seen it: until then, the exporter counts as missing."""
+
+    def seen() -> bool:
+        view = prometheus_view(prometheus)
+        missing = any(rule.name == _MISSING and rule.state != "inactive" for rule in view.rules)
+        return interrupt.stopped or (bool(view.up) and not missing)
+
+    prometheus.service.wait_until(seen, timeout=60, what="the first scrape of the exporter")
 
 
 def _with_runbooks(directory: Path, rules: Iterable[Path], exporter: ExporterProcess) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
 import msgspec
 from rich import box
@@ -22,11 +23,12 @@ _COLUMNS = ("Target", "State", "Leader", "Version", "Cluster", "Certificate", "T
 _DISPENSABLE = ("Cluster", "Certificate", "Version", "Leader")
 """Columns that a narrow terminal drops, in this order. Problems are also listed below the table."""
 _WIDEST = 1000
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 _COLOURS = {"ok": "green", "warning": "yellow", "critical": "red"}
 
 
 class Severity(enum.IntEnum):
-    """Severity, and exit status in the convention of monitoring plugins."""
+    """Severity, and exit status in the convention of monitoring plugins, whose 3 is wrong usage."""
 
     OK = 0
     WARNING = 1
@@ -184,13 +186,14 @@ def _left(moment: float | None, now: float) -> str:
 
 
 def _until(moment: float | None, now: float) -> str:
-    """Format the remaining time in the largest unit that gives at least two."""
+    """Format the remaining time in the largest unit that gives at least two, with the rest in the next smaller one."""
     if moment is None:
         return ""
     left = moment - now
     if left <= 0:
         return "expired"
-    for unit, seconds in (("d", 86_400), ("h", 3_600), ("min", 60)):
+    for (unit, seconds), (smaller, part) in pairwise(_UNITS):
         if left >= 2 * seconds:
-            return f"{left // seconds:.0f} {unit}"
-    return f"{left:.0f} s"
+            rest = left % seconds // part
+            return f"{left // seconds:.0f} {unit}" + (f" {rest:.0f} {smaller}" if rest else "")
+    return f"{left // 60:.0f} min" if left >= 2 * 60 else f"{left:.0f} s"

@@ -9,6 +9,7 @@ import structlog
 
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
+from vault_exporter.util.defects import internal_error
 from vault_exporter.vault.client import VaultError
 
 __all__ = ["CachedReading"]
@@ -78,7 +79,7 @@ class CachedReading:
             self._failed(VaultError(Reason.TIMEOUT, f"no end after {_LONGEST_SECONDS:g} s"))
         except Exception as error:  # noqa: BLE001 - our own mistake, too, costs one collector and not the page
             _log.exception("collector broke")
-            self._failed(VaultError(Reason.OTHER, type(error).__name__))
+            self._failed(VaultError(Reason.OTHER, internal_error(error)))
         else:
             self.samples, self.taken, self._failure = samples, time.time(), None
             self._due = self._clock() + self._interval

@@ -13,6 +13,7 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.collectors import HEALTH, Reading
+from vault_exporter.util.defects import internal_error
 from vault_exporter.vault.client import VaultError
 
 __all__ = ["CollectorRun", "CollectorRuns", "Skipped", "outcome"]
@@ -73,7 +74,7 @@ class CollectorRuns:
             if reason is Reason.PERMISSION_DENIED and needs:
                 message = f"{message}; the collector needs a token with the policy: {needs}"
         except Exception as error:  # noqa: BLE001 - our own mistake, too, costs one collector and not the page
-            reason, message = Reason.OTHER, type(error).__name__
+            reason, message = Reason.OTHER, internal_error(error)
             self._log.exception("collector broke", collector=collector)
         note = result.note if result is not None else None
         return CollectorRun(result, reason, time.monotonic() - started, note.remedy if note is not None else message)

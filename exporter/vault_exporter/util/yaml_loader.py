@@ -4,11 +4,14 @@ PyYAML alone takes seconds for a megabyte, and a number in base 60 (``1:10:10:10
 hours.
 """
 
+import re
 from typing import Any, Final
 
 import yaml
 
-__all__ = ["Loader", "TooComplexError", "require_simple"]
+__all__ = ["Loader", "TooComplexError", "explain", "require_simple"]
+
+_QUOTED: Final = re.compile(r"""((["'])(?:.|\\.|<[a-z ]+>)\2)|(["']).*?\3""", re.DOTALL)
 
 _LONGEST_NUMBER: Final = 64
 """Limit of a number's length in characters."""
@@ -74,6 +77,31 @@ def require_simple(text: str, *, deepest: int, most: int) -> None:
                 raise TooComplexError("nested too deeply", _line_of(event))
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+
+
+def explain(error: yaml.YAMLError, text: str) -> tuple[int, str]:
+    """Return the line of an error, and what is wrong there and in which column.
+
+    The text is not quoted, except for single characters, since it may hold a secret.
+    """
+    if not isinstance(error, yaml.MarkedYAMLError):
+        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
+        return line, "invalid YAML: a character that YAML does not allow"
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return 1, f"invalid YAML: {_problem(error)}"
+    lines = text.splitlines()
+    rest = lines[mark.line][mark.column :] if mark.line < len(lines) else ""
+    what = "a tab; indent with spaces" if rest.startswith("\t") else _problem(error)
+    return mark.line + 1, f"invalid YAML at column {mark.column + 1}: {what}"
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """Return PyYAML's message without its quotations of the text, except single characters."""
+    problem = error.problem or error.context or "not understood"
+    if problem.startswith("but ") and error.context:
+        problem = f"{error.context}, {problem}"
+    return _QUOTED.sub(lambda match: match[1] or "...", problem)
 
 
 def _line_of(event: yaml.Event) -> int:

@@ -98,7 +98,7 @@ def test_rules_and_exclusions_of_the_configuration_hold(tmp_path: Path) -> None:
     config.write_text("targets: nonsense\naudit: {exclude: {display_names: [monitor]}}\n")
     assert summary("-c", config, log)["requests"] == 1
     config.write_text("audit: {exclud: {}}\n")
-    assert run("-c", config, log, status=1).startswith("c.yml:1: audit.exclud: unknown key; did you mean exclude?")
+    assert run("-c", config, log, status=3).startswith(f"{config}:1: audit.exclud: unknown key; did you mean exclude?")
 
 
 def test_templates_of_paths(tmp_path: Path) -> None:
@@ -217,4 +217,4 @@ def test_what_is_said_of_files_that_cannot_be_read(tmp_path: Path) -> None:
     said = json.loads(others.stdout)
     assert {**said, "files": 0} == {**summary(RECORDED), "files": 0}
     assert [file["problem"] for file in said["files"]] == ["cannot be read: Is a directory", ""]
-    assert run("--json", "--metrics", RECORDED, status=1) == "give either --json or --metrics\n"
+    assert run("--json", "--metrics", RECORDED, status=3) == "give either --json or --metrics\n"

@@ -343,7 +343,7 @@ def test_text_and_csv(logs: list[Path]) -> None:
 
 
 def test_nothing_of_it_becomes_a_metric(logs: list[Path]) -> None:
-    said = run(logs[0], "--metrics", "--report", "kv", status=1)
+    said = run(logs[0], "--metrics", "--report", "kv", status=3)
     assert said == "a report is not for metrics: give either --report or --metrics\n"
 
 
@@ -374,4 +374,4 @@ def test_a_token_in_a_path_is_not_printed(tmp_path: Path) -> None:
     ],
 )
 def test_errors(logs: list[Path], options: list[str], error: str) -> None:
-    assert run(logs[0], *options, status=1).startswith(error)
+    assert run(logs[0], *options, status=3).startswith(error)

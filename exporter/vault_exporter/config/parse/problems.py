@@ -9,7 +9,7 @@ class Problem(NamedTuple):
     """One problem. Neither part contains a secret."""
 
     place: str
-    """``vault-exporter.yml:12: targets[1].address``, ``environment: VAULT_ADDR``, or ``--web.listen-address``."""
+    """``conf/vault-exporter.yml:12: targets[1].address``, ``environment: VAULT_ADDR``, or ``--web.listen-address``."""
     message: str
     """What is wrong, and what to do."""
 

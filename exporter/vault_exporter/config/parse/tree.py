@@ -10,7 +10,7 @@ import yaml
 
 from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.util.fs import read_small, reading_failed
-from vault_exporter.util.yaml_loader import Loader, TooComplexError, require_simple
+from vault_exporter.util.yaml_loader import Loader, TooComplexError, explain, require_simple
 
 __all__ = ["Node", "read_file"]
 
@@ -19,7 +19,6 @@ T = TypeVar("T")
 _MOST_VALUES: Final = 20_000
 """Limit of values; also limits what YAML aliases can expand to."""
 _DEEPEST: Final = 32
-_QUOTED: Final = re.compile(r"""((["'])(?:.|\\.|<[a-z ]+>)\2)|(["']).*?\3""", re.DOTALL)
 _LARGEST_FILE: Final = 1 << 20
 _KEY_TAGS: Final = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -81,17 +80,9 @@ class _Reader:
             self._loader = Loader(self._text)
             root = self._loader.get_single_node()
             node = self._convert(root, "") if root is not None else Node({}, self._file)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            where = f"{self._file}:{mark.line + 1}" if mark else self._file
-            column = f" at column {mark.column + 1}" if mark else ""
-            is_tab = mark is not None and self._text.startswith("\t", mark.index)
-            said = "a tab; indent with spaces" if is_tab else _safe(error)
-            raise _failure(where, f"invalid YAML{column}: {said}") from None
-        except yaml.YAMLError as error:  # a character that YAML does not allow
-            position = getattr(error, "position", 0)
-            line = self._text.count("\n", 0, position) + 1
-            raise _failure(f"{self._file}:{line}", "invalid YAML: a character that YAML does not allow") from None
+        except yaml.YAMLError as error:
+            line, what = explain(error, self._text)
+            raise _failure(f"{self._file}:{line}", what) from None
         except TooComplexError as error:
             raise _failure(f"{self._file}:{error.line}", str(error)) from None
         except RecursionError:  # aliases of aliases
@@ -142,14 +133,6 @@ def _join(path: str, key: str) -> str:
     # With wrong indentation a token can be in the place of a key; it must not be printed.
     shown = key if _KEY.fullmatch(key) else "(a key)"
     return f"{path}.{shown}" if path else shown
-
-
-def _safe(error: yaml.MarkedYAMLError) -> str:
-    """Return PyYAML's message without its quotations of the file, except single characters."""
-    problem = error.problem or error.context or "not understood"
-    if problem.startswith("but ") and error.context:
-        problem = f"{error.context}, {problem}"
-    return _QUOTED.sub(lambda match: match[1] or "...", problem)
 
 
 def _failure(place: str, message: str) -> ConfigError:

@@ -14,7 +14,7 @@ from vault_exporter.config.schema.model import FileDiscovery, Target
 from vault_exporter.targets.discovery.find import DiscoveryError
 from vault_exporter.util.fs import read_small, why_unreadable
 from vault_exporter.util.json import UNREADABLE
-from vault_exporter.util.yaml_loader import Loader, TooComplexError, require_simple
+from vault_exporter.util.yaml_loader import Loader, TooComplexError, explain, require_simple
 
 __all__ = ["Files"]
 
@@ -79,13 +79,13 @@ class Files:
 def _read(source: FileDiscovery, path: Path, content: bytes) -> Iterator[Target]:
     try:
         groups = _groups(path, content)
-    except yaml.MarkedYAMLError as error:
+    except yaml.YAMLError as error:
+        line, what = explain(error, content.decode())
         last = content.count(b"\n") + 1
-        line = f":{min(error.problem_mark.line + 1, last)}" if error.problem_mark else ""
-        raise DiscoveryError(f"{path}{line}: neither YAML nor JSON") from None
+        raise DiscoveryError(f"{path}:{min(line, last)}: neither YAML nor JSON: {what}") from None
     except msgspec.ValidationError as error:
         raise DiscoveryError(f"{path}: not in the format of Prometheus' file_sd_configs: {error}") from None
-    except (yaml.YAMLError, RecursionError, *_MISFITS):
+    except (RecursionError, *_MISFITS):
         raise DiscoveryError(f"{path}: neither YAML nor JSON") from None
     for number, group in enumerate(groups):
         if problem := _wrong(group.labels):

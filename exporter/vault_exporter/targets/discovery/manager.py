@@ -21,6 +21,7 @@ from vault_exporter.metrics.family import Sample
 from vault_exporter.targets.discovery.file_sd import Files
 from vault_exporter.targets.discovery.find import REFUSED, DiscoveryError, Found, find_in_cluster, find_in_dns, some
 from vault_exporter.targets.discovery.naming import Names
+from vault_exporter.util.defects import internal_error
 from vault_exporter.util.threads import in_thread
 from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.client import Client
@@ -132,7 +133,7 @@ class DiscoveryManager:
             try:
                 await self._changed()
             except Exception as error:  # noqa: BLE001 - an internal error must not end the loop; the next lookup retries
-                source.report(type(error).__name__)
+                source.report(internal_error(error))
             else:
                 changed = False
 
@@ -182,7 +183,7 @@ class _Source:
             self.report(str(error))
             return False
         except Exception as error:  # noqa: BLE001 - an internal error must not end the loop
-            self.report(type(error).__name__)
+            self.report(internal_error(error))
             return False
         self.last_success = self._clock()
         self._remember(found, self._elapsed())

@@ -13,7 +13,8 @@ import msgspec
 import yaml
 
 from vault_exporter.config.schema.secret import Secret
-from vault_exporter.util.fs import why_unreadable
+from vault_exporter.util.fs import open_regular, why_unreadable
+from vault_exporter.util.yaml_loader import Loader, explain
 
 __all__ = ["HttpConfig", "HttpConfigError", "load_http_config", "tls_of"]
 
@@ -113,17 +114,27 @@ def tls_of(settings: _TlsConfig, folder: Path, name: str) -> ssl.SSLContext:
     Raises:
         HttpConfigError: a file cannot be read, or holds no certificate or key.
     """
+    authority, certificate, key = (
+        _readable(folder / file, f"{name}: tls_config.{option}") if file else None
+        for option, file in (
+            ("ca_file", settings.ca_file),
+            ("cert_file", settings.cert_file),
+            ("key_file", settings.key_file),
+        )
+    )
     try:
-        context = ssl.create_default_context(cafile=folder / settings.ca_file if settings.ca_file else None)
-    except OSError as error:
-        raise HttpConfigError(f"{name}: tls_config.ca_file: {_said(error)}") from None
-    if settings.cert_file:
-        key = folder / settings.key_file if settings.key_file else None
+        context = ssl.create_default_context(cafile=authority)
+    except ssl.SSLError:
+        raise HttpConfigError(f"{name}: tls_config.ca_file: {authority} is not a certificate in PEM format") from None
+    if certificate:
         try:
             # An empty password keeps OpenSSL from prompting on the terminal.
-            context.load_cert_chain(folder / settings.cert_file, key, password="")
-        except OSError as error:
-            raise HttpConfigError(f"{name}: tls_config.cert_file, key_file: {_said(error)}") from None
+            context.load_cert_chain(certificate, key, password="")
+        except ssl.SSLError:
+            files = " and ".join(str(file) for file in (certificate, key) if file)
+            raise HttpConfigError(
+                f"{name}: tls_config.cert_file, key_file: {files}: no certificate and its key in PEM format"
+            ) from None
     if settings.insecure_skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -132,11 +143,15 @@ def tls_of(settings: _TlsConfig, folder: Path, name: str) -> ssl.SSLContext:
 
 def _parsed(path: Path) -> _File:
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text()) or {}, _File, dec_hook=_secret)
+        text = path.read_text()
+        return msgspec.convert(yaml.load(text, Loader) or {}, _File, dec_hook=_secret)  # noqa: S506 - a safe loader
     except OSError as error:
         raise HttpConfigError(why_unreadable(path, error)) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise HttpConfigError(f"{path}: not YAML") from None  # the error would quote a line, perhaps a password
+    except UnicodeDecodeError:
+        raise HttpConfigError(f"{path}: not UTF-8") from None
+    except yaml.YAMLError as error:
+        line, what = explain(error, text)
+        raise HttpConfigError(f"{path}:{line}: {what}") from None
     except msgspec.ValidationError as error:
         raise HttpConfigError(f"{path}: {error}") from None
 
@@ -164,5 +179,9 @@ def _content(path: Path, name: str) -> str:
     return text
 
 
-def _said(error: OSError) -> str:
-    return "not a certificate or key in PEM format" if isinstance(error, ssl.SSLError) else str(error.strerror)
+def _readable(path: Path, key: str) -> Path:
+    try:
+        open_regular(path).close()
+    except OSError as error:
+        raise HttpConfigError(f"{key}: {why_unreadable(path, error)}") from None
+    return path

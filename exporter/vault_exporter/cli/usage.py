@@ -1,0 +1,41 @@
+"""The exit statuses of all commands, and the group of commands that gives wrong usage its own."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import typer
+from typer.core import TyperGroup
+
+__all__ = ["EXIT_STATUSES", "WRONG_USAGE", "Group"]
+
+T = TypeVar("T")
+
+WRONG_USAGE: Final = 3
+"""Exit status of wrong options, arguments and configurations; 2 is critical, as in monitoring plugins."""
+EXIT_STATUSES: Final = (
+    "Exit status: 0 done, nothing is wrong; 1 failed, or a warning; 2 critical (status, doctor), or the checkpoint is "
+    "in use (serve); 3 wrong options or configuration, nothing was done."
+)
+(_USAGE_ERROR,) = typer.BadParameter.__bases__
+"""Typer has its own copy of click or uses click itself, by its version, and exports only the subclass."""
+
+
+class Group(TyperGroup):
+    """A group of commands that exits with :data:`WRONG_USAGE` after wrong options and arguments."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as typer's
+        """Read the options before the command's name."""
+        return _with_status(lambda: super(Group, self).make_context(*arguments, **options))
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as typer's
+        """Read the options of the command, and run it."""
+        return _with_status(lambda: super(Group, self).invoke(ctx))
+
+
+def _with_status(run: Callable[[], T]) -> T:
+    try:
+        return run()
+    except Exception as error:
+        if isinstance(error, _USAGE_ERROR):
+            error.exit_code = WRONG_USAGE  # type: ignore[attr-defined]
+        raise
