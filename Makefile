@@ -14,7 +14,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons deploy-test deploy-run doctor-test lint format bench generate docs docs-test image image-test faults fuzz tools pictures
+.PHONY: help run test test-pythons deploy-test deploy-run shard-test doctor-test lint format bench generate docs docs-test image image-test faults fuzz tools pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ test-pythons: ## Run all tests on each Python that we support (PYTHONS="3.12 3.1
 
 deploy-test: $(VENV)/.dev deploy-run ## Try the Helm chart with each Helm and each Kubernetes, and run what it renders
 	@$(BIN)/python -m pytest $(ARGS) tests/deploy/test_helm.py tests/deploy/matrix_helm.py
+
+shard-test: $(VENV)/.dev ## Share 2,000 targets out to four exporters; each target is scraped by exactly one
+	@$(BIN)/python -m pytest $(ARGS) tests/targets/run_shards.py
 
 doctor-test: $(VENV)/.dev build/tools/victoria ## Try the doctor on each broken chain alone, with each Prometheus
 	@scripts/debian-packages prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager

@@ -16,7 +16,7 @@ TARGET_KEYS: Final = (
 )
 KEYS: Final = (
     "approle, audit, backup, canary, clusters, database, defaults, discovery, kv, listen, pki, "
-    "status_page_scrapes, targets, telemetry, watched_tokens, web_config_file, web_enable_lifecycle"
+    "shard, status_page_scrapes, targets, telemetry, watched_tokens, web_config_file, web_enable_lifecycle"
 )
 METHODS: Final = "none, token, approle, kubernetes, jwt, cert, userpass, ldap, aws, azure, gcp"
 NOT_AN_ADDRESS: Final = "not an http:// or https:// URL; write it like https://vault.example.com:8200"

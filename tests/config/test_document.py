@@ -24,13 +24,14 @@ from vault_exporter.config.schema.model import (
     Target,
     Telemetry,
 )
+from vault_exporter.config.schema.shard import Shard
 from vault_exporter.config.schema.watched import AppRole, Canary, Database, Kv, Pki
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 FIRST_CELLS = re.findall(r"^\| (`[^|]+`) \|", DOCUMENT, re.MULTILINE)
 DOCUMENTED = {word for cell in FIRST_CELLS for word in re.findall(r"`([^`]+)`", cell)}
 
-SCALARS = frozenset({Address, Listen, RateLimit})
+SCALARS = frozenset({Address, Listen, RateLimit, Shard})
 """Structs that are written as one value."""
 
 

@@ -13,6 +13,7 @@ from tests.lab.fake_node import StartExporter, StartNode, target
 from tests.lab.waiting import eventually
 from vault_exporter.config.schema.inputs import Address, Scheme, SocketInput
 from vault_exporter.config.schema.model import Audit, Collectors, FileDiscovery, Secret, Tls, TokenAuth, Top
+from vault_exporter.config.schema.shard import Shard
 from vault_exporter.config.schema.watched import AppRole, Backup, Canary, Database, Kv, Pki, WatchedToken
 from vault_exporter.metrics.catalogue import SERIES
 from vault_exporter.scrape.collectors import COLLECTORS
@@ -126,8 +127,8 @@ async def test_page(
     # What is discovered takes the place of the one target.
     file = tmp_path / "targets.yml"
     file.write_text("- targets: [v1]")
-    client = await start_exporter(discovery=(FileDiscovery(path=file),))
-    found = [line for line in (await page()).splitlines() if "_discovery_" in line]
+    client = await start_exporter(discovery=(FileDiscovery(path=file),), shard=Shard(0, 1))
+    found = [line for line in (await page()).splitlines() if "_discovery_" in line or "_shard" in line]
 
     seen = healthy + "\n## and while a collector fails\n" + "\n".join(failing) + "\n"
     seen += "\n## and where the canary came by\n" + _steady("\n".join(sung), bird) + "\n"

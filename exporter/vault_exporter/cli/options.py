@@ -57,6 +57,15 @@ WebConfigOption = Annotated[
 LifecycleOption = Annotated[
     bool, typer.Option("--web.enable-lifecycle", help="Let POST /-/reload read the configuration again.")
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="VAULT_EXPORTER_SHARD",
+        metavar="ORDINAL/TOTAL",
+        help="Serve only this share of the targets, like 0/4; a pod's name with its ordinal is good, too.",
+        show_default="all targets",
+    ),
+]
 AddressOption = Annotated[
     str | None,
     typer.Option(metavar="URL", help="The one node to scrape, instead of BAO_ADDR or VAULT_ADDR."),
@@ -93,6 +102,7 @@ def _flags(
     *,
     web_config_file: WebConfigOption = None,
     web_enable_lifecycle: LifecycleOption = False,
+    shard: ShardOption = None,
     audit_from_start: FromStartOption = False,
     audit_checkpoint: CheckpointOption = None,
 ) -> Flags:
@@ -100,6 +110,7 @@ def _flags(
         listen=listen,
         web_config_file=str(web_config_file) if web_config_file else None,
         web_enable_lifecycle=web_enable_lifecycle,
+        shard=shard,
         address=address,
         token_file=str(token_file) if token_file else None,
         namespace=namespace,

@@ -20,6 +20,7 @@ import msgspec
 
 from vault_exporter.config.parse import values
 from vault_exporter.config.schema import inputs, logins, model, watched
+from vault_exporter.config.schema.shard import Shard
 
 __all__ = ["json_schema"]
 
@@ -63,6 +64,7 @@ _SCALARS: Final[Mapping[object, Schema]] = {
     model.Secret: _text(),
     model.Size: {"anyOf": [_NUMBER, _text(values.SIZE, examples=["512KiB", "16MiB"])]},
     model.Pem: _text(),
+    Shard: _text(values.SHARD, examples=["0/4", "vault-exporter-0/4"]),
     model.ProxyUrl: _text(examples=["http://proxy.example.com:3128"]),
     model.RateLimit: {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _text(values.RATE, examples=["10:20"])]},
     model.Url: _text(r"([Hh][Tt][Tt][Pp][Ss]?|unix)://.+", examples=["https://vault.example.com:8200"]),

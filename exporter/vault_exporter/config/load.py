@@ -17,6 +17,7 @@ from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.config.parse.reader import Checks, Reader
 from vault_exporter.config.parse.tree import Node, read_file
 from vault_exporter.config.schema import inputs, logins, model, watched
+from vault_exporter.config.schema.shard import Shard
 from vault_exporter.config.schema.web import Web
 
 __all__ = ["READERS", "Check", "ConfigError", "Flags", "Loader", "environment_notices"]
@@ -155,6 +156,7 @@ class _Loading:
         for key, value, flag in (
             ("listen", self._flags.listen, "--web.listen-address"),
             ("web_config_file", self._flags.web_config_file, "--web.config.file"),
+            ("shard", self._flags.shard, "--shard"),
             ("web_enable_lifecycle", self._flags.web_enable_lifecycle or None, "--web.enable-lifecycle"),
         ):
             if value is not None:
@@ -317,6 +319,7 @@ READERS: Final[dict[object, Callable[[object], object]]] = {
     model.Scheme: values.scheme,
     model.Secret: values.secret,
     model.Size: values.size,
+    Shard: values.shard,
     model.Pem: values.pem,
     model.ProxyUrl: values.proxy,
     model.RateLimit: values.rate_limit,

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from vault_exporter.config.schema.model import Config, Target, Telemetry, Tls
+from vault_exporter.config.schema.shard import Shard
 from vault_exporter.config.schema.watched import Watched
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
@@ -99,8 +100,14 @@ class Targets:
 
     @property
     def only(self) -> TargetScraper | None:
-        """The only target, if exactly one is listed and no discovery is configured (a sidecar)."""
-        return next(iter(self)) if len(self) == 1 and not self._config.discovery else None
+        """The only target, if exactly one is listed, and no discovery and no shard is configured (a sidecar)."""
+        alone = len(self) == 1 and not self._config.discovery and self._config.shard is None
+        return next(iter(self)) if alone else None
+
+    def elsewhere(self, name: str) -> Shard | None:
+        """Return the shard that a target of this name belongs to; None if it is this exporter's."""
+        shard = self._config.shard
+        return None if shard is None or shard.has(name) else Shard(shard.owner(name), shard.total)
 
     @property
     def complete(self) -> bool:
@@ -120,6 +127,9 @@ class Targets:
     def samples(self) -> Iterator[Sample]:
         """Yield samples about the number of targets and about discovery."""
         yield c.TARGETS(len(self))
+        if (shard := self._config.shard) is not None:
+            yield c.SHARD_ORDINAL(shard.ordinal)
+            yield c.SHARDS(shard.total)
         for cluster, nodes in self._config.clusters.items():
             yield c.CLUSTER_EXPECTED_NODES(nodes, cluster)
         yield from self._discovery.samples()
@@ -141,7 +151,7 @@ class Targets:
                 task.add_done_callback(self._leaving.pop)
 
     async def _make(self, new: "_Scrapers", pace: "_Pace") -> None:
-        """Add a scraper for each target: the existing one if its settings are unchanged, else a new one."""
+        """Add a scraper for each target of this shard: the existing one if its settings are unchanged, else another."""
         config = self._config
         watched = watched_of(config)
         files: dict[Tls, Stamps] = {}
@@ -149,6 +159,8 @@ class Targets:
         taken: dict[str, Target] = {}
         for target in (*config.targets, *self._discovery.targets()):
             await pace.give_way()
+            if config.shard is not None and not config.shard.has(target.name):
+                continue
             owner = owners.setdefault(target.name, target)
             if owner is not target:
                 if (owner.address, owner.cluster) != (target.address, target.cluster):

@@ -11,6 +11,7 @@ from vault_exporter.audit.commits import CommittedPage
 from vault_exporter.audit.inputs import http
 from vault_exporter.audit.inputs.service import InputReader
 from vault_exporter.config.schema.model import Config
+from vault_exporter.config.schema.shard import Shard
 from vault_exporter.metrics.exposition import Format, add_label, negotiate, render
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.backup import BackupFiles
@@ -148,7 +149,10 @@ class Routes:
 
     async def _probe(self, request: web.Request) -> web.Response:
         """Serve the metrics of one configured target, by name."""
-        scraper = self._targets.get(request.query.get("target", ""))
+        name = request.query.get("target", "")
+        scraper = self._targets.get(name)
+        if scraper is None and name and (other := self._targets.elsewhere(name)) is not None:
+            return _of_another_shard(self._running.config.shard, other)
         if scraper is None and not self._targets.settled:
             return _not_yet()
         if scraper is None:
@@ -200,6 +204,12 @@ class Routes:
         if self._targets.settled and not self._running.stopping:
             return web.Response(text="vault-exporter is ready.\n")
         return web.Response(status=503, text="vault-exporter is starting or stopping.\n")
+
+
+def _of_another_shard(own: Shard | None, other: Shard) -> web.Response:
+    # The answer does not quote the name, which is untrusted.
+    text = f"Ask shard {other}: a target of this name belongs to it. This exporter is shard {own}.\n"
+    return web.Response(status=421, text=text)
 
 
 def _not_yet() -> web.Response:

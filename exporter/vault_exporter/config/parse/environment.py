@@ -59,6 +59,7 @@ class Flags(msgspec.Struct, frozen=True):
     listen: str | None = None
     web_config_file: str | None = None
     web_enable_lifecycle: bool = False
+    shard: str | None = None
     address: str | None = None
     token_file: str | None = None
     namespace: str | None = None

@@ -8,11 +8,13 @@ from typing import Final
 
 from vault_exporter.config.parse.addresses import base_url, proxy_url
 from vault_exporter.config.schema.model import DEFAULT_PORT, Listen, RateLimit, Secret
+from vault_exporter.config.schema.shard import MOST_SHARDS, Shard
 
 __all__ = [
     "DURATION",
     "NAME",
     "RATE",
+    "SHARD",
     "SIZE",
     "allowed_host",
     "boolean",
@@ -31,6 +33,7 @@ __all__ = [
     "rate_limit",
     "scheme",
     "secret",
+    "shard",
     "size",
     "text",
     "url",
@@ -56,6 +59,7 @@ _HOST: Final = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\
 """A name whose last part begins with a letter, so no address."""
 _LABEL: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 _RATE: Final = re.compile(r"(?P<rate>\d{1,9}(?:\.\d{1,9})?)(?::(?P<burst>\d{1,9}))?")
+_SHARD: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,252}-)?(?P<ordinal>\d{1,9})/(?P<total>\d{1,9})", re.ASCII)
 _MOUNT: Final = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _KINDS: Final = {
     bool: "true or false",
@@ -70,6 +74,7 @@ DURATION: Final = r"(?=\d)" + re.sub(r"\?P<\w+>", "", _DURATION.pattern)
 """The regular expression of a duration, as JSON Schema writes it."""
 SIZE: Final = _SIZE.pattern
 NAME: Final = _NAME.pattern
+SHARD: Final = re.sub(r"\?P<\w+>", "", _SHARD.pattern)
 RATE: Final = re.sub(r"\?P<\w+>", "", _RATE.pattern)
 _MOST: Final = 1 << 40
 _LARGEST_PORT: Final = 65_535
@@ -248,6 +253,22 @@ def listen(value: object) -> Listen:
     if any(not 0 < len(label) <= _LONGEST_LABEL for label in host.removesuffix(".").split(".")) and host:
         raise ValueError("the host is no host name; write the address like :9410, 127.0.0.1:9410, or [::1]:9410")
     return Listen(host, port)
+
+
+def shard(value: object) -> Shard:
+    """Read a share of the targets: ``2/4``, or ``NAME-2/4`` with the name of a StatefulSet's pod."""
+    match = _SHARD.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError(
+            "not a shard; write ORDINAL/TOTAL, like 2/4, or the name of a StatefulSet's pod for the ordinal, "
+            "like vault-exporter-2/4"
+        )
+    ordinal, total = int(match["ordinal"]), int(match["total"])
+    if not 0 < total <= MOST_SHARDS:
+        raise ValueError(f"the number of shards is not from 1 to {MOST_SHARDS}")
+    if ordinal >= total:
+        raise ValueError(f"there is no shard {ordinal} of {total}; the ordinals are 0 to {total - 1}")
+    return Shard(ordinal, total)
 
 
 def wrong_type(expected: str, value: object) -> ValueError:

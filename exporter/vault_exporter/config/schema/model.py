@@ -13,6 +13,7 @@ import msgspec
 from vault_exporter.config.schema.inputs import Input
 from vault_exporter.config.schema.logins import Auth, Login, NoAuth, TokenAuth
 from vault_exporter.config.schema.secret import Secret
+from vault_exporter.config.schema.shard import Shard
 from vault_exporter.config.schema.watched import Backup, Watched
 
 __all__ = [
@@ -373,6 +374,8 @@ class Config(Watched, frozen=True):
     """Whether ``POST /-/reload`` reads the configuration again."""
     defaults: NodeSettings = NodeSettings()
     """Settings of each target and discovery that has none of its own."""
+    shard: Shard | None = None
+    """The share of the targets that this exporter serves, as ORDINAL/TOTAL; all of them if it is not set."""
     targets: tuple[Target, ...] = ()
     discovery: tuple[Discoveries, ...] = ()
     clusters: dict[str, int] = msgspec.field(default_factory=dict)

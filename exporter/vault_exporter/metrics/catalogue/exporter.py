@@ -11,7 +11,13 @@ EXPORTER: Final = Source("the exporter", "exporter")
 BUILD_INFO = _gauge(
     "vault_exporter_build_info", EXPORTER, "Always 1; the exporter's version and its Python's.", "version", "python"
 )
-TARGETS = _gauge("vault_exporter_targets", EXPORTER, "Number of targets, listed and discovered.")
+TARGETS = _gauge(
+    "vault_exporter_targets", EXPORTER, "Number of targets, listed and discovered; with a shard, those of its share."
+)
+SHARD_ORDINAL = _gauge(
+    "vault_exporter_shard_ordinal", EXPORTER, "Ordinal of the exporter's shard, from 0. Absent without a shard."
+)
+SHARDS = _gauge("vault_exporter_shards", EXPORTER, "Number of shards. Absent without a shard.")
 CLUSTER_EXPECTED_NODES = _gauge(
     "vault_exporter_cluster_expected_nodes",
     EXPORTER,
@@ -26,7 +32,7 @@ DISCOVERY_SUCCESS = _gauge(
     "source",
 )
 DISCOVERY_TARGETS = _gauge(
-    "vault_exporter_discovery_targets", EXPORTER, "Number of targets from this source.", "type", "source"
+    "vault_exporter_discovery_targets", EXPORTER, "Number of targets from this source, of all shards.", "type", "source"
 )
 DISCOVERY_DROPPED = _gauge(
     "vault_exporter_discovery_dropped_targets",
