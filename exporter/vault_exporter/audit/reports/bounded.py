@@ -3,11 +3,15 @@
 ``Records`` keeps the records with the most requests. While no more than twice its capacity of keys come, it is exact,
 in whatever order and from however many files they come. Beyond that it lets go of the records with the fewest requests
 and says how many requests these had, and by how many a count that is left may be too low.
+
+Records are structs of msgspec that the garbage collector passes over: there are many, and they are pickled for merging.
 """
 
 import heapq
 from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, Protocol, Self, TypeVar
+
+import msgspec
 
 __all__ = ["Earliest", "Few", "Record", "Records", "Span"]
 
@@ -87,15 +91,12 @@ class Records(Generic[K, R]):
         self.found = dict(kept)
 
 
-class Few:
+class Few(msgspec.Struct, gc=False):
     """Counts of a few values: those that come first in alphabetical order, exact in any order of merging."""
 
-    __slots__ = ("counts", "limit", "more")
-
-    def __init__(self, limit: int = 8) -> None:
-        self.limit = limit
-        self.counts: dict[str, int] = {}
-        self.more = False
+    limit: int = 8
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
+    more: bool = False
 
     def add(self, value: str, count: int = 1) -> None:
         """Count a value; an empty one is not counted."""
@@ -126,13 +127,11 @@ class Few:
         return f"{len(self.counts)}{'+' if self.more else ''}"
 
 
-class Span:
+class Span(msgspec.Struct, gc=False):
     """Earliest and latest time as Unix time in seconds; 0 if no time came."""
 
-    __slots__ = ("first", "last")
-
-    def __init__(self) -> None:
-        self.first = self.last = 0.0
+    first: float = 0.0
+    last: float = 0.0
 
     def add(self, time: float) -> None:
         """Take in a time; 0 is none."""
@@ -159,15 +158,12 @@ class Span:
         return self.last - self.first
 
 
-class Earliest:
+class Earliest(msgspec.Struct, gc=False):
     """The earliest times of many, exact in any order of merging."""
 
-    __slots__ = ("limit", "times")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.times: list[float] = []
-        """Negative times; beyond the limit a heap, whose first is the latest."""
+    limit: int
+    times: list[float] = msgspec.field(default_factory=list)
+    """Negative times; beyond the limit a heap, whose first is the latest."""
 
     def add(self, time: float) -> None:
         """Take in a time."""

@@ -2,6 +2,8 @@
 
 from typing import Final, Self
 
+import msgspec
+
 from vault_exporter.audit.reports.bounded import Records
 from vault_exporter.audit.reports.filters import Moments, moment
 from vault_exporter.audit.reports.report import ReportError
@@ -14,11 +16,10 @@ _KINDS: Final = ("paths", "clients", "operations", "mounts", "errors")
 _HOUR: Final = 3600
 
 
-class _Two:
-    __slots__ = ("after", "before", "requests")
-
-    def __init__(self) -> None:
-        self.requests = self.before = self.after = 0
+class _Two(msgspec.Struct, gc=False):
+    requests: int = 0
+    before: int = 0
+    after: int = 0
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests

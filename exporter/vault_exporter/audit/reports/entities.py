@@ -4,6 +4,8 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import Final, Self
 
+import msgspec
+
 from vault_exporter.audit.reports.bounded import Few, Records, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import Use
@@ -14,17 +16,16 @@ _HOUR: Final = 3600
 _DAY_HOURS: Final = 24
 
 
-class _Entity:
-    __slots__ = ("addresses", "days", "failed", "logins", "mounts", "name", "requests", "span")
-
-    def __init__(self) -> None:
-        self.requests = self.failed = self.logins = 0
-        self.name = Few(2)
-        self.mounts = Few()
-        self.addresses = Few()
-        self.span = Span()
-        self.days: dict[int, int] = {}
-        """By day since 1970, one bit for each hour with a request."""
+class _Entity(msgspec.Struct, gc=False):
+    requests: int = 0
+    failed: int = 0
+    logins: int = 0
+    name: Few = msgspec.field(default_factory=lambda: Few(2))
+    mounts: Few = msgspec.field(default_factory=Few)
+    addresses: Few = msgspec.field(default_factory=Few)
+    span: Span = msgspec.field(default_factory=Span)
+    days: dict[int, int] = msgspec.field(default_factory=dict)
+    """By day since 1970, one bit for each hour with a request."""
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests
@@ -45,13 +46,11 @@ class _Entity:
         return max((later - before - 1 for before, later in pairwise(hours)), default=0)
 
 
-class _Count:
-    __slots__ = ("clients", "failed", "requests", "span")
-
-    def __init__(self) -> None:
-        self.requests = self.failed = 0
-        self.clients = Few()
-        self.span = Span()
+class _Count(msgspec.Struct, gc=False):
+    requests: int = 0
+    failed: int = 0
+    clients: Few = msgspec.field(default_factory=Few)
+    span: Span = msgspec.field(default_factory=Span)
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from typing import Final, Self
 
+import msgspec
+
 from vault_exporter.audit.parse.request_kind import RequestKind, request_kind
 from vault_exporter.audit.reports.bounded import Few, Records, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
@@ -19,14 +21,16 @@ _LEASED: Final = frozenset({"database", "aws", "azure", "gcp", "rabbitmq", "cons
 _KV: Final = frozenset({"kv", "generic"})
 
 
-class _Path:
-    __slots__ = ("clients", "failed", "kind", "lists", "mount_type", "reads", "requests", "span", "writes")
-
-    def __init__(self) -> None:
-        self.requests = self.reads = self.writes = self.lists = self.failed = 0
-        self.mount_type = self.kind = ""
-        self.clients = Few(_CLIENTS)
-        self.span = Span()
+class _Path(msgspec.Struct, gc=False):
+    requests: int = 0
+    reads: int = 0
+    writes: int = 0
+    lists: int = 0
+    failed: int = 0
+    mount_type: str = ""
+    kind: str = ""
+    clients: Few = msgspec.field(default_factory=lambda: Few(_CLIENTS))
+    span: Span = msgspec.field(default_factory=Span)
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests

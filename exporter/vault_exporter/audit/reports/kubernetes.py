@@ -2,6 +2,8 @@
 
 from typing import Final, Self
 
+import msgspec
+
 from vault_exporter.audit.parse.request_kind import RequestKind, request_kind
 from vault_exporter.audit.reports.bounded import Few, Records, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
@@ -13,15 +15,13 @@ _TYPE: Final = "kubernetes"
 _HOUR: Final = 3600
 
 
-class _Logins:
-    __slots__ = ("addresses", "entities", "failed", "requests", "span", "ttl")
-
-    def __init__(self) -> None:
-        self.requests = self.failed = 0
-        self.ttl = 0.0
-        self.span = Span()
-        self.entities = Few()
-        self.addresses = Few()
+class _Logins(msgspec.Struct, gc=False):
+    requests: int = 0
+    failed: int = 0
+    ttl: float = 0.0
+    span: Span = msgspec.field(default_factory=Span)
+    entities: Few = msgspec.field(default_factory=Few)
+    addresses: Few = msgspec.field(default_factory=Few)
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests

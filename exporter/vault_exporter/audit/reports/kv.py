@@ -2,6 +2,8 @@
 
 from typing import Final, Self
 
+import msgspec
+
 from vault_exporter.audit.reports.bounded import Few, Records, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import Use
@@ -14,13 +16,15 @@ _ENDPOINTS: Final = frozenset({"data", "metadata", "delete", "undelete", "destro
 of the path as well."""
 
 
-class _Secret:
-    __slots__ = ("clients", "deletes", "failed", "lists", "reads", "requests", "span", "writes")
-
-    def __init__(self) -> None:
-        self.requests = self.reads = self.writes = self.lists = self.deletes = self.failed = 0
-        self.clients = Few(16)
-        self.span = Span()
+class _Secret(msgspec.Struct, gc=False):
+    requests: int = 0
+    reads: int = 0
+    writes: int = 0
+    lists: int = 0
+    deletes: int = 0
+    failed: int = 0
+    clients: Few = msgspec.field(default_factory=lambda: Few(16))
+    span: Span = msgspec.field(default_factory=Span)
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests

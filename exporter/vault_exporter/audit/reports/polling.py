@@ -4,6 +4,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Final, NamedTuple, Self
 
+import msgspec
+
 from vault_exporter.audit.reports.bounded import Earliest, Few, Records, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import Use
@@ -17,14 +19,11 @@ _MOST_DEVIATION: Final = 0.2
 _HOUR: Final = 3600
 
 
-class _Pair:
-    __slots__ = ("earliest", "name", "requests", "span")
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.span = Span()
-        self.name = Few(1)
-        self.earliest = Earliest(_SAMPLED)
+class _Pair(msgspec.Struct, gc=False):
+    requests: int = 0
+    span: Span = msgspec.field(default_factory=Span)
+    name: Few = msgspec.field(default_factory=lambda: Few(1))
+    earliest: Earliest = msgspec.field(default_factory=lambda: Earliest(_SAMPLED))
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests

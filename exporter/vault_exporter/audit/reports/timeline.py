@@ -3,6 +3,8 @@
 import heapq
 from typing import Self
 
+import msgspec
+
 from vault_exporter.audit.reports.bounded import Records
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import Use
@@ -12,11 +14,9 @@ __all__ = ["Timeline"]
 _HOUR = 3600
 
 
-class _Hour:
-    __slots__ = ("failed", "requests")
-
-    def __init__(self) -> None:
-        self.requests = self.failed = 0
+class _Hour(msgspec.Struct, gc=False):
+    requests: int = 0
+    failed: int = 0
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests

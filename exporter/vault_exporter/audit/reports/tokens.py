@@ -3,6 +3,8 @@
 from collections import defaultdict
 from typing import Final, Self
 
+import msgspec
+
 from vault_exporter.audit.parse.request_kind import RequestKind, request_kind
 from vault_exporter.audit.reports.bounded import Few, Records, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
@@ -18,18 +20,17 @@ minute."""
 _MINUTE: Final = 60
 
 
-class _Token:
-    __slots__ = ("created", "entity", "lookups", "name", "renewals", "requests", "revoked", "span", "token", "ttl")
-
-    def __init__(self) -> None:
-        self.requests = self.lookups = self.renewals = 0
-        self.created = Span()
-        self.revoked = Span()
-        self.span = Span()
-        self.entity = Few(1)
-        self.name = Few(1)
-        self.token = Few(2)
-        self.ttl = 0.0
+class _Token(msgspec.Struct, gc=False):
+    requests: int = 0
+    lookups: int = 0
+    renewals: int = 0
+    created: Span = msgspec.field(default_factory=Span)
+    revoked: Span = msgspec.field(default_factory=Span)
+    span: Span = msgspec.field(default_factory=Span)
+    entity: Few = msgspec.field(default_factory=lambda: Few(1))
+    name: Few = msgspec.field(default_factory=lambda: Few(1))
+    token: Few = msgspec.field(default_factory=lambda: Few(2))
+    ttl: float = 0.0
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests
@@ -44,14 +45,13 @@ class _Token:
         self.ttl = max(self.ttl, other.ttl)
 
 
-class _Acted:
+class _Acted(msgspec.Struct, gc=False):
     """What others did to a token that is known by its hash only."""
 
-    __slots__ = ("lookups", "renewals", "requests", "revoked")
-
-    def __init__(self) -> None:
-        self.requests = self.renewals = self.lookups = 0
-        self.revoked = Span()
+    requests: int = 0
+    renewals: int = 0
+    lookups: int = 0
+    revoked: Span = msgspec.field(default_factory=Span)
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests

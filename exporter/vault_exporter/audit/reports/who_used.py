@@ -2,6 +2,8 @@
 
 from typing import Self
 
+import msgspec
+
 from vault_exporter.audit.reports.bounded import Few, Records, Span
 from vault_exporter.audit.reports.filters import PathPattern
 from vault_exporter.audit.reports.table import Column, Kind, Table
@@ -10,15 +12,16 @@ from vault_exporter.audit.reports.use import DENIED, READS, WRITES, Use
 __all__ = ["WhoUsed"]
 
 
-class _Client:
-    __slots__ = ("addresses", "denied", "failed", "name", "paths", "reads", "requests", "span", "writes")
-
-    def __init__(self) -> None:
-        self.requests = self.reads = self.writes = self.denied = self.failed = 0
-        self.name = Few(1)
-        self.paths = Few()
-        self.span = Span()
-        self.addresses = Few()
+class _Client(msgspec.Struct, gc=False):
+    requests: int = 0
+    reads: int = 0
+    writes: int = 0
+    denied: int = 0
+    failed: int = 0
+    name: Few = msgspec.field(default_factory=lambda: Few(1))
+    paths: Few = msgspec.field(default_factory=Few)
+    span: Span = msgspec.field(default_factory=Span)
+    addresses: Few = msgspec.field(default_factory=Few)
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests
