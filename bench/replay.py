@@ -1,8 +1,8 @@
 """What the reports of ``replay`` cost.
 
 Eight gzip files of real-shaped entries are summed up, and then all reports are made of them in one pass; in turns, of
-the real command, the best of the rounds in seconds of wall time and of CPU. All reports are to take at most 1.5
-times as long as the summary.
+the real command, the best of the rounds in seconds of wall time and of CPU. All reports are to take at most
+1.5 times the CPU of the summary.
 
 Run: ``python bench/replay.py``
 """
@@ -54,8 +54,11 @@ def main() -> int:
     best = [Cost(min(c.wall for c in each), min(c.cpu for c in each)) for each in zip(*costs, strict=True)]
     for name, cost in zip(("summary", "one report", "all reports"), best, strict=True):
         print(f"{name:12} {cost.wall:6.2f} s, CPU {cost.cpu:6.2f} s, {size / 1e6 / cost.wall:,.0f} MB/s")
-    ratio = best[2].wall / best[0].wall
-    print(f"all reports over the summary: {ratio:.2f} (CPU {best[2].cpu / best[0].cpu:.2f}), goal {GOAL}")
+    # Other programs of the machine disturb the wall time more.
+    ratio = best[2].cpu / best[0].cpu
+    print(
+        f"all reports over the summary: {ratio:.2f} in CPU, goal {GOAL}; {best[2].wall / best[0].wall:.2f} in wall time"
+    )
     return 0 if ratio <= GOAL else 1
 
 
