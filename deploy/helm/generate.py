@@ -24,6 +24,9 @@ from vault_exporter.grafana.adapt import DashboardOptions
 __all__ = ["CHART", "main", "texts"]
 
 CHART: Final = Path(__file__).parent / "vault-exporter"
+_RUNBOOK: Final = "https://runbook.invalid/"
+_DASHBOARD: Final = "https://dashboard.invalid"
+"""Addresses in the place of the chart's own; a rule takes only URLs."""
 _KEY: Final = re.compile(r"( *)([\w-]+):(?: (.*))?")
 _INDENT: Final = 2
 _CHOICES: Final = {
@@ -99,8 +102,8 @@ def _rules() -> dict[str, Any]:
         load(),
         {
             **_JOBS,
-            "runbook_url": "@runbook@{name}",
-            "dashboard_url": "@dashboard_url@",
+            "runbook_url": f"{_RUNBOOK}{{name}}",
+            "dashboard_url": _DASHBOARD,
         },
     )
     declared = parameters()
@@ -139,7 +142,10 @@ def _profiles(groups: tuple[Group, ...]) -> dict[str, str]:
 
 
 def _rule(rule: Rule, expr: str, profiles: dict[str, str]) -> dict[str, Any]:
-    annotations = {key: text.replace(f"@runbook@{rule.alert}", "@runbook@") for key, text in rule.annotations.items()}
+    annotations = {
+        key: text.replace(f"{_RUNBOOK}{rule.alert}", "@runbook@").replace(_DASHBOARD, "@dashboard_url@")
+        for key, text in rule.annotations.items()
+    }
     fields = {
         "alert": rule.alert,
         "record": rule.record,
