@@ -89,7 +89,7 @@ image-test: $(VENV)/.dev image ## Build the image, run it without any rights, an
 build/image/base.tar:
 	@scripts/debian-packages mmdebstrap:mmdebstrap
 	@mkdir -p build/image
-	@mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,python-is-python3,ca-certificates trixie $@.new
+	@mmdebstrap --quiet --format=tar --variant=minbase --include=python3,python3-venv,python-is-python3,ca-certificates trixie $@.new
 	@mv $@.new $@
 
 faults: $(VENV)/.dev ## Try the alerts on real faults and write docs/fault-matrix.md (ARGS="sealed" tries some)

@@ -157,7 +157,7 @@ def process() -> Section:
 
 
 def discovery() -> Section:
-    """Return what finds targets."""
+    """Return what finds targets, and how exporters share them."""
     found = table(
         "Discovery of targets",
         "Where targets are looked up: whether the last look-up worked, how long ago one did, how many it gave, and how "
@@ -176,7 +176,19 @@ def discovery() -> Section:
         f"time() - {by('type, source', select(c.DISCOVERY_LAST_SUCCESS), 'max')}",
         empty="none set",
     )
-    return Section("Discovery", [(7, [found])], collapsed=True)
+    shards = table(
+        "Shards",
+        "The share of the targets that each exporter scrapes, by its number from 0, and how many share them.",
+        {
+            "instance": Column("Exporter"),
+            "Value #A": Column("Shard"),
+            "Value #B": Column("Of"),
+        },
+        by("instance", select(c.SHARD_ORDINAL), "max"),
+        by("instance", select(c.SHARDS), "max"),
+        empty="none set",
+    )
+    return Section("Discovery and shards", [(7, [found, shards])], collapsed=True)
 
 
 def _success() -> Panel:

@@ -164,3 +164,11 @@ async def test_a_further_shard_takes_over_where_the_others_keep_their_counters(
     node.answers["sys/metrics"] = (200, TELEMETRY.replace(f"{PUT} 39", f"{PUT} 5"))
     assert await counts(first, staying) == [44]
     assert await counts(second, moving) == [5]
+
+
+async def test_the_status_page_of_a_shard_judges_no_cluster(node: Node, start_exporter: StartExporter) -> None:
+    shard = Shard(Shard(0, 2).owner("v1"), 2)
+    exporter = await start_exporter(target(node, "v1"), shard=shard, clusters={"prod": 3})
+    text = await (await exporter.get("/")).text()
+    assert f"this exporter scrapes shard {shard}, a share of the nodes" in text
+    assert "of 3 nodes" not in text

@@ -6,12 +6,13 @@ from typing import Final
 
 import msgspec
 
+from vault_exporter.config.schema.shard import Shard
 from vault_exporter.metrics.reasons import NO_ANSWER, Reason
 from vault_exporter.scrape.node_state import Mode
 from vault_exporter.web.status.nodes import UNKNOWN, Level, NodeView
 from vault_exporter.web.status.words import REASONS, REMEDIES, clock, counted, storage_name, storage_trouble
 
-__all__ = ["Sentence", "sentences"]
+__all__ = ["Sentence", "of_shard", "sentences"]
 
 _MOST_NAMED: Final = 3
 """Nodes that a sentence names; further ones are counted."""
@@ -51,6 +52,12 @@ def sentences(nodes: Iterable[NodeView], expected: Mapping[str, int], now: float
         clusters.setdefault(node.cluster, []).append(node)
     said = (_sentence(name, members, expected.get(name), now) for name, members in clusters.items())
     return tuple(sorted(said, key=lambda one: (one.level, one.cluster)))
+
+
+def of_shard(shard: Shard) -> Sentence:
+    """Return what is said instead where the exporter scrapes only a share of the nodes."""
+    text = f"this exporter scrapes shard {shard}, a share of the nodes, and does not judge clusters"
+    return Sentence("", Level.IDLE, text, "Look at the dashboard for whole clusters.")
 
 
 def _sentence(name: str, nodes: Sequence[NodeView], expected: int | None, now: float) -> Sentence:

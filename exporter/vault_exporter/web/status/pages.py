@@ -20,7 +20,7 @@ from vault_exporter.web.auth import Guard
 from vault_exporter.web.background import Background
 from vault_exporter.web.runbooks import runbook_path
 from vault_exporter.web.status import words
-from vault_exporter.web.status.clusters import sentences
+from vault_exporter.web.status.clusters import of_shard, sentences
 from vault_exporter.web.status.configuration import shown
 from vault_exporter.web.status.lookout import REFRESH_SECONDS, Lookout
 from vault_exporter.web.status.nodes import UNKNOWN, Level, NodeView, view
@@ -90,7 +90,9 @@ class StatusPages:
         await self.lookout.open()
         now, known = self._clock(), self._guard.knows_clients(request)
         nodes = _with_leaders(sorted((view(scraper, now) for scraper in self._targets), key=_rank))
-        clusters = sentences(nodes, self._running.config.clusters, now)
+        shard = self._running.config.shard
+        # A cluster's nodes are in several shards, so that none can say whether the cluster serves.
+        clusters = sentences(nodes, self._running.config.clusters, now) if shard is None else (of_shard(shard),)
         cluster = request.query.get("cluster")
         if cluster is not None:
             nodes = [node for node in nodes if node.cluster == cluster]
