@@ -14,7 +14,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons deploy-test deploy-run shard-test doctor-test lint format bench generate docs docs-test image image-test faults fuzz tools pictures
+.PHONY: help run test test-pythons deploy-test deploy-run shard-test doctor-test backtest-test lint format bench generate docs docs-test image image-test faults fuzz tools pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,10 @@ shard-test: $(VENV)/.dev ## Share 2,000 targets out to four exporters; each targ
 doctor-test: $(VENV)/.dev build/tools/victoria ## Try the doctor on each broken chain alone, with each Prometheus
 	@scripts/debian-packages prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
 	@$(BIN)/python -m pytest $(ARGS) tests/doctor/matrix_doctor.py
+
+backtest-test: $(VENV)/.dev build/tools/trixie ## Compare backtests with the ALERTS of each Prometheus after an hour of faults (SECONDS=60 is shorter)
+	@scripts/debian-packages prometheus:prometheus
+	@BACKTEST_SECONDS=$(or $(SECONDS),3600) $(BIN)/python -m pytest -o timeout=9000 $(ARGS) tests/backtest/matrix_backtest.py
 
 deploy-run: $(VENV)/.dev ## Run what the Helm chart renders, in front of a real cluster of three nodes
 	@scripts/debian-packages $(LAB)
@@ -135,5 +139,5 @@ $(VENV)/.run: pyproject.toml $(VENV)/bin/pip
 
 $(VENV)/.dev: pyproject.toml $(VENV)/bin/pip
 	@echo "Setting up $(VENV) for development ..."
-	@$(BIN)/pip install --quiet --editable '.[demo,dashboards]' --group test --group lint
+	@$(BIN)/pip install --quiet --editable '.[demo,dashboards,plot]' --group test --group lint
 	@touch $@ $(VENV)/.run

@@ -79,7 +79,7 @@ def _checked(
     for name, value in overrides.items():
         alert, _, key = name.partition(".")
         if name in declared:
-            yield name, _number(name, value)
+            yield name, number(name, value)
             continue
         if name in plain:
             _check_plain(name, value)
@@ -113,8 +113,12 @@ def _check_plain(name: str, value: str) -> None:
         raise PackError(f"{name}: {value!r} is not a regular expression")
 
 
-def _number(name: str, value: str) -> str:
-    """Return the number of a threshold. Bytes, seconds and ratios may have a unit: 4GiB, 90s, 80%."""
+def number(name: str, value: str) -> str:
+    """Return the number of a threshold. Bytes, seconds and ratios may have a unit: 4GiB, 90s, 80%.
+
+    Raises:
+        PackError: it is not a number.
+    """
     units = ""
     if _NUMBER.fullmatch(value):
         return value

@@ -11,12 +11,24 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from vault_exporter.alert_rules import Form, PackError, Profile, apply, load, parameters, render, select
+from vault_exporter.alert_rules import (
+    Form,
+    Group,
+    Overrides,
+    PackError,
+    Profile,
+    apply,
+    load,
+    parameters,
+    render,
+    select,
+)
 from vault_exporter.alert_rules.needs import fed, without
 from vault_exporter.alert_rules.parameters import ADDRESSES, JOBS, SCRAPE_INTERVAL, SEVERITIES
 from vault_exporter.alert_rules.rules import alerts
 from vault_exporter.assets import ResourceError
 from vault_exporter.checks import Flags
+from vault_exporter.cli.backtest import run_backtest
 from vault_exporter.cli.kubernetes import AnnotationOption, LabelOption, NameOption, ObjectNamespaceOption, wishes
 from vault_exporter.cli.options import fail, load_config, refuse
 from vault_exporter.util.fs import why_unreadable
@@ -65,33 +77,121 @@ def rules(
     namespace: ObjectNamespaceOption = None,
     label: LabelOption = None,
     annotation: AnnotationOption = None,
+    backtest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Instead of printing the rules, say when they would have fired, by the history in this Prometheus.",
+        ),
+    ] = None,
+    backtest_http_config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Credentials and TLS for --backtest, in the format of Prometheus' HTTP client configuration.",
+        ),
+    ] = None,
+    days: Annotated[float, typer.Option(min=0.001, max=3660, help="Days of history for --backtest.")] = 30,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="Time between evaluations in --backtest.",
+            show_default="that of the server",
+        ),
+    ] = None,
+    suggest: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="With --backtest, print a file for --overrides with thresholds by which no alert fires more than N "
+            "times within any seven days.",
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --backtest, say which firings of these older rules go, and which come."
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --backtest, also draw the firings as PNG; needs vault-exporter[plot]."),
+    ] = None,
     *,
+    as_json: Annotated[bool, typer.Option("--json", help="With --backtest, print JSON, for programs.")] = False,
     show: Annotated[
         bool, typer.Option("--parameters", help="List the parameters as a table, or with --format json, and exit.")
     ] = False,
 ) -> None:
-    """Print the alert rules, with changed parameters, and only those whose metrics a configuration provides."""
+    """Print the alert rules, with changed parameters, and only those whose metrics a configuration provides.
+
+    With --backtest, say instead when they would have fired.
+    """
     if form is Form.JSON and not show:
         refuse("--format json is for --parameters")
+    if backtest is None and (given := _of_backtest(backtest_http_config, interval, suggest, against, plot, as_json)):
+        refuse(f"{given} needs --backtest URL")
     of_object = wishes(name, namespace, label, annotation, allowed=form in {Form.OPERATOR, Form.ALERTMANAGER_CONFIG})
     try:
         if show:
             _print_parameters(form)
             return
-        groups = select(apply(load(), {**_of_file(overrides), **dict(map(_pair, changes or ()))}), profile)
+        changed = {**_of_file(overrides), **dict(map(_pair, changes or ()))}
+        groups = select(apply(load(), changed), profile)
     except PackError as error:
         refuse(str(error))
     except ResourceError as error:
         fail(str(error))
-    if config is not None:
-        settings = load_config(config, Flags())
+    settings = None if config is None else load_config(config, Flags())
+    if settings is not None:
         groups, lacking = without(groups, fed(settings))
         for alert, lack in lacking.items():
             sys.stderr.write(f"left out: {alert}, which needs {lack}\n")
+    if backtest is not None:
+
+        def with_changes(values: Overrides) -> tuple[Group, ...]:
+            chosen = select(apply(load(), values), profile)
+            return chosen if settings is None else without(chosen, fed(settings))[0]
+
+        run_backtest(
+            with_changes,
+            changed,
+            url=backtest,
+            http_config=backtest_http_config,
+            days=days,
+            interval=interval,
+            limit=suggest,
+            against=against,
+            plot=plot,
+            as_json=as_json,
+        )
+        return
     try:
         typer.echo(render(groups, form, datasource, of_object), nl=False)
     except ResourceError as error:
         fail(str(error))
+
+
+def _of_backtest(
+    http_config: Path | None,
+    interval: str | None,
+    suggest: int | None,
+    against: Path | None,
+    plot: Path | None,
+    as_json: bool,  # noqa: FBT001 - one of the options in their order
+) -> str:
+    """Return an option that was given and is only for ``--backtest``."""
+    options = {
+        "--backtest-http-config": http_config,
+        "--interval": interval,
+        "--suggest": suggest,
+        "--against": against,
+        "--plot": plot,
+        "--json": as_json or None,
+    }
+    return next((name for name, value in options.items() if value is not None), "")
 
 
 def _pair(text: str) -> tuple[str, str]:

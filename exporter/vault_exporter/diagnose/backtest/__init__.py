@@ -1,0 +1,1 @@
+"""``rules --backtest``: evaluate alert rules over the history in Prometheus."""

@@ -1,0 +1,80 @@
+"""What ``rules --backtest`` does."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from vault_exporter.alert_rules import Group, Overrides
+from vault_exporter.alert_rules.rules import alerts
+from vault_exporter.diagnose.backtest.compare import compared
+from vault_exporter.diagnose.backtest.history import History
+from vault_exporter.diagnose.backtest.report import Result
+from vault_exporter.diagnose.backtest.rules import of_file, of_pack
+from vault_exporter.diagnose.backtest.run import Backtest, Outcome, Period
+from vault_exporter.diagnose.backtest.suggest import Suggestion, suggest
+from vault_exporter.diagnose.backtest.urgency import Urgency
+from vault_exporter.diagnose.doctor.read.api import Api
+from vault_exporter.diagnose.doctor.read.http_config import HttpConfig
+
+__all__ = ["Asked", "Groups", "backtest"]
+
+_PATIENCE_SECONDS: Final = 120
+
+Groups = Callable[[Overrides], tuple[Group, ...]]
+"""Returns the rules with overrides."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What to do."""
+
+    url: str
+    http: HttpConfig
+    period: Period
+    overrides: Mapping[str, str]
+    interval: float | None = None
+    limit: int | None = None
+    """Firings a week, for a suggestion."""
+    against: Path | None = None
+
+
+async def backtest(
+    asked: Asked, groups: Groups, total: Callable[[int], None], progress: Callable[[int], None]
+) -> tuple[Result, Suggestion | None]:
+    """Evaluate the rules.
+
+    Args:
+        asked: what to do.
+        groups: the pack's rules.
+        total: called with the number of evaluations that are to come.
+        progress: called with the number of evaluations after each answer.
+
+    Raises:
+        vault_exporter.diagnose.doctor.read.api.ApiError: the server does not answer, or refuses.
+        vault_exporter.alert_rules.PackError: rules or overrides are wrong.
+        vault_exporter.assets.ResourceError: a file is missing from this installation.
+    """
+    urgency, old_groups = Urgency(asked.overrides), of_file(asked.against) if asked.against else None
+    async with Api("Prometheus", "--backtest", asked.url, asked.http, _PATIENCE_SECONDS) as api:
+        history = History(api, progress)
+        run = Backtest(history, await history.server(), asked.period, asked.interval)
+        now = run.alerts(of_pack(groups(asked.overrides)))
+        before = run.alerts(old_groups) if old_groups is not None else ()
+        total(run.evaluations((*now, *before)))
+        outcomes = await run.outcomes(now)
+        old = await run.outcomes(before)
+        changes = compared(old, outcomes) if old_groups is not None else None
+        result = Result(asked.period, outcomes, urgency, old, changes)
+        if asked.limit is None:
+            return result, None
+
+        async def evaluate(overrides: Overrides, names: frozenset[str]) -> Mapping[str, Outcome]:
+            every = run.alerts(of_pack(groups(overrides)))
+            chosen = [one for one in every if one.name in names]
+            total(run.evaluations(chosen))
+            return {one.name: await run.outcome(one, every) for one in chosen}
+
+        rules = alerts(groups(asked.overrides))
+        suggestion = await suggest(asked.limit, outcomes, rules, asked.overrides, evaluate)
+        return result, suggestion

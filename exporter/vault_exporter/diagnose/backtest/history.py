@@ -1,0 +1,190 @@
+"""Read the history of series in Prometheus: range queries in chunks, a bounded number at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Final, Generic, TypeVar
+
+import msgspec
+import yaml
+
+from vault_exporter.diagnose.backtest.rules import seconds
+from vault_exporter.diagnose.doctor.read.api import Api, ApiError
+
+__all__ = ["Chunk", "FailedEvaluation", "History", "Series", "Server"]
+
+T = TypeVar("T")
+
+_CHUNK: Final = 2000
+"""Evaluations a query. Prometheus gives at most 11,000 points a series."""
+_AT_ONCE: Final = 2
+"""Queries at once, of the twenty that Prometheus runs for everybody."""
+_TOO_MUCH: Final = frozenset({0, 413, 422, 502, 503, 504})
+"""Statuses of a query that takes too many samples or too long: it is asked in halves.
+
+422 is also an evaluation that failed.
+"""
+_FAILURES: Final = 100
+"""Failed queries for an alert, after which it is given up."""
+_FAILED: Final = 422
+_DEFAULT_INTERVAL: Final = 60.0
+_PHASE_STEP: Final = "5m"
+
+
+class FailedEvaluation(Exception):  # noqa: N818 - it says what happened
+    """An expression cannot be evaluated on this history."""
+
+
+class Series(msgspec.Struct, frozen=True):
+    """The values of one series by time."""
+
+    metric: dict[str, str]
+    values: list[tuple[float, str]]
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """The results of consecutive evaluations."""
+
+    times: range
+    """Milliseconds."""
+    series: tuple[Series, ...]
+    failed: bool = False
+    """Whether the expression, on this data, is an error: a rule keeps its states then."""
+
+
+class Server(msgspec.Struct, frozen=True):
+    """What the server says about itself."""
+
+    interval: float
+    """Seconds between evaluations, where a group does not say."""
+    external: Mapping[str, str]
+    intervals: Mapping[str, float]
+    """By group that is loaded."""
+
+
+class _Answer(msgspec.Struct, Generic[T], frozen=True):
+    data: T
+
+
+class _Matrix(msgspec.Struct, frozen=True, rename={"kind": "resultType"}):
+    kind: str
+    result: msgspec.Raw
+
+
+class _Yaml(msgspec.Struct, frozen=True):
+    yaml: str
+
+
+class _Group(msgspec.Struct, frozen=True):
+    name: str
+    interval: float = 0
+
+
+class _Groups(msgspec.Struct, frozen=True):
+    groups: tuple[_Group, ...] = ()
+
+
+class _Sample(msgspec.Struct, frozen=True):
+    value: tuple[float, str]
+
+
+class History:
+    """The series of one server."""
+
+    def __init__(self, api: Api, progress: Callable[[int], None]) -> None:
+        """Read from a server.
+
+        Args:
+            api: the server.
+            progress: called with the number of evaluations after each answer.
+        """
+        self._api: Final = api
+        self._progress: Final = progress
+        self._free: Final = asyncio.Semaphore(_AT_ONCE)
+
+    async def server(self) -> Server:
+        """Read intervals and external labels; Mimir and others that do not say them have the defaults.
+
+        Raises:
+            ApiError: the server does not answer, or refuses.
+        """
+        await self._api.get("/api/v1/query", msgspec.Raw, {"query": "vector(1)"})
+        interval, external = _DEFAULT_INTERVAL, {}
+        try:
+            read = yaml.safe_load((await self._api.get("/api/v1/status/config", _Answer[_Yaml])).data.yaml)
+            settings = (read or {}).get("global") or {}
+            interval = seconds(settings.get("evaluation_interval", "1m"))
+            external = {str(key): str(value) for key, value in (settings.get("external_labels") or {}).items()}
+        except (ApiError, ValueError, yaml.YAMLError, AttributeError):
+            pass
+        try:
+            loaded = (await self._api.get("/api/v1/rules", _Answer[_Groups])).data.groups
+        except ApiError:
+            loaded = ()
+        return Server(interval, external, {group.name: group.interval for group in loaded if group.interval})
+
+    async def phase(self, selector: str, interval: int, start: int, end: int) -> int:
+        """Return when in its interval a group was evaluated, in milliseconds, from a sample that it left; else 0."""
+        query = f"max(max_over_time(timestamp({selector})[{max(1, (end - start) // 1000)}s:{_PHASE_STEP}]))"
+        if interval < _DEFAULT_INTERVAL * 1000:
+            near = f"max(max_over_time(timestamp({selector})[10m:1s]))"
+            query = f"{near} or {query}"
+        try:
+            async with self._free:
+                found = await self._api.get(
+                    "/api/v1/query", _Answer[_Matrix], {"query": query, "time": f"{end / 1000:.3f}"}
+                )
+            samples = msgspec.json.decode(found.data.result, type=tuple[_Sample, ...])
+        except (ApiError, msgspec.DecodeError):
+            return 0
+        return round(float(samples[0].value[1]) * 1000) % interval if samples else 0
+
+    async def has(self, selector: str, start: int, end: int) -> bool:
+        """Return whether a series was there at any time.
+
+        Raises:
+            ApiError: the server refuses.
+        """
+        parameters = {"match[]": selector, "start": f"{start / 1000:.3f}", "end": f"{end / 1000:.3f}"}
+        async with self._free:
+            answer = await self._api.get("/api/v1/label/__name__/values", _Answer[tuple[str, ...] | None], parameters)
+        return bool(answer.data)
+
+    async def evaluated(self, expr: str, times: range) -> AsyncIterator[Chunk]:
+        """Yield the results of an expression, in the order of time.
+
+        Raises:
+            FailedEvaluation: the expression is wrong, or fails nearly always.
+            ApiError: the server does not answer any more.
+        """
+        failures = 0
+        waiting = [times[at : at + _CHUNK] for at in range(0, len(times), _CHUNK)][::-1]
+        while waiting:
+            asked = waiting.pop()
+            try:
+                found = await self._range(expr, asked)
+            except ApiError as error:
+                failures += 1
+                if error.status not in _TOO_MUCH or failures > _FAILURES:
+                    raise FailedEvaluation(f"{error}; {error.remedy}") from None
+                if len(asked) > 1:
+                    half = len(asked) // 2
+                    waiting += [asked[half:], asked[:half]]
+                    continue
+                if error.status != _FAILED:
+                    raise FailedEvaluation(f"{error}; {error.remedy}") from None
+                found = Chunk(asked, (), failed=True)
+            self._progress(len(asked))
+            yield found
+
+    async def _range(self, expr: str, times: range) -> Chunk:
+        parameters = {
+            "query": expr,
+            "start": f"{times[0] / 1000:.3f}",
+            "end": f"{times[-1] / 1000:.3f}",
+            "step": f"{times.step / 1000:.3f}",
+        }
+        async with self._free:
+            answer = await self._api.get("/api/v1/query_range", _Answer[_Matrix], parameters)
+        if answer.data.kind != "matrix":
+            raise FailedEvaluation(f"a result of the type {answer.data.kind}")
+        return Chunk(times, msgspec.json.decode(answer.data.result, type=tuple[Series, ...]))

@@ -1,0 +1,117 @@
+"""The little of PromQL that a backtest must read: which series an expression selects, and recorded series in it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+__all__ = ["CannotInlineError", "Recorded", "Selector", "inlined", "selectors"]
+
+_TOKEN: Final = re.compile(
+    r"""(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)
+    |(?P<comment>\#[^\n]*)
+    |(?P<name>[a-zA-Z_:][\w:]*)
+    |(?P<number>\d[\w.]*)
+    |(?P<space>\s+)
+    |(?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_GROUPING: Final = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})
+_WORDS: Final = _GROUPING | {"and", "or", "unless", "atan2", "bool", "offset", "inf", "nan", "start", "end"}
+_DEEPEST: Final = 10
+
+
+class CannotInlineError(ValueError):
+    """A recorded series is used in a way for which its expression cannot stand."""
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """A recording rule."""
+
+    expr: str
+    interval_seconds: float
+    labels: Mapping[str, str] = {}
+
+
+class Selector(msgspec.Struct, frozen=True):
+    """A selected series: the name, and the matchers with their braces."""
+
+    name: str
+    matchers: str
+    start: int
+    end: int
+    window: str = ""
+    """The range with its brackets, which ``end`` follows."""
+
+
+def selectors(expr: str) -> Iterator[Selector]:
+    """Yield the selectors with a name in the order of the expression."""
+    tokens = [found for found in _TOKEN.finditer(expr) if found.lastgroup not in {"space", "comment"}]
+    position = 0
+    while position < len(tokens):
+        token, position = tokens[position], position + 1
+        following = tokens[position][0] if position < len(tokens) else ""
+        if token.lastgroup == "other" and token[0] == "{":
+            position = _closed(tokens, position - 1, "}")
+        elif token.lastgroup != "name":
+            continue
+        elif token[0].lower() in _GROUPING and following == "(":
+            position = _closed(tokens, position, ")")
+        elif token[0].lower() not in _WORDS and following != "(" and not _is_modifier(tokens, position, following):
+            matchers, end = "", token.end()
+            if following == "{":
+                start, position = position, _closed(tokens, position, "}")
+                end = tokens[position - 1].end()
+                matchers = expr[tokens[start].start() : end]
+            window = ""
+            if position < len(tokens) and tokens[position][0] == "[":
+                start, position = position, _closed(tokens, position, "]")
+                window = expr[tokens[start].start() : tokens[position - 1].end()]
+                end = tokens[position - 1].end()
+            yield Selector(token[0], matchers, token.start(), end, window)
+
+
+def inlined(expr: str, recorded: Mapping[str, Recorded], depth: int = 0) -> str:
+    """Put the expressions of recording rules where an expression selects what they record.
+
+    Raises:
+        CannotInlineError: a selector has matchers or an offset, or rules record from each other in a circle.
+    """
+    made, done = [], 0
+    for found in selectors(expr):
+        rule = recorded.get(found.name)
+        if rule is None:
+            continue
+        after = expr[found.end :].lstrip()
+        if found.matchers.strip("{ }") or after.startswith("@") or (after.startswith("offset") and not found.window):
+            raise CannotInlineError(f"it selects {found.name} with matchers, an offset or @")
+        if depth == _DEEPEST:
+            raise CannotInlineError(f"{found.name} is recorded from itself")
+        inner = f"(\n{inlined(rule.expr, recorded, depth + 1)}\n)"
+        for name, value in rule.labels.items():
+            inner = f'label_replace({inner}, "{name}", "{value}", "", "")'
+        if found.window:
+            if ":" in found.window:
+                inner += found.window
+            else:
+                inner += f"{found.window[:-1]}:{max(1, round(rule.interval_seconds * 1000))}ms]"
+        made += [expr[done : found.start], inner]
+        done = found.end
+    return "".join((*made, expr[done:]))
+
+
+def _is_modifier(tokens: list[re.Match[str]], position: int, following: str) -> bool:
+    """Return whether a name is an aggregation whose grouping stands before its parameters: ``sum by (job) (x)``."""
+    return following in {"by", "without"} and position + 1 < len(tokens) and tokens[position + 1][0] == "("
+
+
+def _closed(tokens: list[re.Match[str]], position: int, closing: str) -> int:
+    """Return the position after the bracket that closes the one at a position."""
+    opening, depth = tokens[position][0], 0
+    while position < len(tokens):
+        depth += (tokens[position][0] == opening) - (tokens[position][0] == closing)
+        position += 1
+        if not depth:
+            break
+    return position

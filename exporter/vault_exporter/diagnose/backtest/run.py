@@ -1,0 +1,163 @@
+"""Evaluate alert rules over the history, and say when each would have fired."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from vault_exporter.diagnose.backtest.history import Chunk, FailedEvaluation, History, Server
+from vault_exporter.diagnose.backtest.labels import Labels, UnknownTemplateError, alert_labels, varies
+from vault_exporter.diagnose.backtest.promql import selectors
+from vault_exporter.diagnose.backtest.rules import Alert, RuleGroup, prepared
+from vault_exporter.diagnose.backtest.states import Firing, States
+
+__all__ = ["Backtest", "Outcome", "Period"]
+
+_MATCHED: Final = frozenset({"job"})
+"""Matchers that decide whether a metric was in the history; others may match nothing because nothing was wrong."""
+
+
+class Period(msgspec.Struct, frozen=True):
+    """What is evaluated, in milliseconds."""
+
+    start: int
+    end: int
+
+    @property
+    def days(self) -> float:
+        """Length in days."""
+        return (self.end - self.start) / 86_400_000
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What one alert would have done."""
+
+    alert: Alert
+    firings: tuple[Firing, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Selectors whose series were never in the history."""
+    no_data: bool = False
+    """Whether nothing that it looks at was ever in the history."""
+    refusal: str = ""
+    """Why it was not evaluated."""
+    failed: int = 0
+    """Evaluations that were errors."""
+
+
+class Backtest:
+    """Evaluations over one period on one server."""
+
+    def __init__(self, history: History, server: Server, period: Period, interval: float | None = None) -> None:
+        """Evaluate over a period.
+
+        Args:
+            history: where series are.
+            server: what it says about itself.
+            period: when.
+            interval: seconds between evaluations of every group that does not say it, instead of the server's.
+        """
+        self._history, self._server, self.period = history, server, period
+        self._interval: Final = interval
+        self._there: dict[str, asyncio.Task[bool]] = {}
+        self._phases: dict[str, asyncio.Task[int]] = {}
+
+    def alerts(self, groups: Iterable[RuleGroup]) -> tuple[Alert, ...]:
+        """Return the alerts of rules, as the server would evaluate them.
+
+        Raises:
+            vault_exporter.alert_rules.PackError: a duration is wrong.
+        """
+        if self._interval is not None:
+            return prepared(groups, {}, self._interval)
+        return prepared(groups, self._server.intervals, self._server.interval)
+
+    def evaluations(self, alerts: Iterable[Alert]) -> int:
+        """Return about how many evaluations alerts take."""
+        return sum(
+            (self.period.end - self.period.start + one.wait + one.keep) // one.interval
+            for one in alerts
+            if not one.refusal
+        )
+
+    async def outcomes(self, alerts: Sequence[Alert]) -> tuple[Outcome, ...]:
+        """Evaluate alerts.
+
+        Raises:
+            vault_exporter.diagnose.doctor.read.api.ApiError: the server does not answer.
+        """
+        return tuple(await asyncio.gather(*(self.outcome(alert, alerts) for alert in alerts)))
+
+    async def outcome(self, alert: Alert, alerts: Sequence[Alert]) -> Outcome:
+        """Evaluate one alert; the others of its group say when the group was evaluated."""
+        if alert.refusal:
+            return Outcome(alert, refusal=alert.refusal)
+        states, failed = States(alert.wait, alert.keep), 0
+        phase = await self._phase(alert, alerts)
+        # What fires when the period begins has been pending before.
+        first = self.period.start - alert.wait - alert.keep - alert.interval
+        first += (phase - first) % alert.interval
+        try:
+            async for chunk in self._history.evaluated(alert.expr, range(first, self.period.end + 1, alert.interval)):
+                failed += _evaluate(alert, states, chunk, self._server.external)
+        except (FailedEvaluation, UnknownTemplateError) as error:
+            return Outcome(alert, refusal=str(error))
+        firings = tuple(
+            msgspec.structs.replace(one, start=max(one.start, self.period.start))
+            for one in sorted(states.firings(self.period.end), key=lambda one: (one.start, one.labels))
+            if one.end > self.period.start
+        )
+        looked_at = {_presence(one.name, one.matchers) for one in selectors(alert.expr)}
+        missing = tuple(sorted([one for one in looked_at if not await self._is_there(one)]))
+        telling = {one for one in looked_at if not one.startswith("up{")} or looked_at
+        return Outcome(
+            alert,
+            firings,
+            missing,
+            no_data=not firings and states.idle and bool(telling) and telling <= set(missing),
+            failed=failed,
+        )
+
+    async def _is_there(self, selector: str) -> bool:
+        if selector not in self._there:
+            found = self._history.has(selector, self.period.start, self.period.end)
+            self._there[selector] = asyncio.ensure_future(found)
+        return await self._there[selector]
+
+    async def _phase(self, alert: Alert, alerts: Sequence[Alert]) -> int:
+        if alert.group not in self._phases:
+            names = "|".join(sorted({one.name for one in alerts if one.group == alert.group}))
+            found = self._history.phase(
+                f'ALERTS{{alertname=~"{names}"}}', alert.interval, self.period.start, self.period.end
+            )
+            self._phases[alert.group] = asyncio.ensure_future(found)
+        return await self._phases[alert.group]
+
+
+def _presence(name: str, matchers: str) -> str:
+    kept = [part for part in matchers.strip("{}").split(",") if part.strip().partition("=")[0].strip("!~ ") in _MATCHED]
+    return f"{name}{{{','.join(kept)}}}"
+
+
+def _evaluate(alert: Alert, states: States, chunk: Chunk, external: Mapping[str, str]) -> int:
+    """Take a chunk's evaluations, and return how many were errors."""
+    if chunk.failed:
+        return len(chunk.times)
+    if states.idle and not chunk.series:
+        return 0
+    by_time: dict[int, list[Labels]] = {}
+    for series in chunk.series:
+        of_value = varies(alert.labels)
+        labels = alert_labels(alert.name, alert.labels, series.metric, "", external)
+        for time, value in series.values:
+            if of_value:
+                labels = alert_labels(alert.name, alert.labels, series.metric, value, external)
+            by_time.setdefault(round(time * 1000), []).append(labels)
+    failed = 0
+    for time in chunk.times:
+        result = by_time.get(time, [])
+        if len(set(result)) < len(result):  # an error for Prometheus, after which the states are as before
+            failed += 1
+        elif result or not states.idle:
+            states.evaluate(time, result)
+    return failed
