@@ -23,27 +23,40 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 def compared(old: Iterable[Outcome], new: Iterable[Outcome]) -> Changes:
-    """Compare by name and labels. Firings that overlap are the same."""
-    before, after = _by_labels(old), _by_labels(new)
-    come = [one for key, them in after.items() for one in them if not _same(one, before.get(key, ()))]
-    go = [one for key, them in before.items() for one in them if not _same(one, after.get(key, ()))]
+    """Compare by name and labels. Firings that overlap are the same.
+
+    Two alerts may have one name and different severities. So a severity changes only where no firing has all labels.
+    """
+    before = [one for outcome in old for one in outcome.firings]
+    after = [one for outcome in new for one in outcome.firings]
+    only_before, only_after = _without(before, after, frozenset()), _without(after, before, frozenset())
+    come = _without(only_after, only_before, _NOT_IDENTITY)
+    go = _without(only_before, only_after, _NOT_IDENTITY)
+    earlier = _by_labels(only_before, _NOT_IDENTITY)
     change = [
-        (earlier[0], one)
-        for key, them in after.items()
-        for one in them
-        if (earlier := _same(one, before.get(key, ())))
-        and dict(earlier[0].labels).get("severity") != dict(one.labels).get("severity")
+        (same[0], one)
+        for one in only_after
+        if (same := _same(one, earlier.get(_key(one, _NOT_IDENTITY), ())))
+        and dict(same[0].labels).get("severity") != dict(one.labels).get("severity")
     ]
     return Changes(tuple(sorted(come, key=_order)), tuple(sorted(go, key=_order)), tuple(change))
 
 
-def _by_labels(outcomes: Iterable[Outcome]) -> dict[Labels, list[Firing]]:
+def _without(firings: Iterable[Firing], others: Iterable[Firing], ignored: frozenset[str]) -> list[Firing]:
+    """Return the firings that are not among others."""
+    there = _by_labels(others, ignored)
+    return [one for one in firings if not _same(one, there.get(_key(one, ignored), ()))]
+
+
+def _by_labels(firings: Iterable[Firing], ignored: frozenset[str]) -> dict[Labels, list[Firing]]:
     made: dict[Labels, list[Firing]] = {}
-    for outcome in outcomes:
-        for one in outcome.firings:
-            key = tuple((name, value) for name, value in one.labels if name not in _NOT_IDENTITY)
-            made.setdefault(key, []).append(one)
+    for one in firings:
+        made.setdefault(_key(one, ignored), []).append(one)
     return made
+
+
+def _key(one: Firing, ignored: frozenset[str]) -> Labels:
+    return tuple((name, value) for name, value in one.labels if name not in ignored)
 
 
 def _same(one: Firing, others: Iterable[Firing]) -> list[Firing]:

@@ -1,12 +1,13 @@
 """The little of PromQL that a backtest must read: which series an expression selects, and recorded series in it."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
-__all__ = ["CannotInlineError", "Recorded", "Selector", "inlined", "selectors"]
+__all__ = ["CannotInlineError", "Recorded", "Selector", "inlined", "kept_matchers", "selectors", "with_labels"]
 
 _TOKEN: Final = re.compile(
     r"""(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)
@@ -17,6 +18,7 @@ _TOKEN: Final = re.compile(
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_MATCHER: Final = re.compile(r"""(\w+)\s*(?:=~|!~|!=|=)\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)""", re.DOTALL)
 _GROUPING: Final = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})
 _WORDS: Final = _GROUPING | {"and", "or", "unless", "atan2", "bool", "offset", "inf", "nan", "start", "end"}
 _DEEPEST: Final = 10
@@ -27,11 +29,10 @@ class CannotInlineError(ValueError):
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """A recording rule."""
+    """What is recorded under one name, by one rule or several."""
 
     expr: str
     interval_seconds: float
-    labels: Mapping[str, str] = {}
 
 
 class Selector(msgspec.Struct, frozen=True):
@@ -54,6 +55,8 @@ def selectors(expr: str) -> Iterator[Selector]:
         following = tokens[position][0] if position < len(tokens) else ""
         if token.lastgroup == "other" and token[0] == "{":
             position = _closed(tokens, position - 1, "}")
+        elif token.lastgroup == "other" and token[0] == "[":  # of a subquery, whose ":1m" is no name
+            position = _closed(tokens, position - 1, "]")
         elif token.lastgroup != "name":
             continue
         elif token[0].lower() in _GROUPING and following == "(":
@@ -70,6 +73,19 @@ def selectors(expr: str) -> Iterator[Selector]:
                 window = expr[tokens[start].start() : tokens[position - 1].end()]
                 end = tokens[position - 1].end()
             yield Selector(token[0], matchers, token.start(), end, window)
+
+
+def kept_matchers(matchers: str, names: Container[str]) -> str:
+    """Return the matchers of some labels. Values may have commas and braces."""
+    return f"{{{','.join(found[0] for found in _MATCHER.finditer(matchers) if found[1] in names)}}}"
+
+
+def with_labels(expr: str, labels: Mapping[str, str]) -> str:
+    """Return an expression whose series have the labels of a rule."""
+    for name, value in labels.items():
+        text = json.dumps(value.replace("$", "$$"), ensure_ascii=False)
+        expr = f'label_replace(\n{expr}\n, "{name}", {text}, "", "")'
+    return expr
 
 
 def inlined(expr: str, recorded: Mapping[str, Recorded], depth: int = 0) -> str:
@@ -89,8 +105,6 @@ def inlined(expr: str, recorded: Mapping[str, Recorded], depth: int = 0) -> str:
         if depth == _DEEPEST:
             raise CannotInlineError(f"{found.name} is recorded from itself")
         inner = f"(\n{inlined(rule.expr, recorded, depth + 1)}\n)"
-        for name, value in rule.labels.items():
-            inner = f'label_replace({inner}, "{name}", "{value}", "", "")'
         if found.window:
             if ":" in found.window:
                 inner += found.window

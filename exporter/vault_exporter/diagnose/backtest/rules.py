@@ -9,7 +9,7 @@ import msgspec
 import yaml
 
 from vault_exporter.alert_rules import Group, PackError
-from vault_exporter.diagnose.backtest.promql import CannotInlineError, Recorded, inlined, selectors
+from vault_exporter.diagnose.backtest.promql import CannotInlineError, Recorded, inlined, selectors, with_labels
 from vault_exporter.util.fs import why_unreadable
 
 __all__ = ["Alert", "RuleGroup", "of_file", "of_pack", "prepared", "seconds"]
@@ -110,18 +110,26 @@ def prepared(groups: Iterable[RuleGroup], intervals: Mapping[str, float], interv
     """
     groups = tuple(groups)
     every = {group.name: seconds(group.interval) or intervals.get(group.name, interval) for group in groups}
-    recorded = {
-        rule.record: Recorded(str(rule.expr), every[group.name], rule.labels)
-        for group in groups
-        for rule in group.rules
-        if rule.record
-    }
+    recorded: dict[str, Recorded] = {}
+    for group in groups:
+        for rule in group.rules:
+            if rule.record:
+                one = Recorded(with_labels(str(rule.expr), rule.labels), every[group.name])
+                recorded[rule.record] = _both(recorded.get(rule.record), one)
     return tuple(
         _prepared(rule, group.name, round(every[group.name] * 1000), recorded)
         for group in groups
         for rule in group.rules
         if rule.alert
     )
+
+
+def _both(first: Recorded | None, second: Recorded) -> Recorded:
+    """Return what rules with the same name record together, such as one rule a service."""
+    if first is None:
+        return second
+    expr = f"(\n{first.expr}\n) or (\n{second.expr}\n)"
+    return Recorded(expr, min(first.interval_seconds, second.interval_seconds))
 
 
 def _prepared(rule: _Rule, group: str, interval: int, recorded: Mapping[str, Recorded]) -> Alert:

@@ -8,7 +8,7 @@ import msgspec
 
 from vault_exporter.diagnose.backtest.history import Chunk, FailedEvaluation, History, Server
 from vault_exporter.diagnose.backtest.labels import Labels, UnknownTemplateError, alert_labels, varies
-from vault_exporter.diagnose.backtest.promql import selectors
+from vault_exporter.diagnose.backtest.promql import kept_matchers, selectors
 from vault_exporter.diagnose.backtest.rules import Alert, RuleGroup, prepared
 from vault_exporter.diagnose.backtest.states import Firing, States
 
@@ -135,8 +135,7 @@ class Backtest:
 
 
 def _presence(name: str, matchers: str) -> str:
-    kept = [part for part in matchers.strip("{}").split(",") if part.strip().partition("=")[0].strip("!~ ") in _MATCHED]
-    return f"{name}{{{','.join(kept)}}}"
+    return f"{name}{kept_matchers(matchers, _MATCHED)}"
 
 
 def _evaluate(alert: Alert, states: States, chunk: Chunk, external: Mapping[str, str]) -> int:

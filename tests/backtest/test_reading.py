@@ -1,0 +1,70 @@
+"""What a backtest reads from expressions and rules, and how it compares firings; none needs a server."""
+
+from pathlib import Path
+
+import pytest
+
+from vault_exporter.alert_rules import Profile, load, select
+from vault_exporter.diagnose.backtest.compare import Changes, compared
+from vault_exporter.diagnose.backtest.promql import kept_matchers, selectors
+from vault_exporter.diagnose.backtest.rules import Alert, of_file, of_pack, prepared
+from vault_exporter.diagnose.backtest.run import Outcome
+from vault_exporter.diagnose.backtest.states import Firing
+
+
+@pytest.mark.parametrize(
+    "expr",
+    ["max_over_time((a > 1)[10m:1m])", "a[10m:1m]", "max_over_time((a)[5m:])", "avg_over_time((a)[10m:15s] offset 5m)"],
+)
+def test_the_step_of_a_subquery_is_no_series(expr: str) -> None:
+    assert [one.name for one in selectors(expr)] == ["a"]
+
+
+def test_the_pack_selects_only_named_series() -> None:
+    alerts = prepared(of_pack(select(load(), Profile.ALL)), {}, 60.0)
+    assert len(alerts) > 50
+    assert [one.name for alert in alerts for one in selectors(alert.expr) if one.name.startswith(":")] == []
+
+
+@pytest.mark.parametrize(
+    ("matchers", "kept"),
+    [
+        ('{job=~"vault-[a-z]{1,3}",instance="x"}', '{job=~"vault-[a-z]{1,3}"}'),
+        ('{path="job=\\"a\\",b", job!="c,d"}', '{job!="c,d"}'),
+        ("{job='a,b'}", "{job='a,b'}"),
+        ('{instance="x"}', "{}"),
+        ("", "{}"),
+    ],
+)
+def test_values_of_matchers_may_have_commas_and_braces(matchers: str, kept: str) -> None:
+    assert kept_matchers(matchers, {"job"}) == kept
+
+
+def test_rules_that_record_one_name_stand_together(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yml"
+    rules.write_text("""
+groups:
+  - name: g
+    rules:
+      - {record: r, expr: a, labels: {of: x}}
+      - {record: r, expr: b, labels: {of: 'y"$1'}}
+      - {alert: A, expr: r > 1}
+""")
+    (alert,) = prepared(of_file(rules), {}, 60.0)
+    assert " ".join(alert.expr.split()) == (
+        '( ( label_replace( a , "of", "x", "", "") ) or ( label_replace( b , "of", "y\\"$$1", "", "") ) ) > 1'
+    )
+
+
+def test_alerts_of_one_name_with_two_severities_are_compared_each() -> None:
+    warning, critical = _outcome("warning"), _outcome("critical")
+    both = (warning, critical)
+    assert compared(both, both) == Changes((), (), ())
+    assert compared((warning,), both) == Changes(critical.firings, (), ())
+    assert compared(both, (warning,)) == Changes((), critical.firings, ())
+    assert compared((warning,), (critical,)) == Changes((), (), ((warning.firings[0], critical.firings[0]),))
+
+
+def _outcome(severity: str) -> Outcome:
+    firing = Firing((("alertname", "X"), ("severity", severity)), 0, 10)
+    return Outcome(Alert("X", "g", "x > 1", 1000), (firing,))
