@@ -68,7 +68,7 @@ def test_without_matplotlib_the_extra_is_named(server: Played, tmp_path: Path) -
 )
 def test_wrong_options_are_said(arguments: list[str], message: str) -> None:
     result = CliRunner().invoke(assembled(["rules"]), ["rules", *arguments])
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert message in result.output
 
 

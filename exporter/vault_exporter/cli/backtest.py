@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from vault_exporter.alert_rules import PackError
 from vault_exporter.assets import ResourceError
-from vault_exporter.cli.options import fail
+from vault_exporter.cli.options import fail, refuse
 from vault_exporter.diagnose.backtest.command import Asked, Groups, backtest
 from vault_exporter.diagnose.backtest.plot import PlotError, save
 from vault_exporter.diagnose.backtest.report import as_json as json_of
@@ -41,7 +41,7 @@ def run_backtest(
 ) -> None:
     """Evaluate the rules over the history, and print what was found. Progress is for a terminal only."""
     if limit is not None and (as_json or against is not None):
-        fail("--suggest prints a file of overrides; give --json or --against in another run")
+        refuse("--suggest prints a file of overrides; give --json or --against in another run")
     end = int(time.time() * 1000)
     try:
         checked = checked_url(url, "--backtest")
@@ -62,7 +62,9 @@ def run_backtest(
             save(plot, result.outcomes, result.period, result.urgency)
     except ApiError as error:
         fail(f"{error}: {error.remedy}" if error.remedy else str(error))
-    except (HttpConfigError, PackError, PlotError, ResourceError, ServerUrlError) as error:
+    except (HttpConfigError, PackError, ServerUrlError) as error:
+        refuse(str(error))
+    except (PlotError, ResourceError) as error:
         fail(str(error))
     if suggestion is not None:
         typer.echo(as_overrides(suggestion, overrides, limit or 0, result), nl=False)

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -31,6 +32,7 @@ from vault_exporter.checks import Flags
 from vault_exporter.cli.backtest import run_backtest
 from vault_exporter.cli.kubernetes import AnnotationOption, LabelOption, NameOption, ObjectNamespaceOption, wishes
 from vault_exporter.cli.options import fail, load_config, refuse
+from vault_exporter.config.schema.model import Config
 from vault_exporter.util.fs import why_unreadable
 from vault_exporter.util.yaml_loader import Loader, explain
 
@@ -131,8 +133,8 @@ def rules(
     """
     if form is Form.JSON and not show:
         refuse("--format json is for --parameters")
-    if backtest is None and (given := _of_backtest(backtest_http_config, interval, suggest, against, plot, as_json)):
-        refuse(f"{given} needs --backtest URL")
+    if backtest is None:
+        _refuse_of_backtest(backtest_http_config, interval, suggest, against, plot, as_json)
     of_object = wishes(name, namespace, label, annotation, allowed=form in {Form.OPERATOR, Form.ALERTMANAGER_CONFIG})
     try:
         if show:
@@ -150,13 +152,8 @@ def rules(
         for alert, lack in lacking.items():
             sys.stderr.write(f"left out: {alert}, which needs {lack}\n")
     if backtest is not None:
-
-        def with_changes(values: Overrides) -> tuple[Group, ...]:
-            chosen = select(apply(load(), values), profile)
-            return chosen if settings is None else without(chosen, fed(settings))[0]
-
         run_backtest(
-            with_changes,
+            partial(_with_changes, profile, settings),
             changed,
             url=backtest,
             http_config=backtest_http_config,
@@ -174,15 +171,20 @@ def rules(
         fail(str(error))
 
 
-def _of_backtest(
+def _with_changes(profile: Profile, settings: Config | None, values: Overrides) -> tuple[Group, ...]:
+    chosen = select(apply(load(), values), profile)
+    return chosen if settings is None else without(chosen, fed(settings))[0]
+
+
+def _refuse_of_backtest(
     http_config: Path | None,
     interval: str | None,
     suggest: int | None,
     against: Path | None,
     plot: Path | None,
     as_json: bool,  # noqa: FBT001 - one of the options in their order
-) -> str:
-    """Return an option that was given and is only for ``--backtest``."""
+) -> None:
+    """Refuse an option that is only for ``--backtest``."""
     options = {
         "--backtest-http-config": http_config,
         "--interval": interval,
@@ -191,7 +193,9 @@ def _of_backtest(
         "--plot": plot,
         "--json": as_json or None,
     }
-    return next((name for name, value in options.items() if value is not None), "")
+    for name, value in options.items():
+        if value is not None:
+            refuse(f"{name} needs --backtest URL")
 
 
 def _pair(text: str) -> tuple[str, str]:
