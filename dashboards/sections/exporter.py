@@ -188,7 +188,7 @@ def discovery() -> Section:
         by("instance", select(c.SHARDS), "max"),
         empty="none set",
     )
-    return Section("Discovery and shards", [(7, [found, shards])], collapsed=True)
+    return Section("Discovery", [(7, [found, shards])], collapsed=True)
 
 
 def _success() -> Panel:

@@ -72,9 +72,9 @@ def test_the_help_and_wrong_options_are_those_of_the_command() -> None:
     for arguments, status, said in (
         (("--help",), 0, "Check the health of the exporter"),
         (("healthcheck", "--help"), 0, "--web.listen-address"),
-        (("healthcheck", "--lisden", ":1"), 2, "No such option"),
-        (("healthcheck", "--listen"), 2, "requires an argument"),
-        (("healthchek",), 2, "No such command"),
+        (("healthcheck", "--lisden", ":1"), 3, "No such option"),
+        (("healthcheck", "--listen"), 3, "requires an argument"),
+        (("healthchek",), 3, "No such command"),
     ):
         done = subprocess.run(
             [program("vault-exporter"), *arguments], check=False, capture_output=True, text=True, timeout=PATIENCE

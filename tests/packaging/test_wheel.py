@@ -1,6 +1,7 @@
 """The wheel: what is in it, and that it runs from an empty environment."""
 
 import os
+import re
 import subprocess
 import sys
 import urllib.error
@@ -55,7 +56,7 @@ def test_contents(wheel: Path) -> None:
         f"provisioning/{kind}/vault.yml" for kind in ("alerting", "dashboards", "datasources")
     }
     assert "vault_exporter/py.typed" in names
-    assert not [name for name in names if "test" in name.lower()]
+    assert not [name for name in names if re.search(r"(^|/)(conf)?tests?[_./]", name.lower())]
 
 
 def test_runs_from_an_empty_environment(environment: Path, tmp_path: Path) -> None:

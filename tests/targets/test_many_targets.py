@@ -85,7 +85,7 @@ async def test_a_mistake_of_ours_does_not_end_the_looking(tmp_path: Path, capsys
         file.write_text('[{"targets": ["v2"]}]')
         await time.look_again()
         assert (told, success()) == ([0], 0)
-        assert "detail=ZeroDivisionError" in capsys.readouterr().out
+        assert "(ZeroDivisionError); please report it" in capsys.readouterr().out
         await time.look_again()  # nothing is new, but that was not heard
         assert (told, success()) == ([0, 1], 1)
         await time.look_again()

@@ -56,14 +56,14 @@ def test_a_plain_value_is_found(server: Server, tmp_path: Path, value: str, *, f
 
 
 @pytest.mark.parametrize(
-    ("device", "stdin", "error"),
+    ("device", "stdin", "error", "status"),
     [
-        ("other", "x\n", "; the token needs 'update' on sys/audit-hash/other, and the device must be enabled\n"),
-        ("file", "\n", "--plain: the value is empty\n"),
+        ("other", "x\n", "; the token needs 'update' on sys/audit-hash/other, and the device must be enabled\n", 1),
+        ("file", "\n", "--plain: the value is empty\n", 3),
     ],
 )
-def test_what_goes_wrong(server: Server, device: str, stdin: str, error: str) -> None:
-    said = run(server.log, "--report", HASHED, *options(server, device), status=1, stdin=stdin)
+def test_what_goes_wrong(server: Server, device: str, stdin: str, error: str, status: int) -> None:
+    said = run(server.log, "--report", HASHED, *options(server, device), status=status, stdin=stdin)
     assert said.endswith(error)
 
 
@@ -73,5 +73,5 @@ def test_a_server_that_does_not_answer(server: Server, tmp_path: Path) -> None:
     assert said.startswith("--hash-with: login: auth/token/lookup-self: refused")
     assert server.token not in said
     missing = tmp_path / "missing"
-    said = run(server.log, "--report", HASHED, *options(server), "--plain", missing, status=1)
+    said = run(server.log, "--report", HASHED, *options(server), "--plain", missing, status=3)
     assert said == f"--plain: {missing}: cannot be read: No such file or directory\n"
