@@ -188,6 +188,7 @@ def _exporter(directory: Path, targets: list[dict[str, Any]], logs: list[Path], 
     web.write_text("rate_limit: {interval: 1ms, burst: 1000}\n")
     config = {
         "listen": f"127.0.0.1:{port}",
+        "shard": "0/1",
         "web_config_file": str(web),
         "targets": targets,
         "discovery": [{"type": "file", "path": str(found)}],

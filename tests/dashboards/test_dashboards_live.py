@@ -49,7 +49,6 @@ WAITING: Final = {
         "Secret-ids and tokens",
         "Static database roles",
     },
-    "exporters are shards": {"Shards"},
     "an event happens": {"Events", "Events that happened"},
 }
 """Panels that a healthy cluster on PostgreSQL leaves without data, by what they wait for."""
