@@ -65,11 +65,13 @@ async def suggest(
     why: dict[str, str] = {}
     counts = {one.alert.name: busiest_week(one.firings) for one in outcomes}
     first = dict(counts)
+    errors = {one.alert.name: one.failed for one in outcomes if not one.refusal}
+    unproven: set[str] = set()
     for _ in range(_ROUNDS):
         loud = [name for name, count in counts.items() if count > limit and name in rules]
         moved = False
         for name in loud:
-            better = await _threshold(name, rules[name], limit, {**given, **found}, evaluate)
+            better = await _threshold(name, rules[name], limit, {**given, **found}, errors[name], evaluate)
             if better is not None:
                 parameter, value, count = better
                 found[parameter] = value
@@ -85,13 +87,20 @@ async def suggest(
         )
         again = await evaluate({**given, **found}, sharing)
         counts |= {name: busiest_week(one.firings) for name, one in again.items()}
+        unproven = {name for name, one in again.items() if name in errors and not _says(one, errors[name])}
     left = {
         name: f"{count} in its busiest week: "
         + ("no value of its thresholds was found" if _thresholds(rules[name]) else "it has no threshold")
         for name, count in counts.items()
         if count > limit and name in rules
     }
+    left |= dict.fromkeys(sorted(unproven), "it cannot be evaluated as before with the values below")
     return Suggestion(found, why, left)
+
+
+def _says(outcome: Outcome, errors: int) -> bool:
+    """Return whether firings can be counted: evaluations that are errors hide them, beyond those that always are."""
+    return not outcome.refusal and outcome.failed <= errors
 
 
 def _thresholds(rule: Rule) -> list[tuple[str, bool]]:
@@ -105,7 +114,7 @@ def _thresholds(rule: Rule) -> list[tuple[str, bool]]:
 
 
 async def _threshold(
-    name: str, rule: Rule, limit: int, given: Overrides, evaluate: Evaluate
+    name: str, rule: Rule, limit: int, given: Overrides, errors: int, evaluate: Evaluate
 ) -> tuple[str, str, int] | None:
     declared = parameters()
     for parameter, higher in _thresholds(rule):
@@ -115,8 +124,7 @@ async def _threshold(
         async def count(value: str, parameter: str = parameter) -> int:
             made = await evaluate({**given, parameter: value}, frozenset({name}))
             outcome = made[name]
-            # What cannot be evaluated proves nothing.
-            return limit + 1 if outcome.refusal or outcome.failed else busiest_week(outcome.firings)
+            return busiest_week(outcome.firings) if _says(outcome, errors) else limit + 1
 
         bad, good, counted = now, None, 0
         step = 2.0 if higher else 0.5
