@@ -45,9 +45,9 @@ doctor-test: $(VENV)/.dev build/tools/victoria ## Try the doctor on each broken 
 	@scripts/debian-packages prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
 	@$(BIN)/python -m pytest $(ARGS) tests/doctor/matrix_doctor.py
 
-backtest-test: $(VENV)/.dev build/tools/trixie ## Compare backtests with the ALERTS of each Prometheus after an hour of faults (SECONDS=60 is shorter)
+backtest-test: $(VENV)/.dev build/tools/trixie build/tools/sid ## Compare backtests with the ALERTS of each Prometheus after an hour of faults (SECONDS=60 is shorter)
 	@scripts/debian-packages prometheus:prometheus
-	@BACKTEST_SECONDS=$(or $(SECONDS),3600) $(BIN)/python -m pytest -o timeout=9000 $(ARGS) tests/backtest/matrix_backtest.py
+	@BACKTEST_SECONDS=$(or $(SECONDS),3600) $(BIN)/python -m pytest -o timeout=9000 --numprocesses 3 -rP $(ARGS) tests/backtest/matrix_backtest.py
 
 deploy-run: $(VENV)/.dev ## Run what the Helm chart renders, in front of a real cluster of three nodes
 	@scripts/debian-packages $(LAB)

@@ -4,67 +4,89 @@ import datetime as dt
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from tests.backtest.played import MEMORY, Played, run
+from tests.backtest.played import PACK, Played, run
 
 __all__ = ["assert_equal", "assert_promise"]
 
 Labels = tuple[tuple[str, str], ...]
 
+FIRING: Final = {
+    "Played": {
+        "PlayedRecorded", "PlayedFor", "PlayedKept", "PlayedGone", "PlayedOfValue", "PlayedRaw", "PlayedRange"
+    },
+    "Slow": {"SlowRange"},
+    "Late": {"LateFor", "LateRange"},
+}  # fmt: skip
+BEFORE: Final = {"PlayedGone": 2, "PlayedRange": 6, "SlowRange": 10, "LateRange": 5, "VaultDown": 130}
+"""Seconds from the server's first evaluation in which a backtest knows more than the server: what was before."""
 
-def assert_equal(server: Played, seconds: float) -> None:
-    """Compare state by state, at every evaluation that the server made."""
+
+def assert_equal(server: Played, seconds: float) -> str:
+    """Compare state by state, at every evaluation that the server made, and return the figures of it."""
     days = f"{(seconds + 600) / 86400:.6f}"
-    found = json.loads(run("--backtest", server.url, "--days", days, *MEMORY, "--against", str(server.rules), "--json"))
-    until = time.time()
+    found = json.loads(run("--backtest", server.url, "--days", days, *PACK, "--against", str(server.rules), "--json"))
+    until, end = time.time(), _seconds(found["end"])
     window = f"[{int(seconds) + 600}s]"
-    clock = server.query(f"ALERTS{{alertname='PlayedClock',alertstate='firing'}}{window}", until)
-    times = [float(at) for at, _ in clock[0]["values"]]
-    times = [at for at in times if at <= _seconds(found["end"])]
-    assert len(times) >= min(seconds, 10)
-    real = _real(server, window, until, "Played(Recorded|For|Kept|Gone|OfValue)")
-    made = _made([one for one in found["against"]["go"] if one["labels"]["alertname"] != "PlayedClock"])
-    assert {dict(labels)["alertname"] for labels in real} == {
-        "PlayedRecorded", "PlayedFor", "PlayedKept", "PlayedGone", "PlayedOfValue",
-    }  # fmt: skip
-    first = times[0]
-    for labels in real.keys() | made.keys():
-        fired = {round(at, 3) for at in real.get(labels, ())}
-        expected = {round(at, 3) for at in times if round(at, 3) in fired}
-        # PlayedGone is pending before the server's first evaluation in a backtest, and only then in the server.
-        since = first + 2 if dict(labels)["alertname"] == "PlayedGone" else first
-        ours = {round(at, 3) for at in times if any(start <= at < end for start, end in made.get(labels, ()))}
-        assert {at for at in ours if at >= since} == {at for at in expected if at >= since}, labels
+    figures = []
+
+    def compare(what: str, clock: str, real: dict[Labels, list[float]], made: dict[Labels, list[Any]]) -> None:
+        (ticks,) = server.query(f"{clock}{window}", until)
+        times = [float(at) for at, _ in ticks["values"] if float(at) <= end]
+        assert len(times) >= min(seconds, 10)
+        firing = 0
+        for labels in real.keys() | made.keys():
+            since = times[0] + BEFORE.get(dict(labels)["alertname"], 0)
+            fired = {round(at, 3) for at in real.get(labels, ())}
+            theirs = {at for at in times if at >= since and round(at, 3) in fired}
+            ours = {at for at in times if at >= since and any(one <= at < other for one, other in made.get(labels, ()))}
+            assert sorted(ours - theirs) == sorted(theirs - ours) == [], labels
+            firing += len(ours)
+        spans = sum(map(len, made.values()))
+        figures.append(
+            f"{what}: {len(times)} evaluations, {len(made)} label sets, firing {firing} times in {spans} firings"
+        )
+
+    gone = _made(found["against"]["go"])
+    for group in server.groups:
+        real = _real(server, window, until, f"{group}.*")
+        real = {labels: ats for labels, ats in real.items() if not dict(labels)["alertname"].endswith("Clock")}
+        assert {dict(labels)["alertname"] for labels in real} == FIRING[group]
+        made = {labels: ends for labels, ends in gone.items() if dict(labels)["alertname"] in FIRING[group]}
+        compare(group, f"ALERTS{{alertname='{group}Clock',alertstate='firing'}}", real, made)
     assert found["against"]["no_data"] == ["PlayedNever"]
-    memory = next(one for one in found["alerts"] if one["alert"] == "VaultHighMemoryUsage")
-    there = _real(server, window, until, "VaultHighMemoryUsage")
-    ours_of_pack = _made(memory["firings"])
-    assert there.keys() == ours_of_pack.keys()
+    ours = {one["alert"]: _made(one["firings"] or []) for one in found["alerts"]}
+    down = _real(server, window, until, "VaultDown")
+    assert down
+    compare("VaultDown", "instance:vault_serves:bool", down, ours["VaultDown"])
+    memory, there = ours["VaultHighMemoryUsage"], _real(server, window, until, "VaultHighMemoryUsage")
+    assert there.keys() == memory.keys()
     for labels, ats in there.items():
-        assert len(ours_of_pack[labels]) > 1
-        end_of_backtest = _seconds(found["end"])
-        assert all(any(start <= at < end for start, end in ours_of_pack[labels]) for at in ats if at < end_of_backtest)
-        assert all(any(start <= at < end for at in ats) for start, end in ours_of_pack[labels])
+        assert len(memory[labels]) > 1
+        assert all(any(start <= at < stop for start, stop in memory[labels]) for at in ats if at < end)
+        assert all(any(start <= at < stop for at in ats) for start, stop in memory[labels])
+    return "\n".join(figures)
 
 
-def assert_promise(server: Played, seconds: float, folder: Path, limit: int = 1) -> None:
-    """What ``--suggest`` prints keeps its limit on the same data, and was needed."""
+def assert_promise(server: Played, seconds: float, folder: Path, limit: int = 1) -> str:
+    """What ``--suggest`` prints keeps its limit on the same data, and was needed. Return the figures."""
     basic = ("--backtest", server.url, "--days", f"{(seconds + 600) / 86400:.6f}")
     suggested = folder / "suggested.yml"
-    suggested.write_text(run(*basic, *MEMORY, "--suggest", str(limit)))
+    suggested.write_text(run(*basic, *PACK, "--suggest", str(limit)))
     before, after = (
-        next(
-            one
-            for one in json.loads(run(*basic, *changes, "--json"))["alerts"]
-            if one["alert"] == "VaultHighMemoryUsage"
-        )
-        for changes in (MEMORY, ("--overrides", str(suggested)))
+        {one["alert"]: one["busiest_week"] or 0 for one in json.loads(run(*basic, *changes, "--json"))["alerts"]}
+        for changes in (PACK, ("--overrides", str(suggested)))
     )
-    assert before["busiest_week"] > limit
-    assert "memory_limit_bytes" in suggested.read_text()
-    assert after["busiest_week"] <= limit
-    assert run("--overrides", str(suggested)) != run(*MEMORY)
+    said = suggested.read_text()
+    loud = {name for name, count in before.items() if count > limit}
+    named = {name for name in loud if f"# {name} stays: " in said}
+    assert "VaultHighMemoryUsage" in loud - named
+    assert "memory_limit_bytes" in said
+    assert {name for name, count in after.items() if count > limit} == named
+    assert run("--overrides", str(suggested)) != run(*PACK)
+    changed = ", ".join(f"{name} {before[name]} to {after[name]}" for name in sorted(loud - named))
+    return f"at most {limit} in seven days: {changed}; named as not possible: {', '.join(sorted(named)) or 'none'}"
 
 
 def _real(server: Played, window: str, until: float, names: str) -> dict[Labels, list[float]]:

@@ -7,6 +7,8 @@ import contextlib
 import http.server
 import json
 import math
+import re
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -22,10 +24,11 @@ from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.cli.table import assembled
 from vault_exporter.demo.process import Service, free_port
 
-__all__ = ["MEMORY", "Played", "played", "run", "stamped"]
+__all__ = ["PACK", "Played", "played", "run", "stamped"]
 
 AHEAD: Final = 5
-MEMORY: Final = ("--set", "VaultHighMemoryUsage.for=0s")
+OFFSETS_SINCE: Final = (2, 53)
+PACK: Final = ("--set", "VaultHighMemoryUsage.for=0s", "--set", "VaultDown.for=1s")
 RULES: Final = """
 groups:
   - name: played
@@ -46,7 +49,23 @@ groups:
         labels: {severity: warning, external: "{{ $externalLabels.region }}"}
       - {alert: PlayedGone, expr: "absent(played_now_and_then)", for: 1s}
       - {alert: PlayedOfValue, expr: "round(played_value) > 8", labels: {value: "{{ $value }}"}}
+      - {alert: PlayedRaw, expr: "avg_over_time(played_value[3s]) > 6"}
+      - {alert: PlayedRange, expr: "avg_over_time(cluster:played:max[5s]) > 8"}
       - {alert: PlayedNever, expr: "played_never > 0"}
+  - name: slow
+    interval: 2s
+    rules:
+      - {alert: SlowClock, expr: vector(1)}
+      - {alert: SlowRange, expr: "sum_over_time(cluster:played:max[6s]) > 45", for: 2s}
+"""
+LATE: Final = """
+  - name: late
+    query_offset: 3s
+    rules:
+      - {record: "cluster:late:min", expr: "min by (cluster) (played_value)"}
+      - {alert: LateClock, expr: vector(1)}
+      - {alert: LateFor, expr: "played_value > 5", for: 2s}
+      - {alert: LateRange, expr: "avg_over_time(cluster:late:min[4s]) > 3"}
 """
 
 
@@ -59,6 +78,9 @@ def stamped(second: int) -> str:
     lines.append(
         f"vault_runtime_alloc_bytes {1e8 if second % 6 < 4 else (2 + second // 6 % 3) * 1e9:.0f} {second * 1000}"
     )
+    # The node is down for moments, and for longer than VaultDown has patience with a node that has served.
+    lines.append(f"vault_up {int(second % 11 > 2 and second % 600 < 300)} {second * 1000}")
+    lines.append(f"vault_active {int(second % 22 < 11)} {second * 1000}")
     if second // 9 % 2:
         lines.append(f"played_now_and_then 1 {second * 1000}")
     return "\n".join(lines) + "\n"
@@ -78,8 +100,8 @@ class Page(http.server.BaseHTTPRequestHandler):
 
 
 class Played:
-    def __init__(self, url: str, rules: Path) -> None:
-        self.url, self.rules = url, rules
+    def __init__(self, url: str, rules: Path, groups: tuple[str, ...]) -> None:
+        self.url, self.rules, self.groups = url, rules, groups
 
     def query(self, query: str, at: float) -> list[dict[str, Any]]:
         text = urllib.parse.urlencode({"query": query, "time": f"{at:.3f}"})
@@ -105,8 +127,9 @@ def played(folder: Path, program: str, seconds: float) -> Iterator[Played]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     rules = folder / "played.yml"
-    rules.write_text(RULES)
-    (folder / "pack.yml").write_text(run(*MEMORY))
+    has_offsets = _version(program) >= OFFSETS_SINCE
+    rules.write_text(RULES + LATE if has_offsets else RULES)
+    (folder / "pack.yml").write_text(run(*PACK))
     target = {"targets": [f"127.0.0.1:{server.server_port}"], "labels": {"cluster": "prod", "instance": "n1"}}
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s", "external_labels": {"region": "north"}},
@@ -125,7 +148,8 @@ def played(folder: Path, program: str, seconds: float) -> Iterator[Played]:
     ]
     try:
         with Service("Prometheus", command, log=folder / "prometheus.log", cwd=folder) as service:
-            made = Played(f"http://127.0.0.1:{port}", rules)
+            groups = ("Played", "Slow", "Late") if has_offsets else ("Played", "Slow")
+            made = Played(f"http://127.0.0.1:{port}", rules, groups)
             service.wait_until(lambda: _is_ready(made.url), timeout=PATIENCE)
             end = time.time() + AHEAD + seconds
             if seconds > PATIENCE:
@@ -134,13 +158,18 @@ def played(folder: Path, program: str, seconds: float) -> Iterator[Played]:
             # The history stays the same from here on, however long the tests take.
             server.shutdown()
             server.server_close()
-            settled = time.time() + AHEAD + 4
+            settled = time.time() + AHEAD + 6
             wait_until(lambda: made.evaluated_until() > settled, what="the last samples are past", interval=0.5)
             yield made
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _version(program: str) -> tuple[int, ...]:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(map(int, re.findall(r"version (\d+)\.(\d+)", said)[0]))
 
 
 def _is_ready(url: str) -> bool:

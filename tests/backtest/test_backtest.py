@@ -1,8 +1,10 @@
 """A backtest equals what a real Prometheus did; ``make backtest-test`` does the same for an hour, with each version."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +13,14 @@ from typer.testing import CliRunner
 
 from tests.backtest.equal import assert_equal, assert_promise
 from tests.backtest.played import Played, played, run
+from tests.lab.waiting import PATIENCE
 from vault_exporter.cli.table import assembled
 from vault_exporter.demo.process import free_port
+from vault_exporter.diagnose.backtest.history import History
+from vault_exporter.diagnose.backtest.rules import of_file
+from vault_exporter.diagnose.backtest.run import Backtest, Period
+from vault_exporter.diagnose.doctor.read.api import Api
+from vault_exporter.diagnose.doctor.read.http_config import load_http_config
 
 SECONDS = 20.0
 
@@ -39,6 +47,29 @@ def test_the_report_names_what_has_no_data_and_what_is_not_counted(server: Playe
     assert "  VaultHostMemoryLow: vault_host_memory_total_bytes{" in said.partition("No data:")[2]
     assert "- page   PlayedFor" in said
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_groups_are_evaluated_at_the_moments_of_the_server(server: Played, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yml"
+    rules.write_text("""
+groups:
+  - {name: alerts, interval: 1s, rules: [{alert: PlayedClock, expr: a}]}
+  - {name: recorded, interval: 1s, rules: [{record: "cluster:played:max", expr: a}, {alert: New, expr: a}]}
+  - {name: slow, interval: 1s, rules: [{alert: New, expr: a}]}
+  - {name: unknown, interval: 1s, rules: [{alert: New, expr: a}]}
+""")
+
+    async def phases() -> tuple[list[int], int]:
+        now = int(time.time() * 1000)
+        async with Api("Prometheus", "--backtest", server.url, load_http_config(None, https=False), PATIENCE) as api:
+            history = History(api, lambda _: None)
+            said = await history.server()
+            run = Backtest(history, said, Period(now - 60_000, now))
+            return [one.phase for one in await run.alerts(of_file(rules))], said.evaluated["slow"] % 1000
+
+    made, of_slow = asyncio.run(phases())
+    clock = round(server.evaluated_until() * 1000) % 1000
+    assert made == [clock, clock, of_slow, 0]
 
 
 def test_without_matplotlib_the_extra_is_named(server: Played, tmp_path: Path) -> None:

@@ -59,8 +59,8 @@ async def backtest(
     async with Api("Prometheus", "--backtest", asked.url, asked.http, _PATIENCE_SECONDS) as api:
         history = History(api, progress)
         run = Backtest(history, await history.server(), asked.period, asked.interval)
-        now = run.alerts(of_pack(groups(asked.overrides)))
-        before = run.alerts(old_groups) if old_groups is not None else ()
+        now = await run.alerts(of_pack(groups(asked.overrides)))
+        before = await run.alerts(old_groups) if old_groups is not None else ()
         total(run.evaluations((*now, *before)))
         outcomes = await run.outcomes(now)
         old = await run.outcomes(before)
@@ -70,10 +70,10 @@ async def backtest(
             return result, None
 
         async def evaluate(overrides: Overrides, names: frozenset[str]) -> Mapping[str, Outcome]:
-            every = run.alerts(of_pack(groups(overrides)))
+            every = await run.alerts(of_pack(groups(overrides)))
             chosen = [one for one in every if one.name in names]
             total(run.evaluations(chosen))
-            return {one.name: await run.outcome(one, every) for one in chosen}
+            return {one.name: await run.outcome(one) for one in chosen}
 
         rules = alerts(groups(asked.overrides))
         suggestion = await suggest(asked.limit, outcomes, rules, asked.overrides, evaluate)

@@ -1,7 +1,8 @@
 """Read the history of series in Prometheus: range queries in chunks, a bounded number at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -28,6 +29,8 @@ _FAILURES: Final = 100
 _FAILED: Final = 422
 _DEFAULT_INTERVAL: Final = 60.0
 _PHASE_STEP: Final = "5m"
+_NEVER: Final = 1
+"""The year of the time that stands for none."""
 
 
 class FailedEvaluation(Exception):  # noqa: N818 - it says what happened
@@ -59,6 +62,8 @@ class Server(msgspec.Struct, frozen=True):
     external: Mapping[str, str]
     intervals: Mapping[str, float]
     """By group that is loaded."""
+    evaluated: Mapping[str, int]
+    """When a loaded group began its last evaluation, some milliseconds after the time that it evaluates at."""
 
 
 class _Answer(msgspec.Struct, Generic[T], frozen=True):
@@ -74,9 +79,10 @@ class _Yaml(msgspec.Struct, frozen=True):
     yaml: str
 
 
-class _Group(msgspec.Struct, frozen=True):
+class _Group(msgspec.Struct, frozen=True, rename={"evaluated": "lastEvaluation"}):
     name: str
     interval: float = 0
+    evaluated: dt.datetime | None = None
 
 
 class _Groups(msgspec.Struct, frozen=True):
@@ -120,14 +126,32 @@ class History:
             loaded = (await self._api.get("/api/v1/rules", _Answer[_Groups])).data.groups
         except ApiError:
             loaded = ()
-        return Server(interval, external, {group.name: group.interval for group in loaded if group.interval})
+        return Server(
+            interval,
+            external,
+            {group.name: group.interval for group in loaded if group.interval},
+            {
+                group.name: round(group.evaluated.timestamp() * 1000)
+                for group in loaded
+                if group.evaluated and group.evaluated.year > _NEVER
+            },
+        )
 
-    async def phase(self, selector: str, interval: int, start: int, end: int) -> int:
-        """Return when in its interval a group was evaluated, in milliseconds, from a sample that it left; else 0."""
-        query = f"max(max_over_time(timestamp({selector})[{max(1, (end - start) // 1000)}s:{_PHASE_STEP}]))"
+    async def phase(self, selectors: Iterable[str], interval: int, start: int, end: int) -> int | None:
+        """Return when in its interval a group was evaluated, in milliseconds, from a sample that it left.
+
+        Args:
+            selectors: of such samples, in the order in which they are looked for.
+            interval: milliseconds.
+            start: of the history.
+            end: of the history.
+        """
+        windows = [f"{max(1, (end - start) // 1000)}s:{_PHASE_STEP}"]
         if interval < _DEFAULT_INTERVAL * 1000:
-            near = f"max(max_over_time(timestamp({selector})[10m:1s]))"
-            query = f"{near} or {query}"
+            windows.insert(0, "10m:1s")
+        query = " or ".join(
+            f"max(max_over_time(timestamp({selector})[{window}]))" for window in windows for selector in selectors
+        )
         try:
             async with self._free:
                 found = await self._api.get(
@@ -135,8 +159,8 @@ class History:
                 )
             samples = msgspec.json.decode(found.data.result, type=tuple[_Sample, ...])
         except (ApiError, msgspec.DecodeError):
-            return 0
-        return round(float(samples[0].value[1]) * 1000) % interval if samples else 0
+            return None
+        return round(float(samples[0].value[1]) * 1000) % interval if samples else None
 
     async def has(self, selector: str, start: int, end: int) -> bool:
         """Return whether a series was there at any time.

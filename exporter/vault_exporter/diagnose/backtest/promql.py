@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["CannotInlineError", "Recorded", "Selector", "inlined", "kept_matchers", "selectors", "with_labels"]
+__all__ = ["CannotInlineError", "Recorded", "Selector", "inlined", "kept_matchers", "later", "selectors", "with_labels"]
 
 _TOKEN: Final = re.compile(
     r"""(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)
@@ -21,6 +21,9 @@ _TOKEN: Final = re.compile(
 _MATCHER: Final = re.compile(r"""(\w+)\s*(?:=~|!~|!=|=)\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)""", re.DOTALL)
 _GROUPING: Final = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})
 _WORDS: Final = _GROUPING | {"and", "or", "unless", "atan2", "bool", "offset", "inf", "nan", "start", "end"}
+_OF_TIME: Final = frozenset(
+    {"time", "minute", "hour", "month", "year", "day_of_month", "day_of_week", "day_of_year", "days_in_month"}
+)
 _DEEPEST: Final = 10
 
 
@@ -33,6 +36,8 @@ class Recorded(msgspec.Struct, frozen=True):
 
     expr: str
     interval_seconds: float
+    phase: int = 0
+    """When in its interval it is recorded, in milliseconds."""
 
 
 class Selector(msgspec.Struct, frozen=True):
@@ -104,15 +109,44 @@ def inlined(expr: str, recorded: Mapping[str, Recorded], depth: int = 0) -> str:
             raise CannotInlineError(f"it selects {found.name} with matchers, an offset or @")
         if depth == _DEEPEST:
             raise CannotInlineError(f"{found.name} is recorded from itself")
-        inner = f"(\n{inlined(rule.expr, recorded, depth + 1)}\n)"
-        if found.window:
-            if ":" in found.window:
-                inner += found.window
-            else:
-                inner += f"{found.window[:-1]}:{max(1, round(rule.interval_seconds * 1000))}ms]"
-        made += [expr[done : found.start], inner]
+        inner = inlined(rule.expr, recorded, depth + 1)
+        made += [expr[done : found.start], _standing_for(found, after, inner, rule)]
         done = found.end
     return "".join((*made, expr[done:]))
+
+
+def later(expr: str, milliseconds: int) -> str | None:
+    """Return an expression that gives at each time what the given one gives some time later.
+
+    Returns ``None`` for an expression with a subquery, an offset, @ or the time of the evaluation.
+    """
+    parts = [found[0] for found in _TOKEN.finditer(expr) if found.lastgroup not in {"space", "comment", "text"}]
+    in_range = False
+    for part, following in zip(parts, [*parts[1:], ""], strict=True):
+        in_range = part == "[" or (in_range and part != "]")
+        is_of_time = part in _OF_TIME and following == "("
+        if is_of_time or part == "@" or part.lower() == "offset" or (in_range and part.startswith(":")):
+            return None
+    made, done = [], 0
+    for found in selectors(expr):
+        made += [expr[done : found.end], f" offset -{milliseconds}ms"]
+        done = found.end
+    return "".join((*made, expr[done:]))
+
+
+def _standing_for(found: Selector, after: str, inner: str, rule: Recorded) -> str:
+    """Return what stands for a recorded series, or for a range of it as a subquery.
+
+    A subquery is evaluated at multiples of its step, and a rule at its phase after them: its expression is taken from
+    that much later, and the range ends that much earlier.
+    """
+    if not found.window or ":" in found.window:
+        return f"(\n{inner}\n){found.window}"
+    step = max(1, round(rule.interval_seconds * 1000))
+    shifted = later(inner, rule.phase) if rule.phase and not after.startswith(("offset", "@")) else None
+    if shifted is None:
+        return f"(\n{inner}\n){found.window[:-1]}:{step}ms]"
+    return f"(\n{shifted}\n){found.window[:-1]}:{step}ms] offset {rule.phase}ms"
 
 
 def _is_modifier(tokens: list[re.Match[str]], position: int, following: str) -> bool:

@@ -12,7 +12,7 @@ from vault_exporter.alert_rules import Group, PackError
 from vault_exporter.diagnose.backtest.promql import CannotInlineError, Recorded, inlined, selectors, with_labels
 from vault_exporter.util.fs import why_unreadable
 
-__all__ = ["Alert", "RuleGroup", "of_file", "of_pack", "prepared", "seconds"]
+__all__ = ["Alert", "RuleGroup", "intervals_of", "of_file", "of_pack", "prepared", "seconds"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
 _DURATION: Final = re.compile(r"(?:\d+(?:ms|[smhdwy]))+|0?")
@@ -48,6 +48,8 @@ class Alert(msgspec.Struct, frozen=True):
     """Without recorded series."""
     interval: int
     """Milliseconds from one evaluation to the next."""
+    phase: int = 0
+    """Milliseconds from a multiple of the interval to an evaluation."""
     wait: int = 0
     keep: int = 0
     labels: Mapping[str, str] = {}
@@ -97,27 +99,43 @@ def of_file(path: Path) -> tuple[RuleGroup, ...]:
         raise PackError(f"{path}: not a file of Prometheus' rules: {error}") from None
 
 
-def prepared(groups: Iterable[RuleGroup], intervals: Mapping[str, float], interval: float) -> tuple[Alert, ...]:
-    """Return the alert rules with the expressions of recording rules in them.
+def intervals_of(groups: Iterable[RuleGroup], intervals: Mapping[str, float], interval: float) -> Mapping[str, float]:
+    """Return the seconds between evaluations by group.
 
     Args:
-        groups: all groups that belong together.
-        intervals: seconds between evaluations by group, as the server has them.
+        groups: the groups.
+        intervals: seconds by group, as the server has them, for groups that do not say it.
         interval: seconds for other groups.
 
     Raises:
         PackError: a duration is wrong.
     """
+    return {group.name: seconds(group.interval) or intervals.get(group.name, interval) for group in groups}
+
+
+def prepared(
+    groups: Iterable[RuleGroup], intervals: Mapping[str, float], phases: Mapping[str, int]
+) -> tuple[Alert, ...]:
+    """Return the alert rules with the expressions of recording rules in them.
+
+    Args:
+        groups: all groups that belong together.
+        intervals: seconds between evaluations by group.
+        phases: milliseconds from a multiple of the interval to an evaluation, by group.
+
+    Raises:
+        PackError: a duration is wrong.
+    """
     groups = tuple(groups)
-    every = {group.name: seconds(group.interval) or intervals.get(group.name, interval) for group in groups}
     recorded: dict[str, Recorded] = {}
     for group in groups:
         for rule in group.rules:
             if rule.record:
-                one = Recorded(with_labels(str(rule.expr), rule.labels), every[group.name])
+                expr = with_labels(str(rule.expr), rule.labels)
+                one = Recorded(expr, intervals[group.name], phases[group.name])
                 recorded[rule.record] = _both(recorded.get(rule.record), one)
     return tuple(
-        _prepared(rule, group.name, round(every[group.name] * 1000), recorded)
+        _prepared(rule, group.name, round(intervals[group.name] * 1000), phases[group.name], recorded)
         for group in groups
         for rule in group.rules
         if rule.alert
@@ -129,10 +147,10 @@ def _both(first: Recorded | None, second: Recorded) -> Recorded:
     if first is None:
         return second
     expr = f"(\n{first.expr}\n) or (\n{second.expr}\n)"
-    return Recorded(expr, min(first.interval_seconds, second.interval_seconds))
+    return Recorded(expr, min(first.interval_seconds, second.interval_seconds), first.phase)
 
 
-def _prepared(rule: _Rule, group: str, interval: int, recorded: Mapping[str, Recorded]) -> Alert:
+def _prepared(rule: _Rule, group: str, interval: int, phase: int, recorded: Mapping[str, Recorded]) -> Alert:
     expr, refusal = str(rule.expr), ""
     try:
         expr = inlined(expr, recorded)
@@ -141,4 +159,4 @@ def _prepared(rule: _Rule, group: str, interval: int, recorded: Mapping[str, Rec
     if any(one.name in {"ALERTS", "ALERTS_FOR_STATE"} for one in selectors(expr)):
         refusal = "it depends on the states of other alerts (ALERTS)"
     wait, keep = (round(seconds(text) * 1000) for text in (rule.for_, rule.keep_firing_for))
-    return Alert(rule.alert, group, expr, interval, wait, keep, rule.labels, refusal)
+    return Alert(rule.alert, group, expr, interval, phase, wait, keep, rule.labels, refusal)

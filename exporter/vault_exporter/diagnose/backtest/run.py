@@ -9,7 +9,7 @@ import msgspec
 from vault_exporter.diagnose.backtest.history import Chunk, FailedEvaluation, History, Server
 from vault_exporter.diagnose.backtest.labels import Labels, UnknownTemplateError, alert_labels, varies
 from vault_exporter.diagnose.backtest.promql import kept_matchers, selectors
-from vault_exporter.diagnose.backtest.rules import Alert, RuleGroup, prepared
+from vault_exporter.diagnose.backtest.rules import Alert, RuleGroup, intervals_of, prepared
 from vault_exporter.diagnose.backtest.states import Firing, States
 
 __all__ = ["Backtest", "Outcome", "Period"]
@@ -60,17 +60,21 @@ class Backtest:
         self._history, self._server, self.period = history, server, period
         self._interval: Final = interval
         self._there: dict[str, asyncio.Task[bool]] = {}
-        self._phases: dict[str, asyncio.Task[int]] = {}
+        self._phases: dict[tuple[str, frozenset[str]], int] = {}
 
-    def alerts(self, groups: Iterable[RuleGroup]) -> tuple[Alert, ...]:
+    async def alerts(self, groups: Iterable[RuleGroup]) -> tuple[Alert, ...]:
         """Return the alerts of rules, as the server would evaluate them.
 
         Raises:
             vault_exporter.alert_rules.PackError: a duration is wrong.
         """
+        groups = tuple(groups)
         if self._interval is not None:
-            return prepared(groups, {}, self._interval)
-        return prepared(groups, self._server.intervals, self._server.interval)
+            intervals = intervals_of(groups, {}, self._interval)
+        else:
+            intervals = intervals_of(groups, self._server.intervals, self._server.interval)
+        phases = await asyncio.gather(*(self._phase(one, round(intervals[one.name] * 1000)) for one in groups))
+        return prepared(groups, intervals, {one.name: phase for one, phase in zip(groups, phases, strict=True)})
 
     def evaluations(self, alerts: Iterable[Alert]) -> int:
         """Return about how many evaluations alerts take."""
@@ -86,17 +90,16 @@ class Backtest:
         Raises:
             vault_exporter.diagnose.doctor.read.api.ApiError: the server does not answer.
         """
-        return tuple(await asyncio.gather(*(self.outcome(alert, alerts) for alert in alerts)))
+        return tuple(await asyncio.gather(*map(self.outcome, alerts)))
 
-    async def outcome(self, alert: Alert, alerts: Sequence[Alert]) -> Outcome:
-        """Evaluate one alert; the others of its group say when the group was evaluated."""
+    async def outcome(self, alert: Alert) -> Outcome:
+        """Evaluate one alert."""
         if alert.refusal:
             return Outcome(alert, refusal=alert.refusal)
         states, failed = States(alert.wait, alert.keep), 0
-        phase = await self._phase(alert, alerts)
         # What fires when the period begins has been pending before.
         first = self.period.start - alert.wait - alert.keep - alert.interval
-        first += (phase - first) % alert.interval
+        first += (alert.phase - first) % alert.interval
         try:
             async for chunk in self._history.evaluated(alert.expr, range(first, self.period.end + 1, alert.interval)):
                 failed += _evaluate(alert, states, chunk, self._server.external)
@@ -124,14 +127,18 @@ class Backtest:
             self._there[selector] = asyncio.ensure_future(found)
         return await self._there[selector]
 
-    async def _phase(self, alert: Alert, alerts: Sequence[Alert]) -> int:
-        if alert.group not in self._phases:
-            names = "|".join(sorted({one.name for one in alerts if one.group == alert.group}))
-            found = self._history.phase(
-                f'ALERTS{{alertname=~"{names}"}}', alert.interval, self.period.start, self.period.end
-            )
-            self._phases[alert.group] = asyncio.ensure_future(found)
-        return await self._phases[alert.group]
+    async def _phase(self, group: RuleGroup, interval: int) -> int:
+        """Return when in its interval a group is evaluated, in milliseconds, as its samples say, or else the server."""
+        alerts, recorded = (
+            sorted({name for rule in group.rules if (name := getattr(rule, kind))}) for kind in ("alert", "record")
+        )
+        left = [f'ALERTS{{alertname=~"{"|".join(alerts)}"}}'] if alerts else []
+        left += recorded
+        key = (group.name, frozenset(left))
+        if key not in self._phases:
+            found = await self._history.phase(left, interval, self.period.start, self.period.end) if left else None
+            self._phases[key] = self._server.evaluated.get(group.name, 0) % interval if found is None else found
+        return self._phases[key]
 
 
 def _presence(name: str, matchers: str) -> str:
