@@ -13,9 +13,9 @@ from aiohttp import web
 from prometheus_client import exposition, gc_collector, platform_collector, process_collector
 
 from vault_exporter import __version__
-from vault_exporter.audit import AuditService
 from vault_exporter.audit.inputs import http
 from vault_exporter.audit.inputs.service import InputReader
+from vault_exporter.audit.service import AuditService
 from vault_exporter.config.parse.problems import ConfigError
 from vault_exporter.config.schema.model import Config
 from vault_exporter.metrics import catalogue as c

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from tests.audit.device import Clock, Device
 from tests.audit.entries import line
-from vault_exporter.audit import AuditService
+from vault_exporter.audit.service import AuditService
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics.family import Family, Sample
 

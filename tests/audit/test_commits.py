@@ -10,8 +10,8 @@ import pytest
 from tests.audit.device import Clock, Device
 from tests.audit.reading import Prometheus, entries, scrape, value
 from tests.lab.waiting import eventually
-from vault_exporter.audit import AuditService
 from vault_exporter.audit.commits import CommittedPage
+from vault_exporter.audit.service import AuditService
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
 

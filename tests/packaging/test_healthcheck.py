@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,12 @@ def test_a_start_leaves_out_what_only_people_look_at() -> None:
     names = imported("serve", "--config", "/nonexistent")
     assert {"structlog", "vault_exporter.app"} <= names
     assert not names & {"jinja2", "markdown_it", "rich.traceback", "rich.console", "grafanalib"}
+
+
+def test_replay_imports_nothing_of_the_network(tmp_path: Path) -> None:
+    names = imported("replay", str(tmp_path / "missing.log"))
+    assert {"vault_exporter.audit.replay.run", "vault_exporter.checks"} <= names
+    assert not names & {"aiohttp", "asyncio", "hvac", "prometheus_client", "structlog", "vault_exporter.scrape"}
 
 
 def test_the_help_and_wrong_options_are_those_of_the_command() -> None:

@@ -5,7 +5,3 @@ sockets. ``lines`` splits text into lines, and takes off compression and the env
 decodes lines, ``count`` and ``events`` count entries. ``service`` runs all of it. With ``acknowledged`` and
 ``commits``, a restart neither loses lines nor counts them twice.
 """
-
-from vault_exporter.audit.service import AuditService
-
-__all__ = ["AuditService"]

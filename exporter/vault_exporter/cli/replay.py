@@ -30,7 +30,6 @@ from vault_exporter.checks import ConfigError, load_audit
 from vault_exporter.cli import reports as r
 from vault_exporter.cli.options import ConfigOption, fail, refuse
 from vault_exporter.config.schema.model import Audit
-from vault_exporter.metrics.exposition import Format, render
 
 __all__ = ["replay"]
 
@@ -128,6 +127,8 @@ def _check(*, as_json: bool, as_metrics: bool, in_csv: bool, reports: bool) -> N
 
 def _print_summary(replayed: Replayed, number: int, *, as_json: bool, as_metrics: bool, whole: bool) -> None:
     if as_metrics:
+        from vault_exporter.metrics.exposition import Format, render  # noqa: PLC0415 - its library starts slowly
+
         sys.stdout.buffer.write(render(all_samples(replayed), Format.TEXT))
     elif as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(summarize(replayed, number))) + b"\n")

@@ -1,6 +1,5 @@
 """The options of ``replay`` that ask for reports."""
 
-import asyncio
 import shlex
 import sys
 from collections.abc import Iterable
@@ -12,13 +11,11 @@ import typer
 
 from vault_exporter.audit.parse.errors import ErrorClass
 from vault_exporter.audit.reports.filters import Filters, PathPattern, moment
-from vault_exporter.audit.reports.hashing import HashError, hashed
 from vault_exporter.audit.reports.observer import Asked
 from vault_exporter.audit.reports.registry import REPORTS, made
 from vault_exporter.audit.reports.report import ReportError
 from vault_exporter.checks import Flags
 from vault_exporter.cli.options import fail, load_config, refuse
-from vault_exporter.util import logging as logs
 
 __all__ = ["HASHED", "Hashing", "Wanted", "asked"]
 
@@ -196,6 +193,12 @@ def _hash_of(hashing: Hashing) -> str:
     settings = load_config(hashing.config, Flags(address=hashing.address, token_file=file))
     if len(settings.targets) != 1:
         refuse("--hash-with: give the server that wrote the log with --vault-addr")
+    # Imported here, since the clients of HTTP and logins take as long to import as all else that replay needs.
+    import asyncio  # noqa: PLC0415
+
+    from vault_exporter.audit.reports.hashing import HashError, hashed  # noqa: PLC0415
+    from vault_exporter.util import logging as logs  # noqa: PLC0415
+
     logs.configure(logs.LogFormat.LOGFMT, logs.LogLevel.ERROR)
     try:
         return asyncio.run(hashed(settings.targets[0], hashing.device, plain))

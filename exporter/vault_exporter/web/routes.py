@@ -6,10 +6,10 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
-from vault_exporter.audit import AuditService
 from vault_exporter.audit.commits import CommittedPage
 from vault_exporter.audit.inputs import http
 from vault_exporter.audit.inputs.service import InputReader
+from vault_exporter.audit.service import AuditService
 from vault_exporter.config.schema.model import Config
 from vault_exporter.config.schema.shard import Shard
 from vault_exporter.metrics.exposition import Format, add_label, negotiate, render

@@ -7,7 +7,7 @@ import pytest
 from tests.audit.device import Device
 from tests.audit.entries import line
 from tests.audit.reading import Prometheus, scrape
-from vault_exporter.audit import AuditService
+from vault_exporter.audit.service import AuditService
 from vault_exporter.config.schema.model import Audit, Events
 from vault_exporter.metrics import catalogue as c
 

@@ -12,10 +12,10 @@ import pytest
 from tests.audit import fuzz
 from tests.audit.entries import LOG, fed, line, of, recorded, values
 from tests.lab.waiting import eventually
-from vault_exporter.audit import AuditService
 from vault_exporter.audit.count.counters import MOST_CELLS, Limits
 from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.parse.decode import Reject
+from vault_exporter.audit.service import AuditService
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.exposition import Format, render

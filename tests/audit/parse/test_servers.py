@@ -9,10 +9,10 @@ import pytest
 
 from tests.audit.entries import DATA, fed, recorded, values
 from tests.audit.replay.test_replay import run
-from vault_exporter.audit import AuditService
 from vault_exporter.audit.count.counters import Limits
 from vault_exporter.audit.count.pipeline import PipelineSettings
 from vault_exporter.audit.parse.request_kind import RequestKind, guess_mount, request_kind
+from vault_exporter.audit.service import AuditService
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.exposition import Format, render

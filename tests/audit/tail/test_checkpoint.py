@@ -14,8 +14,8 @@ from tests.audit.device import Device
 from tests.audit.entries import line
 from tests.audit.reading import Prometheus, entries, scrape, value
 from tests.lab.waiting import PATIENCE
-from vault_exporter.audit import AuditService
 from vault_exporter.audit.commits import CommittedPage
+from vault_exporter.audit.service import AuditService
 from vault_exporter.audit.tail.checkpoint import Checkpoint, CheckpointError, CheckpointFile, LogCheckpoint
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.metrics import catalogue as c
@@ -169,7 +169,7 @@ async def counted(reader: AuditService) -> CommittedPage:
 HANGS = """
 import asyncio, sys, threading
 from pathlib import Path
-from vault_exporter.audit import AuditService
+from vault_exporter.audit.service import AuditService
 from vault_exporter.config.schema.model import Audit
 
 async def main(directory):

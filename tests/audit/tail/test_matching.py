@@ -11,7 +11,7 @@ import pytest
 
 from tests.audit.entries import line
 from tests.audit.reading import value
-from vault_exporter.audit import AuditService
+from vault_exporter.audit.service import AuditService
 from vault_exporter.audit.tail.directories import Directories
 from vault_exporter.audit.tail.matching import matching, vanished
 from vault_exporter.audit.tail.survey import Survey

@@ -12,7 +12,7 @@ import pytest
 from tests.audit.device import Clock, Device, open_files
 from tests.audit.entries import line
 from tests.audit.reading import Prometheus, entries, open_reader, scrape, value
-from vault_exporter.audit import AuditService
+from vault_exporter.audit.service import AuditService
 from vault_exporter.audit.tail.checkpoint import Checkpoint, CheckpointFile, PatternCheckpoint, key_of, paths_of
 from vault_exporter.audit.tail.matching import may_stand_for
 from vault_exporter.audit.tail.registry import MOST_LET_GO

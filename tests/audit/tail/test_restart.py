@@ -9,7 +9,7 @@ import pytest
 from tests.audit.device import Clock, Device, open_files
 from tests.audit.entries import line
 from tests.audit.reading import Prometheus, entries, scrape, value
-from vault_exporter.audit import AuditService
+from vault_exporter.audit.service import AuditService
 from vault_exporter.audit.tail.open_file import Bounds
 from vault_exporter.audit.tail.registry import FileRegistry
 from vault_exporter.audit.tail.resume import resume

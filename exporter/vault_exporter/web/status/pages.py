@@ -10,8 +10,8 @@ import msgspec
 from aiohttp import web
 
 from vault_exporter import __version__
-from vault_exporter.audit import AuditService
 from vault_exporter.audit.inputs.service import InputReader
+from vault_exporter.audit.service import AuditService
 from vault_exporter.audit.status import LogStatus
 from vault_exporter.config.schema.model import Config
 from vault_exporter.scrape.node_state import Mode
