@@ -3,15 +3,16 @@
 from typing import Any
 
 import msgspec
-from hvac import api
 
 from vault_exporter.config.schema import logins
 from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.vault.auth.credentials import read_credential
 from vault_exporter.vault.auth.errors import LoginError, LoginFailure
-from vault_exporter.vault.auth.hvac_adapter import Adapter, Reply, Send, bad_reply
+from vault_exporter.vault.auth.hvac_adapter import Adapter, Reply, bad_reply
+from vault_exporter.vault.auth.light_hvac import api
 from vault_exporter.vault.auth.methods import LoginMethods
+from vault_exporter.vault.auth.send import Send
 from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.auth.token import Token
 

@@ -7,18 +7,20 @@ https://python-hvac.org/en/stable/advanced_usage.html#custom-requests-http-adapt
 """
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple, Protocol, TypeVar
+from types import SimpleNamespace
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
-from hvac import adapters
 
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.util.json import UNREADABLE
 from vault_exporter.vault.answer import Answer
 from vault_exporter.vault.auth.errors import LoginError, LoginFailure
+from vault_exporter.vault.auth.light_hvac import adapters
+from vault_exporter.vault.auth.send import Send
 from vault_exporter.vault.errors import VaultError
 
-__all__ = ["Adapter", "Issued", "Reply", "Send", "bad_reply", "read_reply"]
+__all__ = ["Adapter", "Issued", "Reply", "bad_reply", "read_reply"]
 
 T = TypeVar("T")
 
@@ -29,17 +31,8 @@ _BY_POLICY: Final = "1 error occurred:\n\t* permission denied"
 """Vault's error if it knows the token but a policy is missing. For an unknown token the error is shorter."""
 _ON_SECONDARIES: Final = "DR secondary"
 """Part of the error that a disaster recovery secondary returns for most calls."""
-
-
-class Send(Protocol):
-    """A function that sends one request to the node."""
-
-    async def __call__(self, method: str, path: str, headers: Mapping[str, str], body: object = None) -> Answer:
-        """Send a request; ``path`` is below ``/v1/``, ``body`` is sent as JSON.
-
-        Raises:
-            VaultError: no complete response, or a redirect.
-        """
+_NO_SESSION: Final = SimpleNamespace(verify=True, cert=None, proxies=None)
+"""Without a session, hvac makes one of requests for each adapter, which is of no use here."""
 
 
 class Issued(msgspec.Struct, frozen=True):
@@ -80,7 +73,7 @@ class Adapter(adapters.Adapter):  # type: ignore[misc] # hvac has no types
     """The adapter. Each request returns an awaitable of a :class:`Reply`."""
 
     def __init__(self, send: Send, namespace: str | None, token: Secret | None = None) -> None:
-        super().__init__(base_uri="", namespace=namespace)
+        super().__init__(base_uri="", namespace=namespace, session=_NO_SESSION)
         self._send_request = send
         self._secret = token
 

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import msgspec
-from hvac import api
 
 from vault_exporter.config.schema import logins
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.vault.auth.credentials import read_credential
 from vault_exporter.vault.auth.errors import LoginError, LoginFailure
-from vault_exporter.vault.auth.hvac_adapter import Adapter, Reply, Send, read_reply
+from vault_exporter.vault.auth.hvac_adapter import Adapter, Reply, read_reply
+from vault_exporter.vault.auth.light_hvac import api
+from vault_exporter.vault.auth.send import Send
 from vault_exporter.vault.auth.shared import Shared
 
 __all__ = ["LoginMethods"]
