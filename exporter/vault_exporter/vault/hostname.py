@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from cryptography import x509
-
 __all__ = ["HostnameError", "ascii_name", "check_hostname"]
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -31,6 +29,8 @@ def check_hostname(certificate: bytes, host: str) -> None:
     Raises:
         HostnameError: it is not valid for the host, or cannot be parsed.
     """
+    from cryptography import x509  # noqa: PLC0415 - a tenth of the memory, which nodes without TLS need not take
+
     try:
         names = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
             x509.SubjectAlternativeName

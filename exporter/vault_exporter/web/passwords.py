@@ -12,8 +12,6 @@ import hmac
 import secrets
 from typing import Final
 
-import bcrypt
-
 from vault_exporter.util.threads import in_thread
 
 __all__ = ["Passwords"]
@@ -76,6 +74,8 @@ def _credentials(header: str) -> tuple[str | None, bytes]:
 
 
 def _fits(password: bytes, known: bytes) -> bool:
+    import bcrypt  # noqa: PLC0415 - only with users
+
     try:
         return bcrypt.checkpw(password[:_LONGEST_PASSWORD], known)
     except ValueError:

@@ -8,11 +8,9 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 from vault_exporter.config.schema.watched import Pki
 from vault_exporter.metrics import catalogue as c
@@ -21,6 +19,9 @@ from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.collectors.ask import LARGE_ANSWER_BYTES, Keys, ask, ask_list
 from vault_exporter.scrape.collectors.collector import Collector, Grant
 from vault_exporter.vault.client import Client, VaultError
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 __all__ = ["bucket", "collector"]
 
@@ -148,8 +149,11 @@ def _last(known: Iterable[_Known]) -> list[tuple[str, _Known]]:
     return sorted(last.items(), key=lambda item: item[0])
 
 
-def _names(certificate: x509.Certificate) -> Iterator[str]:
+def _names(certificate: "x509.Certificate") -> Iterator[str]:
     """Yield the common name and the DNS names. Names that cannot be parsed are ignored."""
+    from cryptography import x509  # noqa: PLC0415 - see _parse
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415 - likewise
+
     with contextlib.suppress(ValueError, x509.DuplicateExtension):
         for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
             yield str(attribute.value)
@@ -176,6 +180,8 @@ def _issuer_samples(issuer: _Issuer, labels: tuple[str, str]) -> Iterator[Sample
 def _crl_samples(found: _Crl, labels: tuple[str, str]) -> Iterator[Sample]:
     if not found.crl:  # not built, or disabled
         return
+    from cryptography import x509  # noqa: PLC0415 - see _parse
+
     try:
         crl = x509.load_pem_x509_crl(found.crl.encode())
     except ValueError:
@@ -186,7 +192,9 @@ def _crl_samples(found: _Crl, labels: tuple[str, str]) -> Iterator[Sample]:
     yield c.PKI_CRL_REVOKED(len(crl), *labels)
 
 
-def _parse(text: str) -> x509.Certificate:
+def _parse(text: str) -> "x509.Certificate":
+    from cryptography import x509  # noqa: PLC0415 - a tenth of the memory, which takes an engine to be watched
+
     try:
         return x509.load_pem_x509_certificate(text.encode())
     except ValueError:
