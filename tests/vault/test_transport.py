@@ -1,17 +1,19 @@
 """Ways to a node other than its host and port: Unix sockets, proxies, short and scoped addresses, a rate limit."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import trustme
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import unused_port
 from pytest_aiohttp.plugin import AiohttpServer
 
 from tests.lab.fake_node import Node, StartExporter, target
 from vault_exporter.checks import Flags, load
-from vault_exporter.config.schema.model import RateLimit, Secret, Target
+from vault_exporter.config.schema.model import RateLimit, Secret, Target, Tls
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.client import VaultError
 from vault_exporter.vault.connection import connect
@@ -144,6 +146,39 @@ async def test_a_proxy_that_is_not_there() -> None:
         await client.get("sys/health")
     await client.close()
     assert caught.value.reason is Reason.REFUSED
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_a_proxy_with_tls_is_trusted_as_the_system_trusts_it(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, trusted: bool
+) -> None:
+    seen = []
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        seen.append(request.raw_path)
+        return web.Response(text="{}")
+
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    (authority if trusted else trustme.CA()).cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    port = unused_port()
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
+    # The name in the proxy's certificate is not the node's.
+    skipping = target(node, proxy=Secret(f"https://localhost:{port}"), tls=Tls(insecure_skip_verify=True))
+    client, _ = connect(skipping)
+    if trusted:
+        assert (await client.get("sys/health")).status == 200
+    else:
+        with pytest.raises(VaultError, match="unable to get local issuer certificate") as caught:
+            await client.get("sys/health")
+        assert caught.value.reason is Reason.TLS
+    await client.close()
+    await runner.cleanup()
+    assert seen == [f"{node.address}/v1/sys/health"] * trusted
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ It connects only to the target's own node and follows no redirects. It raises
 :class:`~vault_exporter.vault.errors.VaultError`, whose message holds no token, header or body.
 """
 
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
@@ -15,6 +16,7 @@ from aiohttp import http_exceptions
 from vault_exporter import __version__
 from vault_exporter.config.parse.addresses import UNIX, socket_path
 from vault_exporter.config.schema.model import Target
+from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.answer import Answer
 from vault_exporter.vault.errors import VaultError, failure_of
@@ -118,7 +120,7 @@ class HttpTransport:
             connector = UnixConnector(path=socket_path(target.address), **common)
         else:
             self._base = target.address
-            context = shared_context(target.tls) if secure else True  # unused without TLS
+            context = shared_context(target.tls) if secure else _trusting_system(self._proxy)
             connector = TCPConnector(ssl=context, resolver=resolver, **common)
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -175,6 +177,14 @@ class HttpTransport:
         if failure.reason is Reason.TLS:
             self._peer.forget()
         return failure
+
+
+def _trusting_system(proxy: Secret | None) -> ssl.SSLContext | bool:
+    """Return the context for a proxy with TLS in front of a node without.
+
+    It is what ``ssl=True`` means in aiohttp, whose own trusts nobody in the exporter; see :mod:`vault_exporter.cli`.
+    """
+    return ssl.create_default_context() if proxy is not None and proxy.reveal().startswith("https:") else True
 
 
 def _words(status: int, body: bytes, request: Request) -> str:
