@@ -16,8 +16,8 @@ SERVE = ["serve", "--listen", "127.0.0.1:1", "--address", "http://127.0.0.1:1"]
 @pytest.mark.parametrize(
     ("command", "library", "number", "status"),
     [
-        (SERVE, "typer", signal.SIGTERM, 0),
-        (SERVE, "typer", signal.SIGINT, 0),
+        (SERVE, "structlog", signal.SIGTERM, 0),
+        (SERVE, "structlog", signal.SIGINT, 0),
         (SERVE, "uvloop", signal.SIGTERM, 0),
         (SERVE, "uvloop", signal.SIGINT, 0),
         (["status"], "typer", signal.SIGINT, 130),

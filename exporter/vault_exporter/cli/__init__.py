@@ -25,6 +25,10 @@ def load(arguments: Sequence[str]) -> Callable[[], object]:
     if arguments[:1] == ["serve"]:
         _import_structlog()
         _import_aiohttp()
+        from vault_exporter.cli import start  # noqa: PLC0415 - only this command needs it
+
+        if (read := start.read(arguments[1:])) is not None:
+            return partial(start.start, *read)
     from vault_exporter.cli.table import assembled  # noqa: PLC0415 - it takes most of the time of a start
 
     return assembled(arguments)

@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, Never
+from typing import Annotated, Any, Never
 
 import typer
 
 from vault_exporter.checks import ConfigError, Flags, load
-from vault_exporter.cli.usage import WRONG_USAGE
+from vault_exporter.cli.exit_status import FAILED, WRONG_USAGE
 from vault_exporter.config.schema.model import Config
 
 __all__ = [
@@ -24,8 +24,6 @@ __all__ = [
     "refuse",
     "with_flags",
 ]
-
-_FAILED: Final = 1
 
 ConfigOption = Annotated[
     Path | None,
@@ -149,7 +147,7 @@ def load_config(config: Path | None, given: Flags) -> Config:
         refuse(str(error))
 
 
-def fail(message: str, status: int = _FAILED) -> Never:
+def fail(message: str, status: int = FAILED) -> Never:
     """Print an error to standard error, and exit with a non-zero status."""
     sys.stderr.write(f"{message}\n")
     raise typer.Exit(status)

@@ -6,12 +6,12 @@ from typing import Any, Final, TypeVar
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["EXIT_STATUSES", "WRONG_USAGE", "Group"]
+from vault_exporter.cli.exit_status import WRONG_USAGE
+
+__all__ = ["EXIT_STATUSES", "Group"]
 
 T = TypeVar("T")
 
-WRONG_USAGE: Final = 3
-"""Exit status of wrong options, arguments and configurations; 2 is critical, as in monitoring plugins."""
 EXIT_STATUSES: Final = (
     "Exit status: 0 done, nothing is wrong; 1 failed, or a warning; 2 critical (status, doctor), or the checkpoint is "
     "in use (serve); 3 wrong options or configuration, nothing was done."
@@ -21,7 +21,7 @@ EXIT_STATUSES: Final = (
 
 
 class Group(TyperGroup):
-    """A group of commands that exits with :data:`WRONG_USAGE` after wrong options and arguments."""
+    """A group of commands that exits with ``WRONG_USAGE`` after wrong options and arguments."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as typer's
         """Read the options before the command's name."""
