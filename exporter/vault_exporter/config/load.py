@@ -13,9 +13,9 @@ from vault_exporter.config.parse import inputs as read_inputs
 from vault_exporter.config.parse import values
 from vault_exporter.config.parse.addresses import UNIX, default_name
 from vault_exporter.config.parse.environment import Flags, target_node, unsupported
+from vault_exporter.config.parse.node import Node
 from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.config.parse.reader import Checks, Reader
-from vault_exporter.config.parse.tree import Node, read_file
 from vault_exporter.config.schema import inputs, logins, model, watched
 from vault_exporter.config.schema.shard import Shard
 from vault_exporter.config.schema.web import Web
@@ -101,7 +101,11 @@ def environment_notices(path: Path | None, environ: Mapping[str, str]) -> tuple[
 
 
 def _read(path: Path | None) -> Node:
-    return read_file(path) if path else Node({}, "command line")
+    if path is None:
+        return Node({}, "command line")
+    from vault_exporter.config.parse.tree import read_file  # noqa: PLC0415 - only a file takes PyYAML
+
+    return read_file(path)
 
 
 def _value(reader: Callable[[object], T], node: Node) -> T:

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from vault_exporter.config.parse import values
+from vault_exporter.config.parse.node import Node
 from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.config.parse.reader import Checks, Reader
-from vault_exporter.config.parse.tree import Node, read_file
 from vault_exporter.config.schema import web
 from vault_exporter.config.schema.model import Secret
 from vault_exporter.vault.tls import TlsError
@@ -48,6 +48,8 @@ def load_web(path: Path) -> web.Web:
 
 def load_web_file(path: Path) -> tuple[web.Web, tuple[Path, ...]]:
     """Read and check the file, and also return the files that it names. Raises as :func:`load_web`."""
+    from vault_exporter.config.parse.tree import read_file  # noqa: PLC0415 - only a file takes PyYAML
+
     problems: list[Problem] = []
     found = Reader(problems, _READERS, _CHECKS).read(web.Web, _without_blanks(read_file(path)))
     if problems or not isinstance(found, web.Web):

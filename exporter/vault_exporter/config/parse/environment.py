@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from vault_exporter.config.parse.tree import Node
+from vault_exporter.config.parse.node import Node
 
 __all__ = ["Flags", "target_node", "unsupported"]
 

@@ -10,8 +10,8 @@ from typing import Any, Final, Union, get_args, get_origin
 import msgspec
 
 from vault_exporter.config.parse import values
+from vault_exporter.config.parse.node import Node
 from vault_exporter.config.parse.problems import Problem
-from vault_exporter.config.parse.tree import Node
 
 __all__ = ["BAD", "Checks", "Reader"]
 

@@ -1,20 +1,20 @@
-"""A configuration file as a tree in which every value has its place: file, line and key."""
+"""A configuration file as a tree in which every value has its place: file, line and key.
+
+It is imported only for a file to be read, because PyYAML takes a megabyte.
+"""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Final
 
 import yaml
 
+from vault_exporter.config.parse.node import Node
 from vault_exporter.config.parse.problems import ConfigError, Problem
 from vault_exporter.util.fs import read_small, reading_failed
 from vault_exporter.util.yaml_loader import Loader, TooComplexError, explain, require_simple
 
-__all__ = ["Node", "read_file"]
-
-T = TypeVar("T")
+__all__ = ["read_file"]
 
 _MOST_VALUES: Final = 20_000
 """Limit of values; also limits what YAML aliases can expand to."""
@@ -22,27 +22,6 @@ _DEEPEST: Final = 32
 _LARGEST_FILE: Final = 1 << 20
 _KEY_TAGS: Final = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A value and its place. Members of a mapping or list are nodes."""
-
-    value: "dict[str, Node] | list[Node] | object"
-    place: str
-    directory: Path | None = None
-    """Directory of the file, for a single value."""
-
-    def read(self, reader: Callable[[object], T]) -> T:
-        """Read a single value. A relative file name is relative to the configuration file.
-
-        Raises:
-            ValueError: the value is not valid.
-        """
-        value = reader(self.value)
-        if self.directory is not None and isinstance(value, Path):
-            return cast(T, self.directory / value)
-        return value
 
 
 def read_file(path: Path) -> Node:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 
@@ -18,7 +18,6 @@ from vault_exporter.config.schema.model import (
 )
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
-from vault_exporter.targets.discovery.file_sd import Files
 from vault_exporter.targets.discovery.find import REFUSED, DiscoveryError, Found, find_in_cluster, find_in_dns, some
 from vault_exporter.targets.discovery.naming import Names
 from vault_exporter.util.defects import internal_error
@@ -26,6 +25,9 @@ from vault_exporter.util.threads import in_thread
 from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.client import Client
 from vault_exporter.vault.connection import connect
+
+if TYPE_CHECKING:
+    from vault_exporter.targets.discovery.file_sd import Files
 
 __all__ = ["DiscoveryManager", "State"]
 
@@ -164,7 +166,7 @@ class _Source:
         """Host name of each target of a cluster."""
         self._names = Names(f".{settings.cluster}" if several else "")
         self._client: Client | None = None
-        self._files = Files(settings) if isinstance(settings, FileDiscovery) else None
+        self._files = _files(settings) if isinstance(settings, FileDiscovery) else None
         if isinstance(settings, ClusterDiscovery):
             name = default_name(settings.address)
             seed = settings.target(name, settings.address)
@@ -274,3 +276,9 @@ class _Source:
                 detail=REFUSED,
             )
         self._refused = refused
+
+
+def _files(settings: FileDiscovery) -> "Files":
+    from vault_exporter.targets.discovery.file_sd import Files  # noqa: PLC0415 - only files take PyYAML
+
+    return Files(settings)

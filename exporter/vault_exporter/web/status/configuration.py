@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from vault_exporter.config.schema.model import Config
 from vault_exporter.config.schema.secret import Secret
@@ -17,6 +16,8 @@ _WIDTH: Final = 100
 
 def shown(config: Config) -> str:
     """Return the configuration as YAML. Durations are in seconds, sizes in bytes."""
+    import yaml  # noqa: PLC0415 - only whoever opens the page needs it
+
     plain = msgspec.to_builtins(config, enc_hook=_plain)
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=_WIDTH)
 
