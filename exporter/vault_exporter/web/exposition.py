@@ -1,15 +1,14 @@
 """The deadline of a scrape, and the response with the page."""
 
 import asyncio
-import gzip
 import math
 import re
-from functools import partial
 from typing import Final
 
 from aiohttp import web
 
 from vault_exporter.metrics.exposition import EOF, Format
+from vault_exporter.util import gzip
 from vault_exporter.web.connections import UNREAD_SECONDS
 
 __all__ = ["TIMEOUT_HEADER", "deadline", "exposition", "unread_seconds"]
@@ -47,8 +46,7 @@ async def exposition(request: web.Request, fmt: Format, body: bytes) -> web.Resp
     headers = {"Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding"}
     if len(body) >= _GZIP_FROM and _takes_gzip(request.headers.get("Accept-Encoding", "")):
         headers["Content-Encoding"] = "gzip"
-        squeeze = partial(gzip.compress, body, compresslevel=1)  # 3.5 times as fast as 9 for 7 % more bytes
-        body = await asyncio.to_thread(squeeze) if len(body) >= _LARGE_BYTES else squeeze()
+        body = await asyncio.to_thread(gzip.compress, body) if len(body) >= _LARGE_BYTES else gzip.compress(body)
     return web.Response(body=body, headers=headers)
 
 
