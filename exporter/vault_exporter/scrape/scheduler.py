@@ -1,15 +1,15 @@
 """Runs the collectors of one target concurrently, and only those that apply to the state of the node."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from vault_exporter.metrics import catalogue as c
-from vault_exporter.metrics.family import Family, Sample
+from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import NO_ANSWER, Reason
 from vault_exporter.scrape.cache import CachedReading
 from vault_exporter.scrape.collector_run import CollectorRun, CollectorRuns, Skipped, outcome
-from vault_exporter.scrape.collectors import HEALTH, LEADER, Collector, Reading, Scope
+from vault_exporter.scrape.collectors import HEALTH, LEADER, Collector, Reading, Scope, telemetry
 from vault_exporter.scrape.node_state import Certificate, HealthReport, Leader, Mode, NodeState, SealStatus
 from vault_exporter.scrape.telemetry.page import TelemetryPage
 from vault_exporter.vault.client import Client, VaultError
@@ -45,6 +45,13 @@ class Collected(NamedTuple):
     outcomes: tuple[Outcome, ...]
 
 
+class _Health(NamedTuple):
+    """The run of the health collector, and the state of the node by it alone."""
+
+    run: CollectorRun
+    state: NodeState
+
+
 class CollectorScheduler:
     """The collectors of one target. Make it inside a running event loop, and close it.
 
@@ -71,33 +78,45 @@ class CollectorScheduler:
 
     async def run(self, deadline: float) -> Collected:
         """Run all collectors until the deadline, in the loop's time."""
+        others: dict[str, asyncio.Task[CollectorRun]] = {}
+        # First the telemetry, since the node takes longest for it. Then the health, which most others wait for.
+        for collector in self._collectors:
+            if collector.name == telemetry.NAME:
+                others[collector.name] = asyncio.create_task(self._make(collector, deadline))
         health = asyncio.create_task(self._health(deadline))
-        runs = await asyncio.gather(*(self._run(collector, health, deadline) for collector in self._collectors))
-        self._runs.report({collector.name: run for collector, run in zip(self._collectors, runs, strict=True)})
+        for collector in self._collectors:
+            if collector.name not in {HEALTH.name, telemetry.NAME}:
+                others[collector.name] = asyncio.create_task(self._run(collector, health, deadline))
+        await asyncio.gather(health, *others.values())
+        runs = {name: task.result() for name, task in others.items()} | {HEALTH.name: health.result().run}
+        runs = {collector.name: runs[collector.name] for collector in self._collectors}
+        self._runs.report(runs)
         return self._put_together(runs)
 
     def failed(self, reason: Reason, seconds: float) -> Collected:
         """Return the result if no collector ended in time."""
-        return self._put_together([CollectorRun(None, reason, seconds)] * len(self._collectors))
+        run = CollectorRun(None, reason, seconds)
+        return self._put_together({collector.name: run for collector in self._collectors})
 
-    async def _health(self, deadline: float) -> CollectorRun:
+    async def _health(self, deadline: float) -> _Health:
         """Ask for the health, and forget the missing paths if another version answers, or in another mode."""
-        run = await self._runs.make(HEALTH.name, _read(HEALTH, self._client), deadline)
+        run = await self._make(HEALTH, deadline)
         state = _state({HEALTH.name: run})
         if (server := (state.version, state.mode)) != self._server:
             self._server = server
             self._client.missing.forget()
-        return run
+        return _Health(run, state)
 
-    async def _run(self, collector: Collector, health: "asyncio.Task[CollectorRun]", deadline: float) -> CollectorRun:
-        if collector.name == HEALTH.name:
-            return await health
+    async def _make(self, collector: Collector, deadline: float) -> CollectorRun:
+        """Run a collector that asks a node in any state."""
+        return await self._runs.make(collector.name, _read(collector, self._client), deadline)
+
+    async def _run(self, collector: Collector, health: "asyncio.Task[_Health]", deadline: float) -> CollectorRun:
         if collector.scope is Scope.EVERY:
-            return await self._runs.make(collector.name, _read(collector, self._client), deadline)
-        run = await health
+            return await self._make(collector, deadline)
+        run, state = await health
         if run.result is None:  # a node that is down is asked nothing more, and logged as down once
             return CollectorRun(None, run.reason, 0.0)
-        state = _state({HEALTH.name: run})
         if (skipped := _skipped(collector, state)) is not None:
             if collector.name in self._cached:
                 await self._cached[collector.name].forget()
@@ -130,15 +149,16 @@ class CollectorScheduler:
             self._absent_until[collector.name] = now + _ABSENT_SECONDS
         return reading
 
-    def _put_together(self, runs: Sequence[CollectorRun]) -> Collected:
-        state = _state({collector.name: run for collector, run in zip(self._collectors, runs, strict=True)})
+    def _put_together(self, runs: Mapping[str, CollectorRun]) -> Collected:
+        state = _state(runs)
         if state.health is not None and state.health.cluster_name:
             self._cluster_name = state.health.cluster_name
         state = state.in_cluster(self._cluster_name)
         samples = list(state.samples(with_cluster=not self._client.target.cluster))
         page = None
         outcomes = []
-        for collector, run in zip(self._collectors, runs, strict=True):
+        for collector in self._collectors:
+            run = runs[collector.name]
             samples += self._shown(collector, run, state)
             samples += outcome(collector.name, run)
             outcomes.append(_outcome(collector, run))
@@ -184,9 +204,9 @@ async def _read(collector: Collector, client: Client) -> Reading:
         raise VaultError(Reason.BAD_REPLY, "a number in the answer is out of range") from None
 
 
-def _state(runs: dict[str, CollectorRun]) -> NodeState:
+def _state(runs: Mapping[str, CollectorRun]) -> NodeState:
     """Make the state of the node from the reports of some collectors; health must be among them."""
-    said = [run.result.said for run in runs.values() if run.result is not None]
+    said = {type(run.result.said): run.result.said for run in runs.values() if run.result is not None}
     health, leader = runs[HEALTH.name], runs.get(LEADER.name)
     failure = health.reason
     if failure is None and leader is not None and leader.reason in {Reason.HTTP_5XX, Reason.PROXY_ERROR}:
@@ -202,8 +222,9 @@ def _state(runs: dict[str, CollectorRun]) -> NodeState:
     )
 
 
-def _of(kind: type[T], said: Iterable[object]) -> T | None:
-    return next((one for one in said if isinstance(one, kind)), None)
+def _of(kind: type[T], said: Mapping[type, object]) -> T | None:
+    found = said.get(kind)
+    return found if isinstance(found, kind) else None
 
 
 def _skipped(collector: Collector, state: NodeState) -> Skipped | None:
@@ -219,9 +240,9 @@ def _skipped(collector: Collector, state: NodeState) -> Skipped | None:
 
 def _once(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     """Keep the first of each series: Prometheus refuses a page that has one twice."""
-    if len({sample[:2] for sample in samples}) == len(samples):  # the family and the labels
+    if len({(family.name, labels) for family, labels, _, _ in samples}) == len(samples):
         return tuple(samples)
-    series: dict[tuple[Family, tuple[str, ...]], Sample] = {}
+    series: dict[tuple[str, tuple[str, ...]], Sample] = {}
     for sample in samples:
-        series.setdefault(sample[:2], sample)
+        series.setdefault((sample.family.name, sample.labels), sample)
     return tuple(series.values())

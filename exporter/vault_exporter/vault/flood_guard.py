@@ -28,7 +28,8 @@ _LEAST_BUDGET: Final = 4 << 20
 
 _HEAD: Final = b"HTTP/1."
 _NEXT_HEAD: Final = b"\n" + _HEAD
-_LINE_END: Final = b"\r\n"
+_LINE_END: Final = b"\r"
+"""The first byte of HTTP's line end. Bodies of Vault have none, and one byte is found much faster than two."""
 
 
 class FloodError(aiohttp.ClientError):

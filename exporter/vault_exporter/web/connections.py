@@ -11,7 +11,7 @@ import contextlib
 import resource
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from aiohttp import payload, web
@@ -171,11 +171,9 @@ class Connections:
             await self.send(request, response)
             return response
 
-    @contextlib.asynccontextmanager
-    async def making_page(self) -> AsyncIterator[None]:
+    def making_page(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Wait for a slot to render a page. Rendering takes several times the page's memory."""
-        async with self._making:
-            yield
+        return self._making
 
     async def send(
         self, request: web.Request, response: web.StreamResponse, seconds: float = UNREAD_SECONDS, weight: int = 1
