@@ -14,7 +14,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons deploy-test deploy-run shard-test doctor-test backtest-test lint format bench generate docs docs-test image image-test faults fuzz tools pictures
+.PHONY: help run test test-pythons deploy-test deploy-run shard-test doctor-test backtest-test lint format bench curves generate docs docs-test image image-test faults fuzz tools pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,7 +47,7 @@ doctor-test: $(VENV)/.dev build/tools/victoria ## Try the doctor on each broken 
 
 backtest-test: $(VENV)/.dev build/tools/trixie build/tools/sid ## Compare backtests with the ALERTS of each Prometheus after an hour of faults (SECONDS=60 is shorter)
 	@scripts/debian-packages prometheus:prometheus
-	@BACKTEST_SECONDS=$(or $(SECONDS),3600) $(BIN)/python -m pytest -o timeout=9000 --numprocesses 3 -rP $(ARGS) tests/backtest/matrix_backtest.py
+	@BACKTEST_SECONDS=$(or $(SECONDS),3600) $(BIN)/python -m pytest -o timeout=9000 -o faulthandler_timeout=9000 --numprocesses 3 -rP $(ARGS) tests/backtest/matrix_backtest.py
 
 deploy-run: $(VENV)/.dev ## Run what the Helm chart renders, in front of a real cluster of three nodes
 	@scripts/debian-packages $(LAB)
@@ -66,6 +66,9 @@ format: $(VENV)/.dev ## Format the code
 
 bench: $(VENV)/.dev ## Measure speed, as ratios within one run
 	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench $(ARGS) || exit 1; done
+
+curves: $(VENV)/.dev ## Measure cost as work grows and draw docs/curves; on an idle machine (ARGS="targets files" chooses)
+	@$(BIN)/python -m tools.curves $(ARGS)
 
 generate: $(VENV)/.dev ## Write everything that is generated: docs of metrics and collectors, rules, dashboards
 	@$(BIN)/vault-exporter metrics --format markdown > docs/metrics.md

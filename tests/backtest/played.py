@@ -26,7 +26,6 @@ from vault_exporter.demo.process import Service, free_port
 
 __all__ = ["PACK", "Played", "played", "run", "stamped"]
 
-AHEAD: Final = 5
 OFFSETS_SINCE: Final = (2, 53)
 PACK: Final = ("--set", "VaultHighMemoryUsage.for=0s", "--set", "VaultDown.for=1s")
 RULES: Final = """
@@ -87,8 +86,10 @@ def stamped(second: int) -> str:
 
 
 class Page(http.server.BaseHTTPRequestHandler):
+    ahead = 0
+
     def do_GET(self) -> None:
-        body = stamped(int(time.time()) + AHEAD).encode()
+        body = stamped(int(time.time()) + self.ahead).encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.send_header("Content-Length", str(len(body)))
@@ -121,9 +122,9 @@ def run(*arguments: str) -> str:
 
 
 @contextlib.contextmanager
-def played(folder: Path, program: str, seconds: float) -> Iterator[Played]:
-    """Run the rules for some seconds."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+def played(folder: Path, program: str, seconds: float, ahead: int = 5) -> Iterator[Played]:
+    """Run the rules for some seconds, on samples that are stamped some seconds ahead."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Page", (Page,), {"ahead": ahead}))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     rules = folder / "played.yml"
@@ -151,14 +152,14 @@ def played(folder: Path, program: str, seconds: float) -> Iterator[Played]:
             groups = ("Played", "Slow", "Late") if has_offsets else ("Played", "Slow")
             made = Played(f"http://127.0.0.1:{port}", rules, groups)
             service.wait_until(lambda: _is_ready(made.url), timeout=PATIENCE)
-            end = time.time() + AHEAD + seconds
+            end = time.time() + ahead + seconds
             if seconds > PATIENCE:
                 threading.Event().wait(seconds)
             wait_until(lambda: made.evaluated_until() > end, what="the rules ran", interval=0.5)
             # The history stays the same from here on, however long the tests take.
             server.shutdown()
             server.server_close()
-            settled = time.time() + AHEAD + 6
+            settled = time.time() + ahead + 6
             wait_until(lambda: made.evaluated_until() > settled, what="the last samples are past", interval=0.5)
             yield made
     finally:
