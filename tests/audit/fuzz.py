@@ -15,7 +15,8 @@ from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.parse import decode
 from vault_exporter.audit.parse import entry as structs
 from vault_exporter.audit.parse.decode import Reject
-from vault_exporter.audit.parse.entry import Detail, Entry, Identified
+from vault_exporter.audit.parse.entry import Entry, Identified
+from vault_exporter.audit.parse.report_entry import ReportResponseEntry
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.util.json import UNREADABLE
 
@@ -40,14 +41,14 @@ def check(line: bytes) -> None:
     """
     careful = decode.decode(line)
     found = None if isinstance(careful, Reject) else careful[0]
-    entry, in_detail = _tried(decode.quick, line), _tried(decode.quick_detail, line)
+    entry, identified = _tried(decode.quick, line), _tried(decode.quick_identified, line)
     assert entry == _tried(decode.quick_alphabetical, line)
-    assert in_detail == _tried(decode.quick_detail_alphabetical, line)
-    assert in_detail is None or in_detail == found
-    identified = _tried(decode.quick_identified, line)
     assert identified == _tried(decode.quick_identified_alphabetical, line)
-    if in_detail is not None:
-        assert identified is not None
+    reported, in_report = _tried(decode.quick_report, line), decode.decode(line, for_reports=True)
+    assert reported == _tried(decode.quick_report_alphabetical, line)
+    if isinstance(reported, ReportResponseEntry):
+        assert not isinstance(in_report, Reject)
+        assert reported == in_report[0]
     # Bad UTF-8 in a field that only the detail has is seen only there.
     if entry is not None and found is not None:
         assert not isinstance(found, structs.OtherEntry)
@@ -69,7 +70,7 @@ def check(line: bytes) -> None:
         assert entries <= 1  # what a torn one was glued to
 
 
-def _tried(read: Callable[[bytes], Entry | Identified | Detail], line: bytes) -> Entry | Identified | Detail | None:
+def _tried(read: Callable[[bytes], Entry | Identified], line: bytes) -> Entry | Identified | None:
     try:
         return read(line)
     except UNREADABLE:

@@ -4,15 +4,16 @@ import json
 import pickle
 from collections import Counter
 from collections.abc import Iterable
-from typing import Self
+from typing import ClassVar, Self
 
 import pytest
 
 from tests.audit.entries import LOG, classified, fed, line, of, recorded, values
+from vault_exporter.audit.count.observer import Observed
 from vault_exporter.audit.count.pending import Pending
 from vault_exporter.audit.count.pipeline import PipelineSettings
 from vault_exporter.audit.parse.decode import is_alphabetical
-from vault_exporter.audit.parse.entry import Detail, Entry
+from vault_exporter.audit.parse.entry import Entry, ResponseEntry, Sent
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 
@@ -120,12 +121,17 @@ def test_what_waits_for_its_response_is_bounded() -> None:
 class Paths:
     """Counts paths; module-wide, so that it can be pickled."""
 
+    observed: ClassVar[Observed] = Observed.REQUESTS | Observed.RESPONSES
+    needs_sender: ClassVar[bool] = True
+
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.failures = 0
 
-    def observe(self, entry: Detail) -> None:
-        if entry.request is not None:
+    def observe(self, entry: Sent | ResponseEntry) -> None:
+        if isinstance(entry, ResponseEntry):
+            self.seen["" if entry.request is None else entry.request.path] += 1
+        elif entry.request is not None:
             self.seen[f"{entry.request.remote_address} {entry.request.path}"] += 1
 
     def failed(self, entry: Entry) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from vault_exporter.audit.count.counters import OTHER, Cell, CellKey, EntryCounters, Key
 from vault_exporter.audit.count.exclude import Excluded
 from vault_exporter.audit.count.finder import NO_REQUEST, CellFinder
-from vault_exporter.audit.count.observer import Observer
+from vault_exporter.audit.count.observer import Observed, Observer
 from vault_exporter.audit.count.outcomes import Outcomes
 from vault_exporter.audit.count.settings import PipelineSettings
 from vault_exporter.audit.count.sources import LogStream
@@ -29,15 +29,20 @@ from vault_exporter.audit.parse.decode import (
     is_alphabetical,
     quick,
     quick_alphabetical,
-    quick_detail,
-    quick_detail_alphabetical,
     quick_identified,
     quick_identified_alphabetical,
     quick_report,
     quick_report_alphabetical,
     resynchronise,
 )
-from vault_exporter.audit.parse.entry import Entry, OtherEntry, RequestEntry, RequestRef, ResponseEntry
+from vault_exporter.audit.parse.entry import (
+    Entry,
+    IdentifiedRequestEntry,
+    OtherEntry,
+    RequestEntry,
+    RequestRef,
+    ResponseEntry,
+)
 from vault_exporter.audit.parse.errors import ErrorClass, error_class
 from vault_exporter.audit.parse.request_kind import guess_mount, request_kind
 from vault_exporter.audit.status import PipelineStatus
@@ -74,13 +79,14 @@ class Pipeline:
     ) -> None:
         """Start empty; ``for_reports`` decodes all fields that an observer of reports needs."""
         self.observers = tuple(observers)
+        self._needs_sender = for_reports or any(one.needs_sender for one in self.observers)
         self._settings = settings
         self._for_reports = for_reports
         self._events = EventCounter(settings.events)
         self._excluded = Excluded(settings.exclude)
         self._counters = EntryCounters(settings.limits, self._is_notable)
         self._outcomes = Outcomes()
-        self._details = Details()
+        self._details = Details(for_reports=for_reports)
         self._finder = CellFinder(self._counters, self._excluded, self._details)
         self._sightings = Sightings()
         self._sources: dict[str, LogStream] = {}
@@ -108,8 +114,9 @@ class Pipeline:
         if sightings := self._sightings.open():
             _see(sightings, lines)
         # From here to the end of the loop every attribute and call counts: see bench/audit.py.
-        observers = self.observers
-        read = self._reading(lines)
+        of_requests = [one.observe for one in self.observers if Observed.REQUESTS in one.observed]
+        of_responses = [one.observe for one in self.observers if Observed.RESPONSES in one.observed]
+        read, request_type = self._reading(lines)
         cells, by_path = source.stated.requests, source.by_path
         pending = source.pending.requests
         answer = pending.pop
@@ -118,11 +125,12 @@ class Pipeline:
         names, addresses = self._excluded.display_names, self._excluded.remote_addresses
         watches_raw = self._events.watches_raw_values
         buckets, bucket = c.AUDIT_DURATION.buckets, bisect_left
-        entry: Any = None  # of a request or of a response; the cheapest test that tells them apart comes first
+        entry: Any = None  # of a request or of a response
         cell: Any
         for line in lines:
             try:
                 entry = read(line)
+                is_request = type(entry) is request_type  # the cheapest test that tells them apart
             except UNREADABLE:
                 found = _second_look(line, source, for_reports=self._for_reports)
                 if found is None:
@@ -132,7 +140,8 @@ class Pipeline:
                     self._count_other(other, line, source)
                     continue
                 entry = other
-            if entry.is_request:
+                is_request = entry.is_request
+            if is_request:
                 request = entry.request
                 if request is None:
                     request = NO_REQUEST
@@ -168,6 +177,9 @@ class Pipeline:
                     source.unsigned[id_] = cell.answered
                 if cell.notable or entry.error:
                     self._maybe_ended(entry, cell, line, source)
+                if of_requests:
+                    for observe in of_requests:
+                        observe(entry)
             else:
                 request_ref = entry.request
                 if request_ref is None:
@@ -217,9 +229,9 @@ class Pipeline:
                     )
                 ):
                     self._ended(entry, cell, line, matched_rules, source)
-            if observers:
-                for observer in observers:
-                    observer.observe(entry)
+                if of_responses:
+                    for observe in of_responses:
+                        observe(entry)
         self._details.forget()
         if entry is not None:
             source.last = entry.time or source.last
@@ -287,16 +299,18 @@ class Pipeline:
             source = self._sources[log] = LogStream(self._settings.limits.mounts)
         return source
 
-    def _reading(self, lines: Sequence[bytes]) -> Callable[[bytes], Entry]:
-        """Choose what decodes these lines quickest, in the depth that is needed; it decodes any."""
+    def _reading(self, lines: Sequence[bytes]) -> tuple[Callable[[bytes], Entry], type[RequestEntry]]:
+        """Choose what decodes these lines quickest, in the depth that is needed; it decodes any.
+
+        Returns:
+            the decoder, and the type of its requests.
+        """
         alphabetical = bool(lines) and is_alphabetical(lines[0])
         if self._for_reports:
-            return quick_report_alphabetical if alphabetical else quick_report
-        if self.observers:
-            return quick_detail_alphabetical if alphabetical else quick_detail
-        if self._excluded:
-            return quick_identified_alphabetical if alphabetical else quick_identified
-        return quick_alphabetical if alphabetical else quick
+            return quick_report_alphabetical if alphabetical else quick_report, IdentifiedRequestEntry
+        if self._needs_sender or self._excluded:
+            return quick_identified_alphabetical if alphabetical else quick_identified, IdentifiedRequestEntry
+        return quick_alphabetical if alphabetical else quick, RequestEntry
 
     def _count_other(self, entry: OtherEntry, line: bytes, source: LogStream) -> None:
         """Count an entry that is neither a request nor a response."""
@@ -309,13 +323,17 @@ class Pipeline:
     def _maybe_ended(self, entry: RequestEntry, cell: Cell, line: bytes, source: LogStream) -> None:
         """Take in a request that may have no response in the log."""
         request = entry.request or NO_REQUEST
+        may_be_unanswered = request.path in _UNANSWERED and not request.mount_type
+        if not entry.error and not may_be_unanswered:
+            return  # a response is to come; this is all that most requests of tokens need
         full = partial(self._details.of, entry, line)
         kind = error_class(entry, line, full)
-        if kind is None and (request.path not in _UNANSWERED or request.mount_type):
-            return  # a response is to come
+        if kind is None and not may_be_unanswered:
+            return
         rules = cell.path_rules.get(request.path) or self._rules_for(cell, request.path)
         if kind is not None:
-            self._failed(entry, cell, rules, kind)
+            # Reports look at failed requests in full, since no response repeats them.
+            self._failed((self._for_reports and full()) or entry, cell, rules, kind)
         source.pending.requests.pop(request.id, None)
         if request.path != _DEVICE_TEST:
             detail = full()

@@ -49,8 +49,6 @@ __all__ = [
     "is_alphabetical",
     "quick",
     "quick_alphabetical",
-    "quick_detail",
-    "quick_detail_alphabetical",
     "quick_identified",
     "quick_identified_alphabetical",
     "quick_report",
@@ -95,11 +93,11 @@ _RESPONSE: Final = msgspec.json.Decoder(ResponseEntry)
 _IDENTIFIED: Final[msgspec.json.Decoder[Identified]] = msgspec.json.Decoder(Identified)
 _IDENTIFIED_REQUEST: Final = msgspec.json.Decoder(IdentifiedRequestEntry)
 _DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(Detail)
-_REQUEST_IN_DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(DetailedRequestEntry)
-_RESPONSE_IN_DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(DetailedResponseEntry)
 _REPORT: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(ReportRequestEntry | ReportResponseEntry)
-_REQUEST_FOR_REPORT: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(ReportRequestEntry)
-_RESPONSE_FOR_REPORT: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(ReportResponseEntry)
+_FOR_REPORT: Final[msgspec.json.Decoder[Identified]] = msgspec.json.Decoder(
+    IdentifiedRequestEntry | ReportResponseEntry
+)
+_RESPONSE_FOR_REPORT: Final = msgspec.json.Decoder(ReportResponseEntry)
 _LENIENT: Final = msgspec.json.Decoder(_Lenient)
 _ANY: Final = msgspec.json.Decoder(msgspec.Raw)
 
@@ -118,10 +116,8 @@ quick: Final = _ENTRY.decode
 """Decode a line with the expected fields, or raise one of :data:`UNREADABLE`; :func:`decode` then tells why."""
 quick_identified: Final = _IDENTIFIED.decode
 """The same, with the sender of a request."""
-quick_detail: Final = _DETAIL.decode
-"""The same with all fields that are counted by."""
-quick_report: Final = _REPORT.decode
-"""The same with the fields of reports."""
+quick_report: Final = _FOR_REPORT.decode
+"""The same, with the fields of reports in responses: these repeat their requests, so reports read nothing else."""
 
 
 def is_alphabetical(line: bytes) -> bool:
@@ -150,21 +146,12 @@ def quick_identified_alphabetical(line: bytes) -> Identified:
     return quick_identified(line)
 
 
-def quick_detail_alphabetical(line: bytes) -> Detail:
-    """Decode a line as :data:`quick_detail` does, quicker where its type comes last."""
-    if line.endswith(_RESPONSE_ENDS):
-        return _RESPONSE_IN_DETAIL.decode(line)
-    if line.endswith(_REQUEST_ENDS):
-        return _REQUEST_IN_DETAIL.decode(line)
-    return quick_detail(line)
-
-
-def quick_report_alphabetical(line: bytes) -> Detail:
+def quick_report_alphabetical(line: bytes) -> Identified:
     """Decode a line as :data:`quick_report` does, quicker where its type comes last."""
     if line.endswith(_RESPONSE_ENDS):
         return _RESPONSE_FOR_REPORT.decode(line)
     if line.endswith(_REQUEST_ENDS):
-        return _REQUEST_FOR_REPORT.decode(line)
+        return _IDENTIFIED_REQUEST.decode(line)
     return quick_report(line)
 
 
@@ -198,9 +185,10 @@ def decode(line: bytes, *, for_reports: bool = False) -> Found | Reject:
 class Details:
     """Decodes entries in full where the first depth is not enough, and each line once at most."""
 
-    __slots__ = ("_found", "_line")
+    __slots__ = ("_for_reports", "_found", "_line")
 
-    def __init__(self) -> None:
+    def __init__(self, *, for_reports: bool = False) -> None:
+        self._for_reports = for_reports
         self._line: bytes | None = None
         self._found: Detail | None = None
 
@@ -214,7 +202,7 @@ class Details:
         if isinstance(entry, DetailedRequestEntry | DetailedResponseEntry):
             return entry
         if line is not self._line:
-            found = decode(line)
+            found = decode(line, for_reports=self._for_reports)
             self._line = line
             self._found = None if isinstance(found, Reject) or isinstance(found[0], OtherEntry) else found[0]
         return self._found

@@ -5,9 +5,9 @@ https://openbao.org/docs/audit/.
 
 There are three depths, since each decoded field costs time for each of hundreds of thousands of lines a second.
 :data:`Entry` has the fields that every entry is counted by. :data:`Identified` adds who sends a request, and is used
-with ``audit.exclude``. :data:`Detail` has all fields; it is used with an observer, and for the few entries that need
-more than the first depth has. Requests and responses are two classes for the same reason: a response is counted by
-what its request says.
+with ``audit.exclude`` and with observers of clients. :data:`Detail` has all fields, for the few entries that need more
+than the others have. Requests and responses are two classes for the same reason: a response is counted by what its
+request says.
 
 :class:`OtherEntry` is an entry of another type, such as those of Vault Enterprise's KMIP engine.
 """
@@ -18,7 +18,6 @@ from typing import Annotated, ClassVar, TypeAlias
 import msgspec
 
 __all__ = [
-    "AddressedRequest",
     "Auth",
     "Detail",
     "DetailAuth",
@@ -40,6 +39,7 @@ __all__ = [
     "RequestRef",
     "Response",
     "ResponseEntry",
+    "Sent",
     "Short",
     "WrapInfo",
 ]
@@ -145,15 +145,10 @@ class ResponseEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag
     error: str = ""
 
 
-class AddressedRequest(Request, frozen=True, gc=False):
+class DetailRequest(Request, frozen=True, gc=False):
     """What is requested, and from where."""
 
     remote_address: str = ""
-
-
-class DetailRequest(AddressedRequest, frozen=True, gc=False):
-    """What is requested, with all fields that are used."""
-
     client_id: str = ""
 
 
@@ -181,7 +176,7 @@ class DetailedResponseEntry(ResponseEntry, frozen=True, gc=False, tag_field="typ
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
-    """Who sends a request."""
+    """Who sends a request, by name."""
 
     entity_id: str = ""
     display_name: str = ""
@@ -190,7 +185,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
 class IdentifiedRequestEntry(RequestEntry, frozen=True, gc=False, tag_field="type", tag="request"):
     """The entry of a request with who sends it."""
 
-    request: AddressedRequest | None = None
+    request: DetailRequest | None = None
     auth: Identity | None = None
 
 
@@ -205,4 +200,6 @@ class OtherEntry(msgspec.Struct, frozen=True, gc=False):
 
 Entry: TypeAlias = RequestEntry | ResponseEntry
 Identified: TypeAlias = IdentifiedRequestEntry | ResponseEntry
+Sent: TypeAlias = IdentifiedRequestEntry | DetailedRequestEntry
+"""A request with who sends it."""
 Detail: TypeAlias = DetailedRequestEntry | DetailedResponseEntry

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
-from vault_exporter.audit.parse.entry import Detail, Entry
+from vault_exporter.audit.count.observer import Observed
+from vault_exporter.audit.parse.entry import Entry
 from vault_exporter.audit.top.frequent import Frequent
 from vault_exporter.metrics.family import Sample
 
@@ -22,12 +23,15 @@ class ReplayObserver:
         failed_paths: number of failed requests by path.
     """
 
+    observed: ClassVar[Observed] = Observed.REQUESTS | Observed.RESPONSES
+    needs_sender: ClassVar[bool] = False
+
     def __init__(self, tracked: int) -> None:
         self.first: datetime | None = None
         self.last: datetime | None = None
         self.failed_paths = Frequent(tracked)
 
-    def observe(self, entry: Detail) -> None:
+    def observe(self, entry: Entry) -> None:
         """Update the first and the last time."""
         time = entry.time
         if time is None:

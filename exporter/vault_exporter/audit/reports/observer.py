@@ -5,16 +5,17 @@ one would take several times as long as reading the log.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import msgspec
 
-from vault_exporter.audit.parse.entry import Detail, Entry
+from vault_exporter.audit.count.observer import Observed
+from vault_exporter.audit.parse.entry import Entry, ResponseEntry
 from vault_exporter.audit.parse.report_entry import ReportRequestEntry, ReportResponseEntry
 from vault_exporter.audit.reports.filters import Filters
 from vault_exporter.audit.reports.registry import made
 from vault_exporter.audit.reports.table import Table
-from vault_exporter.audit.reports.use import Use, key_of, use_of
+from vault_exporter.audit.reports.use import ReportEntry, Use, key_of, use_of
 from vault_exporter.metrics.family import Sample
 
 __all__ = ["Asked", "ReportsObserver"]
@@ -35,6 +36,9 @@ class Asked(msgspec.Struct, frozen=True):
 class ReportsObserver:
     """Makes a use of each request that ended and gives it to the reports, if it passes the filters."""
 
+    observed: ClassVar[Observed] = Observed.RESPONSES
+    needs_sender: ClassVar[bool] = True
+
     def __init__(self, asked: Asked) -> None:
         self._names = asked.reports
         self._filters = asked.filters or None
@@ -44,17 +48,20 @@ class ReportsObserver:
         self._room = _MOST_GATHERED
 
     def failed(self, entry: Entry) -> None:
-        """Remember that an entry, which is observed next, ends its request in an error."""
-        self._failed = entry
+        """Take in a request that failed and has no response; or remember a failed response, which is observed next."""
+        if isinstance(entry, ReportRequestEntry):
+            self._take(entry, failed=True)
+        else:
+            self._failed = entry
 
-    def observe(self, entry: Detail) -> None:
-        """Take in a response, or a request that failed and has none."""
+    def observe(self, entry: ResponseEntry) -> None:
+        """Take in a response."""
         failed = entry is self._failed
-        if entry.is_request and not failed:
-            return
         self._failed = None
-        if not isinstance(entry, ReportResponseEntry | ReportRequestEntry):
-            return
+        if isinstance(entry, ReportResponseEntry):
+            self._take(entry, failed=failed)
+
+    def _take(self, entry: ReportEntry, *, failed: bool) -> None:
         request, moment = entry.request, entry.time
         if request is None:
             return

@@ -1,10 +1,11 @@
 """Count requests by configured path templates and clients."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from vault_exporter.audit.count.counters import OPERATIONS, OTHER
-from vault_exporter.audit.parse.entry import Detail, Entry
+from vault_exporter.audit.count.observer import Observed
+from vault_exporter.audit.parse.entry import Entry, RequestEntry, Sent
 from vault_exporter.audit.top.paths import Match, PathTemplates
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
@@ -27,6 +28,9 @@ class _Cell:
 class PathObserver:
     """Counts requests and failed requests whose path matches a template."""
 
+    observed: ClassVar[Observed] = Observed.REQUESTS
+    needs_sender: ClassVar[bool] = False
+
     def __init__(self, templates: Iterable[str], max_values: int) -> None:
         self._names = tuple(templates)
         self._templates = PathTemplates(self._names, max_values)
@@ -35,10 +39,10 @@ class PathObserver:
         # A cache by path and operation, because paths repeat. It is bounded, and cleared when full.
         self._remembered: dict[tuple[str, str], _Cell | None] = {}
 
-    def observe(self, entry: Detail) -> None:
+    def observe(self, entry: RequestEntry) -> None:
         """Count a request."""
         request = entry.request
-        if not entry.is_request or request is None:
+        if request is None:
             return
         key = (request.path, request.operation)
         try:
@@ -95,15 +99,17 @@ class PathObserver:
 class ClientObserver:
     """Counts requests of each configured client by display name, and of all other clients together."""
 
+    observed: ClassVar[Observed] = Observed.REQUESTS
+    needs_sender: ClassVar[bool] = True
+
     def __init__(self, names: Iterable[str]) -> None:
         self._requests = {**dict.fromkeys(names, 0), OTHER: 0}
 
-    def observe(self, entry: Detail) -> None:
+    def observe(self, entry: Sent) -> None:
         """Count a request."""
-        if entry.is_request:
-            auth = entry.auth
-            name = auth.display_name if auth is not None else _UNKNOWN
-            self._requests[name if name in self._requests else OTHER] += 1
+        auth = entry.auth
+        name = auth.display_name if auth is not None else _UNKNOWN
+        self._requests[name if name in self._requests else OTHER] += 1
 
     def failed(self, entry: Entry) -> None:
         """Do nothing; errors are not counted by client."""
