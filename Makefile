@@ -14,7 +14,7 @@ LAB := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager \
 	/usr/lib/postgresql/*/bin/initdb:postgresql
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pythons deploy-test deploy-run shard-test doctor-test backtest-test lint format bench curves generate docs docs-test image image-test faults fuzz tools pictures
+.PHONY: help run test test-pythons deploy-test deploy-run shard-test cluster-test doctor-test backtest-test lint format bench curves generate docs docs-test image image-test faults fuzz tools pictures
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ deploy-test: $(VENV)/.dev deploy-run ## Try the Helm chart with each Helm and ea
 
 shard-test: $(VENV)/.dev ## Share 2,000 targets out to four exporters; each target is scraped by exactly one
 	@$(BIN)/python -m pytest $(ARGS) tests/targets/run_shards.py
+
+cluster-test: $(VENV)/.cluster ## Replay logs in S3 on a Dask cluster; a worker that is killed changes nothing
+	@$(BIN)/python -m pytest $(ARGS) tests/audit/replay/cluster.py
 
 doctor-test: $(VENV)/.dev build/tools/victoria ## Try the doctor on each broken chain alone, with each Prometheus
 	@scripts/debian-packages prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
@@ -144,3 +147,8 @@ $(VENV)/.dev: pyproject.toml $(VENV)/bin/pip
 	@echo "Setting up $(VENV) for development ..."
 	@$(BIN)/pip install --quiet --editable '.[demo,dashboards,plot]' --group test --group lint
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.cluster: $(VENV)/.dev
+	@echo "Setting up $(VENV) for a cluster ..."
+	@$(BIN)/pip install --quiet --editable '.[cluster]' --group cluster-test
+	@touch $@

@@ -17,6 +17,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUN = PROJECT["project"]["dependencies"]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 TEST = PROJECT["dependency-groups"]["test"]
+CLUSTER = EXTRAS["cluster"] + PROJECT["dependency-groups"]["cluster-test"]
 FUZZ = PROJECT["dependency-groups"]["fuzz"]
 PACKAGE = "exporter/vault_exporter"
 OURS = {"alerts", "bench", "dashboards", "deploy", "scripts", "tests", "vault_exporter"}
@@ -29,8 +30,8 @@ PYTHON = sys.stdlib_module_names | {"compression"}  # since 3.14
         (PACKAGE, "demo", RUN),
         (f"{PACKAGE}/demo", None, RUN + EXTRAS["demo"]),
         ("dashboards", None, RUN + EXTRAS["dashboards"]),
-        ("bench", None, RUN + EXTRAS["demo"] + TEST),
-        ("tests", None, RUN + EXTRAS["demo"] + EXTRAS["dashboards"] + TEST + FUZZ),
+        ("bench", None, RUN + EXTRAS["demo"] + TEST + CLUSTER),
+        ("tests", None, RUN + EXTRAS["demo"] + EXTRAS["dashboards"] + TEST + FUZZ + CLUSTER),
     ],
     ids=["exporter", "demo", "dashboards", "bench", "tests"],
 )

@@ -19,8 +19,10 @@ from rich.progress import (
 )
 
 from vault_exporter.audit.replay.finished_log import STANDARD_INPUT
+from vault_exporter.audit.replay.location import Location, LocationError, located
+from vault_exporter.audit.replay.merging import Replayed
 from vault_exporter.audit.replay.run import Progress as Position
-from vault_exporter.audit.replay.run import Replayed, ReplayError
+from vault_exporter.audit.replay.run import ReplayError
 from vault_exporter.audit.replay.run import replay as run
 from vault_exporter.audit.replay.summary import all_samples, summarize, without_entry
 from vault_exporter.audit.replay.text import print_summary
@@ -44,7 +46,9 @@ def replay(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...", help="Audit logs, plain or compressed (gzip, zstd, xz); - is standard input."
+            metavar="FILE...",
+            help="Audit logs, plain or compressed (gzip, zstd, xz); - is standard input. URLs such as "
+            "s3://bucket/vault/*.gz need vault-exporter[cluster].",
         ),
     ],
     config: ConfigOption = None,
@@ -54,8 +58,21 @@ def replay(
     top: Annotated[int, typer.Option(min=1, max=1000, metavar="NUMBER", help="Length of the rankings.")] = 10,
     jobs: Annotated[
         int,
-        typer.Option(min=0, metavar="NUMBER", help="Processes to read several files with.", show_default="all CPUs"),
+        typer.Option(
+            min=0,
+            metavar="NUMBER",
+            help="Processes to read several files with; with --dask, files on the cluster at a time.",
+            show_default="all CPUs; with --dask, four for each thread",
+        ),
     ] = 0,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Read the files on the Dask cluster with this scheduler, like tcp://10.0.0.1:8786; see "
+            "docs/scaling.md.",
+        ),
+    ] = None,
     report: r.ReportOption = None,
     csv: r.CsvOption = False,
     keep: r.KeepOption = 20_000,
@@ -83,16 +100,13 @@ def replay(
     """
     _check(as_json=as_json, as_metrics=as_metrics, in_csv=csv, reports=bool(report))
     wanted = r.Wanted(*(report, keep, since, until, path, client, entity, namespace, mount, operation, address, error))
-    missing = [name for name in files if name != STANDARD_INPUT and not Path(name).exists()]
-    if missing:
-        fail("\n".join(f"{name}: there is no such file" for name in missing))
-    files = _without_repeats(files)
+    logs = _logs(files, dask)
     if hash_with and plain == STANDARD_INPUT and STANDARD_INPUT in files:
         refuse("standard input cannot be both a log and the plain value: give --plain FILE")
     hashing = r.Hashing(hash_with, plain, vault_addr, token_file, config) if hash_with else None
     asked = r.asked(wanted, hashing)
     try:
-        replayed = _with_progress(files, _settings(config), jobs, asked)
+        replayed = _with_progress(logs, _settings(config), jobs, asked, dask)
     except ConfigError as failure:
         refuse(str(failure))
     except ReplayError as failure:
@@ -100,8 +114,9 @@ def replay(
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
     nothing = without_entry(replayed)
+    shown = ", ".join(one.name for one in logs)
     if not any(file.read_bytes or file.problem for file in replayed.files):
-        typer.echo(f"{', '.join(files)}: empty; there is no entry to count", err=True)
+        typer.echo(f"{shown}: empty; there is no entry to count", err=True)
     problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
     if replayed.reports is not None:
         if not nothing:
@@ -110,7 +125,17 @@ def replay(
         whole = not nothing and (not problems or any(file.read_bytes for file in replayed.files))
         _print_summary(replayed, top, as_json=as_json, as_metrics=as_metrics, whole=whole)
     if problems or nothing:
-        fail("\n".join([*problems, *([f"{', '.join(files)}: {nothing}"] if nothing else ())]))
+        fail("\n".join([*problems, *([f"{shown}: {nothing}"] if nothing else ())]))
+
+
+def _logs(names: list[str], dask: str | None) -> list[Location]:
+    """Find the logs that were given, each once."""
+    if dask is not None and STANDARD_INPUT in names:
+        refuse("a cluster does not read standard input: give files, or leave out --dask")
+    try:
+        return _without_repeats(located(names), everywhere=dask is not None)
+    except LocationError as failure:
+        fail(str(failure))
 
 
 def _check(*, as_json: bool, as_metrics: bool, in_csv: bool, reports: bool) -> None:
@@ -147,15 +172,29 @@ def _print_reports(
         tables.print_tables((table for _, found in results for table in found), Console(), number)
 
 
-def _without_repeats(files: list[str]) -> list[str]:
-    """Return the files without those that were given before, perhaps under another name, and say so."""
-    first: dict[object, str] = {}
-    for name in files:
-        status = None if name == STANDARD_INPUT else Path(name).stat()
-        before = first.setdefault((status.st_dev, status.st_ino) if status else name, name)
-        if name is not before:
-            also = f" as {before}" if before != name else ""
-            typer.echo(f"{name} is given twice{also}; it is counted once", err=True)
+def _without_repeats(logs: list[Location], *, everywhere: bool) -> list[Location]:
+    """Return the logs without those that were given before, perhaps under another name, and say so.
+
+    Args:
+        logs: as they were given.
+        everywhere: other machines read them, which may have paths that this one does not have.
+    """
+    first: dict[object, Location] = {}
+    missing = []
+    for one in logs:
+        is_path = not one.is_url and one.name != STANDARD_INPUT
+        try:
+            status = Path(one.name).stat() if is_path else None
+        except OSError:
+            status = None
+            if not everywhere:
+                missing.append(f"{one.name}: there is no such file")
+        before = first.setdefault((status.st_dev, status.st_ino) if status else (one.name, one.address), one)
+        if one is not before:
+            also = f" as {before.name}" if before.name != one.name else ""
+            typer.echo(f"{one.name} is given twice{also}; it is counted once", err=True)
+    if missing:
+        fail("\n".join(missing))
     return list(first.values())
 
 
@@ -166,7 +205,7 @@ def _settings(config: Path | None) -> Audit:
     return settings
 
 
-def _with_progress(files: list[str], settings: Audit, jobs: int, asked: Asked | None) -> Replayed:
+def _with_progress(logs: list[Location], settings: Audit, jobs: int, asked: Asked | None, dask: str | None) -> Replayed:
     columns = (
         SpinnerColumn(),
         BarColumn(),
@@ -182,4 +221,4 @@ def _with_progress(files: list[str], settings: Audit, jobs: int, asked: Asked | 
         def report(position: Position) -> None:
             progress.update(task, completed=position.position, total=position.size, lines=position.lines)
 
-        return run(files, settings, jobs, report, asked)
+        return run(logs, settings, jobs, report, asked, dask=dask)

@@ -198,6 +198,10 @@ class EntryCounters:
             known[key] = cell
         return cell
 
+    def durations(self, mount_type: str, operation: str) -> Durations:
+        """Return where the durations of such requests are counted."""
+        return self._measured(mount_type, operation_class(operation))
+
     def busiest(self, number: int) -> tuple[MountStatus, ...]:
         """Return the mounts with the most requests, the busiest first."""
         requests: Counter[tuple[str, str]] = Counter()

@@ -3,6 +3,7 @@
 Both are the times at which Vault wrote the entries, so the network is not included.
 """
 
+from bisect import bisect_left
 from datetime import datetime
 from typing import Final
 
@@ -43,6 +44,13 @@ class Durations:
         self.counts = [0] * buckets
         self.sum = 0.0
         self.last: list[_Observed | None] = [None] * buckets
+
+    def observe(self, id_: str, seconds: float, ended: datetime) -> None:
+        """Count a duration; the pipeline does the same by itself for a request and its response in one log."""
+        self.sum += max(seconds, 0.0)
+        place = bisect_left(c.AUDIT_DURATION.buckets, seconds)
+        self.counts[place] += 1
+        self.last[place] = (id_, seconds, ended)
 
     def distribution(self) -> Distribution:
         """Return the histogram as the value of a sample."""

@@ -1,11 +1,19 @@
 """Requests whose responses were not read yet."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from vault_exporter.audit.count.counters import Cell
 
-__all__ = ["Pending"]
+__all__ = ["Pending", "Unasked"]
+
+
+class Unasked(NamedTuple):
+    """A response without a request, and where its duration is counted once the request is found."""
+
+    time: datetime | None
+    mount_type: str
+    operation: str
 
 
 class Pending:
@@ -18,16 +26,26 @@ class Pending:
     """In the time that entries state. What takes longer is a stream, such as ``sys/monitor``."""
     _LOOK_EVERY: Final = timedelta(seconds=10)
 
-    __slots__ = ("_looked", "evicted", "expired", "requests", "unmatched")
+    __slots__ = ("_keep", "_looked", "evicted", "expired", "requests", "unasked", "unmatched")
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int = 0) -> None:
+        """Start empty; so many responses without a request are kept, for their requests may be in another log."""
+        self._keep = keep
         self.requests: dict[str, tuple[datetime | None, Cell | None]] = {}
         """By id: the time of the request, and where its response is counted, if known. The pipeline fills it."""
         self.evicted = 0
         self.expired = 0
         self.unmatched = 0
-        """Responses without a request; the pipeline counts them."""
+        """Responses without a request."""
+        self.unasked: dict[str, Unasked] = {}
+        """The first ones of them by id."""
         self._looked: datetime | None = None
+
+    def answer_unasked(self, id_: str, time: datetime | None, cell: Cell) -> None:
+        """Count a response without a request."""
+        self.unmatched += 1
+        if len(self.unasked) < self._keep:
+            self.unasked[id_] = Unasked(time, cell.key.mount_type, cell.key.operation)
 
     def bound(self, now: datetime | None, limit: int) -> None:
         """Drop requests beyond the limit and those that are too old.
@@ -58,6 +76,7 @@ class Pending:
     def merge(self, other: "Pending") -> None:
         """Add what another process counted, and its waiting requests."""
         # The cells are the other process'.
+        self.unasked |= other.unasked
         self.requests |= {id_: (sent, None) for id_, (sent, _) in other.requests.items()}
         self.evicted += other.evicted
         self.expired += other.expired

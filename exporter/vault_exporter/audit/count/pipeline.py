@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, Final
 
+from vault_exporter.audit.count.across import Across
 from vault_exporter.audit.count.counters import OTHER, Cell, CellKey, EntryCounters, Key
 from vault_exporter.audit.count.exclude import Excluded
 from vault_exporter.audit.count.finder import NO_REQUEST, CellFinder
@@ -90,6 +91,7 @@ class Pipeline:
         self._finder = CellFinder(self._counters, self._excluded, self._details)
         self._sightings = Sightings()
         self._sources: dict[str, LogStream] = {}
+        self._across = Across()
 
     def leave_out(self, entities: AbstractSet[str]) -> None:
         """Leave out the entries of these entities too; the set may grow later."""
@@ -195,7 +197,7 @@ class Pipeline:
                 try:
                     seconds = (ended - since).total_seconds()
                 except TypeError:  # one of them states no time
-                    source.pending.unmatched += 1
+                    source.pending.answer_unasked(request_ref.id, ended, cell)
                 else:
                     durations = cell.durations
                     if seconds > 0:  # a clock that was set back would make the sum fall
@@ -237,6 +239,14 @@ class Pipeline:
             source.last = entry.time or source.last
         source.bound(self._settings.max_pending)
 
+    def pair_across(self, log: str) -> None:
+        """Pair what is left at the end of a log with what is left of the other logs for which this was called.
+
+        It needs ``keep_unasked`` of the settings, and keeps up to ``max_pending`` requests of all logs together.
+        """
+        for pair in self._across.take(self._source(log).pending, self._settings.max_pending):
+            self._counters.durations(pair.mount_type, pair.operation).observe(pair.id, pair.seconds, pair.ended)
+
     def last_entry(self, log: str) -> float | None:
         """Return the time of the newest entry of a log in seconds since the epoch, or None if there was none."""
         source = self._sources.get(log)
@@ -263,10 +273,11 @@ class Pipeline:
         yield from self._events.samples()
         yield from self._excluded.samples()
         pending = [source.pending for source in self._sources.values()]
-        yield c.AUDIT_PENDING(sum(len(one.requests) for one in pending))
-        yield c.AUDIT_UNANSWERED(sum(one.expired for one in pending), "expired")
-        yield c.AUDIT_UNANSWERED(sum(one.evicted for one in pending), "evicted")
-        yield c.AUDIT_UNMATCHED(sum(one.unmatched for one in pending))
+        across = self._across
+        yield c.AUDIT_PENDING(sum(len(one.requests) for one in pending) + across.waiting)
+        yield c.AUDIT_UNANSWERED(sum(one.expired for one in pending) + across.expired, "expired")
+        yield c.AUDIT_UNANSWERED(sum(one.evicted for one in pending) + across.evicted, "evicted")
+        yield c.AUDIT_UNMATCHED(sum(one.unmatched for one in pending) - across.paired)
         for observer in self.observers:
             yield from observer.samples()
 
@@ -283,7 +294,7 @@ class Pipeline:
         self._events.restore(last)
 
     def merge(self, other: "Pipeline") -> None:
-        """Add what another process counted; it must have the same settings and observers."""
+        """Add what another process counted; it must have the same settings and observers, and have paired no logs."""
         self._counters.merge(other._counters)  # noqa: SLF001 - of our own class
         self._events.merge(other._events)  # noqa: SLF001 - of our own class
         self._excluded.merge(other._excluded)  # noqa: SLF001 - of our own class
@@ -296,7 +307,7 @@ class Pipeline:
     def _source(self, log: str) -> LogStream:
         source = self._sources.get(log)
         if source is None:
-            source = self._sources[log] = LogStream(self._settings.limits.mounts)
+            source = self._sources[log] = LogStream(self._settings.limits.mounts, self._settings.keep_unasked)
         return source
 
     def _reading(self, lines: Sequence[bytes]) -> tuple[Callable[[bytes], Entry], type[RequestEntry]]:

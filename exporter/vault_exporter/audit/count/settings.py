@@ -16,6 +16,8 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     max_pending: int = 100_000
     """Requests of one log that wait for their response."""
+    keep_unasked: int = 0
+    """Responses of one log that are kept to be paired with requests of another log."""
     events: model.Events = model.Events()
     exclude: model.Exclude = model.Exclude()
 

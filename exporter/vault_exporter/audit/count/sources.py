@@ -65,11 +65,11 @@ class LogStream:
         "unsigned",
     )
 
-    def __init__(self, most_guessed: int) -> None:
+    def __init__(self, most_guessed: int, keep_unasked: int = 0) -> None:
         self.last: datetime | None = None
         self.mixed = False
         self.passed_over = 0
-        self.pending = Pending()
+        self.pending = Pending(keep_unasked)
         self.rejected: Counter[Reject] = Counter()
         self.excluded: dict[str, str] = {}
         self.unsigned: dict[str, Cell | None] = {}

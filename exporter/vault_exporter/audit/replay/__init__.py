@@ -1,5 +1,6 @@
 """Read finished audit logs once, and print a summary.
 
-``files`` reads plain and compressed logs, ``run`` counts them in one or more processes, ``summary`` builds the summary,
-and ``text`` prints it.
+``location`` finds logs, ``finished_log`` reads plain and compressed ones, ``one_log`` counts one, ``run`` counts all in
+one or more processes and ``cluster`` on many machines, ``merging`` puts together what they counted, ``summary`` builds
+the summary, and ``text`` prints it.
 """

@@ -10,6 +10,7 @@ from vault_exporter.audit.lines.compression import DAMAGED, decompressed
 from vault_exporter.audit.lines.container import Origin, Unwrapper
 from vault_exporter.audit.lines.splitter import LineCounts, LineSplitter
 from vault_exporter.audit.parse.decode import Reject, decode
+from vault_exporter.audit.replay.location import is_url, open_url
 from vault_exporter.config.schema.model import AuditFormat
 
 __all__ = ["STANDARD_INPUT", "FinishedLog", "LineEnd"]
@@ -35,8 +36,8 @@ class FinishedLog:
     """One log, read from its beginning to its end.
 
     Attributes:
-        name: its path, or ``-``.
-        size: size on disk in bytes; 0 if unknown.
+        name: its path, its URL without secrets, or ``-``.
+        size: size on disk in bytes; 0 if unknown, as that of a URL is until it is opened.
         position: bytes read on disk.
         read_bytes: bytes of uncompressed text read.
         problem: why reading stopped before the end; empty if it did not.
@@ -44,8 +45,11 @@ class FinishedLog:
             entries.
     """
 
-    def __init__(self, name: str, max_line_bytes: int, format_: AuditFormat = AuditFormat.AUTO) -> None:
+    def __init__(
+        self, name: str, max_line_bytes: int, format_: AuditFormat = AuditFormat.AUTO, address: str = ""
+    ) -> None:
         self.name = name
+        self._address = address or name
         self.size = 0
         self.position = 0
         self.read_bytes = 0
@@ -54,9 +58,9 @@ class FinishedLog:
         self._begun: set[str] = set()
         self._counts = LineCounts(max_line_bytes)
         self._unwrapper = Unwrapper(self._counts, format_)
-        if name != STANDARD_INPUT:
+        if name != STANDARD_INPUT and not is_url(self._address):
             try:
-                self.size = Path(name).stat().st_size
+                self.size = Path(self._address).stat().st_size
             except OSError:
                 return  # reading it reports the error
 
@@ -73,7 +77,7 @@ class FinishedLog:
     def blocks(self) -> Iterator[list[bytes]]:
         """Yield blocks of some thousand lines. An error ends the iteration and is in ``problem``."""
         try:
-            with _open(self.name) as raw:
+            with self._open() as raw:
                 yield from self._split(raw, decompressed(raw))
         except DAMAGED:
             self.problem = "damaged or cut short; it was counted as far as it could be read"
@@ -108,8 +112,10 @@ class FinishedLog:
                 self.ends.append(LineEnd(part.stream, part.time, b"" if is_entry else line, is_first=True))
         return found
 
-
-def _open(name: str) -> io.BufferedReader:
-    if name == STANDARD_INPUT:
-        return io.BufferedReader(io.FileIO(0, closefd=False), _BLOCK_BYTES)
-    return io.BufferedReader(io.FileIO(name), _BLOCK_BYTES)
+    def _open(self) -> io.BufferedReader:
+        if is_url(self._address):
+            raw, self.size = open_url(self._address)
+            return raw
+        if self.name == STANDARD_INPUT:
+            return io.BufferedReader(io.FileIO(0, closefd=False), _BLOCK_BYTES)
+        return io.BufferedReader(io.FileIO(self._address), _BLOCK_BYTES)

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from vault_exporter.audit.replay.run import FileResult, Replayed
+from vault_exporter.audit.replay.merging import FileResult, Replayed
 from vault_exporter.audit.top.sketches import Ranked, TopResult, presentable
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Distribution, Family, Sample
