@@ -75,5 +75,10 @@ def samples(info: HostInfo) -> Iterator[Sample]:
 
 
 HOST: Final = Collector(
-    "host", "memory, disks and processors of the machine", collect, grants=GRANTS, scope=Scope.UNSEALED
+    "host",
+    "memory, disks and processors of the machine",
+    collect,
+    grants=GRANTS,
+    scope=Scope.UNSEALED,
+    interval=30,  # the node takes longer for it than for everything else of a scrape together
 )
