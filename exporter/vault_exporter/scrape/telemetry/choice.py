@@ -36,16 +36,17 @@ class FamilyChoice:
             the families whose decision changed.
         """
         taken: set[bytes] = set()
-        claimed = Counter(self.reserved)
+        claims: list[bytes] = [*self.reserved]
         changed = []
         for family in families:
             verdict = self._verdict(family, taken, naming)
             if not verdict:
                 taken |= family.claims
-                claimed.update(family.openmetrics_claims)
+                claims += family.openmetrics_claims
             if verdict != family.verdict:
                 family.verdict = verdict
                 changed.append(family)
+        claimed = Counter(claims)
         for family in families:
             family.fit_openmetrics(all(claimed[name] == 1 for name in family.openmetrics_claims))
         return changed

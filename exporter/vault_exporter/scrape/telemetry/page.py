@@ -94,7 +94,7 @@ class TelemetryPage:
 
 def claims(name: bytes, kind: bytes) -> frozenset[bytes]:
     """Return the sample names that the family reserves."""
-    return frozenset({name, *(name + suffix for suffix in SUFFIXES[kind])})
+    return frozenset([name, *[name + suffix for suffix in SUFFIXES[kind] if suffix]])
 
 
 def openmetrics_claims(name: bytes, kind: bytes) -> frozenset[bytes]:
