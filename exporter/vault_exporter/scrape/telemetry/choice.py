@@ -41,14 +41,14 @@ class FamilyChoice:
         for family in families:
             verdict = self._verdict(family, taken, naming)
             if not verdict:
-                taken |= family.claims
-                claims += family.openmetrics_claims
+                taken |= family.title.claims
+                claims += family.title.openmetrics_claims
             if verdict != family.verdict:
                 family.verdict = verdict
                 changed.append(family)
         claimed = Counter(claims)
         for family in families:
-            family.fit_openmetrics(all(claimed[name] == 1 for name in family.openmetrics_claims))
+            family.fit_openmetrics(all(claimed[name] == 1 for name in family.title.openmetrics_claims))
         return changed
 
     def is_filtered(self, name: bytes) -> bool:
@@ -56,11 +56,11 @@ class FamilyChoice:
         return self._filter.match(name.decode()) is not None
 
     def _verdict(self, family: NativeFamily, taken: set[bytes], naming: Naming) -> Verdict:
-        if self.is_filtered(family.name) or (naming != USUAL and self.is_filtered(family.canonical)):
+        if self.is_filtered(family.name) or (naming != USUAL and self.is_filtered(family.title.canonical)):
             return "filtered"
-        if family.name in self.reserved or not self.reserved.isdisjoint(family.claims):
+        if family.name in self.reserved or not self.reserved.isdisjoint(family.title.claims):
             return "replaced"
-        if taken.isdisjoint(family.claims):
+        if taken.isdisjoint(family.title.claims):
             return ""
         return "replaced" if family.renamed else "invalid"
 

@@ -22,6 +22,8 @@ _PROCESS: Final = (b"go_", b"process_", b"promhttp_", b"python_")
 # After an unseal Vault keeps the series with {cluster=""}, from before it knew the name, beside the series with a name.
 _DUPLICATED: Final = frozenset({b"vault_core_active", b"vault_core_unsealed"})
 _NO_SHAPE: Final = Shape([], (), (), frozenset())
+_NONE_AWAY: Final[dict[Identity, Track]] = {}
+"""Shared by all families without a missing series; nothing is put into it."""
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -34,6 +36,8 @@ class _Title:
     """The lines."""
     canonical: bytes
     """The name with Vault's usual prefix."""
+    duplicated: bool
+    """Whether Vault may keep a stale series of it, from before an unseal."""
     grows: bool
     """Whether its series expire and restart, which is true for Vault's own telemetry.
 
@@ -52,52 +56,38 @@ class NativeFamily:
     """A family, its last series, and the continuity of its counters.
 
     A scrape calls ``reshape`` if the series changed, and ``advance`` if the values changed.
+
+    A target has hundreds of them, which are most of its memory. So what the title and the shape say, which targets
+    share, is not kept here again, and series are kept in the order of the shape instead of in a mapping.
     """
 
     __slots__ = (
         "away",
         "body",
-        "canonical",
-        "claims",
         "continued",
         "doubtful",
-        "duplicated",
         "head",
         "head_length",
-        "head_text",
-        "kind",
-        "live",
-        "name",
-        "openmetrics_claims",
         "plain",
         "raw",
         "renamed",
-        "routes",
-        "samples",
         "shape",
         "single",
         "sole",
         "title",
+        "tracks",
         "unsure",
         "verdict",
     )
 
     def __init__(self, title: _Title) -> None:
         self.title = title
-        self.name = title.name
-        self.kind = title.kind
-        self.head_text = title.text
-        """The block's first two lines."""
         self.head_length = len(title.text)
-        self.canonical = title.canonical
-        self.duplicated = title.canonical in _DUPLICATED
         self.renamed = title.name != title.head.name
         self.head = title.head
-        self.claims = title.claims
-        self.openmetrics_claims = title.openmetrics_claims
         self.verdict: Verdict = ""
-        self.live: dict[Identity, Track] = {}
-        self.away: dict[Identity, Track] = {}
+        self.away: dict[Identity, Track] = _NONE_AWAY
+        """The missing series that are held."""
         self.forget_shape()
 
     def forget_shape(self) -> None:
@@ -107,15 +97,43 @@ class NativeFamily:
         self.body = b""
         """Its published samples, without held ones."""
         self.shape = _NO_SHAPE
-        self.routes: tuple[tuple[Track, tuple[int, ...]], ...] = ()
-        self.samples = self.continued = 0
+        self.tracks: tuple[Track | None, ...] = ()
+        """The continuity of each group of the shape; None if it is not tracked, and empty if none is."""
+        self.continued = 0
         self.doubtful = self.unsure = False
-        self.sole: tuple[Track, tuple[int, ...]] | None = None
+        self.sole: Track | None = None
         """The only counter or summary, if there is exactly one."""
         self.single: bytes | None = None
         """The only series, if there is exactly one."""
         self.plain = False
         """Whether its samples are passed on unchanged for all values."""
+
+    @property
+    def name(self) -> bytes:
+        """The name on the target's page."""
+        return self.title.name
+
+    @property
+    def kind(self) -> bytes:
+        """The type."""
+        return self.title.kind
+
+    @property
+    def samples(self) -> int:
+        """Number of published samples, without held ones."""
+        return max(0, len(self.shape.keys) - 1 - len(self.shape.stale))
+
+    @property
+    def live(self) -> dict[Identity, Track]:
+        """The tracked series on the last page."""
+        groups = zip(self.shape.groups, self.tracks, strict=False)  # no tracks at all where none is tracked
+        return {group.identity: track for group, track in groups if track is not None}
+
+    def put_away(self, identity: Identity, track: Track) -> None:
+        """Keep a missing series."""
+        if self.away is _NONE_AWAY:
+            self.away = {}
+        self.away[identity] = track
 
     @property
     def grows(self) -> bool:
@@ -130,27 +148,22 @@ class NativeFamily:
 
     def fit_openmetrics(self, fits: bool) -> None:  # noqa: FBT001 - it is all this says
         """Set whether no other family claims one of its names in OpenMetrics."""
-        fits = fits or self.openmetrics_claims == {self.head.name}  # as type unknown it would claim the same name
+        fits = fits or self.title.openmetrics_claims == {self.head.name}  # as type unknown it would claim the same name
         if fits != self.head.fits_openmetrics:
             self.head = replace(self.head, fits_openmetrics=fits)
 
-    def reshape(self, shape: Shape, track: Callable[["NativeFamily", Group], Track | None]) -> None:
-        """Update the series; ``track`` returns the continuity of a series, if it is tracked."""
-        self.shape = shape
-        self.samples = len(shape.keys) - 1 - len(shape.stale)
+    def reshape(self, follow: Callable[[bytes, Group, Track | None], Track | None]) -> None:
+        """Adapt to the new shape; ``follow`` returns the continuity of a series, from the one so far, if any."""
+        shape, kind = self.shape, self.kind
         self.single = shape.keys[0] if len(shape.keys) == 2 else None  # noqa: PLR2004 - it, and what follows its value
-        routes = []
-        if self.grows:
-            for group in shape.groups:
-                known = track(self, group)
-                if known is not None:
-                    routes.append((known, group.places))
-        self.routes = tuple(routes)
-        followed = self.kind != b"histogram" and not shape.halves and len(routes) == len(shape.groups)
-        self.unsure = self.kind in GROWING and not (self.grows and followed)
-        self.plain = not (self.renamed or self.unsure or self.routes or shape.stale)
-        sole = len(routes) == 1 and not (self.unsure or shape.stale or (self.kind == b"counter" and not self.single))
-        self.sole = self.routes[0] if sole else None
+        tracks = [follow(kind, *one) for one in zip(shape.groups, self.tracks, strict=True)] if self.grows else []
+        followed = len(tracks) - tracks.count(None)
+        self.tracks = tuple(tracks) if followed else ()
+        are_all_followed = kind != b"histogram" and not shape.halves and followed == len(shape.groups)
+        self.unsure = kind in GROWING and not (self.grows and are_all_followed)
+        self.plain = not (self.renamed or self.unsure or followed or shape.stale)
+        sole = followed == 1 and not (self.unsure or shape.stale or (kind == b"counter" and not self.single))
+        self.sole = self.tracks[0] if sole else None
 
     def advance(self, raw: bytes, parts: list[bytes] | None) -> None:
         """Update the samples, given as a whole and (unless there is only one) split at their values.
@@ -158,16 +171,17 @@ class NativeFamily:
         The method may modify the parts.
         """
         self.raw = raw
-        if self.plain or (self.sole is not None and self._just_grew(raw, parts, *self.sole)):
+        if self.plain or (self.sole is not None and self._just_grew(raw, parts, self.sole)):
             self.body = self.publish(raw)
             self.continued, self.doubtful = 0, False
         else:
             self._advance_closely(raw, parts if parts is not None else split_at_values(raw))
 
-    def _just_grew(self, raw: bytes, parts: list[bytes] | None, track: Track, places: tuple[int, ...]) -> bool:
+    def _just_grew(self, raw: bytes, parts: list[bytes] | None, track: Track) -> bool:
         """Handle the usual case: one counter or summary, without a restart so far, that continued."""
         if track.offset is not None:
             return False
+        places = self.shape.groups[0].places
         if parts is None or len(places) == 1:
             value = float(raw[len(self.shape.keys[0]) :])
             if not track.last[0] <= value < INFINITY:
@@ -184,7 +198,9 @@ class NativeFamily:
     def _advance_closely(self, raw: bytes, parts: list[bytes]) -> None:
         self.continued = 0
         doubtful = self.unsure
-        for track, places in self.routes:
+        for track, (_, _, places) in zip(self.tracks, self.shape.groups, strict=False):  # as in ``live``
+            if track is None:
+                continue
             new = tuple([float(parts[place]) for place in places])
             if not track.went_on(new):
                 track.take(new)
@@ -231,6 +247,7 @@ def _title(match: re.Match[bytes], naming: Naming, *, keep_prefix: bool) -> _Tit
         kind=kind,
         text=match[0],
         canonical=canonical,
+        duplicated=canonical in _DUPLICATED,
         grows=kind in GROWING and not of_process,
         head=head,
         claims=claims(published, kind),

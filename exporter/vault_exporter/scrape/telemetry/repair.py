@@ -112,7 +112,6 @@ class TelemetryRepair:
         self._by_name: dict[bytes, NativeFamily] = {}
         """Families of the last page, and families with held series."""
         self._passing: list[NativeFamily] = []
-        self._places: dict[NativeFamily, int] = {}
         self._left_out: list[NativeFamily] = []
         self._series = SeriesTracker(self._max_tracked)
         self._started: list[tuple[Head, bytes]] = []
@@ -150,7 +149,7 @@ class TelemetryRepair:
                 parts = split_at_values(raw)
                 keys = parts[::2]
                 if keys != family.shape.keys:
-                    shape = shape_of(family.name, family.kind, keys, duplicated=family.duplicated)
+                    shape = shape_of(family.name, family.kind, keys, duplicated=family.title.duplicated)
                     if shape is None:
                         return None
                     cut.shapes[family] = shape
@@ -172,8 +171,8 @@ class TelemetryRepair:
             self._arrange(cut)
         for family, shape in cut.shapes.items():
             self._series.update(family, shape)
-        for family, shape in cut.shapes.items():
-            family.reshape(shape, self._series.follow)
+        for family in cut.shapes:
+            family.reshape(self._series.follow)
         for family, raw, parts in cut.moved:
             family.advance(raw, parts)
         if arranged or cut.shapes:
@@ -181,7 +180,6 @@ class TelemetryRepair:
 
     def _count(self) -> None:
         """Update the counts that change only with the series."""
-        self._changeable = [(place, family) for place, family in enumerate(self._passing) if not family.plain]
         self._samples = sum(family.samples for family in self._passing)
         self._dropped = dict(_NOTHING.dropped)
         self._dropped["stale"] = sum(len(family.shape.stale) for family in self._passing)
@@ -203,7 +201,7 @@ class TelemetryRepair:
             elif new is not old:
                 self._series.forget(old)
         absent = {name: old for name, old in self._by_name.items() if name not in present and old.away}
-        self._families, self._heads = cut.families, [family.head_text for family in cut.families]
+        self._families, self._heads = cut.families, [family.title.text for family in cut.families]
         self._by_name = present | absent
         moved = {family for family, *_ in cut.moved}
         candidates = [*sorted(present.values(), key=lambda family: family.renamed), *absent.values()]
@@ -215,16 +213,15 @@ class TelemetryRepair:
                 cut.shapes[family] = family.shape
                 if family not in moved:
                     cut.moved.append((family, family.raw, split_at_values(family.raw)))
-        self._passing = [family for family in cut.families if not family.verdict]
-        self._places = {family: place for place, family in enumerate(self._passing)}
         self._left_out = [family for family in cut.families if family.verdict]
+        self._passing = [family for family in cut.families if not family.verdict] if self._left_out else cut.families
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
         """Update the counters without an event so far."""
-        known = self._by_name.values()
-        taken = self._choice.reserved.union(*(family.claims | family.openmetrics_claims for family in known))
-        unborn = not_born({family.canonical for family in known}, taken) if self._named else ()
+        titles = [family.title for family in self._by_name.values()]
+        taken = self._choice.reserved.union(*(title.claims | title.openmetrics_claims for title in titles))
+        unborn = not_born({title.canonical for title in titles}, taken) if self._named else ()
         self._started = [
             birth.publish(self._naming.others if self._keep_prefix else PREFIX)
             for birth in unborn
@@ -237,13 +234,17 @@ class TelemetryRepair:
         bodies = [family.body for family in self._passing]
         dropped, repaired = self._dropped | {"invalid": self._dropped["invalid"] + invalid}, dict(self._repaired)
         doubtful = set()
-        for place, family in self._changeable:
+        for place, family in enumerate(self._passing):
+            if family.plain:
+                continue
             repaired["continued"] += family.continued
             if family.doubtful or not family.head.fits_openmetrics:
                 doubtful.add(place)
-        for family, held in self._series.held():
+        holding = dict(self._series.held())
+        places = {family: place for place, family in enumerate(self._passing) if family in holding} if holding else {}
+        for family, held in holding.items():
             repaired["held"] += held.count(b"\n")
-            place = self._places.get(family, len(heads))
+            place = places.get(family, len(heads))
             if place == len(heads):
                 heads.append(family.head)
                 bodies.append(held[1:])

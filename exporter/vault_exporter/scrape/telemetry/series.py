@@ -38,41 +38,43 @@ class SeriesTracker:
 
     def update(self, family: NativeFamily, shape: Shape) -> None:
         """Find out which of a family's series are missing from its new shape, and which have returned."""
+        live = family.live
         for identity in shape.halves:
-            self._forget_one(family, identity)
+            self.tracked -= live.pop(identity, None) is not None
+            self._forget_away(family, identity)
         staying = {group.identity for group in shape.groups}
-        for identity in [identity for identity in family.live if identity not in staying]:
-            self._leave(family, identity)
+        for identity in [identity for identity in live if identity not in staying]:
+            self._leave(family, identity, live.pop(identity))
         for group in shape.groups if family.away else ():  # returned series free their places before new ones need one
             track = family.away.pop(group.identity, None)
             if track is not None:
-                family.live[group.identity] = track
+                live[group.identity] = track
                 self._drop_away(track)
+        family.shape = shape
+        family.tracks = tuple([live.get(group.identity) for group in shape.groups])
 
-    def follow(self, family: NativeFamily, group: Group) -> Track | None:
+    def follow(self, kind: bytes, group: Group, track: Track | None) -> Track | None:
         """Return the continuity of a series, and start it if needed; None above the limit."""
-        track = family.live.get(group.identity)
         if track is None:
             if not self._has_room():
                 return None
             track = Track(group.keys)
             self.tracked += 1
         elif track.keys != group.keys:
-            if family.kind == b"histogram":
-                track = Track(group.keys)  # different buckets: a different histogram
-            else:
-                track.keys = group.keys  # the order of the labels changed
-        family.live[group.identity] = track
+            if kind == b"histogram":
+                return Track(group.keys)  # different buckets: a different histogram
+            track.keys = group.keys  # the order of the labels changed
         return track
 
     def leave_all(self, family: NativeFamily) -> None:
         """Hold the series of a family that is missing from the page."""
-        for identity in tuple(family.live):
-            self._leave(family, identity)
+        for identity, track in family.live.items():
+            self._leave(family, identity, track)
+        family.tracks = ()
 
     def hand_over(self, old: NativeFamily, new: NativeFamily) -> None:
         """Move the series of a family whose help text changed to its new object."""
-        new.live, new.away = old.live, old.away
+        new.shape, new.tracks, new.away = old.shape, old.tracks, old.away
         for identity, track in new.away.items():
             self._away[track] = (new, identity)
             self._holders[new] = None
@@ -80,8 +82,10 @@ class SeriesTracker:
 
     def forget(self, family: NativeFamily) -> None:
         """Drop all series of a family."""
-        for identity in (*family.live, *family.away):
-            self._forget_one(family, identity)
+        self.tracked -= len(family.live)
+        family.tracks = ()
+        for identity in tuple(family.away):
+            self._forget_away(family, identity)
 
     def held(self) -> Iterator[tuple[NativeFamily, bytes]]:
         """Return the families with missing series, and the lines that are held for them."""
@@ -92,26 +96,24 @@ class SeriesTracker:
 
     def _has_room(self) -> bool:
         if self.tracked >= self._max_tracked and self._away:
-            self._forget_one(*next(iter(self._away.values())))
+            self._forget_away(*next(iter(self._away.values())))
         return self.tracked < self._max_tracked
 
-    def _leave(self, family: NativeFamily, identity: Identity) -> None:
-        track = family.live.pop(identity)
+    def _leave(self, family: NativeFamily, identity: Identity, track: Track) -> None:
         track.leave(family.publish)
-        family.away[identity] = track
+        family.put_away(identity, track)
         self._away[track] = (family, identity)
         self._holders[family] = None
         self._away_bytes += len(track.held)
         while self._away_bytes > _MOST_HELD_BYTES:
-            self._forget_one(*next(iter(self._away.values())))
+            self._forget_away(*next(iter(self._away.values())))
 
     def _drop_away(self, track: Track) -> None:
         del self._away[track]
         self._away_bytes -= len(track.held)
 
-    def _forget_one(self, family: NativeFamily, identity: Identity) -> None:
-        away = family.away.pop(identity, None)
-        if away is not None:
-            self._drop_away(away)
-        if family.live.pop(identity, None) or away:
+    def _forget_away(self, family: NativeFamily, identity: Identity) -> None:
+        track = family.away.pop(identity, None)
+        if track is not None:
+            self._drop_away(track)
             self.tracked -= 1
