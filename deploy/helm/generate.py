@@ -18,6 +18,7 @@ from vault_exporter.alert_rules import Group, Profile, Rule, apply, load, parame
 from vault_exporter.alert_rules.alertmanager import alertmanager_config, subtree, templates
 from vault_exporter.alert_rules.build import thresholds
 from vault_exporter.alert_rules.parameters import JOBS
+from vault_exporter.config.schema.shard import MOST_SHARDS
 from vault_exporter.grafana import pack
 from vault_exporter.grafana.adapt import DashboardOptions
 
@@ -75,6 +76,8 @@ _OBJECTS: Final[dict[str, dict[str, Any]]] = {
     "alertmanager.additionalLabels": _STRINGS,
 }
 """What an object may hold, where it is not free."""
+_NUMBERS: Final[dict[str, dict[str, Any]]] = {"central.shards": {"minimum": 1, "maximum": MOST_SHARDS}}
+"""The bounds of a number, where not every number from 0 is good."""
 
 
 def texts() -> dict[Path, str]:
@@ -202,7 +205,7 @@ def _type(name: str, default: object) -> dict[str, Any]:
         case bool():
             return {"type": "boolean"}
         case int():
-            return {"type": "integer", "minimum": 0}
+            return {"type": "integer", "minimum": 0, **_NUMBERS.get(name, {})}
         case str():
             return {"type": "string", "minLength": 1} if default else {"type": "string"}
         case list():

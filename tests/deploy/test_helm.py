@@ -14,6 +14,8 @@ from deploy.helm import generate
 from tests.deploy import chart
 from tests.deploy.chart import CHART, EXAMPLE, SETS, helm, named, refusal, template, validate
 from vault_exporter.cli.table import assembled
+from vault_exporter.config.parse.values import shard
+from vault_exporter.config.schema.shard import Shard
 
 GOLDEN = chart.ROOT / "tests" / "golden" / "helm"
 KUBECTL_LIMIT = 262_144
@@ -78,6 +80,7 @@ def test_a_release_fits_into_a_secret() -> None:
         ({"centrl": {"enabled": True}}, "centrl"),
         ({"vault__auth__method": "approle"}, "method"),
         ({"dashboards__kind": "Secret"}, "kind"),
+        ({"central__shards": 0}, "shards"),
         ({"vault__auth__method": "token"}, "vault.auth.tokenSecret is needed"),
         ({"agents__agent__enabled": True}, "agents.agent.selector is needed"),
         ({"prometheusRule__enabled": True, "prometheusRule__parameters": {"memory": 1}}, "memory_limit_bytes"),
@@ -127,6 +130,34 @@ def test_the_runbooks_are_at_an_exporter_that_runs(values: str, address: str) ->
     spec = named(template(SETS[values], prometheusRule__enabled=True), "PrometheusRule")["spec"]
     rules = {rule.get("alert"): rule for group in spec["groups"] for rule in group["rules"]}
     assert rules["VaultSealed"]["annotations"]["runbook_url"] == address
+
+
+def test_prometheus_asks_each_shard_for_its_targets() -> None:
+    objects = template(SETS["shards"])
+    workload, headless = named(objects, "StatefulSet"), named(objects, "Service", "-shards")
+    name, service = workload["metadata"]["name"], headless["metadata"]["name"]
+    assert (workload["spec"]["replicas"], workload["spec"]["serviceName"]) == (3, service)
+    assert headless["spec"]["selector"] == workload["spec"]["selector"]["matchLabels"]
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    written = next(one["value"] for one in container["env"] if one["name"] == "VAULT_EXPORTER_SHARD")
+    read = [shard(written.replace("$(POD_NAME)", f"{name}-{number}")) for number in range(3)]
+    assert read == [Shard(number, 3) for number in range(3)]
+    urls = [one["url"] for one in named(objects, "ScrapeConfig")["spec"]["httpSDConfigs"]]
+    namespace = workload["metadata"]["namespace"]
+    assert urls == [f"http://{name}-{number}.{service}.{namespace}.svc:9410/sd" for number in range(3)]
+
+
+def test_the_page_of_a_shard_is_scraped_once() -> None:
+    objects = template(SETS["shards"])
+    selector = named(objects, "ServiceMonitor")["spec"]["selector"]
+    selected = [
+        one["metadata"]["name"]
+        for one in objects
+        if one["kind"] == "Service"
+        and selector["matchLabels"].items() <= one["metadata"]["labels"].items()
+        and not any(expression["key"] in one["metadata"]["labels"] for expression in selector["matchExpressions"])
+    ]
+    assert selected == [named(objects, "ServiceMonitor")["metadata"]["name"]]
 
 
 def test_the_notes_make_the_role() -> None:

@@ -77,6 +77,32 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/* The headless Service of the shards. */}}
+{{- define "vault-exporter.shardsService" -}}
+{{ include "vault-exporter.fullname" . }}-shards
+{{- end }}
+
+{{/* Where Prometheus finds the targets: the host and port of the exporter, or of each shard, as a JSON array. */}}
+{{- define "vault-exporter.hosts" -}}
+{{- $name := include "vault-exporter.fullname" . -}}
+{{- $end := printf "%s.svc:%d" .Release.Namespace (int .Values.central.service.port) -}}
+{{- $shards := int .Values.central.shards -}}
+{{- $hosts := list -}}
+{{- if gt $shards 1 -}}
+{{- range $number := until $shards -}}
+{{- $hosts = append $hosts (printf "%s-%d.%s.%s" $name $number (include "vault-exporter.shardsService" $) $end) -}}
+{{- end -}}
+{{- else -}}
+{{- $hosts = append $hosts (printf "%s.%s" $name $end) -}}
+{{- end -}}
+{{ toJson $hosts }}
+{{- end }}
+
+{{/* The exporter as kubectl names it. */}}
+{{- define "vault-exporter.workload" -}}
+{{ gt (int .Values.central.shards) 1 | ternary "sts" "deploy" }}/{{ include "vault-exporter.fullname" . }}
+{{- end }}
+
 {{- define "vault-exporter.containerSecurityContext" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
