@@ -57,7 +57,8 @@ def imports(path: Path) -> Iterator[str]:
 
 def providers(module: str) -> set[str]:
     """Names of the distributions that hold a module: of those that are installed, or else what its name says."""
-    return {normalised(name) for name in installed().get(module.partition(".")[0], [module])}
+    top = module.partition(".")[0]
+    return {normalised(name) for name in installed().get(top, [top])}
 
 
 @cache
