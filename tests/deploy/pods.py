@@ -1,15 +1,11 @@
 """The pods that the chart renders, as processes: the same arguments, environment and files, at paths of their own."""
 
 import base64
-import contextlib
 import json
 import os
 import subprocess
-import threading
-from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tests.deploy.chart import Json, named
 from tests.lab.waiting import PATIENCE
@@ -34,36 +30,6 @@ def service_account_token(namespace: str, name: str) -> str:
     header = {"alg": "ES256", "typ": "JWT"}
     parts = [json.dumps(header).encode(), json.dumps(claims).encode(), bytes(64)]
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
-
-
-@contextlib.contextmanager
-def token_reviews() -> Iterator[str]:
-    """Answer as Kubernetes does when Vault asks whose token it is."""
-
-    class Reviewer(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            payload = review["spec"]["token"].split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-            user = {"username": claims["sub"], "uid": "1", "groups": ["system:serviceaccounts"]}
-            body = json.dumps({"status": {"authenticated": True, "user": user, "audiences": ["vault"]}}).encode()
-            self.send_response(201)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Reviewer) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 class Pod:

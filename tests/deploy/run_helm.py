@@ -15,11 +15,12 @@ import yaml
 
 from tests.deploy import prometheus_operator
 from tests.deploy.chart import EXAMPLE, Json, named, template
-from tests.deploy.pods import Pod, central_parts, service_account_token, token_reviews
+from tests.deploy.pods import Pod, central_parts, service_account_token
 from tests.lab.alertmanager import Alertmanager
 from tests.lab.api import call
 from tests.lab.nodes import Cluster, postgres_cluster
 from tests.lab.pagerduty import recording
+from tests.lab.token_reviews import token_reviews
 from tests.lab.waiting import wait_until
 from vault_exporter.demo.process import free_port
 from vault_exporter.demo.prometheus import Prometheus

@@ -2,10 +2,8 @@
 
 import base64
 import json
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.lab.api import Reply, call
 from tests.lab.logged_in import LoggedIn
+from tests.lab.token_reviews import token_reviews
 from vault_exporter.config.schema.model import Auth, Target, Tls
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.demo.openbao import start_server
@@ -131,38 +130,10 @@ class Bao:
 
 
 @pytest.fixture(scope="session")
-def token_reviews() -> Iterator[str]:
-    """What Kubernetes answers when Vault asks whether a service account's token is good: this one always is."""
-
-    class Reviewer(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            user = {"username": POD["sub"], "uid": "1", "groups": ["system:serviceaccounts"]}
-            body = json.dumps({"status": {"authenticated": True, "user": user, "audiences": ["vault"]}}).encode()
-            self.send_response(201)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Reviewer) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.fixture(scope="session")
-def bao(tmp_path_factory: pytest.TempPathFactory, token_reviews: str) -> Iterator[Bao]:
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
     bao = Bao(tmp_path_factory.mktemp("bao"))
-    with bao.server:
-        bao.set_up(token_reviews)
+    with bao.server, token_reviews() as reviews:
+        bao.set_up(reviews)
         yield bao
 
 

@@ -4,15 +4,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
-from vault_exporter.demo.process import Service, ServiceError, program
+from vault_exporter.demo.process import OPENER, Service, ServiceError, is_ready, program
 from vault_exporter.metrics.exposition import Format
 
 __all__ = ["ExporterProcess"]
-
-_HTTP_OK: Final = 200
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class ExporterProcess:
@@ -55,7 +52,7 @@ class ExporterProcess:
         """
         request = urllib.request.Request(f"{self.address}{path}", headers={"Accept": fmt.value})  # noqa: S310 - HTTP
         try:
-            with _opener.open(request, timeout=timeout) as response:
+            with OPENER.open(request, timeout=timeout) as response:
                 body: bytes = response.read()
                 return body
         except urllib.error.HTTPError as error:
@@ -75,11 +72,4 @@ class ExporterProcess:
         self.stop()
 
     def _ready(self) -> bool:
-        try:
-            with _opener.open(f"{self.address}/-/ready", timeout=2) as response:
-                return bool(response.status == _HTTP_OK)
-        except urllib.error.HTTPError as error:
-            error.close()
-            return False
-        except OSError:
-            return False
+        return is_ready(self.address)

@@ -5,11 +5,18 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
-__all__ = ["Service", "ServiceError", "free_port", "program", "wait_until"]
+__all__ = ["OPENER", "Service", "ServiceError", "free_port", "is_ready", "program", "wait_until"]
+
+OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Opens addresses of this machine, past any proxy."""
+_READY_SECONDS: Final = 2.0
+_HTTP_OK: Final = 200
 
 
 class ServiceError(Exception):
@@ -21,6 +28,18 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
+
+
+def is_ready(address: str) -> bool:
+    """Return whether ``/-/ready`` of the exporter or of Prometheus answers with status 200."""
+    try:
+        with OPENER.open(f"{address}/-/ready", timeout=_READY_SECONDS) as response:
+            return bool(response.status == _HTTP_OK)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+    except OSError:
+        return False
 
 
 def wait_until(condition: Callable[[], bool], *, timeout: float, what: str, interval: float = 0.05) -> None:

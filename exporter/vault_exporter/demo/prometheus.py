@@ -10,17 +10,13 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import yaml
 
-from vault_exporter.demo.process import Service, ServiceError
+from vault_exporter.demo.process import OPENER, Service, ServiceError, is_ready
 
 __all__ = ["Prometheus", "PrometheusTarget", "Rule", "Value"]
-
-_HTTP_OK: Final = 200
-# Requests to this machine use no proxy of the environment.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Value(NamedTuple):
@@ -181,19 +177,12 @@ class Prometheus:
         self.stop()
 
     def _ready(self) -> bool:
-        try:
-            with _opener.open(f"{self.address}/-/ready", timeout=2) as response:
-                return bool(response.status == _HTTP_OK)
-        except urllib.error.HTTPError as error:
-            error.close()
-            return False
-        except OSError:
-            return False
+        return is_ready(self.address)
 
     def _get(self, what: str, **parameters: str) -> dict[str, Any]:
         url = f"{self.address}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
         try:
-            with _opener.open(url, timeout=10) as response:
+            with OPENER.open(url, timeout=10) as response:
                 data: dict[str, Any] = json.load(response)["data"]
                 return data
         except urllib.error.HTTPError as error:
