@@ -184,9 +184,11 @@ async def main() -> int:
 
 
 @contextlib.asynccontextmanager
-async def started(fleet: Fleet, directory: Path) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
-    """Run the exporter for these nodes, and yield its address and a session without a limit."""
-    exporter = await asyncio.to_thread(fleet.start_exporter, directory)
+async def started(
+    fleet: Fleet, directory: Path, patience: str = "5s"
+) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
+    """Run the exporter for these nodes, with a timeout, and yield its address and a session without a limit."""
+    exporter = await asyncio.to_thread(fleet.start_exporter, directory, patience)
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             yield exporter.address, session
