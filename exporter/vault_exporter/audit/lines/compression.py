@@ -63,6 +63,13 @@ def compression_of(file: io.BufferedReader) -> Compression | None:
     return next((kind for kind in _KINDS if start.startswith(kind.magic)), None)
 
 
+def _open_gzip(raw: io.BufferedReader) -> io.BufferedIOBase:
+    # Imported here, since most exporters never meet a compressed log.
+    from vault_exporter.audit.lines.gzip_reader import GzipReader  # noqa: PLC0415
+
+    return GzipReader(raw)
+
+
 def _gzip_has_length(file: io.BufferedReader, length: int) -> bool:
     """Compare with the trailer of the file: the length modulo 2^32 (RFC 1952)."""
     file.seek(-_GZIP_LENGTH_BYTES, os.SEEK_END)
@@ -124,7 +131,7 @@ def _unpacked_has_length(file: io.BufferedReader, length: int) -> bool:
 
 
 _KINDS: Final = (
-    Compression(b"\x1f\x8b", lambda raw: gzip.GzipFile(fileobj=raw), _gzip_has_length),
+    Compression(b"\x1f\x8b", _open_gzip, _gzip_has_length),
     Compression(b"\x28\xb5\x2f\xfd", lambda raw: cast("io.BufferedIOBase", zstd.ZstdFile(raw)), _unpacked_has_length),
     Compression(b"\xfd7zXZ\0", lzma.LZMAFile, _xz_has_length),
 )
