@@ -5,14 +5,14 @@ import enum
 import io
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from vault_exporter.audit.top.sketches import presentable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["Column", "Kind", "Table", "as_csv", "as_json", "print_tables"]
 
@@ -49,8 +49,12 @@ class Table(msgspec.Struct, frozen=True):
     """What the table does not say, as rows that were left out; empty if it is exact."""
 
 
-def print_tables(tables: Iterable[Table], console: Console, number: int) -> None:
+def print_tables(tables: Iterable[Table], console: "Console", number: int) -> None:
     """Print the first rows of each table."""
+    # Imported here, since each process of a replay imports this file, and prints nothing.
+    from rich.table import Table as RichTable  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     for table in tables:
         console.print(Text(table.title, "bold"))
         if not table.rows:
