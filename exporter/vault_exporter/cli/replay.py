@@ -20,6 +20,7 @@ from rich.progress import (
 
 from vault_exporter.audit.replay.finished_log import STANDARD_INPUT
 from vault_exporter.audit.replay.location import Location, LocationError, located
+from vault_exporter.audit.replay.location import split as split_files
 from vault_exporter.audit.replay.merging import Replayed
 from vault_exporter.audit.replay.run import Progress as Position
 from vault_exporter.audit.replay.run import ReplayError
@@ -31,11 +32,13 @@ from vault_exporter.audit.reports.observer import Asked
 from vault_exporter.checks import ConfigError, load_audit
 from vault_exporter.cli import reports as r
 from vault_exporter.cli.options import ConfigOption, fail, refuse
+from vault_exporter.config.parse.values import size as as_size
 from vault_exporter.config.schema.model import Audit
 
 __all__ = ["replay"]
 
 _INTERRUPTED: Final = 130
+_SMALLEST_PART: Final = 1 << 10
 _OWN: Final = (
     "audit.exclude.own is not heeded: without logins the exporter does not know who it is in the log; put the "
     "entity_id that 'check --online' names into audit.exclude.entity_ids"
@@ -73,6 +76,13 @@ def replay(
             "docs/scaling.md.",
         ),
     ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Read uncompressed files that are larger in parts of this size, like 256MiB, as if they were several.",
+        ),
+    ] = None,
     report: r.ReportOption = None,
     csv: r.CsvOption = False,
     keep: r.KeepOption = 20_000,
@@ -100,7 +110,7 @@ def replay(
     """
     _check(as_json=as_json, as_metrics=as_metrics, in_csv=csv, reports=bool(report))
     wanted = r.Wanted(*(report, keep, since, until, path, client, entity, namespace, mount, operation, address, error))
-    logs = _logs(files, dask)
+    logs = _logs(files, dask, split)
     if hash_with and plain == STANDARD_INPUT and STANDARD_INPUT in files:
         refuse("standard input cannot be both a log and the plain value: give --plain FILE")
     hashing = r.Hashing(hash_with, plain, vault_addr, token_file, config) if hash_with else None
@@ -114,7 +124,7 @@ def replay(
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
     nothing = without_entry(replayed)
-    shown = ", ".join(one.name for one in logs)
+    shown = ", ".join(dict.fromkeys(one.name for one in logs))
     if not any(file.read_bytes or file.problem for file in replayed.files):
         typer.echo(f"{shown}: empty; there is no entry to count", err=True)
     problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
@@ -128,14 +138,21 @@ def replay(
         fail("\n".join([*problems, *([f"{shown}: {nothing}"] if nothing else ())]))
 
 
-def _logs(names: list[str], dask: str | None) -> list[Location]:
-    """Find the logs that were given, each once."""
+def _logs(names: list[str], dask: str | None, part: str | None) -> list[Location]:
+    """Find the logs that were given, each once, or parts of them."""
+    try:
+        most = None if part is None else as_size(int(part) if part.isdecimal() else part)
+    except ValueError as failure:
+        refuse(f"--split: {failure}")
+    if most is not None and most < _SMALLEST_PART:
+        refuse("--split: parts of less than 1KiB take longer than the whole")
     if dask is not None and STANDARD_INPUT in names:
         refuse("a cluster does not read standard input: give files, or leave out --dask")
     try:
-        return _without_repeats(located(names), everywhere=dask is not None)
+        found = _without_repeats(located(names), everywhere=dask is not None)
     except LocationError as failure:
         fail(str(failure))
+    return found if most is None else list(split_files(found, most))
 
 
 def _check(*, as_json: bool, as_metrics: bool, in_csv: bool, reports: bool) -> None:

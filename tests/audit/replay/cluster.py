@@ -68,6 +68,7 @@ def store(running: contextlib.ExitStack, folder: Path) -> dict[str, str]:
     filesystem.mkdir(BUCKET)
     for number, content in enumerate(files()):
         filesystem.pipe(f"{BUCKET}/vault/2026/11/audit-{number:03}.gz", gzip.compress(content, 1))
+    filesystem.pipe(f"{BUCKET}/whole.jsonl", b"".join(files()))
     filesystem.pipe(f"{BUCKET}/torn.gz", gzip.compress(next(files()))[:-1000])
     return environment
 
@@ -90,7 +91,7 @@ class Cluster:
         self._stack, self._folder, self._environment = stack, folder, store | environment
         self.address = f"tcp://127.0.0.1:{free_port()}"
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.start("scheduler", "--host", self.address, "--no-dashboard")
+        self.scheduler = self.start("scheduler", "--host", self.address, "--no-dashboard")
         self.client: Any = stack.enter_context(Client(self.address, timeout=PATIENCE, set_as_default=False))
 
     def start(self, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
@@ -225,6 +226,33 @@ def test_a_worker_of_another_version(cluster: Cluster, store: dict[str, str], tm
     assert err == (
         f"{cluster.address}: a worker has vault-exporter 0.0.1, and this is {__version__}; install the same on both\n"
     )
+
+
+def test_parts_of_one_log_are_shared_out(cluster: Cluster, store: dict[str, str]) -> None:
+    cluster.add_worker("one")
+    cluster.add_worker("other")
+    log = f"s3://{BUCKET}/whole.jsonl"
+    _, whole, _ = replay(store, "--json", log)
+    status, out, err = replay(store, "--json", "--split", "16MiB", "--dask", cluster.address, log)
+    assert (status, out, err) == (0, whole, "")
+    assert json.loads(out)["requests"] == FILES * LINES // 2
+
+
+def test_the_scheduler_goes_away(tmp_path: Path, store: dict[str, str]) -> None:
+    with contextlib.ExitStack() as stack:
+        cluster = Cluster(stack, tmp_path, store)
+        worker = cluster.add_worker("one")
+        worker.send_signal(signal.SIGSTOP)
+        process = begin(
+            {**store, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}, "--dask", cluster.address, PATTERN
+        )
+        address = cluster.address_of("one")
+        wait_until(lambda: cluster.has_work(address), what="it has a log")
+        cluster.client.close()
+        cluster.scheduler.kill()
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (1, "")
+    assert err.endswith(f"{cluster.address}: the scheduler went away, and what it knew is lost; start again\n")
 
 
 def test_no_scheduler(store: dict[str, str]) -> None:

@@ -15,13 +15,17 @@ from typing import Any
 
 import fsspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from tests.audit.container import Kind, Runtime
 from tests.audit.entries import line, recorded
 from tests.audit.replay import test_replay
 from tests.audit.replay.test_replay import run_program
 from tests.lab.waiting import PATIENCE
-from vault_exporter.audit.replay.location import Location, LocationError, located, masked
+from vault_exporter.audit.replay.finished_log import FinishedLog
+from vault_exporter.audit.replay.location import Location, LocationError, located, masked, split
 from vault_exporter.audit.replay.merging import Merger
 from vault_exporter.audit.replay.one_log import count
 from vault_exporter.audit.replay.summary import summarize
@@ -88,6 +92,51 @@ def test_the_order_of_the_files_does_not_matter(tmp_path: Path, order: tuple[int
     said = summary(*(paths[place] for place in order))
     assert (said["requests"], said["responses"], said["unanswered"]) == (3, 2, 1)
     assert [(one["count"], one["mean"]) for one in said["latency"]] == [(2, 1.125)]
+
+
+@pytest.mark.parametrize("size", ["1KiB", "5000", "40KiB"])
+def test_parts_of_a_large_file_are_summed_up_as_the_whole(tmp_path: Path, memory: Any, size: str) -> None:
+    content = b"".join(recorded())
+    (path,) = write(tmp_path, [content])
+    memory.pipe("/audit.log", content)
+    expected = summary(path)
+    assert path.stat().st_size > 40 << 10
+    assert summary("--split", size, path) == expected
+    assert without_files(summary("--split", size, "memory://audit.log")) == without_files(expected)
+    if size == "40KiB":
+        assert json.loads(run_program("--json", "--split", size, "--jobs", "2", path)) == expected
+
+
+@given(st.lists(st.binary(max_size=30), max_size=40), st.integers(1, 100), st.booleans())
+def test_each_line_is_in_one_part(lines: list[bytes], size: int, ended: bool) -> None:  # noqa: FBT001
+    content = b"\n".join(line.translate(None, b"\n\x1f\x28\xfd") for line in lines) + b"\n" * ended
+    fsspec.filesystem("memory").pipe("/lines", content)
+    parts = list(split([Location("lines", "memory://lines")], size))
+    assert len(parts) == max(1, -(-len(content) // size))
+    found = [line for part in parts for block in FinishedLog(part, 1 << 20).blocks() for line in block]
+    assert b"".join(found) == content
+    assert all(line.endswith(b"\n") for line in found[:-1])
+
+
+@pytest.mark.parametrize("kind", ["cri", "docker"])
+def test_parts_of_what_a_container_runtime_stores(tmp_path: Path, kind: Kind) -> None:
+    runtime = Runtime(tmp_path, kind, part_bytes=700)
+    for entry in recorded():
+        runtime.write(entry)
+    expected = summary(runtime.path)
+    assert expected["requests"] > 0
+    for size in ("1KiB", "10000", "40KiB"):
+        assert {**summary("--split", size, runtime.path), "files": 0} == without_files(expected)
+
+
+def test_what_is_not_split(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log.gz"
+    log.write_bytes(gzip.compress(b"".join(recorded())))
+    small = write(tmp_path, recorded()[:1])[0]
+    found = [Location(str(one)) for one in (log, small, tmp_path, tmp_path / "none")]
+    assert list(split(found, 2000)) == found
+    assert run("--split", "much", log, status=3) == "--split: not a size; write it in bytes, or like 512KiB, 16MiB\n"
+    assert run("--split", "1", log, status=3) == "--split: parts of less than 1KiB take longer than the whole\n"
 
 
 def unmatched(*paths: Path) -> float:

@@ -3,14 +3,13 @@
 import io
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from vault_exporter.audit.lines.compression import DAMAGED, decompressed
 from vault_exporter.audit.lines.container import Origin, Unwrapper
 from vault_exporter.audit.lines.splitter import LineCounts, LineSplitter
 from vault_exporter.audit.parse.decode import Reject, decode
-from vault_exporter.audit.replay.location import is_url, open_url
+from vault_exporter.audit.replay.location import Location, open_location
 from vault_exporter.config.schema.model import AuditFormat
 
 __all__ = ["STANDARD_INPUT", "FinishedLog", "LineEnd"]
@@ -37,7 +36,7 @@ class FinishedLog:
 
     Attributes:
         name: its path, its URL without secrets, or ``-``.
-        size: size on disk in bytes; 0 if unknown, as that of a URL is until it is opened.
+        size: size on disk in bytes; 0 if unknown, as it is until the log is opened.
         position: bytes read on disk.
         read_bytes: bytes of uncompressed text read.
         problem: why reading stopped before the end; empty if it did not.
@@ -45,11 +44,9 @@ class FinishedLog:
             entries.
     """
 
-    def __init__(
-        self, name: str, max_line_bytes: int, format_: AuditFormat = AuditFormat.AUTO, address: str = ""
-    ) -> None:
-        self.name = name
-        self._address = address or name
+    def __init__(self, where: str | Location, max_line_bytes: int, format_: AuditFormat = AuditFormat.AUTO) -> None:
+        self._where = where if isinstance(where, Location) else Location(where)
+        self.name = self._where.name
         self.size = 0
         self.position = 0
         self.read_bytes = 0
@@ -58,11 +55,6 @@ class FinishedLog:
         self._begun: set[str] = set()
         self._counts = LineCounts(max_line_bytes)
         self._unwrapper = Unwrapper(self._counts, format_)
-        if name != STANDARD_INPUT and not is_url(self._address):
-            try:
-                self.size = Path(self._address).stat().st_size
-            except OSError:
-                return  # reading it reports the error
 
     @property
     def mixed(self) -> bool:
@@ -113,9 +105,8 @@ class FinishedLog:
         return found
 
     def _open(self) -> io.BufferedReader:
-        if is_url(self._address):
-            raw, self.size = open_url(self._address)
-            return raw
         if self.name == STANDARD_INPUT:
             return io.BufferedReader(io.FileIO(0, closefd=False), _BLOCK_BYTES)
-        return io.BufferedReader(io.FileIO(self._address), _BLOCK_BYTES)
+        raw = open_location(self._where)
+        self.size = raw.size
+        return raw

@@ -4,8 +4,10 @@ URLs are read with fsspec, which is imported only for them. Credentials come fro
 reads, as each store's own tools take them. No password of a URL, and no value of its query, is in a name or an error.
 """
 
+import contextlib
 import glob
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator
 from importlib import import_module
@@ -14,7 +16,20 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["CLUSTER_EXTRA", "Location", "LocationError", "is_url", "located", "masked", "open_url"]
+from vault_exporter.audit.lines.compression import compression_of
+
+__all__ = [
+    "CLUSTER_EXTRA",
+    "Location",
+    "LocationError",
+    "Part",
+    "Reader",
+    "is_url",
+    "located",
+    "masked",
+    "open_location",
+    "split",
+]
 
 CLUSTER_EXTRA: Final = "pip install 'vault-exporter[cluster]'"
 
@@ -22,12 +37,22 @@ _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?:://|::)")
 _URL_IN_TEXT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _PORT_ONLY: Final = re.compile(r"[^:]*(?::\d*)?|\[[^]]*\](?::\d*)?")
 _VALUE: Final = re.compile(r"(?<==)[^&#]*")
+_BLOCK_BYTES: Final = 1 << 20
+_REQUEST_BYTES: Final = 8 << 20
+"""Bytes to ask a store for at a time. Some would send 50 MB where a part of a file is smaller."""
 _LONGEST_REASON: Final = 200
 _NOT_FOUND: Final = 404
 
 
 class LocationError(Exception):
     """A URL cannot be used, or no file matches a pattern."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """The lines of an uncompressed file that begin in a range of bytes."""
+
+    begin: int
+    end: int
 
 
 class Location(msgspec.Struct, frozen=True):
@@ -41,7 +66,9 @@ class Location(msgspec.Struct, frozen=True):
     address: str = ""
     """What is opened, if it is not the name: a URL, or a path of the file system that a cluster shares."""
     size: int = 0
-    """Size in bytes of what a URL names; 0 if unknown."""
+    """Size in bytes of what a URL names, or of the part; 0 if unknown."""
+    part: Part | None = None
+    """The part of the file that is meant; None for the whole."""
 
     @property
     def is_url(self) -> bool:
@@ -49,7 +76,7 @@ class Location(msgspec.Struct, frozen=True):
         return is_url(self.address)
 
     def __repr__(self) -> str:
-        return f"Location({self.name!r})"
+        return f"Location({self.name!r}, part={self.part!r})"
 
 
 def is_url(name: str) -> bool:
@@ -96,29 +123,83 @@ def located(names: Iterable[str]) -> list[Location]:
     return found
 
 
-def open_url(url: str) -> tuple[io.BufferedReader, int]:
-    """Open a URL for reading from its beginning, and return its size in bytes, too; 0 if it is unknown.
+def split(locations: Iterable[Location], most: int) -> Iterator[Location]:
+    """Yield parts of uncompressed files that are larger than so many bytes, and the other files as they are.
+
+    Each part has the lines that begin in it, so that several processes or machines can read one file.
+    """
+    for one in locations:
+        size = 0
+        # What cannot be read is reported when it is read.
+        with contextlib.suppress(OSError), open_location(one) as raw:
+            if raw.seekable() and compression_of(raw) is None:
+                size = raw.size
+        if size <= most:
+            yield one
+            continue
+        for begin in range(0, size, most):
+            end = min(begin + most, size)
+            yield msgspec.structs.replace(one, size=end - begin, part=Part(begin, end))
+
+
+class Reader(io.BufferedReader):
+    """A file that is open for reading.
+
+    Attributes:
+        size: its size in bytes, or that of the part; 0 if unknown.
+    """
+
+    def __init__(self, raw: io.RawIOBase, size: int) -> None:
+        super().__init__(raw, _BLOCK_BYTES)
+        self.size = size
+
+
+def open_location(location: Location) -> Reader:
+    """Open a file for reading from its beginning, or from that of the part.
 
     Raises:
         OSError: with the reason as its ``strerror``, also while it is read.
     """
-    try:
-        filesystem, path = _filesystem(url)
-        file = filesystem.open(path, "rb")
-    except Exception as error:
-        raise OSError(0, _reason(error)) from error
-    return io.BufferedReader(_Remote(file), 1 << 20), getattr(file, "size", None) or 0
+    address = location.address or location.name
+    raw: io.FileIO | _Remote
+    if is_url(address):
+        try:
+            filesystem, path = _filesystem(address)
+            raw = _Remote(filesystem.open(path, "rb", block_size=_REQUEST_BYTES))
+        except Exception as error:
+            raise OSError(0, _reason(error)) from error
+        size = raw.size
+    else:
+        raw = io.FileIO(address)
+        size = os.fstat(raw.fileno()).st_size
+    if location.part is None:
+        return Reader(raw, size)
+    return Reader(_PartOf(raw, location.part), location.part.end - location.part.begin)
 
 
 class _Remote(io.RawIOBase):
-    """A file of fsspec, of which only ``read`` is used: streams of some servers have nothing else."""
+    """A file of fsspec, of which only ``read`` and maybe ``seek`` are used: streams of some servers have no more."""
 
     def __init__(self, file: Any) -> None:  # noqa: ANN401 - fsspec has no common type
         self._file = file
         self._position = 0
+        self.size: int = getattr(file, "size", None) or 0
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return bool(self.size) and bool(self._file.seekable())
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("seek from elsewhere than the beginning")
+        try:
+            self._file.seek(offset)
+        except Exception as error:
+            raise OSError(0, _reason(error)) from error
+        self._position = offset
+        return offset
 
     def tell(self) -> int:
         return self._position
@@ -130,6 +211,44 @@ class _Remote(io.RawIOBase):
             raise OSError(0, _reason(error)) from error
         buffer[: len(data)] = data
         self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+class _PartOf(io.RawIOBase):
+    """The lines of a file that begin in a range of bytes: the last one may end after the range."""
+
+    def __init__(self, raw: io.RawIOBase, part: Part) -> None:
+        self._file = io.BufferedReader(raw, _BLOCK_BYTES)
+        self._end = part.end
+        self._begin = self._place = part.begin
+        self._at_start = True
+        if part.begin:
+            self._file.seek(part.begin - 1)
+            while (text := self._file.readline(_BLOCK_BYTES)) and not text.endswith(b"\n"):
+                pass
+            self._begin = self._place = self._file.tell()
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place - self._begin
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - as that of io.RawIOBase
+        if self._place < self._end:
+            data = self._file.read(min(len(buffer), self._end - self._place))
+        elif self._at_start:
+            return 0
+        else:
+            data = self._file.readline(len(buffer))
+        buffer[: len(data)] = data
+        self._place += len(data)
+        self._at_start = data.endswith(b"\n")
         return len(data)
 
     def close(self) -> None:

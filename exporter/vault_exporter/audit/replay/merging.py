@@ -1,7 +1,7 @@
 """Merge what was counted of each log to the result of a replay."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -88,7 +88,7 @@ class Merger:
         if not isinstance(top, TopObserver) or not isinstance(seen, ReplayObserver):
             raise TypeError("the pipeline was made elsewhere")
         reports = next((one for one in pipeline.observers if isinstance(one, ReportsObserver)), None)
-        return Replayed(pipeline, top, seen, tuple(_file_result(file, pipeline) for file in self._files), reports)
+        return Replayed(pipeline, top, seen, tuple(_results(self._files, pipeline)), reports)
 
 
 def _join_ends(pipeline: Pipeline, files: Sequence[FileRead]) -> None:
@@ -111,6 +111,13 @@ def _join_ends(pipeline: Pipeline, files: Sequence[FileRead]) -> None:
         pipeline.feed(name, [text])
 
 
-def _file_result(file: FileRead, pipeline: Pipeline) -> FileResult:
-    rejected = Counter(file.rejected) + pipeline.rejected(file.name)
-    return FileResult(file.name, file.read_bytes, file.problem, dict(rejected), pipeline.passed_over(file.name))
+def _results(read: Sequence[FileRead], pipeline: Pipeline) -> Iterator[FileResult]:
+    """Yield the result of each file, of which several parts may have been read."""
+    parts: dict[str, list[FileRead]] = {}
+    for part in read:
+        parts.setdefault(part.name, []).append(part)
+    for name, files in parts.items():
+        rejected = sum((Counter(file.rejected) for file in files), pipeline.rejected(name))
+        problem = next((file.problem for file in files if file.problem), "")
+        read_bytes = sum(file.read_bytes for file in files)
+        yield FileResult(name, read_bytes, problem, dict(rejected), pipeline.passed_over(name))

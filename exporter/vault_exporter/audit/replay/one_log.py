@@ -43,7 +43,7 @@ Step = Callable[[int, int], None]
 
 def count(location: Location, settings: Audit, asked: Asked | None, step: Step | None = None) -> Counted:
     """Read a log to its end and count its entries. An error of reading is in the result."""
-    log = FinishedLog(location.name, settings.max_line_bytes, settings.format, location.address)
+    log = FinishedLog(location, settings.max_line_bytes, settings.format)
     pipeline = make_pipeline(settings, asked)
     lines = 0
     for block in log.blocks():

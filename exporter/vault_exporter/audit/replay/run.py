@@ -149,7 +149,7 @@ def _work(index: int, location: Location) -> Counted:
 
 
 def _size(location: Location) -> int:
-    if location.is_url or location.name == STANDARD_INPUT:
+    if location.is_url or location.part is not None or location.name == STANDARD_INPUT:
         return location.size
     try:
         return Path(location.name).stat().st_size
