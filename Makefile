@@ -67,8 +67,8 @@ format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 
-bench: $(VENV)/.dev ## Measure speed, as ratios within one run
-	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench $(ARGS) || exit 1; done
+bench: $(VENV)/.cluster ## Measure speed, as ratios within one run
+	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python -m bench.$$(basename $$bench .py) $(ARGS) || exit 1; done
 
 curves: $(VENV)/.dev ## Measure cost as work grows and draw docs/curves; on an idle machine (ARGS="targets files" chooses)
 	@$(BIN)/python -m tools.curves $(ARGS)
