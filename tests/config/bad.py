@@ -27,7 +27,7 @@ NOTHING: Final = (
 COLLECTORS: Final = (
     f"Collectors: {', '.join([*(one.name for one in collectors.COLLECTORS), *collectors.CONFIGURED, 'telemetry'])}"
 )
-NO_PATH: Final = "is no path of a secret; write it like team/database, without ? # % + and outer slashes"
+NO_PATH: Final = "is no path of a secret; write it like team/database, without ? # % + .. and outer slashes"
 NOT_A_DURATION: Final = "not a duration; write it with a unit, like 500ms, 5s, 1m30s"
 
 CASES: Final[list[tuple[str, str, list[str]]]] = [
@@ -136,6 +136,18 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             f"c.yml:4: kv[0].paths: /b {NO_PATH}",
             f"c.yml:4: kv[0].paths: e+ {NO_PATH}",
             "c.yml:5: canary.path: names more than one secret; name one that is for nothing else",
+        ],
+    ),
+    (
+        "paths that lead elsewhere",
+        TARGET
+        + "kv:\n  - {mount: secret, paths: [a, ../b, c/./d, e..f, .g]}\ncanary: {mount: ../sys}\n"
+        + "database: [{roles: [..]}]\n",
+        [
+            f"c.yml:4: kv[0].paths: ../b {NO_PATH}",
+            f"c.yml:4: kv[0].paths: c/./d {NO_PATH}",
+            "c.yml:5: canary.mount: not a mount; write it as vault secrets list shows it, like secret or team/kv",
+            "c.yml:6: database[0].roles: .. is no role's name; it has none of / ? # % +",
         ],
     ),
     (
@@ -367,6 +379,10 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
                 "targets[0].auth.password: empty, or with characters that cannot be printed",
             ),
             ("method: jwt, role: r, jwt_file: '@/no/t'", "targets[0].auth.jwt_file: there is no directory @/no"),
+            (
+                "method: kubernetes, role: r, mount: ../../sys/seal",
+                "targets[0].auth.mount: not a mount; write it as vault auth list shows it, like userpass or team/userpass",
+            ),
             (
                 "method: kubernetes, role: r, mount: auth/k8s",
                 "targets[0].auth.mount: starts with auth/; leave that out",

@@ -204,3 +204,14 @@ async def test_requests_wait_for_the_rate_limit(node: Node) -> None:
     await asyncio.gather(*(client.get("sys/health") for _ in range(5)))
     await client.close()
     assert loop.time() - started >= 4 / 20
+
+
+@pytest.mark.parametrize(
+    "path", ["sys/audit-hash/../seal", "../v1/sys/seal", "secret/./a", "a/%2E%2e/b", "..?list=true"]
+)
+async def test_a_path_that_leads_to_another_is_not_sent(node: Node, path: str) -> None:
+    client, _ = connect(Target("n1", node.address))
+    with pytest.raises(VaultError, match="not sent"):
+        await client.send("POST", path)
+    assert client.requests == 0
+    await client.close()

@@ -16,6 +16,7 @@ from vault_exporter.audit.reports.registry import REPORTS, made
 from vault_exporter.audit.reports.report import ReportError
 from vault_exporter.checks import Flags
 from vault_exporter.cli.options import fail, load_config, refuse
+from vault_exporter.config.parse.values import audit_device
 
 __all__ = ["HASHED", "Hashing", "Wanted", "asked"]
 
@@ -179,6 +180,10 @@ def _time(option: str, text: str | None) -> float | None:
 
 def _hash_of(hashing: Hashing) -> str:
     try:
+        device = audit_device(hashing.device)
+    except ValueError as error:
+        refuse(f"--hash-with: {error}")
+    try:
         text = (
             sys.stdin.buffer.read() if hashing.plain == _STANDARD_INPUT else Path(hashing.plain).read_bytes()
         ).decode()
@@ -201,6 +206,6 @@ def _hash_of(hashing: Hashing) -> str:
 
     logs.configure(logs.LogFormat.LOGFMT, logs.LogLevel.ERROR)
     try:
-        return asyncio.run(hashed(settings.targets[0], hashing.device, plain))
+        return asyncio.run(hashed(settings.targets[0], device, plain))
     except HashError as error:
         fail(f"--hash-with: {error}")

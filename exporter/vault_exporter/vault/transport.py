@@ -4,6 +4,7 @@ It connects only to the target's own node and follows no redirects. It raises
 :class:`~vault_exporter.vault.errors.VaultError`, whose message holds no token, header or body.
 """
 
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -36,6 +37,8 @@ _CHUNK_BYTES: Final = 64 << 10
 _CONNECTIONS: Final = 16
 _FIRST_ERROR: Final = 400
 """The lowest HTTP status that is an error."""
+_DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2[eE]){1,2}(?:[/?#]|$)")
+"""A ``.`` or ``..`` in a path. A client or server resolves them, and another endpoint is called."""
 _HEADERS: Final = {
     "Accept-Encoding": "identity",  # so that the size limit also applies in memory
     "User-Agent": f"vault-exporter/{__version__}",
@@ -136,6 +139,8 @@ class HttpTransport:
 
     async def send(self, request: Request) -> Answer:
         """Send a request without adding a token; see :class:`Transport`."""
+        if _DOTS.search(request.path):
+            raise VaultError(Reason.OTHER, "not sent: a part of the path is . or .., which leads to another path")
         if self._limiter is not None:
             await self._limiter.wait()
         self.requests += 1

@@ -60,6 +60,13 @@ def test_a_plain_value_is_found(server: Server, tmp_path: Path, value: str, *, f
     [
         ("other", "x\n", "; the token needs 'update' on sys/audit-hash/other, and the device must be enabled\n", 1),
         ("file", "\n", "--plain: the value is empty\n", 3),
+        (
+            "../../sys/seal",
+            "x\n",
+            "--hash-with: not an audit device; write it as vault audit list shows it, like file\n",
+            3,
+        ),
+        ("file?x=y", "x\n", "--hash-with: not an audit device; write it as vault audit list shows it, like file\n", 3),
     ],
 )
 def test_what_goes_wrong(server: Server, device: str, stdin: str, error: str, status: int) -> None:

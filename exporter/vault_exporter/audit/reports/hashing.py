@@ -1,7 +1,6 @@
 """Look up the hash that an audit device writes for a plain value."""
 
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
@@ -32,13 +31,13 @@ async def hashed(target: Target, device: str, plain: str) -> str:
 
     Args:
         target: the server that wrote the log, with a token whose policy allows ``update`` on the path.
-        device: the path of the audit device, as ``file``.
+        device: the path of the audit device, such as ``file``, as :func:`.config.parse.values.audit_device` reads it.
         plain: the value. It is sent to the server and appears in no message.
 
     Raises:
         HashError: there is no answer, or it is no hash.
     """
-    path = f"sys/audit-hash/{quote(device.strip('/'))}"
+    path = f"sys/audit-hash/{device}"
     client = connect(target).client
     try:
         answer = await client.send("POST", path, token=True, body={"input": plain}, forward=True)

@@ -60,7 +60,9 @@ _HOST: Final = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\
 _LABEL: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 _RATE: Final = re.compile(r"(?P<rate>\d{1,9}(?:\.\d{1,9})?)(?::(?P<burst>\d{1,9}))?")
 _SHARD: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,252}-)?(?P<ordinal>\d{1,9})/(?P<total>\d{1,9})", re.ASCII)
-_MOUNT: Final = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
+_SEGMENT: Final = r"(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+"
+"""Of a path, and not ``.`` or ``..``, which would lead to another path of the API."""
+_MOUNT: Final = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 _KINDS: Final = {
     bool: "true or false",
     int: "a number",
@@ -208,6 +210,14 @@ def engine(value: object) -> str:
     where = text(value).strip("/")
     if not _MOUNT.fullmatch(where):
         raise ValueError("not a mount; write it as vault secrets list shows it, like secret or team/kv")
+    return where
+
+
+def audit_device(value: object) -> str:
+    """Read the path of an audit device."""
+    where = text(value).strip("/")
+    if not _MOUNT.fullmatch(where):
+        raise ValueError("not an audit device; write it as vault audit list shows it, like file")
     return where
 
 

@@ -35,8 +35,12 @@ Duration = Annotated[float, "duration"]
 Engine = Annotated[str, "engine"]
 """Mount path of a secrets engine, without outer slashes."""
 
-_PATH: Final = re.compile(r"[^/\s?#%+][^/?#%+]*(/[^/?#%+]+)*")
-"""Path of a secret. ``+`` is not allowed: it is a wildcard in policies and would grant more than it seems to."""
+_NO_DOTS: Final = r"(?!\.\.?(?:/|\Z))"
+_PATH: Final = re.compile(rf"{_NO_DOTS}[^/\s?#%+][^/?#%+]*(?:/{_NO_DOTS}[^/?#%+]+)*")
+"""Path of a secret. ``+`` is not allowed: it is a wildcard in policies and would grant more than it seems to.
+
+Nor are ``.`` and ``..`` as a part of it, since they would lead to another path of the API.
+"""
 
 
 class Kv(msgspec.Struct, frozen=True):
@@ -158,4 +162,4 @@ def check_names(watched: AppRole | Database) -> Iterator[tuple[str, str]]:
 
 def _wrong(path: str) -> Iterator[str]:
     if not _PATH.fullmatch(path):
-        yield f"{path} is no path of a secret; write it like team/database, without ? # % + and outer slashes"
+        yield f"{path} is no path of a secret; write it like team/database, without ? # % + .. and outer slashes"
