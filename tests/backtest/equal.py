@@ -1,5 +1,6 @@
 """What each backtest must show on a server that ran the rules."""
 
+import asyncio
 import datetime as dt
 import json
 import time
@@ -7,7 +8,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from tests.backtest.played import PACK, Played, run
+from vault_exporter.alert_rules import Profile, apply, load, select
+from vault_exporter.diagnose.backtest.command import Asked, backtest
+from vault_exporter.diagnose.backtest.report import Result, as_overrides
+from vault_exporter.diagnose.backtest.run import Period
+from vault_exporter.diagnose.backtest.suggest import Suggestion, busiest_week
+from vault_exporter.diagnose.doctor.read.http_config import load_http_config
 
 __all__ = ["assert_equal", "assert_promise"]
 
@@ -23,6 +32,9 @@ FIRING: Final = {
 MEMORY: Final = {"VaultDown": 130}
 """Seconds in which a state depends on evaluations before: of `for` and of ranges of recorded series. Else ten."""
 
+RACING: Final = {"SlowRange": 0.05}
+"""The part of evaluations that may differ: a busy server may evaluate a group before one that it reads from."""
+
 
 def assert_equal(server: Played, seconds: float) -> str:
     """Compare state by state, at every evaluation that the server made, and return the figures of it."""
@@ -35,20 +47,23 @@ def assert_equal(server: Played, seconds: float) -> str:
     def compare(what: str, clock: str, real: dict[Labels, list[float]], made: dict[Labels, list[Any]]) -> None:
         (ticks,) = server.query(f"{clock}{window}", until)
         times = [float(at) for at, _ in ticks["values"] if float(at) <= end]
-        firing = 0
+        firing = different = 0
         for labels in real.keys() | made.keys():
             sure = _sure(times, MEMORY.get(dict(labels)["alertname"], 10))
             assert len(sure) > len(times) / 2 or len(times) < 3 * MEMORY["VaultDown"]
             fired = {round(at, 3) for at in real.get(labels, ())}
             theirs = {at for at in sure if round(at, 3) in fired}
             ours = {at for at in sure if any(one <= at < other for one, other in made.get(labels, ()))}
-            assert sorted(ours - theirs) == sorted(theirs - ours) == [], labels
+            others = sorted(ours ^ theirs)
+            assert len(others) <= RACING.get(dict(labels)["alertname"], 0) * len(sure), (labels, others)
+            different += len(others)
             firing += len(ours)
         spans = sum(map(len, made.values()))
         spans, count = sum(map(len, made.values())), len(_sure(times, 10))
         figures.append(
             f"{what}: {count} of {len(times)} evaluations, {len(made)} label sets, "
-            f"firing at {firing} evaluations, {spans} firings"
+            f"firing at {firing} evaluations, {spans} firings, "
+            f"{different} different"
         )
 
     gone = _made(found["against"]["go"])
@@ -74,22 +89,34 @@ def assert_equal(server: Played, seconds: float) -> str:
 
 def assert_promise(server: Played, seconds: float, folder: Path, limit: int = 1) -> str:
     """What ``--suggest`` prints keeps its limit on the same data, and was needed. Return the figures."""
-    basic = ("--backtest", server.url, "--days", f"{(seconds + 600) / 86400:.6f}")
+    end = int(time.time() * 1000)
+    period = Period(end - round((seconds + 600) * 1000), end)
+    given = dict(text.split("=") for text in PACK if "=" in text)
+    before, suggestion = _backtest(server, period, given, limit)
+    assert suggestion is not None
     suggested = folder / "suggested.yml"
-    suggested.write_text(run(*basic, *PACK, "--suggest", str(limit)))
-    before, after = (
-        {one["alert"]: one["busiest_week"] or 0 for one in json.loads(run(*basic, *changes, "--json"))["alerts"]}
-        for changes in (PACK, ("--overrides", str(suggested)))
-    )
-    said = suggested.read_text()
-    loud = {name for name, count in before.items() if count > limit}
-    named = {name for name in loud if f"# {name} stays: " in said}
+    suggested.write_text(as_overrides(suggestion, given, limit, before))
+    values = {name: str(value) for name, value in yaml.safe_load(suggested.read_text()).items()}
+    after, _ = _backtest(server, period, values)
+    counts, kept = ({one.alert.name: busiest_week(one.firings) for one in each.outcomes} for each in (before, after))
+    loud = {name for name, count in counts.items() if count > limit}
+    named = {name for name in suggestion.left if f"# {name} stays: " in suggested.read_text()}
     assert "VaultHighMemoryUsage" in loud - named
-    assert "memory_limit_bytes" in said
-    assert {name for name, count in after.items() if count > limit} == named
+    assert "memory_limit_bytes" in values
+    assert {name for name, count in kept.items() if count > limit} == named & loud, (counts, kept, suggestion)
     assert run("--overrides", str(suggested)) != run(*PACK)
-    changed = ", ".join(f"{name} {before[name]} to {after[name]}" for name in sorted(loud - named))
+    changed = ", ".join(f"{name} {counts[name]} to {kept[name]}" for name in sorted(loud - named))
     return f"at most {limit} in seven days: {changed}; named as not possible: {', '.join(sorted(named)) or 'none'}"
+
+
+def _backtest(
+    server: Played, period: Period, overrides: dict[str, str], limit: int | None = None
+) -> tuple[Result, Suggestion | None]:
+    """Evaluate over one period, while the server's history goes on."""
+    asked = Asked(server.url, load_http_config(None, https=False), period, overrides, limit=limit)
+    return asyncio.run(
+        backtest(asked, lambda values: select(apply(load(), values), Profile.ALL), lambda _: None, lambda _: None)
+    )
 
 
 def _sure(times: list[float], memory: float) -> list[float]:
