@@ -82,7 +82,7 @@ def targets(rounds: int) -> None:
         print(f"{number:8} targets  {cpu * 1e3:8.2f} ms of CPU a target and round  {memory / 1e6:8.0f} MB resident")
     left, right, figure = _pair()
     _curve(left, "targets", "CPU, ms a target and round", points, 1)
-    _curve(right, "targets", "resident memory, MB", points, 2)
+    _curve(right, "targets", "resident memory, MB", points, 2, scale="linear")
     _save(figure, "targets")
 
 
@@ -146,6 +146,7 @@ def label_sets(rounds: int) -> None:
     left, right, figure = _pair()
     _curve(left, "mounts", "thousand lines/s", points, 1)
     _curve(right, "mounts", "CPU, ms a page", points, 2)
+    right.set_ylim(min(point[2] for point in points) / 2, max(point[2] for point in points) * 2)
     right.set_yscale("log")
     right.yaxis.set_major_formatter(FuncFormatter(_plain))
     _save(figure, "label-sets")
@@ -160,11 +161,14 @@ def files(rounds: int) -> None:
     points: Points = []
     for number, each in zip(FILES, zip(*costs, strict=True), strict=True):
         wall, cpu = min(one.wall for one in each), min(one.cpu for one in each)
-        points.append((number, wall, number * size / 1e6 / wall))
+        points.append((number, wall, cpu, number * size / 1e6 / wall))
         print(f"{number:8} files  {wall:6.2f} s, CPU {cpu:6.2f} s, {number * size / 1e6 / wall:8.0f} MB/s uncompressed")
     left, right, figure = _pair()
-    _curve(left, f"gzip files of {LINES // 1000},000 lines", "seconds", points, 1)
-    _curve(right, f"gzip files of {LINES // 1000},000 lines", "MB/s, uncompressed", points, 2)
+    over = f"gzip files of {LINES // 1000},000 lines"
+    _curve(left, over, "seconds", points, 1, scale="linear", label="elapsed")
+    _curve(left, over, "seconds", points, 2, scale="linear", label="CPU")
+    left.legend()
+    _curve(right, over, "MB/s, uncompressed", points, 3, scale="linear")
     _save(figure, "files")
 
 
@@ -221,15 +225,17 @@ def _pair() -> tuple[Axes, Axes, Figure]:
     return left, right, figure
 
 
-def _curve(axes: Axes, over: str, what: str, points: Points, column: int) -> None:
-    """Draw over a logarithmic axis, from 0 up."""
-    axes.plot([point[0] for point in points], [point[column] for point in points], marker="o")
-    axes.set_xscale("log")
+def _curve(
+    axes: Axes, over: str, what: str, points: Points, column: int, *, scale: str = "log", label: str = ""
+) -> None:
+    """Draw one column of the points over the first, from 0 up."""
+    axes.plot([point[0] for point in points], [point[column] for point in points], marker="o", label=label)
+    axes.set_xscale(scale)
     axes.set_xticks([point[0] for point in points])
     axes.xaxis.set_major_formatter(FuncFormatter(_plain))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="x", labelsize="small")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, max(axes.get_ylim()[1], 1.1 * max(point[column] for point in points)))
     axes.set_xlabel(over)
     axes.set_ylabel(what)
     axes.grid(visible=True, alpha=0.4)
