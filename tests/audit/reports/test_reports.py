@@ -375,3 +375,33 @@ def test_a_token_in_a_path_is_not_printed(tmp_path: Path) -> None:
 )
 def test_errors(logs: list[Path], options: list[str], error: str) -> None:
     assert run(logs[0], *options, status=3).startswith(error)
+
+
+@pytest.mark.parametrize("mount", ["kv/", "team-e/kv/"], ids=["as Vault writes it", "as OpenBao writes it"])
+def test_a_namespace_is_named_once(tmp_path: Path, mount: str) -> None:
+    log = tmp_path / "audit.log"
+    made = week.Writer()
+    for number, secret in enumerate(("password", "passport")):
+        made.request(week.START + number, "erin", "read", f"kv/data/{secret}", mount=mount, namespace="team-e/")
+    auth = {"accessor": "hmac-sha256:1", "entity_id": "e-erin", "metadata": {"role": "r"}}
+    login = {"mount": mount.replace("kv/", "auth/kubernetes/"), "type_": "kubernetes", "auth": auth}
+    made.request(
+        *(week.START + 2, "erin", "update", "auth/kubernetes/login"), namespace="team-e/", known=False, **login
+    )
+    log.write_bytes(b"".join(made.lines()))
+    found = tables([log], "kv", COMPARE, "kubernetes", "entities")
+    assert [row["path"] for row in found["kv"]["paths"]] == ["team-e/kv/passport", "team-e/kv/password"]
+    assert [row["path"] for row in found["kv"]["unread"]] == []
+    assert {row["mount"] for row in found[COMPARE]["mounts"]} == {"team-e/kv/", "team-e/auth/kubernetes/"}
+    assert [row["mount"] for row in found["kubernetes"]["logins"]] == ["team-e/auth/kubernetes/"]
+    assert [row["mount"] for row in found["entities"]["mounts"]] == ["team-e/auth/kubernetes/"]
+    for options in (["--namespace", "team-e", "--mount", "kv"], ["--mount", "team-e/kv"], ["--mount", "/team-e/kv/"]):
+        assert len(tables([log], "kv", more=options)["kv"]["paths"]) == 2
+    assert tables([log], "kv", more=["--mount", "team-e"])["kv"]["paths"] == []
+
+
+def test_a_namespace_of_openbao() -> None:
+    log = DATA / "openbao.jsonl"
+    for options in (["--namespace", "team", "--mount", "kv"], ["--mount", "team/kv"]):
+        (row,) = tables([log], "kv", more=options)["kv"]["paths"]
+        assert (row["path"], row["requests"], row["writes"]) == ("team/kv/x", 2, 2)

@@ -40,7 +40,7 @@ class Compare:
         after = _within(self._after, use)
         if not before and not after:
             return
-        values = use.path, use.entity or use.client, use.operation, use.namespace + use.mount, use.error
+        values = use.path, use.entity or use.client, use.operation, use.full_mount, use.error
         for records, value in zip(self._tables, values, strict=True):
             if value:
                 two = records.found.get(value) or records.new(value)

@@ -89,7 +89,7 @@ class Entities:
             entity.name.add(use.name)
         if use.issued is not None and use.mount.startswith("auth/") and use.mount_type != "token":
             entity.logins += number
-            entity.mounts.add(use.mount, number)
+            entity.mounts.add(use.full_mount, number)
         if use.address not in entity.addresses.counts:
             entity.addresses.add(use.address)
         entity.span.widen(use.first, use.last)

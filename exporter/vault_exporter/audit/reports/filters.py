@@ -71,7 +71,7 @@ class Filters(msgspec.Struct, frozen=True):
     namespaces: frozenset[str] = frozenset()
     """Without slashes around them; ``root`` is the root namespace."""
     mounts: frozenset[str] = frozenset()
-    """Without slashes around them."""
+    """With or without their namespace, without slashes around them."""
     operations: frozenset[str] = frozenset()
     addresses: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
@@ -94,7 +94,7 @@ class Filters(msgspec.Struct, frozen=True):
             return False
         if self.namespaces and (use.namespace.strip("/") or "root") not in self.namespaces:
             return False
-        if self.mounts and use.mount.strip("/") not in self.mounts:
+        if self.mounts and self.mounts.isdisjoint((use.mount.strip("/"), use.full_mount.strip("/"))):
             return False
         if self.operations and use.operation not in self.operations:
             return False

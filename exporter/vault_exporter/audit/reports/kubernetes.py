@@ -52,7 +52,7 @@ class Kubernetes:
         fields = fields_of(issued.metadata) if issued is not None else {}
         role = fields.get("role", "") or fields_of(use.data).get("role", "")
         key = (
-            use.namespace + use.mount,
+            use.full_mount,
             role,
             fields.get("service_account_namespace", ""),
             fields.get("service_account_name", ""),

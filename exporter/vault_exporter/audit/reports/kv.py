@@ -73,12 +73,11 @@ class KeyValue:
         """Take in one use."""
         if use.mount_type not in _TYPES:
             return
-        prefix = use.namespace + use.mount
-        rest = use.path[len(prefix) :]
-        endpoint, slash, below = rest.partition("/")
-        if not slash or endpoint not in _ENDPOINTS:
-            endpoint, below = "", rest
-        path = prefix + below
+        prefix, path, endpoint = use.full_mount, use.path, ""
+        if path.startswith(prefix):
+            first, slash, below = path[len(prefix) :].partition("/")
+            if slash and first in _ENDPOINTS:
+                endpoint, path = first, prefix + below
         secret = self._secrets.found.get(path) or self._secrets.new(path)
         secret.add(use, endpoint, use.entity or use.client)
         key = use.entity or use.client, use.name

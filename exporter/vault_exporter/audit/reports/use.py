@@ -32,6 +32,8 @@ _LONGEST: Final = 512
 _TOKEN_TYPES: Final = frozenset({"token", "ns_token"})
 _ALONE: Final = frozenset({*_TOKEN_TYPES, "", "kubernetes"})
 """Types of mounts where what is sent matters."""
+_UNKNOWN: Final = "unknown"
+"""The type of a mount that is guessed from a path, and not in its default place."""
 _FIELDS: Final = msgspec.json.Decoder(dict[str, object])
 
 
@@ -42,7 +44,9 @@ class Use(msgspec.Struct, gc=False):
     """With the namespace before it."""
     operation: str
     mount: str
+    """Without the namespace, as Vault writes it; OpenBao writes it with its namespace."""
     mount_type: str
+    """Empty also where it cannot be guessed."""
     namespace: str
     client: str
     """The client id; on servers that log none the entity, else the token's accessor, else the hashed token."""
@@ -66,6 +70,11 @@ class Use(msgspec.Struct, gc=False):
     last: float = 0.0
     """The earliest and the latest time."""
     requests: int = 0
+
+    @property
+    def full_mount(self) -> str:
+        """The mount with its namespace."""
+        return self.namespace + self.mount
 
     @property
     def who(self) -> str:
@@ -116,11 +125,13 @@ def use_of(entry: ReportEntry, request: ReportRequest, *, failed: bool) -> Use:
     path, mount, mount_type = request.path, request.mount_point, request.mount_type
     if len(path) > _LONGEST:
         path = path[:_LONGEST]
-    if not mount:
-        mount, guessed = guess_mount(path)
-        mount_type = mount_type or guessed
     space = request.namespace
     namespace = space.path if space is not None else ""
+    if not mount:
+        mount, guessed = guess_mount(path)
+        mount_type = mount_type or (guessed if guessed != _UNKNOWN else "")
+    elif namespace and not path.startswith(mount):
+        mount = mount.removeprefix(namespace)
     if namespace:
         path = namespace + path
     accessor, token, entity, name = request.client_token_accessor, "", "", ""
