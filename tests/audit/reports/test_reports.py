@@ -384,7 +384,7 @@ def test_a_namespace_is_named_once(tmp_path: Path, mount: str) -> None:
     for number, secret in enumerate(("password", "passport")):
         made.request(week.START + number, "erin", "read", f"kv/data/{secret}", mount=mount, namespace="team-e/")
     auth = {"accessor": "hmac-sha256:1", "entity_id": "e-erin", "metadata": {"role": "r"}}
-    login = {"mount": mount.replace("kv/", "auth/kubernetes/"), "type_": "kubernetes", "auth": auth}
+    login: dict[str, Any] = {"mount": mount.replace("kv/", "auth/kubernetes/"), "type_": "kubernetes", "auth": auth}
     made.request(
         *(week.START + 2, "erin", "update", "auth/kubernetes/login"), namespace="team-e/", known=False, **login
     )
@@ -405,3 +405,21 @@ def test_a_namespace_of_openbao() -> None:
     for options in (["--namespace", "team", "--mount", "kv"], ["--mount", "team/kv"]):
         (row,) = tables([log], "kv", more=options)["kv"]["paths"]
         assert (row["path"], row["requests"], row["writes"]) == ("team/kv/x", 2, 2)
+
+
+def test_the_ttl_of_tokens_that_were_created_before(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    made = week.Writer()
+    for name in ("alice", "root"):
+        made.request(week.START, name, "read", "kv/data/a")
+    made.request(week.START, "x", "update", "auth/kubernetes/login", mount="auth/kubernetes/", type_="kubernetes")
+    lines = [json.loads(line) for line in made.lines()]
+    for entry in lines:
+        if entry["auth"]["display_name"] == "alice":
+            entry["auth"]["token_ttl"] = 3600
+    log.write_text("".join(f"{json.dumps(entry)}\n" for entry in lines))
+    rows = keyed(tables([log], "tokens")["tokens"]["tokens"], "name")
+    assert (rows["alice"]["ttl"], rows["root"]["ttl"]) == (3600, None)
+    assert tables([log], "kubernetes")["kubernetes"]["logins"][0]["ttl"] is None
+    said = csv.DictReader(io.StringIO(run(log, "--csv", "--report", "tokens").partition("\n\n")[0].partition("\n")[2]))
+    assert {row["name"]: row["ttl"] for row in said} == {"alice": "3600.0", "root": "", "x": ""}

@@ -33,9 +33,11 @@ class ReportRequest(DetailRequest, frozen=True, gc=False):
 
 
 class ReportAuth(DetailAuth, frozen=True, gc=False):
-    """Who asks, with the token's accessor."""
+    """Who asks, with the token's accessor and TTL."""
 
     accessor: str = ""
+    token_ttl: float = 0
+    """In seconds; 0 if the token has none."""
 
 
 class ReportNewAuth(NewAuth, frozen=True, gc=False):

@@ -90,7 +90,7 @@ class Kubernetes:
                     (
                         *(*key, one.requests, one.failed),
                         (one.requests - 1) / one.span.seconds * _HOUR if one.span.seconds else None,
-                        *(one.ttl, one.span.first, one.span.last),
+                        *(one.ttl or None, one.span.first, one.span.last),
                         *(one.entities.number(), one.entities.text(), one.addresses.text()),
                     )
                     for key, one in ranked

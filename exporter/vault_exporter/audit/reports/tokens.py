@@ -75,6 +75,7 @@ class Tokens:
             token = self._tokens.found.get(accessor) or self._tokens.new(accessor)
             token.requests += use.requests
             token.span.widen(use.first, use.last)
+            token.ttl = max(token.ttl, use.ttl)
             if use.entity and use.entity not in token.entity.counts:
                 token.entity.add(use.entity)
             if use.name not in token.name.counts:
@@ -111,7 +112,7 @@ class Tokens:
                     *(one.name.text(), one.entity.text(), accessor),
                     *(one.requests, lookups, renewals, "yes" if excessive else ""),
                     *(one.created.first, one.span.first, one.span.last, revoked),
-                    *(life, one.ttl),
+                    *(life, one.ttl or None),
                 )
             )
             sums = entities[one.entity.text() or one.name.text()]

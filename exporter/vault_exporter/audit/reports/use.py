@@ -59,6 +59,8 @@ class Use(msgspec.Struct, gc=False):
     address: str
     error: str
     """The class of error; empty if it succeeded."""
+    ttl: float
+    """The TTL of the token in seconds; 0 if the log does not say it, or the token has none."""
     issued: ReportNewAuth | None
     data: msgspec.Raw
     """What was sent, as a JSON object whose texts are hashed; only of single requests."""
@@ -103,6 +105,7 @@ def key_of(entry: ReportEntry, request: ReportRequest, *, failed: bool) -> tuple
             auth.accessor or auth.client_token,
             auth.entity_id,
             auth.display_name,
+            auth.token_ttl,
             failed and bool(auth.policy_results),
         ),
         entry.error if failed else None,
@@ -134,11 +137,11 @@ def use_of(entry: ReportEntry, request: ReportRequest, *, failed: bool) -> Use:
         mount = mount.removeprefix(namespace)
     if namespace:
         path = namespace + path
-    accessor, token, entity, name = request.client_token_accessor, "", "", ""
+    accessor, token, entity, name, ttl = request.client_token_accessor, "", "", "", 0.0
     if auth is not None:
         accessor = auth.accessor or accessor
         token = _hashed(auth.client_token)
-        entity, name = auth.entity_id, auth.display_name
+        entity, name, ttl = auth.entity_id, auth.display_name, auth.token_ttl
     issued = entry.response.auth if isinstance(entry, ReportResponseEntry) and entry.response is not None else None
     if issued is not None and not entity and mount.startswith("auth/") and mount_type not in _TOKEN_TYPES:
         entity, name = issued.entity_id, name or issued.display_name
@@ -159,6 +162,7 @@ def use_of(entry: ReportEntry, request: ReportRequest, *, failed: bool) -> Use:
         token,
         _short(request.remote_address),
         error,
+        ttl,
         issued,
         request.data,
         [],
