@@ -13,6 +13,7 @@ import typer
 from vault_exporter.checks import ConfigError, Flags, load
 from vault_exporter.cli.exit_status import FAILED, WRONG_USAGE
 from vault_exporter.config.schema.model import Config
+from vault_exporter.util.terminal import visible
 
 __all__ = [
     "AddressOption",
@@ -148,8 +149,8 @@ def load_config(config: Path | None, given: Flags) -> Config:
 
 
 def fail(message: str, status: int = FAILED) -> Never:
-    """Print an error to standard error, and exit with a non-zero status."""
-    sys.stderr.write(f"{message}\n")
+    """Print an error to standard error, and exit with a non-zero status. Names in it may hold control characters."""
+    sys.stderr.write(f"{visible(message)}\n")
     raise typer.Exit(status)
 
 

@@ -34,6 +34,7 @@ from vault_exporter.cli import reports as r
 from vault_exporter.cli.options import ConfigOption, fail, refuse
 from vault_exporter.config.parse.values import size as as_size
 from vault_exporter.config.schema.model import Audit
+from vault_exporter.util.terminal import visible
 
 __all__ = ["replay"]
 
@@ -51,7 +52,7 @@ def replay(
         typer.Argument(
             metavar="FILE...",
             help="Audit logs, plain or compressed (gzip, zstd, xz); - is standard input. URLs such as "
-            "s3://bucket/vault/*.gz need vault-exporter[cluster].",
+            "s3://bucket/vault/*.gz need vault-exporter\\[cluster].",
         ),
     ],
     config: ConfigOption = None,
@@ -126,7 +127,7 @@ def replay(
     nothing = without_entry(replayed)
     shown = ", ".join(dict.fromkeys(one.name for one in logs))
     if not any(file.read_bytes or file.problem for file in replayed.files):
-        typer.echo(f"{shown}: empty; there is no entry to count", err=True)
+        typer.echo(f"{visible(shown)}: empty; there is no entry to count", err=True)
     problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
     if replayed.reports is not None:
         if not nothing:
@@ -209,10 +210,10 @@ def _without_repeats(logs: list[Location], *, everywhere: bool) -> list[Location
         before = first.setdefault((status.st_dev, status.st_ino) if status else (one.name, one.address), one)
         if one is not before:
             also = f" as {before.name}" if before.name != one.name else ""
-            typer.echo(f"{one.name} is given twice{also}; it is counted once", err=True)
-    if missing:
+            typer.echo(visible(f"{one.name} is given twice{also}; it is counted once"), err=True)
+    if missing and len(missing) == len(first):
         fail("\n".join(missing))
-    return list(first.values())
+    return list(first.values())  # what is missing beside others is a problem of its file
 
 
 def _settings(config: Path | None) -> Audit:

@@ -359,6 +359,36 @@ def test_masks(url: str, expected: str) -> None:
     assert masked(url) == expected
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            f"http://reader:{SECRET}@127.0.0.1:1/a.log",
+            "http://reader:***@127.0.0.1:1/a.log: cannot be read: no connection: ",
+        ),
+        (
+            f"http://reader:{SECRET}@nothing.invalid/a",
+            "http://reader:***@nothing.invalid/a: cannot be read: the host name ",
+        ),
+        (
+            f"http://reader:{SECRET}@127.0.0.1:99999/a",
+            "http://reader:***@127.0.0.1:99999/a: cannot be read: not a URL: ",
+        ),
+        (f"http:/reader:{SECRET}@127.0.0.1/a.log", "http:...: not a URL; write it as http://HOST/PATH\n"),
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_no_missing_file(url: str, said: str) -> None:
+    done = CliRunner().invoke(assembled(()), ["replay", url])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(said)
+    assert SECRET not in done.stderr
+
+
+def test_the_scheme_of_a_url_may_be_in_capitals(server: str, tmp_path: Path) -> None:
+    write(tmp_path, recorded())
+    assert summary(f"HTTP://reader:{SECRET}@{server}/audit.log.0")["requests"] > 0
+
+
 def test_urls_that_look_alike_are_told_apart() -> None:
     names = [one.name for one in located([f"https://h/a?sig={number}" for number in (1, 2, 1)])]
     assert names == ["https://h/a?sig=***", "https://h/a?sig=*** (2)", "https://h/a?sig=***"]

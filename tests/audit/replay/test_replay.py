@@ -206,7 +206,13 @@ def test_the_exporters_own_entity_is_not_known(tmp_path: Path) -> None:
 
 
 def test_what_is_said_of_files_that_cannot_be_read(tmp_path: Path) -> None:
-    assert run(tmp_path / "none", "-", status=1) == f"{tmp_path}/none: there is no such file\n"
+    none = tmp_path / "none"
+    assert run(none, status=1) == f"{none}: there is no such file\n"
+    beside = CliRunner().invoke(assembled(()), ["replay", "--json", str(none), str(RECORDED)])
+    assert (beside.exit_code, beside.stderr) == (1, f"{none}: cannot be read: No such file or directory\n")
+    assert json.loads(beside.stdout)["requests"] > 0
+    steering = tmp_path / "a\x1b]0;b.log"
+    assert run(steering, status=1) == f"{tmp_path}/a\\x1b]0;b.log: there is no such file\n"
     unreadable = f"{tmp_path}: cannot be read: Is a directory\n"
     assert run(tmp_path, RECORDED, status=1) == unreadable
     alone = CliRunner().invoke(assembled(()), ["replay", str(tmp_path)])

@@ -9,6 +9,7 @@ import glob
 import io
 import os
 import re
+import socket
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -34,6 +35,7 @@ __all__ = [
 CLUSTER_EXTRA: Final = "pip install 'vault-exporter[cluster]'"
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?:://|::)")
+_ALMOST_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/(?!/)")
 _URL_IN_TEXT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _PORT_ONLY: Final = re.compile(r"[^:]*(?::\d*)?|\[[^]]*\](?::\d*)?")
 _VALUE: Final = re.compile(r"(?<==)[^&#]*")
@@ -115,7 +117,7 @@ def located(names: Iterable[str]) -> list[Location]:
     urls: dict[str, dict[str, int]] = {}
     found = []
     for name in names:
-        for one in _of_url(name) if is_url(name) else _of_path(name):
+        for one in _of_url(_lowered(name)) if is_url(name) else _of_path(name):
             # URLs that differ only in what is masked get a number.
             alike = urls.setdefault(one.name, {})
             number = alike.setdefault(one.address, len(alike) + 1)
@@ -257,7 +259,16 @@ class _PartOf(io.RawIOBase):
         super().close()
 
 
+def _lowered(url: str) -> str:
+    """Return a URL with its scheme in lower case, in which fsspec knows it."""
+    scheme, separator, rest = url.partition(":")
+    return f"{scheme.lower()}{separator}{rest}"
+
+
 def _of_path(name: str) -> Iterator[Location]:
+    if (almost := _ALMOST_URL.match(name)) and not Path(name).exists():
+        # There may be a password in it.
+        raise LocationError(f"{almost[1]}:...: not a URL; write it as {almost[1]}://HOST/PATH")
     if not glob.has_magic(name) or Path(name).exists():
         yield Location(name)
         return
@@ -306,6 +317,8 @@ def _reason(error: Exception) -> str:
         text = str(error)
         return f"{text}: {CLUSTER_EXTRA}" if "s3fs" in text else text
     status = _status(error)
+    if status is None and (why := _unconnected(error)):
+        return why
     if isinstance(error, FileNotFoundError) and status in {None, _NOT_FOUND}:
         return "there is no such file"
     if isinstance(error, PermissionError) or "Credentials" in type(error).__name__:
@@ -324,6 +337,24 @@ def _status(error: BaseException | None) -> int | None:
             return status
         error = error.__cause__
     return None
+
+
+def _unconnected(error: BaseException) -> str:
+    """Return why there is no connection to a server; empty if there is one. fsspec only says that no file is there."""
+    for one in _causes(error):
+        if isinstance(one, socket.gaierror) or type(one).__name__ == "ClientConnectorDNSError":
+            return "the host name does not resolve"
+        if isinstance(one, ConnectionError) and one.errno:
+            return f"no connection: {os.strerror(one.errno)}"
+        if one is not error and isinstance(one, ValueError):
+            return "not a URL: bad host or port"
+    return ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _without_urls(text: str) -> str:
