@@ -423,3 +423,44 @@ def test_the_ttl_of_tokens_that_were_created_before(tmp_path: Path) -> None:
     assert tables([log], "kubernetes")["kubernetes"]["logins"][0]["ttl"] is None
     said = csv.DictReader(io.StringIO(run(log, "--csv", "--report", "tokens").partition("\n\n")[0].partition("\n")[2]))
     assert {row["name"]: row["ttl"] for row in said} == {"alice": "3600.0", "root": "", "x": ""}
+
+
+HOSTILE = "\x1b[2J\x9b1m\u202e\u200b\u2028\x7f\U000e0041é"
+ESCAPED = r"\x1b[2J\x9b1m\u202e\u200b\u2028\x7f\U000e0041é"
+
+
+def test_what_clients_write_controls_no_terminal(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    made = week.Writer()
+    made.request(week.START, "alice", "read", f"kv/data/{HOSTILE}")
+    log.write_bytes(b"".join(made.lines()))
+    asked = [part for report in (f"who-used 'kv/data/{HOSTILE}'", "kv", "hot-paths") for part in ("--report", report)]
+    text = run(log, *asked)
+    assert f"Who used kv/data/{ESCAPED}" in text
+    in_csv = run(log, "--csv", *asked)
+    assert f"# who-used kv/data/{ESCAPED}: clients\n" in in_csv
+    assert f"\nkv/{ESCAPED},1," in in_csv
+    in_json = run(log, "--json", *asked)
+    assert json.loads(in_json)["reports"][1]["tables"]["paths"]["rows"][0]["path"] == f"kv/{HOSTILE}"
+    for said in (text, in_csv, in_json):
+        assert all(character.isprintable() or character == "\n" for character in said)
+        assert "é" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        *((f"{first}cmd()", f"'{first}cmd()") for first in "=+-@"),
+        *(("\t=cmd()", r"'\t=cmd()"), ("\r=cmd()", r"'\r=cmd()"), ("-1+2", "'-1+2"), ("=1", "'=1")),
+        *(("-12", "-12"), ("+1.5e3", "+1.5e3"), ("a=b", "a=b")),
+    ],
+)
+def test_csv_has_no_formula(tmp_path: Path, name: str, cell: str) -> None:
+    log = tmp_path / "audit.log"
+    made = week.Writer()
+    made.request(week.START, name, "read", "kv/data/a")
+    log.write_bytes(b"".join(made.lines()))
+    (row,) = csv.DictReader(io.StringIO(run(log, "--csv", "--report", "who-used *")))
+    assert row["name"] == cell
+    changes = run(log, "--csv", "--report", "compare 2026-11-16/2026-11-17 2026-11-18/2026-11-19")
+    assert "kv/data/a,1,0,0.041666666666666664,0.0,-0.041666666666666664,gone\n" in changes

@@ -1,11 +1,16 @@
-"""The tables of a report, and how they are printed: as text, JSON and CSV."""
+"""The tables of a report, and how they are printed: as text, JSON and CSV.
+
+Paths and names come from Vault's clients. So all forms escape what could control a terminal or change the direction of
+writing, and CSV what a spreadsheet could take for a formula.
+"""
 
 import csv
 import enum
 import io
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -17,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Column", "Kind", "Table", "as_csv", "as_json", "print_tables"]
 
 Cell = str | int | float | None
+
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7e]")
+_FORMULA: Final = re.compile(r"[=+\-@\t\r]")
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
 class Kind(enum.Enum):
@@ -56,7 +65,7 @@ def print_tables(tables: Iterable[Table], console: "Console", number: int) -> No
     from rich.text import Text  # noqa: PLC0415
 
     for table in tables:
-        console.print(Text(table.title, "bold"))
+        console.print(Text(_escaped(table.title), "bold"))
         if not table.rows:
             console.print(Text("  nothing found"))
         else:
@@ -73,12 +82,15 @@ def print_tables(tables: Iterable[Table], console: "Console", number: int) -> No
             if len(table.rows) > number:
                 console.print(Text(f"{len(table.rows) - number:,} more rows; --top NUMBER shows more"))
         if table.note:
-            console.print(Text(table.note, "yellow"))
+            console.print(Text(_escaped(table.note), "yellow"))
         console.print()
 
 
 def as_json(reports: Iterable[tuple[str, Sequence[Table]]]) -> bytes:
-    """Return all rows of all tables, by report and table. Times are Unix times in seconds."""
+    """Return all rows of all tables, by report and table. Times are Unix times in seconds.
+
+    Characters that do not print are escaped by their number, which means the same in JSON.
+    """
     found: list[dict[str, Any]] = [
         {
             "report": name,
@@ -92,19 +104,23 @@ def as_json(reports: Iterable[tuple[str, Sequence[Table]]]) -> bytes:
         }
         for name, tables in reports
     ]
-    return msgspec.json.format(msgspec.json.encode({"reports": found})) + b"\n"
+    text = msgspec.json.format(msgspec.json.encode({"reports": found})).decode()
+    return f"{_NOT_ASCII.sub(_json_escape, text)}\n".encode()
 
 
 def as_csv(reports: Sequence[tuple[str, Sequence[Table]]]) -> str:
-    """Return all rows of all tables. With more than one table, a line ``# REPORT: TABLE`` is before each."""
+    """Return all rows of all tables. With more than one table, a line ``# REPORT: TABLE`` is before each.
+
+    A text that a spreadsheet could take for a formula has an apostrophe before it.
+    """
     tables = [(name, table) for name, found in reports for table in found]
     text = io.StringIO()
     for place, (name, table) in enumerate(tables):
         if len(tables) > 1:
-            text.write(f"{chr(10) if place else ''}# {name}: {table.name}\n")
+            text.write(f"{chr(10) if place else ''}# {_escaped(name)}: {table.name}\n")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(column.key for column in table.columns)
-        writer.writerows(_fields(table, row).values() for row in table.rows)
+        writer.writerows(map(_csv_cell, _fields(table, row).values()) for row in table.rows)
     return text.getvalue()
 
 
@@ -118,12 +134,30 @@ def _plain(kind: Kind, cell: Cell) -> Cell:
     return presentable(cell) if isinstance(cell, str) else cell
 
 
+def _csv_cell(cell: Cell) -> Cell:
+    if not isinstance(cell, str):
+        return cell
+    is_formula = _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return f"'{_escaped(cell)}" if is_formula else _escaped(cell)
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    character = found[0]
+    if character.isprintable():
+        return character
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
+
+
 def _text(kind: Kind, cell: Cell) -> str:
     if cell is None or (kind is Kind.TIME and not cell):
         return "-"
     if isinstance(cell, str):
-        text = presentable(cell)
-        return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        return _escaped(presentable(cell))
     if kind is Kind.TIME:
         return datetime.fromtimestamp(cell, UTC).strftime("%Y-%m-%d %H:%M:%S")
     if kind is Kind.SECONDS:
