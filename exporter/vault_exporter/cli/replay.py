@@ -25,7 +25,7 @@ from vault_exporter.audit.replay.merging import Replayed
 from vault_exporter.audit.replay.run import Progress as Position
 from vault_exporter.audit.replay.run import ReplayError
 from vault_exporter.audit.replay.run import replay as run
-from vault_exporter.audit.replay.summary import all_samples, summarize, without_entry
+from vault_exporter.audit.replay.summary import all_samples, rejected_lines, summarize, without_entry
 from vault_exporter.audit.replay.text import print_summary
 from vault_exporter.audit.reports import table as tables
 from vault_exporter.audit.reports.observer import Asked
@@ -131,7 +131,7 @@ def replay(
     problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
     if replayed.reports is not None:
         if not nothing:
-            _print_reports(replayed.reports.results(), top, in_csv=csv, in_json=as_json)
+            _print_reports(replayed, replayed.reports.results(), top, in_csv=csv, in_json=as_json)
     else:
         whole = not nothing and (not problems or any(file.read_bytes for file in replayed.files))
         _print_summary(replayed, top, as_json=as_json, as_metrics=as_metrics, whole=whole)
@@ -180,10 +180,18 @@ def _print_summary(replayed: Replayed, number: int, *, as_json: bool, as_metrics
 
 
 def _print_reports(
-    results: Sequence[tuple[str, Sequence[tables.Table]]], number: int, *, in_csv: bool, in_json: bool
+    replayed: Replayed,
+    results: Sequence[tuple[str, Sequence[tables.Table]]],
+    number: int,
+    *,
+    in_csv: bool,
+    in_json: bool,
 ) -> None:
+    for text in r.left_out(replayed):
+        typer.echo(visible(text), err=True)
     if in_json:
-        sys.stdout.buffer.write(tables.as_json(results))
+        beside = {"files": replayed.files, "rejected": rejected_lines(replayed)}
+        sys.stdout.buffer.write(tables.as_json(results, beside))
     elif in_csv:
         sys.stdout.write(tables.as_csv(results))
     else:

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from vault_exporter.audit.parse.errors import ErrorClass
+from vault_exporter.audit.replay.merging import Replayed
 from vault_exporter.audit.reports.filters import Filters, PathPattern, moment
 from vault_exporter.audit.reports.observer import Asked
 from vault_exporter.audit.reports.registry import REPORTS, made
@@ -18,7 +19,7 @@ from vault_exporter.checks import Flags
 from vault_exporter.cli.options import fail, load_config, refuse
 from vault_exporter.config.parse.values import audit_device
 
-__all__ = ["HASHED", "Hashing", "Wanted", "asked"]
+__all__ = ["HASHED", "Hashing", "Wanted", "asked", "left_out"]
 
 HASHED: Final = "@hashed"
 """Stands for the hash of the plain value in a report's argument and in a filter."""
@@ -160,6 +161,24 @@ def asked(wanted: Wanted, hashing: Hashing | None) -> Asked | None:
             refuse(f"--report {text!r}: {error}")
         reports.append(words)
     return Asked(tuple(dict.fromkeys(reports)), filters, wanted.keep)
+
+
+def left_out(replayed: Replayed) -> Iterator[str]:
+    """Yield what is not in the reports: lines that are no entry, and files without one.
+
+    What is wrong with damaged files is not in it.
+    """
+    read = any(file.read_bytes for file in replayed.files)
+    for file in replayed.files:
+        lines = {reason.value: count for reason, count in file.rejected.items()}
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(lines.items()))
+        has_entry = replayed.pipeline.last_entry(file.name) is not None
+        if not file.problem and not has_entry and (lines or file.other_lines):
+            yield f"{file.name}: no audit entry in it{reasons and f': {reasons}'}"
+        elif lines:
+            yield f"{file.name}: {sum(lines.values()):,} rejected lines are not in the reports: {reasons}"
+        elif read and not file.read_bytes and not file.problem:
+            yield f"{file.name}: empty"
 
 
 def _check(filters: Filters) -> None:

@@ -464,3 +464,45 @@ def test_csv_has_no_formula(tmp_path: Path, name: str, cell: str) -> None:
     assert row["name"] == cell
     changes = run(log, "--csv", "--report", "compare 2026-11-16/2026-11-17 2026-11-18/2026-11-19")
     assert "kv/data/a,1,0,0.041666666666666664,0.0,-0.041666666666666664,gone\n" in changes
+
+
+@pytest.mark.parametrize("how", [[], ["--csv"], ["--json"]], ids=str)
+def test_what_is_not_in_a_report_is_said(tmp_path: Path, how: list[str]) -> None:
+    made = week.Writer()
+    made.request(week.START, "alice", "read", "kv/data/a")
+    lines = list(made.lines())
+    names = good, bad, server, empty, excluded = [tmp_path / name for name in ("good", "bad", "server", "empty", "own")]
+    good.write_bytes(b"".join(lines))
+    bad.write_bytes(b"".join([*lines, b"{no json\n", b'{"a":1}\n', b"x" * 5000 + b"\n"]))
+    server.write_bytes(b"\x1b[1m2026-11-24T12:00:00.000Z [INFO]  core: post-unseal setup starting\n" * 3)
+    empty.touch()
+    alone = week.Writer()
+    alone.request(week.START, "own", "read", "kv/data/a")
+    excluded.write_bytes(b"".join(alone.lines()))
+    config = tmp_path / "config.yaml"
+    config.write_text("audit: {max_line_bytes: 4KiB, exclude: {entity_ids: [e-own]}}\n")
+    arguments = ["replay", *map(str, names), "--report", "kv", *how, "--config", str(config), "--jobs", "1"]
+    result = CliRunner().invoke(assembled(["replay"]), arguments)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        f"{bad}: 3 rejected lines are not in the reports: 1 not_an_entry, 1 not_json, 1 too_long",
+        f"{server}: no audit entry in it: 3 not_json",
+        f"{empty}: empty",
+    ]
+    if how == ["--json"]:
+        found = json.loads(result.stdout)
+        assert found["rejected"] == {"not_json": 4, "not_an_entry": 1, "too_long": 1}
+        assert [(file["name"], sum(file["rejected"].values())) for file in found["files"]] == [
+            *((str(good), 0), (str(bad), 3), (str(server), 3), (str(empty), 0), (str(excluded), 0)),
+        ]
+
+
+def test_a_report_names_a_damaged_file(logs: list[Path], tmp_path: Path) -> None:
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(logs[2].read_bytes()[:-100])
+    arguments = ["replay", *map(str, (logs[0], cut)), "--json", "--report", "kv", "--jobs", "1"]
+    result = CliRunner().invoke(assembled(["replay"]), arguments)
+    assert result.exit_code == 1
+    (_, file) = json.loads(result.stdout)["files"]
+    assert file["problem"]
+    assert result.stderr == f"{cut}: {file['problem']}\n"

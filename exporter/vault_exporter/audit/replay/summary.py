@@ -11,7 +11,17 @@ from vault_exporter.audit.top.sketches import Ranked, TopResult, presentable
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Distribution, Family, Sample
 
-__all__ = ["Event", "Latency", "Mount", "Summary", "Templated", "all_samples", "summarize", "without_entry"]
+__all__ = [
+    "Event",
+    "Latency",
+    "Mount",
+    "Summary",
+    "Templated",
+    "all_samples",
+    "rejected_lines",
+    "summarize",
+    "without_entry",
+]
 
 
 _SHARES: Final = (0.5, 0.95, 0.99)
@@ -98,7 +108,7 @@ def without_entry(replayed: Replayed) -> str:
         return ""
     if not any(file.read_bytes for file in replayed.files):
         return ""
-    rejected = _rejected(replayed)
+    rejected = rejected_lines(replayed)
     if not rejected:
         return "no audit entry in it; is it the server's log?"
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in rejected.most_common())
@@ -106,6 +116,14 @@ def without_entry(replayed: Replayed) -> str:
         f"no line is an entry of an audit log: {reasons}; give the JSON lines that a device of Vault wrote, without "
         "what another program put before them"
     )
+
+
+def rejected_lines(replayed: Replayed) -> Counter[str]:
+    """Return the number of rejected lines by reason."""
+    rejected = Counter[str]()
+    for file in replayed.files:
+        rejected.update({reason.value: count for reason, count in file.rejected.items()})
+    return rejected
 
 
 def summarize(replayed: Replayed, number: int) -> Summary:
@@ -125,7 +143,7 @@ def summarize(replayed: Replayed, number: int) -> Summary:
         requests=_total(s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "request"),
         responses=_total(s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "response"),
         errors=_ranked(samples[c.AUDIT_ERRORS], 0),
-        rejected=dict(_rejected(replayed).most_common()),
+        rejected=dict(rejected_lines(replayed).most_common()),
         other_lines=sum(file.other_lines for file in replayed.files),
         top=replayed.top.top(number),
         failed_paths=tuple(Ranked(presentable(item.value), "", *item[1:]) for item in failed),
@@ -178,13 +196,6 @@ def _latency(sample: Sample) -> Latency:
     mount_type, operation_class = sample.labels
     mean = round(distribution.sum / sample.value, _DIGITS)  # round, so that the order of the additions does not show
     return Latency(mount_type, operation_class, int(sample.value), mean, p50, p95, p99)
-
-
-def _rejected(replayed: Replayed) -> Counter[str]:
-    rejected = Counter[str]()
-    for file in replayed.files:
-        rejected.update({reason.value: count for reason, count in file.rejected.items()})
-    return rejected
 
 
 def _mounts(samples: dict[Family, list[Sample]]) -> tuple[Mount, ...]:

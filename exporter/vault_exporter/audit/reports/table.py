@@ -8,7 +8,7 @@ import csv
 import enum
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,10 +86,14 @@ def print_tables(tables: Iterable[Table], console: "Console", number: int) -> No
         console.print()
 
 
-def as_json(reports: Iterable[tuple[str, Sequence[Table]]]) -> bytes:
+def as_json(reports: Iterable[tuple[str, Sequence[Table]]], beside: Mapping[str, object]) -> bytes:
     """Return all rows of all tables, by report and table. Times are Unix times in seconds.
 
     Characters that do not print are escaped by their number, which means the same in JSON.
+
+    Args:
+        reports: the tables of each report.
+        beside: what the object has beside ``reports``.
     """
     found: list[dict[str, Any]] = [
         {
@@ -104,7 +108,7 @@ def as_json(reports: Iterable[tuple[str, Sequence[Table]]]) -> bytes:
         }
         for name, tables in reports
     ]
-    text = msgspec.json.format(msgspec.json.encode({"reports": found})).decode()
+    text = msgspec.json.format(msgspec.json.encode({"reports": found, **beside})).decode()
     return f"{_NOT_ASCII.sub(_json_escape, text)}\n".encode()
 
 
