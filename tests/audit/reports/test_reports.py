@@ -506,3 +506,32 @@ def test_a_report_names_a_damaged_file(logs: list[Path], tmp_path: Path) -> None
     (_, file) = json.loads(result.stdout)["files"]
     assert file["problem"]
     assert result.stderr == f"{cut}: {file['problem']}\n"
+
+
+def test_rates_are_of_the_whole_period(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    made = week.Writer()
+    for number in range(3):
+        made.request(week.START + number / 1000, "alice", "read", "kv/data/a")
+        made.login(week.START + number / 1000, "web", "kubernetes", "kubernetes", role="web")
+    log.write_bytes(b"".join(made.lines()))
+    found = tables([log], "hot-paths", "kubernetes")
+    assert {row["requests_per_hour"] for row in found["hot-paths"]["paths"]} == {None}
+    assert [row["logins_per_hour"] for row in found["kubernetes"]["logins"]] == [None]
+    made.request(week.START + 2 * week.HOUR, "bob", "read", "kv/data/b")
+    log.write_bytes(b"".join(made.lines()))
+    found = tables([log], "hot-paths", "kubernetes", more=["--path", "kv/data/a", "--path", "auth/*"])
+    rates = {row["path"]: row["requests_per_hour"] for row in found["hot-paths"]["paths"]}
+    assert rates == {"kv/data/a": pytest.approx(1.5), "auth/kubernetes/login": pytest.approx(1.5)}
+    assert [row["logins_per_hour"] for row in found["kubernetes"]["logins"]] == [pytest.approx(1.5)]
+
+
+def test_the_type_of_a_mount_that_cannot_be_guessed_is_empty(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    made = week.Writer()
+    made.request(week.START, "alice", "read", "team/data/a", mount="", type_="")
+    made.request(week.START, "alice", "read", "other/a", mount="", type_="")
+    made.request(week.START, "alice", "read", "team/data/a", mount="team/", type_="kv")
+    log.write_bytes(b"".join(made.lines()))
+    rows = keyed(tables([log], "hot-paths")["hot-paths"]["paths"], "path")
+    assert {path: row["mount_type"] for path, row in rows.items()} == {"team/data/a": "kv", "other/a": ""}

@@ -16,6 +16,9 @@ import msgspec
 __all__ = ["Earliest", "Few", "Record", "Records", "Span"]
 
 _SPARE = 2
+_HOUR = 3600
+_SHORTEST = 60
+"""Seconds from which on a rate by hour is said. A few requests within milliseconds are no millions by hour."""
 
 
 class Record(Protocol):
@@ -156,6 +159,10 @@ class Span(msgspec.Struct, gc=False):
     def seconds(self) -> float:
         """The length."""
         return self.last - self.first
+
+    def per_hour(self, number: int) -> float | None:
+        """Return how many an hour ``number`` within it are; None if it is too short to say."""
+        return number / self.seconds * _HOUR if self.seconds >= _SHORTEST else None
 
 
 class Earliest(msgspec.Struct, gc=False):

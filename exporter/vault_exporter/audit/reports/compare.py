@@ -4,7 +4,7 @@ from typing import Final, Self
 
 import msgspec
 
-from vault_exporter.audit.reports.bounded import Records
+from vault_exporter.audit.reports.bounded import Records, Span
 from vault_exporter.audit.reports.filters import Moments, moment
 from vault_exporter.audit.reports.report import ReportError
 from vault_exporter.audit.reports.table import Column, Kind, Table
@@ -53,7 +53,7 @@ class Compare:
         for own, theirs in zip(self._tables, other._tables, strict=True):
             own.merge(theirs)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return a table of each kind, the largest changes of the rate first."""
         return tuple(
             Table(

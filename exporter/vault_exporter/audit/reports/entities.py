@@ -105,7 +105,7 @@ class Entities:
         self._without.merge(other._without)
         self._span.merge(other._span)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return entities, auth mounts, days, and requests without an entity."""
         found = sorted(self._entities.found.items(), key=lambda item: (-item[1].requests, item[0]))
         note = self._entities.note()

@@ -13,7 +13,6 @@ from vault_exporter.audit.reports.use import READS, WRITES, Use
 __all__ = ["HotPaths"]
 
 _CLIENTS: Final = 16
-_HOUR: Final = 3600
 _MANY: Final = 100
 _MAJORITY: Final = 0.5
 _FEW_CLIENTS: Final = 3
@@ -30,7 +29,6 @@ class _Path(msgspec.Struct, gc=False):
     mount_type: str = ""
     kind: str = ""
     clients: Few = msgspec.field(default_factory=lambda: Few(_CLIENTS))
-    span: Span = msgspec.field(default_factory=Span)
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests
@@ -41,7 +39,6 @@ class _Path(msgspec.Struct, gc=False):
         self.mount_type = max(self.mount_type, other.mount_type)
         self.kind = max(self.kind, other.kind)
         self.clients.merge(other.clients)
-        self.span.merge(other.span)
 
 
 class HotPaths:
@@ -69,13 +66,12 @@ class HotPaths:
         if use.error:
             path.failed += number
         path.clients.add(use.entity or use.client, number)
-        path.span.widen(use.first, use.last)
 
     def merge(self, other: Self) -> None:
         """Add what the same report observed elsewhere."""
         self._paths.merge(other._paths)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, period: Span, /) -> tuple[Table, ...]:
         """Return the paths, and the kinds of paths, with the most requests first."""
         found = sorted(self._paths.found.items(), key=lambda item: (-item[1].requests, item[0]))
         everything = sum(one.requests for _, one in found) + self._paths.left_out
@@ -88,8 +84,8 @@ class HotPaths:
             rows.append(
                 (
                     *(path, one.mount_type, one.requests, one.reads, one.lists, one.writes, one.failed),
-                    *(100 * one.requests / everything, _rate(one), one.clients.number()),
-                    *("" if one.clients.more else busiest, 0 if one.clients.more else most),
+                    *(100 * one.requests / everything, period.per_hour(one.requests), one.clients.number()),
+                    *("" if one.clients.more else busiest, None if one.clients.more else most),
                     _advice(one),
                 )
             )
@@ -117,10 +113,6 @@ class HotPaths:
                 note,
             ),
         )
-
-
-def _rate(one: _Path) -> float | None:
-    return (one.requests - 1) / one.span.seconds * _HOUR if one.span.seconds else None
 
 
 def _kind(use: Use) -> str:

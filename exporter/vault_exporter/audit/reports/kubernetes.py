@@ -12,7 +12,6 @@ from vault_exporter.audit.reports.use import Use, fields_of
 __all__ = ["Kubernetes"]
 
 _TYPE: Final = "kubernetes"
-_HOUR: Final = 3600
 
 
 class _Logins(msgspec.Struct, gc=False):
@@ -71,7 +70,7 @@ class Kubernetes:
         """Add what the same report observed elsewhere."""
         self._logins.merge(other._logins)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, period: Span, /) -> tuple[Table, ...]:
         """Return the logins, the most frequent first."""
         ranked = sorted(self._logins.found.items(), key=lambda item: (-item[1].requests, item[0]))
         return (
@@ -89,7 +88,7 @@ class Kubernetes:
                 [
                     (
                         *(*key, one.requests, one.failed),
-                        (one.requests - 1) / one.span.seconds * _HOUR if one.span.seconds else None,
+                        period.per_hour(one.requests),
                         *(one.ttl or None, one.span.first, one.span.last),
                         *(one.entities.number(), one.entities.text(), one.addresses.text()),
                     )

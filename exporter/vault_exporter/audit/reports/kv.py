@@ -89,7 +89,7 @@ class KeyValue:
         self._secrets.merge(other._secrets)
         self._clients.merge(other._clients)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return secrets, clients and unread secrets; those with the most requests first."""
         secrets = sorted(self._secrets.found.items(), key=lambda item: (-item[1].requests, item[0]))
         clients = sorted(self._clients.found.items(), key=lambda item: (-item[1].requests, item[0]))

@@ -12,13 +12,14 @@ import msgspec
 from vault_exporter.audit.count.observer import Observed
 from vault_exporter.audit.parse.entry import Entry, ResponseEntry
 from vault_exporter.audit.parse.report_entry import ReportRequestEntry, ReportResponseEntry
+from vault_exporter.audit.reports.bounded import Span
 from vault_exporter.audit.reports.filters import Filters
 from vault_exporter.audit.reports.registry import made
 from vault_exporter.audit.reports.table import Table
 from vault_exporter.audit.reports.use import ReportEntry, Use, key_of, use_of
 from vault_exporter.metrics.family import Sample
 
-__all__ = ["Asked", "ReportsObserver"]
+__all__ = ["Asked", "Looked", "ReportsObserver"]
 
 _MOST_GATHERED: Final = 65_536
 """Requests to gather before the reports look at them."""
@@ -31,6 +32,21 @@ class Asked(msgspec.Struct, frozen=True):
     """Names with their arguments."""
     filters: Filters
     keep: int
+
+
+class Looked(msgspec.Struct):
+    """At which requests reports looked."""
+
+    requests: int = 0
+    period: Span = msgspec.field(default_factory=Span)
+    passed: int = 0
+    """How many of them passed the filters."""
+
+    def merge(self, other: Self) -> None:
+        """Add those of another process."""
+        self.requests += other.requests
+        self.period.merge(other.period)
+        self.passed += other.passed
 
 
 class ReportsObserver:
@@ -46,6 +62,8 @@ class ReportsObserver:
         self._failed: Entry | None = None
         self._gathered: dict[tuple[object, ...], Use] = {}
         self._room = _MOST_GATHERED
+        self._outside = Looked()
+        self._within = Looked()
 
     def failed(self, entry: Entry) -> None:
         """Take in a request that failed and has no response; or remember a failed response, which is observed next."""
@@ -67,6 +85,8 @@ class ReportsObserver:
             return
         time = moment.timestamp() if moment is not None else 0.0
         if self._filters is not None and not self._filters.fit_time(time):
+            self._outside.requests += 1
+            self._outside.period.add(time)
             return
         key = key_of(entry, request, failed=failed)
         use = self._gathered.get(key) if key is not None else None
@@ -92,12 +112,23 @@ class ReportsObserver:
         other._give_all()
         for own, theirs in zip(self._reports, other._reports, strict=True):
             own.merge(theirs)
+        self._outside.merge(other._outside)
+        self._within.merge(other._within)
+
+    def looked(self) -> Looked:
+        """Return at what the reports looked."""
+        self._give_all()
+        found = Looked()
+        found.merge(self._within)
+        found.merge(self._outside)
+        return found
 
     def results(self) -> tuple[tuple[str, Sequence[Table]], ...]:
         """Return the tables of each report, in the order in which they were asked for."""
         self._give_all()
         return tuple(
-            (" ".join(words), report.tables()) for words, report in zip(self._names, self._reports, strict=True)
+            (" ".join(words), report.tables(self._within.period))
+            for words, report in zip(self._names, self._reports, strict=True)
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -113,8 +144,11 @@ class ReportsObserver:
         self._room = _MOST_GATHERED
 
     def _give(self, use: Use) -> None:
+        use.first, use.last, use.requests = min(use.times), max(use.times), len(use.times)
+        self._within.requests += use.requests
+        self._within.period.widen(use.first, use.last)
         if self._filters is not None and not self._filters.fit(use):
             return
-        use.first, use.last, use.requests = min(use.times), max(use.times), len(use.times)
+        self._within.passed += use.requests
         for report in self._reports:
             report.observe(use)

@@ -16,7 +16,6 @@ _SAMPLED: Final = 128
 _FEWEST_BURSTS: Final = 10
 _BURST_SHARE: Final = 0.1
 _MOST_DEVIATION: Final = 0.2
-_HOUR: Final = 3600
 
 
 class _Pair(msgspec.Struct, gc=False):
@@ -60,14 +59,14 @@ class Polling:
         """Add what the same report observed elsewhere."""
         self._pairs.merge(other._pairs)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return the pairs with a regular rhythm, the most frequent requests first."""
         rows = []
         for (who, path, operation), pair in self._pairs.found.items():
             rhythm = _rhythm(pair.earliest.ordered())
             if rhythm is None or rhythm.deviation > _MOST_DEVIATION:
                 continue
-            rate = (pair.requests - 1) / pair.span.seconds * _HOUR
+            rate = pair.span.per_hour(pair.requests - 1)
             rows.append(
                 (
                     *(pair.name.text(), who, operation, path, pair.requests),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, Self
 
+from vault_exporter.audit.reports.bounded import Span
 from vault_exporter.audit.reports.table import Table
 from vault_exporter.audit.reports.use import Use
 
@@ -33,5 +34,9 @@ class Report(Protocol):
     def merge(self, other: Self) -> None:
         """Add what the same report observed elsewhere. The other is not used after it."""
 
-    def tables(self) -> Sequence[Table]:
-        """Return the result."""
+    def tables(self, period: Span, /) -> Sequence[Table]:
+        """Return the result.
+
+        Args:
+            period: the earliest and the latest time of the requests that the filters of the time let through.
+        """

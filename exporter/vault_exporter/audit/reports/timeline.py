@@ -5,7 +5,7 @@ from typing import Self
 
 import msgspec
 
-from vault_exporter.audit.reports.bounded import Records
+from vault_exporter.audit.reports.bounded import Records, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import Use
 
@@ -55,7 +55,7 @@ class Timeline:
             self._add(use)
         self._hours.merge(other._hours)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return the uses, and their number by hour, in order of time."""
         left = self._all - len(self._uses)
         return (

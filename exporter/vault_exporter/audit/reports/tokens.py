@@ -92,7 +92,7 @@ class Tokens:
         self._tokens.merge(other._tokens)
         self._by_hash.merge(other._by_hash)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return the tokens and, added up, the entities, those with the most requests first."""
         tokens = sorted(self._tokens.found.items(), key=lambda item: (-item[1].requests, item[0]))
         entities = defaultdict[str, list[float]](lambda: [0] * 7)

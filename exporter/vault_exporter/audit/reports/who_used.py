@@ -68,7 +68,7 @@ class WhoUsed:
         """Add what the same report observed elsewhere."""
         self._clients.merge(other._clients)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return who used the path, the one with the most requests first."""
         ranked = sorted(self._clients.found.items(), key=lambda item: (-item[1].requests, item[0]))
         return (
