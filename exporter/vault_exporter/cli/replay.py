@@ -1,7 +1,6 @@
 """The command ``replay``."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -28,7 +27,7 @@ from vault_exporter.audit.replay.run import replay as run
 from vault_exporter.audit.replay.summary import all_samples, rejected_lines, summarize, without_entry
 from vault_exporter.audit.replay.text import print_summary
 from vault_exporter.audit.reports import table as tables
-from vault_exporter.audit.reports.observer import Asked
+from vault_exporter.audit.reports.observer import Asked, ReportsObserver
 from vault_exporter.checks import ConfigError, load_audit
 from vault_exporter.cli import reports as r
 from vault_exporter.cli.options import ConfigOption, fail, refuse
@@ -131,7 +130,7 @@ def replay(
     problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
     if replayed.reports is not None:
         if not nothing:
-            _print_reports(replayed, replayed.reports.results(), top, in_csv=csv, in_json=as_json)
+            _print_reports(replayed, replayed.reports, top, in_csv=csv, in_json=as_json)
     else:
         whole = not nothing and (not problems or any(file.read_bytes for file in replayed.files))
         _print_summary(replayed, top, as_json=as_json, as_metrics=as_metrics, whole=whole)
@@ -179,23 +178,22 @@ def _print_summary(replayed: Replayed, number: int, *, as_json: bool, as_metrics
         print_summary(summarize(replayed, number), Console())
 
 
-def _print_reports(
-    replayed: Replayed,
-    results: Sequence[tuple[str, Sequence[tables.Table]]],
-    number: int,
-    *,
-    in_csv: bool,
-    in_json: bool,
-) -> None:
+def _print_reports(replayed: Replayed, found: ReportsObserver, number: int, *, in_csv: bool, in_json: bool) -> None:
+    results, looked = found.results(), found.looked()
+    nothing = r.nothing_found(looked)
     for text in r.left_out(replayed):
         typer.echo(visible(text), err=True)
     if in_json:
-        beside = {"files": replayed.files, "rejected": rejected_lines(replayed)}
+        beside = {"looked": looked, "files": replayed.files, "rejected": rejected_lines(replayed)}
         sys.stdout.buffer.write(tables.as_json(results, beside))
     elif in_csv:
         sys.stdout.write(tables.as_csv(results))
     else:
-        tables.print_tables((table for _, found in results for table in found), Console(), number)
+        tables.print_tables((table for _, made in results for table in made), Console(), number, nothing)
+    if in_csv or in_json:
+        for name, made in results:
+            if not any(table.rows for table in made):
+                typer.echo(visible(f"{name}: {nothing}"), err=True)
 
 
 def _without_repeats(logs: list[Location], *, everywhere: bool) -> list[Location]:

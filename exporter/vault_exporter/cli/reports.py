@@ -3,23 +3,26 @@
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 import typer
 
+from vault_exporter.audit.count.counters import OPERATIONS
 from vault_exporter.audit.parse.errors import ErrorClass
 from vault_exporter.audit.replay.merging import Replayed
 from vault_exporter.audit.reports.filters import Filters, PathPattern, moment
-from vault_exporter.audit.reports.observer import Asked
+from vault_exporter.audit.reports.observer import Asked, Looked
 from vault_exporter.audit.reports.registry import REPORTS, made
 from vault_exporter.audit.reports.report import ReportError
 from vault_exporter.checks import Flags
 from vault_exporter.cli.options import fail, load_config, refuse
 from vault_exporter.config.parse.values import audit_device
 
-__all__ = ["HASHED", "Hashing", "Wanted", "asked", "left_out"]
+__all__ = ["HASHED", "Hashing", "Wanted", "asked", "left_out", "nothing_found"]
 
 HASHED: Final = "@hashed"
 """Stands for the hash of the plain value in a report's argument and in a filter."""
@@ -138,13 +141,13 @@ def asked(wanted: Wanted, hashing: Hashing | None) -> Asked | None:
     filters = Filters(
         since=_time("--since", wanted.since),
         until=_time("--until", wanted.until),
-        paths=tuple(map(PathPattern, filled(wanted.path))),
+        paths=_patterns(filled(wanted.path)),
         clients=frozenset(filled(wanted.client)),
         entities=frozenset(filled(wanted.entity)),
         namespaces=frozenset(value.strip("/") or "root" for value in filled(wanted.namespace)),
         mounts=frozenset(value.strip("/") for value in filled(wanted.mount)),
         operations=frozenset(filled(wanted.operation)),
-        addresses=frozenset(filled(wanted.address)),
+        addresses=frozenset(map(_address, wanted.address or ())),
         errors=frozenset(filled(wanted.error)),
     )
     _check(filters)
@@ -181,7 +184,40 @@ def left_out(replayed: Replayed) -> Iterator[str]:
             yield f"{file.name}: empty"
 
 
+def nothing_found(looked: Looked) -> str:
+    """Say that nothing was found, and among what."""
+    if not looked.requests:
+        return "nothing found: no request in these logs ended"
+    first, last = (
+        datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        for time in (looked.period.first, looked.period.last)
+    )
+    when = f", from {first} to {last} UTC" if looked.period.last else ""
+    passed = f"{looked.passed:,}" if looked.passed else "none"
+    through = f"; the filters let {passed} of them through" if looked.passed < looked.requests else ""
+    return f"nothing found in {looked.requests:,} requests{when}{through}"
+
+
+def _patterns(texts: Iterable[str]) -> tuple[PathPattern, ...]:
+    try:
+        return tuple(map(PathPattern, texts))
+    except ValueError as error:
+        refuse(f"--path: {error}")
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        refuse(f"--address: {text!r} is no IP address; give one as 10.0.1.7 or 2001:db8::7")
+
+
 def _check(filters: Filters) -> None:
+    if unknown := sorted(filters.operations - OPERATIONS):
+        refuse(
+            f"--operation: {', '.join(map(repr, unknown))} is no operation; there are: "
+            f"{', '.join(sorted(OPERATIONS - {''}))}"
+        )
     if unknown := sorted(filters.errors - _ERRORS):
         refuse(
             f"--error: {', '.join(map(repr, unknown))} is no class of errors; there are: {', '.join(sorted(_ERRORS))}"

@@ -367,6 +367,10 @@ def test_a_token_in_a_path_is_not_printed(tmp_path: Path) -> None:
         (["--report", "kv", "--since", "now"], "--since: 'now' is no time; give one as 2026-11-24 or "),
         (["--report", "kv", "--error", "x"], "--error: 'x' is no class of errors; there are: any, denied, "),
         (["--report", "kv", "--since", "2026-11-02", "--until", "2026-11-01"], "--until is not after --since\n"),
+        (["--report", "kv", "--path", "kv/*/a"], "--path: 'kv/*/a': * can only be the last character; + is any one "),
+        (["--report", "who-used kv/**"], "--report 'who-used kv/**': 'kv/**': * can only be the last character; "),
+        (["--report", "kv", "--operation", "nonsense"], "--operation: 'nonsense' is no operation; there are: alias-"),
+        (["--report", "kv", "--address", "999.1.1.1"], "--address: '999.1.1.1' is no IP address; give one as "),
         (["--since", "2026-11-02"], "filters apply to reports only: give a --report, too\n"),
         (["--csv"], "--csv prints reports: give a --report, too\n"),
         (["--report", "timeline @hashed"], "@hashed stands for the hash of a plain value: give --hash-with "),
@@ -535,3 +539,42 @@ def test_the_type_of_a_mount_that_cannot_be_guessed_is_empty(tmp_path: Path) -> 
     log.write_bytes(b"".join(made.lines()))
     rows = keyed(tables([log], "hot-paths")["hot-paths"]["paths"], "path")
     assert {path: row["mount_type"] for path, row in rows.items()} == {"team/data/a": "kv", "other/a": ""}
+
+
+@pytest.mark.parametrize(
+    ("report", "options", "passed"),
+    [
+        ("who-used nobody/*", [], ""),
+        ("kv", ["--since", "2027-01-01"], "; the filters let none of them through"),
+        (
+            "kv",
+            ["--until", "2026-11-17", "--entity", "e-web", "--operation", "read"],
+            "; the filters let 24 of them through",
+        ),
+    ],
+)
+@pytest.mark.parametrize("how", [[], ["--csv"], ["--json"]], ids=str)
+def test_nothing_found_says_in_what(
+    logs: list[Path], uses: list[dict[str, Any]], how: list[str], report: str, options: list[str], passed: str
+) -> None:
+    arguments = ["replay", *map(str, logs), "--report", report, *options, *how, "--jobs", "1"]
+    result = CliRunner().invoke(assembled(["replay"]), arguments)
+    assert result.exit_code == 0
+    said = f"nothing found in {len(uses):,} requests, from 2026-11-16 00:00:07 to 2026-11-22 23:00:08 UTC{passed}"
+    if how:
+        assert result.stderr == f"{report}: {said}\n"
+    else:
+        assert said in " ".join(result.stdout.split())
+    if how == ["--json"]:
+        looked = json.loads(result.stdout)["looked"]
+        assert looked["requests"] == len(uses)
+        assert looked["period"] == {"first": pytest.approx(at(uses[0])), "last": pytest.approx(at(uses[-1]))}
+
+
+def test_an_address_may_be_written_in_another_way(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    made = week.Writer()
+    made.request(week.START, "alice", "scan", "kv/metadata/a")
+    log.write_bytes(b"".join(made.lines()).replace(week.ADDRESS["alice"].encode(), b"2001:db8::7"))
+    (row,) = tables([log], "kv", more=["--address", "2001:DB8:0::7"])["kv"]["paths"]
+    assert (row["requests"], row["lists"]) == (1, 1)

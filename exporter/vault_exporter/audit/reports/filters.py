@@ -18,6 +18,13 @@ class PathPattern:
     """A path as in a policy of Vault: ``+`` is any one segment, a trailing ``*`` any rest."""
 
     def __init__(self, pattern: str) -> None:
+        """Read a pattern.
+
+        Raises:
+            ValueError: there is a ``*`` before its end.
+        """
+        if "*" in pattern[:-1]:
+            raise ValueError(f"{pattern!r}: * can only be the last character; + is any one segment")
         self.pattern = pattern.removeprefix("/")
         body, rest = (self.pattern[:-1], ".*") if self.pattern.endswith("*") else (self.pattern, "")
         segments = ("[^/]+" if one == "+" else re.escape(one) for one in body.split("/"))

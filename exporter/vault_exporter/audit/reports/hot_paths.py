@@ -57,7 +57,7 @@ class HotPaths:
         number = use.requests
         path.requests += number
         operation = use.operation
-        if operation == "list":
+        if operation in {"list", "scan"}:
             path.lists += number
         elif operation in READS:
             path.reads += number

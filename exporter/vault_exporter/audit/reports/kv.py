@@ -42,7 +42,7 @@ class _Secret(msgspec.Struct, gc=False):
         operation = use.operation
         if use.error:
             self.failed += number
-        elif operation == "list":
+        elif operation in {"list", "scan"}:
             self.lists += number
         elif operation == "delete" or endpoint in {"delete", "destroy"}:
             self.deletes += number

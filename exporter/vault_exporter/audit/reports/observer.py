@@ -39,6 +39,7 @@ class Looked(msgspec.Struct):
 
     requests: int = 0
     period: Span = msgspec.field(default_factory=Span)
+    """The earliest and the latest of their times."""
     passed: int = 0
     """How many of them passed the filters."""
 

@@ -58,8 +58,8 @@ class Table(msgspec.Struct, frozen=True):
     """What the table does not say, as rows that were left out; empty if it is exact."""
 
 
-def print_tables(tables: Iterable[Table], console: "Console", number: int) -> None:
-    """Print the first rows of each table."""
+def print_tables(tables: Iterable[Table], console: "Console", number: int, nothing: str) -> None:
+    """Print the first rows of each table, and ``nothing`` for a table without one."""
     # Imported here, since each process of a replay imports this file, and prints nothing.
     from rich.table import Table as RichTable  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -67,7 +67,7 @@ def print_tables(tables: Iterable[Table], console: "Console", number: int) -> No
     for table in tables:
         console.print(Text(_escaped(table.title), "bold"))
         if not table.rows:
-            console.print(Text("  nothing found"))
+            console.print(Text(f"  {nothing}"))
         else:
             made = RichTable()
             for column in table.columns:

@@ -24,7 +24,7 @@ __all__ = ["DENIED", "READS", "WRITES", "ReportEntry", "Use", "fields_of", "key_
 
 ReportEntry: TypeAlias = ReportRequestEntry | ReportResponseEntry
 
-READS: Final = frozenset({"read", "list", "header", "help", "alias-lookahead", "resolve-role"})
+READS: Final = frozenset({"read", "list", "scan", "header", "help", "alias-lookahead", "resolve-role"})
 WRITES: Final = frozenset({"create", "update", "patch", "delete", "recover"})
 DENIED: Final = frozenset({ErrorClass.PERMISSION_DENIED.value, ErrorClass.INVALID_TOKEN.value})
 
