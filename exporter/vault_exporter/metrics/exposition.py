@@ -46,6 +46,7 @@ class Format(enum.Enum):
     OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
+@lru_cache(maxsize=32)  # Prometheus sends a long one, the same each time
 def negotiate(accept: str | None) -> Format:
     """Choose the format for a request's ``Accept`` header, as prometheus_client does."""
     try:

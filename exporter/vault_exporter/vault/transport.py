@@ -33,7 +33,6 @@ __all__ = ["SMALL_ANSWER_BYTES", "HttpTransport", "Request", "Transport"]
 SMALL_ANSWER_BYTES: Final = 1 << 20
 """Limit in bytes of a response that describes one node; real ones are under 1 kB."""
 
-_CHUNK_BYTES: Final = 64 << 10
 _CONNECTIONS: Final = 16
 _FIRST_ERROR: Final = 400
 """The lowest HTTP status that is an error."""
@@ -199,16 +198,19 @@ def _words(status: int, body: bytes, request: Request) -> str:
     return quote(error_messages(body) or (), secrets_of(request.headers, request.body))
 
 
+def _too_large(path: str, max_bytes: int) -> VaultError:
+    return VaultError(Reason.TOO_LARGE, f"{path}: the answer is larger than {max_bytes} bytes")
+
+
 async def _read(response: aiohttp.ClientResponse, path: str, max_bytes: int) -> bytes:
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise VaultError(Reason.BAD_REPLY, f"{path}: compressed although not asked for")
-    too_large = VaultError(Reason.TOO_LARGE, f"{path}: the answer is larger than {max_bytes} bytes")
     if (response.content_length or 0) > max_bytes:
-        raise too_large
+        raise _too_large(path, max_bytes)
     chunks, size = [], 0
-    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+    while chunk := await response.content.readany():
         size += len(chunk)
         if size > max_bytes:
-            raise too_large
+            raise _too_large(path, max_bytes)
         chunks.append(chunk)
     return b"".join(chunks)
