@@ -39,6 +39,7 @@ __all__ = ["replay"]
 
 _INTERRUPTED: Final = 130
 _SMALLEST_PART: Final = 1 << 10
+_UNBROKEN: Final = 1_000_000
 _OWN: Final = (
     "audit.exclude.own is not heeded: without logins the exporter does not know who it is in the log; put the "
     "entity_id that 'check --online' names into audit.exclude.entity_ids"
@@ -189,11 +190,16 @@ def _print_reports(replayed: Replayed, found: ReportsObserver, number: int, *, i
     elif in_csv:
         sys.stdout.write(tables.as_csv(results))
     else:
-        tables.print_tables((table for _, made in results for table in made), Console(), number, nothing)
+        tables.print_tables((table for _, made in results for table in made), _console(), number, nothing)
     if in_csv or in_json:
         for name, made in results:
             if not any(table.rows for table in made):
                 typer.echo(visible(f"{name}: {nothing}"), err=True)
+
+
+def _console() -> Console:
+    """Return a console as wide as the terminal; without one so wide that no row is broken into lines."""
+    return Console(width=None if sys.stdout.isatty() else _UNBROKEN)
 
 
 def _without_repeats(logs: list[Location], *, everywhere: bool) -> list[Location]:

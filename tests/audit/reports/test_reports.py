@@ -1,9 +1,14 @@
 """Each report against another reading of the same log: plain JSON and dictionaries."""
 
+import contextlib
 import csv
 import gzip
 import io
 import json
+import os
+import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -578,3 +583,44 @@ def test_an_address_may_be_written_in_another_way(tmp_path: Path) -> None:
     log.write_bytes(b"".join(made.lines()).replace(week.ADDRESS["alice"].encode(), b"2001:db8::7"))
     (row,) = tables([log], "kv", more=["--address", "2001:DB8:0::7"])["kv"]["paths"]
     assert (row["requests"], row["lists"]) == (1, 1)
+
+
+def test_a_row_is_one_line_in_a_pipe(logs: list[Path], found: dict[str, dict[str, Rows]]) -> None:
+    lines = run(*logs, "--report", "who-used kv/*").splitlines()
+    rows = [line for line in lines if line.startswith("│")]
+    assert len(rows) == len(found["who-used kv/*"]["clients"])
+    assert all(row["paths"] in line for row, line in zip(found["who-used kv/*"]["clients"], rows, strict=True))
+
+
+def on_terminal(width: int, *arguments: object) -> str:
+    """Run the command in a terminal, and return what it shows, without colours."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "vault_exporter", "replay", *map(str, arguments), "--jobs", "1"]
+    environment = {**os.environ, "COLUMNS": str(width), "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
+    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=environment) as process:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # the end of what a terminal shows
+            while block := os.read(ours, 65_536):
+                said += block
+        os.close(ours)
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[0-9;]*m|\r", "", said.decode())
+
+
+def test_wide_tables_on_a_narrow_terminal(logs: list[Path]) -> None:
+    text = on_terminal(80, *logs, "--report", "who-used kv/data/prod/*", "--report", "hot-paths", "--top", 2)
+    assert max(map(len, text.splitlines())) <= 80
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert lines[:4] == [
+        "Who used kv/data/prod/*",
+        "Name       mallory",
+        "Entity     e-mallory",
+        "Client     e-mallory",
+    ]
+    second = lines[lines.index("Busiest paths") :]
+    assert second[1:3] == ["Path               kv/data/billing/db", "Mount type         kv"]
+    assert "" in second[: second.index("Path               auth/kubernetes/login")]
+    assert any(line.startswith("┃ Kind") for line in lines)  # what fits is a table
+    wide = on_terminal(250, *logs, "--report", "who-used kv/data/prod/*")
+    assert wide.splitlines()[2].startswith("┃ Name")

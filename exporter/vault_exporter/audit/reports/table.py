@@ -23,6 +23,9 @@ __all__ = ["Column", "Kind", "Table", "as_csv", "as_json", "print_tables"]
 
 Cell = str | int | float | None
 
+_WIDEST: Final = 1_000_000
+"""Characters; no table is wider."""
+_NO_VALUES: Final = frozenset({"", "-"})
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7e]")
 _FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
@@ -59,9 +62,11 @@ class Table(msgspec.Struct, frozen=True):
 
 
 def print_tables(tables: Iterable[Table], console: "Console", number: int, nothing: str) -> None:
-    """Print the first rows of each table, and ``nothing`` for a table without one."""
+    """Print the first rows of each table, and ``nothing`` for a table without one.
+
+    A table that is wider than the console is printed as one block for each row.
+    """
     # Imported here, since each process of a replay imports this file, and prints nothing.
-    from rich.table import Table as RichTable  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     for table in tables:
@@ -69,21 +74,42 @@ def print_tables(tables: Iterable[Table], console: "Console", number: int, nothi
         if not table.rows:
             console.print(Text(f"  {nothing}"))
         else:
-            made = RichTable()
-            for column in table.columns:
-                made.add_column(
-                    column.key.replace("_", " ").capitalize(),
-                    justify="left" if column.kind in {Kind.TEXT, Kind.TIME} else "right",
-                    overflow="fold",
-                )
-            for row in table.rows[:number]:
-                made.add_row(*(Text(_text(c.kind, cell)) for c, cell in zip(table.columns, row, strict=True)))
-            console.print(made)
+            _print_rows(table, console, number)
             if len(table.rows) > number:
                 console.print(Text(f"{len(table.rows) - number:,} more rows; --top NUMBER shows more"))
         if table.note:
             console.print(Text(_escaped(table.note), "yellow"))
         console.print()
+
+
+def _print_rows(table: Table, console: "Console", number: int) -> None:
+    from rich.table import Table as RichTable  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    headings = [column.key.replace("_", " ").capitalize() for column in table.columns]
+    rows = [
+        [_text(column.kind, cell) for column, cell in zip(table.columns, row, strict=True)]
+        for row in table.rows[:number]
+    ]
+    made = RichTable()
+    for heading, column in zip(headings, table.columns, strict=True):
+        made.add_column(heading, justify="left" if column.kind in {Kind.TEXT, Kind.TIME} else "right", overflow="fold")
+    for row in rows:
+        made.add_row(*map(Text, row))
+    needed = console.measure(made, options=console.options.update(max_width=_WIDEST)).maximum
+    if needed <= console.width:
+        console.print(made)
+        return
+    for place, row in enumerate(rows):
+        block = RichTable.grid(padding=(0, 2))
+        block.add_column(no_wrap=True)
+        block.add_column(overflow="fold")
+        for heading, text in zip(headings, row, strict=True):
+            if text not in _NO_VALUES:
+                block.add_row(Text(heading, "bold"), Text(text))
+        if place:
+            console.print()
+        console.print(block)
 
 
 def as_json(reports: Iterable[tuple[str, Sequence[Table]]], beside: Mapping[str, object]) -> bytes:
