@@ -231,6 +231,36 @@ def test_clocks_are_compared() -> None:
     assert "clock-skew" in report.checks
 
 
+@pytest.mark.parametrize(
+    ("urls", "said"),
+    [
+        ([], "Prometheus sends its alerts to no Alertmanager: nobody is told."),
+        (["http://am-1:9093/api/v2/alerts"], "Prometheus sends to http://am-1:9093/api/v2/alerts."),
+    ],
+)
+def test_without_its_address_a_note_says_which_alertmanager_there_is(urls: list[str], said: str) -> None:
+    def prometheus(path: str, headers: Mapping[str, str], query: str) -> tuple[int, Any]:
+        if path == "/api/v1/alertmanagers":
+            return 200, {"status": OK, "data": {"activeAlertmanagers": [{"url": url} for url in urls]}}
+        return not_found(path, headers, query)
+
+    with server(prometheus) as address:
+        report = examined("--prometheus", f"http://{address}")
+    (note,) = (one for one in report.notes if "--alertmanager" in one)
+    assert said in note
+    assert "no-alertmanager" not in report.checks
+
+
+def test_advice_on_a_wrong_address_names_an_address_of_that_server() -> None:
+    with server(not_found) as address, server(lambda *_: (404, b"404 page not found")) as other:
+        given = ("--alertmanager", f"http://{other}", "--grafana", f"http://{other}", "--rules", f"http://{other}")
+        report = examined("--prometheus", f"http://{address}", *given)
+    remedies = {one["check"]: one["remedy"] for one in report.findings}
+    assert remedies["alertmanager-unreachable"].endswith("such as https://example.com/alertmanager")
+    assert remedies["grafana-unreachable"].endswith("such as https://example.com/grafana")
+    assert remedies["rules-unreachable"].endswith("such as https://mimir.example.com/prometheus")
+
+
 @pytest.mark.parametrize("way", ["basic", "authorization", "bearer_token_file"])
 def test_credentials_come_from_files_and_are_not_shown(tmp_path: Path, way: str) -> None:
     (tmp_path / "secret").write_text("planted-secret\n")
@@ -309,6 +339,17 @@ def test_what_is_not_there_is_a_finding(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["--prometheus", "127.0.0.1:9090"], "--prometheus: not a URL such as http://127.0.0.1:9090"),
+        (["--prometheus", "http://["], "--prometheus: not a URL such as http://127.0.0.1:9090"),
+        (["--prometheus", "http://h", "--rules", "http://[::1"], "--rules: not a URL such as"),
+        (["--prometheus", "http://h", "--grafana", "http://h:99999"], "--grafana: not a URL such as"),
+        (["--prometheus", "http://h\x1b[31m"], "--prometheus: not a URL such as"),
+        (["--prometheus", "http://h\n"], "--prometheus: not a URL such as"),
+        (["--prometheus", "http://a..b:9090"], "--prometheus: not a URL such as"),
+        (["--prometheus", f"http://{'a' * 64}"], "--prometheus: not a URL such as"),
+        (
+            ["--prometheus", "http://h", "--alertmanager", "am:9093"],
+            "--alertmanager: not a URL such as http://127.0.0.1:9093 or https://example.com/alertmanager",
+        ),
         (["--prometheus", "http://u:planted@h"], "put user and password into the file of --prometheus-http-config"),
         (["--prometheus", "http://h", "--grafana", "http://h/?a=b"], "--grafana: with a query"),
         (["--prometheus", "http://h", "--prometheus-http-config", "FILE"], "Object contains unknown field"),

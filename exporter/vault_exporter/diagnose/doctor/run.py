@@ -16,6 +16,7 @@ from vault_exporter.diagnose.doctor.read.exporter import read_exporter
 from vault_exporter.diagnose.doctor.read.grafana import read_grafana
 from vault_exporter.diagnose.doctor.read.http_config import HttpConfig
 from vault_exporter.diagnose.doctor.read.prometheus import read_prometheus
+from vault_exporter.diagnose.status import printable
 
 __all__ = ["Report", "Server", "examine"]
 
@@ -90,7 +91,7 @@ async def examine(
         notes += read.notes
         chain = Chain(pack, read)
         if alertmanager is None:
-            notes.append("Alertmanager was not checked: give its address with --alertmanager.")
+            notes.append(_without_alertmanager(read.alertmanagers))
         else:
             try:
                 there = await read_alertmanager(await opened(_ALERTMANAGER, alertmanager))
@@ -113,6 +114,19 @@ async def examine(
         chain = msgspec.structs.replace(chain, exporter=await read_exporter(config))
     found += [finding for check in CHECKS for finding in check(chain)]
     return Report(tuple(sorted(found, key=lambda one: -one.level)), tuple(notes))
+
+
+def _without_alertmanager(sent_to: tuple[str, ...] | None) -> str:
+    """Return the note of a chain for which no Alertmanager was given.
+
+    That there is none is no finding: some only look at alerts.
+    """
+    note = "Alertmanager was not checked: give its address with --alertmanager"
+    if sent_to == ():
+        return f"Prometheus sends its alerts to no Alertmanager: nobody is told. {note} when it has one."
+    if sent_to:
+        return f"{note}. Prometheus sends to {', '.join(map(printable, sent_to))}."
+    return f"{note}."
 
 
 async def _without_rules(ruler: Api) -> list[Finding]:

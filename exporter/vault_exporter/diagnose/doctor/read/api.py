@@ -6,6 +6,7 @@ import os
 import ssl
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,6 +24,13 @@ _DENIED: Final = frozenset({401, 403})
 _ABSENT: Final = frozenset({404, 405, 501})
 _REDIRECTS: Final = range(300, 400)
 _CONNECTIONS: Final = 6
+_OF_PROMETHEUS: Final = ("http://127.0.0.1:9090", "https://mimir.example.com/prometheus")
+_EXAMPLES: Final = {
+    "--rules": ("http://127.0.0.1:8880", _OF_PROMETHEUS[1]),
+    "--alertmanager": ("http://127.0.0.1:9093", "https://example.com/alertmanager"),
+    "--grafana": ("http://127.0.0.1:3000", "https://example.com/grafana"),
+}
+"""URLs by option, the second one with a prefix; other options are for Prometheus."""
 _LARGEST: Final = 64 * 1024 * 1024
 """Bytes of an answer; the targets of a large Prometheus take some ten megabytes."""
 
@@ -34,10 +42,17 @@ class ServerUrlError(ValueError):
 class ApiError(Exception):
     """A request failed."""
 
-    def __init__(self, message: str, remedy: str, status: int = 0) -> None:
+    def __init__(self, message: str, remedy: str, status: int = 0, *, gone: bool = False) -> None:
         super().__init__(message)
         self.remedy: Final = remedy
         self.status: Final = status
+        self.gone: Final = gone
+        """Whether no such server answers there, so that another question would fail, too."""
+
+    @property
+    def said(self) -> str:
+        """The message with the remedy."""
+        return f"{self}: {self.remedy}" if self.remedy else str(self)
 
     @property
     def absent(self) -> bool:
@@ -56,9 +71,17 @@ def checked_url(url: str, option: str) -> str:
     Raises:
         ServerUrlError: it is no URL of HTTP, or has a password or a query.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ServerUrlError(f"{option}: not a URL such as http://127.0.0.1:9090 or https://mimir/prometheus")
+    no_url = ServerUrlError(f"{option}: not a URL such as {' or '.join(_EXAMPLES.get(option, _OF_PROMETHEUS))}")
+    if not url.isprintable() or " " in url:  # urlsplit would leave some of these out
+        raise no_url
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")  # as the resolver encodes it
+        _ = parts.port
+    except ValueError:
+        raise no_url from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise no_url
     if parts.username is not None or parts.password is not None:
         # Other users see the arguments of a process.
         raise ServerUrlError(f"{option}: with a user; put user and password into the file of {option}-http-config")
@@ -115,6 +138,7 @@ class Api:
             raise ApiError(
                 f"{self.name}: {path}: HTTP 200 with an unexpected body",
                 f"give the address of {self.name}'s API, not that of a login page or of another server",
+                gone=True,
             ) from None
 
     async def text(self, path: str) -> str:
@@ -161,30 +185,31 @@ class Api:
             self.skew = skew
 
     def _unreached(self, error: Exception) -> ApiError:
+        gone = partial(ApiError, gone=True)
         match error:
             case aiohttp.ClientConnectorCertificateError():
                 said = error.certificate_error
                 text = getattr(said, "verify_message", "") or "not valid"
-                return ApiError(
+                return gone(
                     f"{self.name}: its certificate is refused: {text}",
                     f"name its CA in tls_config.ca_file of {self._option}-http-config",
                 )
             case ssl.SSLError() | aiohttp.ClientConnectorSSLError():
-                return ApiError(
+                return gone(
                     f"{self.name}: the TLS handshake failed", "give the scheme, http or https, that it listens with"
                 )
             case aiohttp.ClientConnectorDNSError():
-                return ApiError(f"{self.name}: its host name does not resolve", "correct the address")
+                return gone(f"{self.name}: its host name does not resolve", "correct the address")
             case aiohttp.ClientConnectorError():
                 number = error.os_error.errno
                 text = os.strerror(number) if number else "no connection"
-                return ApiError(f"{self.name}: cannot connect: {text}", "start it, or correct the address")
+                return gone(f"{self.name}: cannot connect: {text}", "start it, or correct the address")
             case aiohttp.ClientResponseError():
-                return ApiError(
+                return gone(
                     f"{self.name}: its answer is not HTTP", "give the scheme, http or https, that it listens with"
                 )
             case _:
-                return ApiError(
+                return gone(
                     f"{self.name}: the connection was closed before the answer was complete",
                     "look at proxies in between; give the scheme, http or https, that it listens with",
                 )
@@ -193,7 +218,8 @@ class Api:
         if status in _DENIED:
             remedy = f"give credentials that may read, in the file of {self._option}-http-config"
         elif status in _ABSENT:
-            remedy = "give the address with its prefix, such as https://mimir.example.com/prometheus"
+            example = _EXAMPLES.get(self._option, _OF_PROMETHEUS)[1]
+            remedy = f"give the address of {self.name}, with its prefix if it has one, such as {example}"
         elif status in _REDIRECTS:
             remedy = (
                 "give the address that it redirects to; redirects are not followed, since they may leave the server"
