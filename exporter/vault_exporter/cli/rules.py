@@ -39,6 +39,8 @@ from vault_exporter.util.yaml_loader import Loader, explain
 __all__ = ["rules"]
 
 _WIDEST: Final = 1000
+_DAYS: Final = 30.0
+_DATASOURCE: Final = "prometheus"
 
 _FORMATS: Final = (
     "rules for Prometheus, its operator (a PrometheusRule), or Grafana; alertmanager-config: the routes and receivers "
@@ -74,7 +76,10 @@ def rules(
         typer.Option(help="core: what may wake someone; standard: and what is for work hours; all: the rest."),
     ] = Profile.STANDARD,
     form: Annotated[Form, typer.Option("--format", help=_FORMATS)] = Form.PROMETHEUS,
-    datasource: Annotated[str, typer.Option(metavar="UID", help="Prometheus' uid in Grafana.")] = "prometheus",
+    datasource: Annotated[
+        str | None,
+        typer.Option(metavar="UID", help="Prometheus' uid in Grafana.", show_default=_DATASOURCE),
+    ] = None,
     name: NameOption = None,
     namespace: ObjectNamespaceOption = None,
     label: LabelOption = None,
@@ -93,7 +98,10 @@ def rules(
             help="Credentials and TLS for --backtest, in the format of Prometheus' HTTP client configuration.",
         ),
     ] = None,
-    days: Annotated[float, typer.Option(min=0.001, max=3660, help="Days of history for --backtest.")] = 30,
+    days: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=3660, help="Days of history for --backtest.", show_default="30"),
+    ] = None,
     interval: Annotated[
         str | None,
         typer.Option(
@@ -119,7 +127,9 @@ def rules(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="With --backtest, also draw the firings as PNG; needs vault-exporter[plot]."),
+        typer.Option(
+            metavar="FILE", help="With --backtest, also draw the firings as PNG; needs vault-exporter\\[plot]."
+        ),
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="With --backtest, print JSON, for programs.")] = False,
@@ -134,7 +144,9 @@ def rules(
     if form is Form.JSON and not show:
         refuse("--format json is for --parameters")
     if backtest is None:
-        _refuse_of_backtest(backtest_http_config, interval, suggest, against, plot, as_json)
+        _refuse_of_backtest(backtest_http_config, days, interval, suggest, against, plot, as_json)
+    else:
+        _refuse_of_print(form, datasource, show)
     of_object = wishes(name, namespace, label, annotation, allowed=form in {Form.OPERATOR, Form.ALERTMANAGER_CONFIG})
     try:
         if show:
@@ -157,7 +169,7 @@ def rules(
             changed,
             url=backtest,
             http_config=backtest_http_config,
-            days=days,
+            days=_DAYS if days is None else days,
             interval=interval,
             limit=suggest,
             against=against,
@@ -166,7 +178,7 @@ def rules(
         )
         return
     try:
-        typer.echo(render(groups, form, datasource, of_object), nl=False)
+        typer.echo(render(groups, form, datasource or _DATASOURCE, of_object), nl=False)
     except ResourceError as error:
         fail(str(error))
 
@@ -178,6 +190,7 @@ def _with_changes(profile: Profile, settings: Config | None, values: Overrides) 
 
 def _refuse_of_backtest(
     http_config: Path | None,
+    days: float | None,
     interval: str | None,
     suggest: int | None,
     against: Path | None,
@@ -187,6 +200,7 @@ def _refuse_of_backtest(
     """Refuse an option that is only for ``--backtest``."""
     options = {
         "--backtest-http-config": http_config,
+        "--days": days,
         "--interval": interval,
         "--suggest": suggest,
         "--against": against,
@@ -196,6 +210,16 @@ def _refuse_of_backtest(
     for name, value in options.items():
         if value is not None:
             refuse(f"{name} needs --backtest URL")
+
+
+def _refuse_of_print(form: Form, datasource: str | None, show: bool) -> None:  # noqa: FBT001 - an option
+    """Refuse an option that is only for what is printed without ``--backtest``."""
+    if show:
+        refuse("--parameters and --backtest: give one of them")
+    if form is not Form.PROMETHEUS:
+        refuse(f"--format {form.value} is not for --backtest, which prints no rules")
+    if datasource is not None:
+        refuse("--datasource is not for --backtest, which prints no rules")
 
 
 def _pair(text: str) -> tuple[str, str]:

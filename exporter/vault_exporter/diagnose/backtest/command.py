@@ -15,7 +15,7 @@ from vault_exporter.diagnose.backtest.rules import of_file, of_pack
 from vault_exporter.diagnose.backtest.run import Backtest, Outcome, Period
 from vault_exporter.diagnose.backtest.suggest import Suggestion, suggest
 from vault_exporter.diagnose.backtest.urgency import Urgency
-from vault_exporter.diagnose.doctor.read.api import Api
+from vault_exporter.diagnose.doctor.read.api import Api, ApiError
 from vault_exporter.diagnose.doctor.read.http_config import HttpConfig
 
 __all__ = ["Asked", "Groups", "backtest"]
@@ -51,7 +51,8 @@ async def backtest(
         progress: called with the number of evaluations after each answer.
 
     Raises:
-        vault_exporter.diagnose.doctor.read.api.ApiError: the server does not answer, or refuses.
+        vault_exporter.diagnose.doctor.read.api.ApiError: the server does not answer, refuses, or has no history.
+            With a limit, also if it is gone before the end.
         vault_exporter.alert_rules.PackError: rules or overrides are wrong.
         vault_exporter.assets.ResourceError: a file is missing from this installation.
     """
@@ -61,11 +62,15 @@ async def backtest(
         run = Backtest(history, await history.server(), asked.period, asked.interval)
         now = await run.alerts(of_pack(groups(asked.overrides)))
         before = await run.alerts(old_groups) if old_groups is not None else ()
+        await run.begin((*now, *before))
         total(run.evaluations((*now, *before)))
         outcomes = await run.outcomes(now)
         old = await run.outcomes(before)
+        if reason := _nothing((*outcomes, *old)):
+            raise ApiError(reason, "")
         changes = compared(old, outcomes) if old_groups is not None else None
-        result = Result(asked.period, outcomes, urgency, old, changes)
+        asked_days = asked.period.days if run.period != asked.period else None
+        result = Result(run.period, outcomes, urgency, old, changes, asked_days)
         if asked.limit is None:
             return result, None
 
@@ -73,8 +78,21 @@ async def backtest(
             every = await run.alerts(of_pack(groups(overrides)))
             chosen = [one for one in every if one.name in names]
             total(run.evaluations(chosen))
-            return {one.name: await run.outcome(one) for one in chosen}
+            made = {one.name: await run.outcome(one) for one in chosen}
+            if run.gone is not None:
+                raise run.gone
+            return made
+
+        if run.gone is not None:  # what was not evaluated may fire too often
+            raise run.gone
 
         rules = alerts(groups(asked.overrides))
         suggestion = await suggest(asked.limit, outcomes, rules, asked.overrides, evaluate)
         return result, suggestion
+
+
+def _nothing(outcomes: tuple[Outcome, ...]) -> str:
+    """Return why the server let no alert be evaluated; empty if one was."""
+    if any(not one.refusal for one in outcomes):
+        return ""
+    return next((one.refusal for one in outcomes if one.unanswered), "")

@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -29,6 +29,8 @@ _FAILURES: Final = 100
 _FAILED: Final = 422
 _DEFAULT_INTERVAL: Final = 60.0
 _PHASE_STEP: Final = "5m"
+_MOMENTS: Final = 1000
+_SECOND: Final = 1000
 _NEVER: Final = 1
 """The year of the time that stands for none."""
 
@@ -67,6 +69,7 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class _Answer(msgspec.Struct, Generic[T], frozen=True):
+    status: Literal["success"]
     data: T
 
 
@@ -113,7 +116,7 @@ class History:
         Raises:
             ApiError: the server does not answer, or refuses.
         """
-        await self._api.get("/api/v1/query", msgspec.Raw, {"query": "vector(1)"})
+        await self._api.get("/api/v1/query", _Answer[_Matrix], {"query": "vector(1)"})
         interval, external = _DEFAULT_INTERVAL, {}
         try:
             read = yaml.safe_load((await self._api.get("/api/v1/status/config", _Answer[_Yaml])).data.yaml)
@@ -162,6 +165,33 @@ class History:
             return None
         return round(float(samples[0].value[1]) * 1000) % interval if samples else None
 
+    async def first(self, selectors: Iterable[str], start: int, end: int) -> int | None:
+        """Return when the first sample of series was taken, to the second; None if there is none.
+
+        It looks at a thousand moments, and then between two of them. So a history that ends before it goes on may
+        begin later than its first sample.
+
+        Args:
+            selectors: of the series.
+            start: milliseconds, of the time that is searched.
+            end: of this time.
+
+        Raises:
+            ApiError: the server does not answer, or refuses.
+        """
+        query = " or ".join(f"count({selector})" for selector in selectors)
+        step = (end - start) // _MOMENTS
+        while True:
+            step = max(_SECOND, step)
+            # The last moment is the end, so a history that has just begun is found.
+            chunk = await self._range(query, range(end - (end - start) // step * step, end + 1, step))
+            times = [round(time * 1000) for one in chunk.series for time, _ in one.values]
+            if not times:
+                return None
+            if step == _SECOND:
+                return min(times)
+            start, end, step = max(start, min(times) - step), min(times), step // _MOMENTS
+
     async def has(self, selector: str, start: int, end: int) -> bool:
         """Return whether a series was there at any time.
 
@@ -178,7 +208,7 @@ class History:
 
         Raises:
             FailedEvaluation: the expression is wrong, or fails nearly always.
-            ApiError: the server does not answer any more.
+            ApiError: the server is gone.
         """
         failures = 0
         waiting = [times[at : at + _CHUNK] for at in range(0, len(times), _CHUNK)][::-1]
@@ -187,15 +217,17 @@ class History:
             try:
                 found = await self._range(expr, asked)
             except ApiError as error:
+                if error.gone:
+                    raise
                 failures += 1
                 if error.status not in _TOO_MUCH or failures > _FAILURES:
-                    raise FailedEvaluation(f"{error}; {error.remedy}") from None
+                    raise FailedEvaluation(error.said) from None
                 if len(asked) > 1:
                     half = len(asked) // 2
                     waiting += [asked[half:], asked[:half]]
                     continue
                 if error.status != _FAILED:
-                    raise FailedEvaluation(f"{error}; {error.remedy}") from None
+                    raise FailedEvaluation(error.said) from None
                 found = Chunk(asked, (), failed=True)
             self._progress(len(asked))
             yield found

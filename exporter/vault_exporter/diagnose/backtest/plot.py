@@ -9,7 +9,7 @@ from typing import Any, Final
 from vault_exporter.diagnose.backtest.run import Outcome, Period
 from vault_exporter.diagnose.backtest.urgency import HEARTBEAT, Urgency
 
-__all__ = ["PlotError", "lines", "save"]
+__all__ = ["PlotError", "check", "lines", "save"]
 
 _COLUMNS: Final = 72
 _MARKS: Final = {"page": "#", "ticket": "+", "nobody": "."}
@@ -40,18 +40,31 @@ def lines(outcomes: Sequence[Outcome], period: Period, urgency: Urgency) -> Iter
     yield f"{'':{width}}  # page   + ticket   . nobody   (UTC)"
 
 
+def check(path: Path) -> None:
+    """Say before an evaluation if its picture cannot be made.
+
+    Raises:
+        PlotError: matplotlib is missing, or the file cannot be written.
+    """
+    _figures()
+    try:
+        there = path.exists()
+        with path.open("ab"):
+            pass
+        if not there:
+            path.unlink()
+    except OSError as error:
+        raise PlotError(f"--plot {path}: {error.strerror}") from None
+
+
 def save(path: Path, outcomes: Sequence[Outcome], period: Period, urgency: Urgency) -> None:
     """Write the picture.
 
     Raises:
         PlotError: matplotlib is missing, or the file cannot be written.
     """
-    try:
-        figures: Any = import_module("matplotlib.figure")
-    except ImportError:
-        raise PlotError("--plot needs matplotlib: pip install 'vault-exporter[plot]'") from None
     shown = _shown(outcomes, urgency)
-    figure = figures.Figure(figsize=(12, 1.5 + 0.3 * len(shown)), layout="constrained")
+    figure = _figures().Figure(figsize=(12, 1.5 + 0.3 * len(shown)), layout="constrained")
     axes = figure.add_subplot()
     for row, outcome in enumerate(shown):
         for firing in outcome.firings:
@@ -66,6 +79,13 @@ def save(path: Path, outcomes: Sequence[Outcome], period: Period, urgency: Urgen
         figure.savefig(path, format="png")
     except OSError as error:
         raise PlotError(f"--plot {path}: {error.strerror}") from None
+
+
+def _figures() -> Any:  # noqa: ANN401 - a module that need not be installed
+    try:
+        return import_module("matplotlib.figure")
+    except ImportError:
+        raise PlotError("--plot needs matplotlib: pip install 'vault-exporter[plot]'") from None
 
 
 def _shown(outcomes: Sequence[Outcome], urgency: Urgency) -> list[Outcome]:

@@ -3,7 +3,7 @@
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +34,13 @@ class Result(msgspec.Struct, frozen=True):
     urgency: Urgency
     old: tuple[Outcome, ...] = ()
     changes: Changes | None = None
+    asked_days: float | None = None
+    """How long a period was asked for, if the history begins within it."""
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the server did not let all alerts be evaluated."""
+        return any(one.unanswered for one in (*self.outcomes, *self.old))
 
 
 def as_json(result: Result) -> str:
@@ -41,6 +48,7 @@ def as_json(result: Result) -> str:
     made: dict[str, Any] = {
         "start": _time(result.period.start),
         "end": _time(result.period.end),
+        "history_begins": _time(result.period.start) if result.asked_days is not None else None,
         "inhibition_counted": False,
         "alerts": [_alert(one, result.urgency) for one in result.outcomes],
     }
@@ -60,8 +68,9 @@ def as_json(result: Result) -> str:
 
 def as_text(result: Result) -> Iterator[str]:
     """Yield the lines of the report."""
-    days = result.period.days
-    yield f"{_time(result.period.start)} to {_time(result.period.end)} ({days:.3g} days)"
+    yield f"{_time(result.period.start)} to {_time(result.period.end)} ({_days(result.period.days)})"
+    if result.asked_days is not None:
+        yield _begins(result.asked_days)
     fired = [one for one in result.outcomes if one.firings and _kind(one, result.urgency) != HEARTBEAT]
     fired.sort(key=lambda one: (["page", "ticket", "nobody"].index(_kind(one, result.urgency)), -len(one.firings)))
     yield ""
@@ -70,7 +79,7 @@ def as_text(result: Result) -> Iterator[str]:
     quiet = [one for one in result.outcomes if not one.firings and not one.no_data and not one.refusal]
     pages = sum(_told(one, result.urgency, "page") for one in result.outcomes)
     tickets = sum(_told(one, result.urgency, "ticket") for one in result.outcomes)
-    yield f"Firings: {pages} that page, {tickets} that make a ticket. Alerts that would not have fired: {len(quiet)}."
+    yield f"Pages: {pages}. Tickets: {tickets}. Alerts that would not have fired: {len(quiet)}."
     yield NOT_COUNTED
     picture = list(lines(result.outcomes, result.period, result.urgency))
     yield from ["", *picture] if picture else []
@@ -83,10 +92,11 @@ def as_text(result: Result) -> Iterator[str]:
 def as_overrides(suggestion: Suggestion, given: Mapping[str, str], limit: int, result: Result) -> str:
     """Return a file for ``rules --overrides``, with the overrides that were given and the suggested ones."""
     lines = [
-        f"# At most {limit} firings of an alert within any seven days, on the history from",
+        f"# At most {_count(limit)} of an alert within any seven days, on the history from",
         f"# {_time(result.period.start)} to {_time(result.period.end)}.",
+        *([f"# {_begins(result.asked_days)}"] if result.asked_days is not None else ()),
         *(f"# {name} stays: {why}." for name, why in suggestion.left.items()),
-        *(f"# {one.alert.name} was not evaluated: {' '.join(one.refusal.split())}." for one in _refused(result)),
+        *(f"# Not evaluated: {printable(line)}." for line in _not_evaluated(result.outcomes)),
         *(f"# {one.alert.name} has no data." for one in result.outcomes if one.no_data),
     ]
     lines += [f"# {name}: {why}" for name, why in suggestion.why.items()]
@@ -105,7 +115,7 @@ def _of_alert(outcome: Outcome, urgency: Urgency) -> Iterator[str]:
     kind, total = _kind(outcome, urgency), sum(one.end - one.start for one in outcome.firings)
     receiver = urgency.receiver(dict(outcome.firings[0].labels))
     yield (
-        f"{kind:6} {outcome.alert.name}: {len(outcome.firings)} firings, {_length(total)} in all, "
+        f"{kind:6} {outcome.alert.name}: {_count(len(outcome.firings))}, {_length(total)} in all, "
         f"{busiest_week(outcome.firings)} in its busiest week" + (f" (to {receiver})" if receiver else "")
     )
     for one in outcome.firings[:_LISTED]:
@@ -127,10 +137,10 @@ def _gaps(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield ""
         yield "Partly no data: these metrics of alerts were never in the history:"
         yield from (f"  {one.alert.name}: {', '.join(one.missing)}" for one in part)
-    if refused := [one for one in outcomes if one.refusal]:
+    if refused := list(_not_evaluated(outcomes)):
         yield ""
         yield "Not evaluated:"
-        yield from (printable(f"  {one.alert.name}: {one.refusal}") for one in refused)
+        yield from (printable(f"  {line}") for line in refused)
     if failed := [one for one in outcomes if one.failed]:
         yield ""
         yield "Evaluations that were errors, in which a rule keeps its state:"
@@ -139,7 +149,8 @@ def _gaps(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 def _of_changes(changes: Changes, urgency: Urgency) -> Iterator[str]:
     yield ""
-    yield f"Against the old rules: {len(changes.come)} firings come, {len(changes.go)} go."
+    come, go = len(changes.come), len(changes.go)
+    yield f"Against the old rules: {_count(come)} come{'s' if come == 1 else ''}, {go} go{'es' if go == 1 else ''}."
     for sign, firings in (("+", changes.come), ("-", changes.go)):
         for one in firings:
             yield f"{sign} {_line(one, urgency)}"
@@ -181,8 +192,27 @@ def _firing(one: Firing, urgency: Urgency) -> dict[str, Any]:
     }
 
 
-def _refused(result: Result) -> list[Outcome]:
-    return [one for one in result.outcomes if one.refusal]
+def _not_evaluated(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yield each reason once, with the alerts that were not evaluated for it."""
+    names: dict[str, dict[str, None]] = {}
+    for one in outcomes:
+        if one.refusal:
+            names.setdefault(" ".join(one.refusal.split()), {})[one.alert.name] = None
+    yield from (f"{', '.join(alerts)}: {reason}" for reason, alerts in names.items())
+
+
+def _begins(asked_days: float) -> str:
+    return f"The history begins there, later than what was asked for ({_days(asked_days)})."
+
+
+def _days(days: float) -> str:
+    if days < 1:
+        return _length(round(days * 86_400_000))
+    return f"{days:.3g} day{'' if f'{days:.3g}' == '1' else 's'}"
+
+
+def _count(firings: int) -> str:
+    return f"{firings} firing{'' if firings == 1 else 's'}"
 
 
 def _kind(outcome: Outcome, urgency: Urgency) -> str:

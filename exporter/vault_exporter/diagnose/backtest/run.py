@@ -11,11 +11,13 @@ from vault_exporter.diagnose.backtest.labels import Labels, UnknownTemplateError
 from vault_exporter.diagnose.backtest.promql import kept_matchers, selectors
 from vault_exporter.diagnose.backtest.rules import Alert, RuleGroup, intervals_of, prepared
 from vault_exporter.diagnose.backtest.states import Firing, States
+from vault_exporter.diagnose.doctor.read.api import ApiError
 
 __all__ = ["Backtest", "Outcome", "Period"]
 
 _MATCHED: Final = frozenset({"job"})
 """Matchers that decide whether a metric was in the history; others may match nothing because nothing was wrong."""
+_SECOND: Final = 1000
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -41,6 +43,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """Whether nothing that it looks at was ever in the history."""
     refusal: str = ""
     """Why it was not evaluated."""
+    unanswered: bool = False
+    """Whether it was not evaluated because of the server, not because a backtest cannot."""
     failed: int = 0
     """Evaluations that were errors."""
 
@@ -58,6 +62,10 @@ class Backtest:
             interval: seconds between evaluations of every group that does not say it, instead of the server's.
         """
         self._history, self._server, self.period = history, server, period
+        self.begun: int | None = None
+        """When the history begins, in milliseconds, if within the period that was asked for."""
+        self.gone: ApiError | None = None
+        """Why the server has not answered any more."""
         self._interval: Final = interval
         self._there: dict[str, asyncio.Task[bool]] = {}
         self._phases: dict[tuple[str, frozenset[str]], int] = {}
@@ -76,6 +84,30 @@ class Backtest:
         phases = await asyncio.gather(*(self._phase(one, round(intervals[one.name] * 1000)) for one in groups))
         return prepared(groups, intervals, {one.name: phase for one, phase in zip(groups, phases, strict=True)})
 
+    async def begin(self, alerts: Iterable[Alert]) -> None:
+        """Let the period begin where the history of what alerts look at begins.
+
+        Before that, an alert on absence would fire although nothing was wrong.
+
+        Raises:
+            vault_exporter.diagnose.doctor.read.api.ApiError: the server does not answer, or there is no history.
+        """
+        alerts = [one for one in alerts if not one.refusal]
+        looked_at = sorted({_presence(one.name, one.matchers) for alert in alerts for one in selectors(alert.expr)})
+        if not looked_at:
+            return
+        start = min(self._before(one) for one in alerts)
+        found = await self._history.first(looked_at, start, self.period.end)
+        if found is None:
+            raise ApiError(
+                "Prometheus has no sample of what the rules look at in this period",
+                "correct the address, name the jobs as in --set job=hashicorp-vault, or raise --days",
+            )
+        # At the first moment that is searched, the history has begun before.
+        if found >= start + _SECOND:
+            self.begun = found
+            self.period = Period(max(found, self.period.start), self.period.end)
+
     def evaluations(self, alerts: Iterable[Alert]) -> int:
         """Return about how many evaluations alerts take."""
         return sum(
@@ -85,26 +117,31 @@ class Backtest:
         )
 
     async def outcomes(self, alerts: Sequence[Alert]) -> tuple[Outcome, ...]:
-        """Evaluate alerts.
-
-        Raises:
-            vault_exporter.diagnose.doctor.read.api.ApiError: the server does not answer.
-        """
+        """Evaluate alerts."""
         return tuple(await asyncio.gather(*map(self.outcome, alerts)))
 
     async def outcome(self, alert: Alert) -> Outcome:
         """Evaluate one alert."""
         if alert.refusal:
             return Outcome(alert, refusal=alert.refusal)
-        states, failed = States(alert.wait, alert.keep), 0
-        # What fires when the period begins has been pending before.
-        first = self.period.start - alert.wait - alert.keep - alert.interval
-        first += (alert.phase - first) % alert.interval
         try:
-            async for chunk in self._history.evaluated(alert.expr, range(first, self.period.end + 1, alert.interval)):
-                failed += _evaluate(alert, states, chunk, self._server.external)
-        except (FailedEvaluation, UnknownTemplateError) as error:
+            return await self._outcome(alert)
+        except UnknownTemplateError as error:
             return Outcome(alert, refusal=str(error))
+        except FailedEvaluation as error:
+            return Outcome(alert, refusal=str(error), unanswered=True)
+        except ApiError as error:
+            self.gone = error if error.gone else self.gone
+            return Outcome(alert, refusal=error.said, unanswered=True)
+
+    async def _outcome(self, alert: Alert) -> Outcome:
+        states, failed = States(alert.wait, alert.keep), 0
+        first = self._before(alert)
+        if self.begun is not None:
+            first = max(first, self.begun)
+        first += (alert.phase - first) % alert.interval
+        async for chunk in self._history.evaluated(alert.expr, range(first, self.period.end + 1, alert.interval)):
+            failed += _evaluate(alert, states, chunk, self._server.external)
         firings = tuple(
             msgspec.structs.replace(one, start=max(one.start, self.period.start))
             for one in sorted(states.firings(self.period.end), key=lambda one: (one.start, one.labels))
@@ -120,6 +157,10 @@ class Backtest:
             no_data=not firings and states.idle and bool(telling) and telling <= set(missing),
             failed=failed,
         )
+
+    def _before(self, alert: Alert) -> int:
+        """Return when evaluation begins: what fires when the period begins has been pending before."""
+        return self.period.start - alert.wait - alert.keep - alert.interval
 
     async def _is_there(self, selector: str) -> bool:
         if selector not in self._there:

@@ -1,0 +1,42 @@
+"""A server over real HTTP that answers what a test says."""
+
+import contextlib
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+__all__ = ["Answer", "answering"]
+
+Answer = Callable[[str, Mapping[str, str]], tuple[int, Any]]
+"""Of the path and the parameters: the status, and the body, in JSON unless it is bytes."""
+
+
+@contextlib.contextmanager
+def answering(answer: Answer) -> Iterator[str]:
+    """Yield its URL."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            status, said = answer(url.path, dict(parse_qsl(url.query)))
+            body = said if isinstance(said, bytes) else json.dumps(said).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
