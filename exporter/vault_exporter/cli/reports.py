@@ -55,7 +55,7 @@ KeepOption = Annotated[
         min=10,
         max=10_000_000,
         metavar="NUMBER",
-        help="Rows that each report keeps in memory; up to twice as many are counted exactly.",
+        help="Rows to keep of a table that has more than twice as many: those with the most requests.",
         rich_help_panel=_PANEL,
     ),
 ]

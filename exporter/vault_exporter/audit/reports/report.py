@@ -22,7 +22,7 @@ class Report(Protocol):
 
         Args:
             arguments: what follows the report's name; as many as the registry says.
-            keep: number of records to keep of each kind; up to twice as many are exact.
+            keep: number of records to keep of a kind that has more than twice as many; up to these all are exact.
 
         Raises:
             ReportError: an argument is wrong.
