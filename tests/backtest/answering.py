@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-__all__ = ["Answer", "answering"]
+__all__ = ["CLOSED", "Answer", "answering"]
+
+CLOSED = 0
+"""Instead of a status: the connection is closed without an answer."""
 
 Answer = Callable[[str, Mapping[str, str]], tuple[int, Any]]
 """Of the path and the parameters: the status, and the body, in JSON unless it is bytes."""
@@ -22,6 +25,9 @@ def answering(answer: Answer) -> Iterator[str]:
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             status, said = answer(url.path, dict(parse_qsl(url.query)))
+            if status == CLOSED:
+                self.close_connection = True
+                return
             body = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

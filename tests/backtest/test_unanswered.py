@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.backtest.answering import Answer, answering
+from tests.backtest.answering import CLOSED, Answer, answering
 from vault_exporter.cli.table import assembled
 
 Query = Callable[[str, Mapping[str, str]], tuple[int, Any]]
@@ -188,3 +188,17 @@ def test_one_firing_is_no_plural() -> None:
     with answering(prometheus(once)) as url:
         result = ran("--backtest", url, "--days", "1")
     assert re.search(r"VaultExporterDown: 1 firing, \d+m", result.stdout)
+
+
+def test_a_connection_that_is_closed_halfway_is_said_once(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yml"
+    rules.write_text(RULES)
+
+    def closing(expr: str, given: Mapping[str, str]) -> tuple[int, Any]:
+        return (CLOSED, b"") if "first > 0" in expr or "second > 0" in expr else always(expr, given)
+
+    with answering(prometheus(closing)) as url:
+        result = ran("--backtest", url, "--days", "1", "--against", str(rules))
+    assert result.exit_code == 1
+    assert "Pages: 0. Tickets: 0." in result.stdout
+    assert result.stdout.count("the connection was closed before the answer was complete") == 1
