@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from typer.testing import CliRunner
@@ -129,6 +130,20 @@ def test_a_period_begins_where_the_history_begins(minutes: float) -> None:
     assert "VaultExporterDown" not in suggested.stdout
     assert "# Not evaluated: VaultInhibitor: it depends on the states of other alerts" in suggested.stdout
     assert "# The history begins there, later than what was asked for (2 days)." in suggested.stdout
+
+
+def test_no_query_for_the_beginning_is_too_long_for_a_proxy() -> None:
+    asked = []
+
+    def counted(expr: str, given: Mapping[str, str]) -> tuple[int, Any]:
+        asked.append(expr)
+        return always(expr, given)
+
+    with answering(prometheus(counted)) as url:
+        assert ran("--backtest", url, "--days", "1", "--profile", "all").exit_code == 0
+    longest = max(len(quote(expr)) for expr in asked if expr.startswith("count("))
+    assert longest < 4096
+    assert sum(expr.count("count(") for expr in asked if expr.startswith("count(")) > 100
 
 
 def test_a_period_within_the_history_stays_as_it_is() -> None:

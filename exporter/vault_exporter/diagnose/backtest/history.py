@@ -30,6 +30,8 @@ _FAILED: Final = 422
 _DEFAULT_INTERVAL: Final = 60.0
 _PHASE_STEP: Final = "5m"
 _MOMENTS: Final = 1000
+_SELECTORS: Final = 30
+"""Selectors a query. Proxies often refuse addresses of more than 8 KiB."""
 _SECOND: Final = 1000
 _NEVER: Final = 1
 """The year of the time that stands for none."""
@@ -179,7 +181,15 @@ class History:
         Raises:
             ApiError: the server does not answer, or refuses.
         """
-        query = " or ".join(f"count({selector})" for selector in selectors)
+        selectors = tuple(selectors)
+        queries = [
+            " or ".join(f"count({selector})" for selector in selectors[at : at + _SELECTORS])
+            for at in range(0, len(selectors), _SELECTORS)
+        ]
+        found = await asyncio.gather(*(self._first(query, start, end) for query in queries))
+        return min((one for one in found if one is not None), default=None)
+
+    async def _first(self, query: str, start: int, end: int) -> int | None:
         step = (end - start) // _MOMENTS
         while True:
             step = max(_SECOND, step)
