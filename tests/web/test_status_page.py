@@ -1,12 +1,13 @@
 """The status page over HTTP: its filter, its own scrapes, what only authenticated users see, and its bounds."""
 
 import html
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.lab.fake_node import HEALTH, Node, StartExporter, StartNode, target
+from tests.lab.fake_node import HEALTH, SEAL_STATUS, Node, StartExporter, StartNode, target
 from tests.lab.waiting import eventually
 from tests.web.test_security import PROMETHEUS, USERS
 from vault_exporter.config.schema.logins import ApproleAuth, TokenAuth
@@ -123,6 +124,22 @@ async def test_the_policy_of_the_pages_allows_only_their_own_style_and_script(
     assert page.count("<style>") == 1
     without = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r'<script|\son\w+=|style="|src=', without)
+
+
+async def test_what_is_wrong_with_the_storage_if_only_the_leader_says_so(
+    node: Node, start_exporter: StartExporter
+) -> None:
+    client = await start_exporter(target(node), status_page_scrapes=False)
+    node.answers["sys/seal-status"] = (200, json.dumps(json.loads(SEAL_STATUS) | {"storage_type": "postgresql"}))
+    await client.get("/probe?target=n1")
+    # OpenBao without its storage answers so on every node, for as long as that lasts.
+    node.answers |= {
+        "sys/health": (500, '{"errors":[]}'),
+        "sys/seal-status": (500, '{"errors":[]}'),
+        "sys/leader": (500, '{"errors":["failed to connect to `host=127.0.0.1`: dial error: connection refused"]}'),
+    }
+    await client.get("/probe?target=n1")
+    assert "PostgreSQL refuses connections (says Vault)" in await (await client.get("/")).text()
 
 
 def state(*, active: bool) -> NodeState:

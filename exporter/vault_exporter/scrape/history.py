@@ -25,14 +25,17 @@ class History(msgspec.Struct, frozen=True):
     """Whether an earlier scrape saw another mode; else the node may have been in this one for longer."""
     active_until: float | None = None
     """Time of the scrape that first saw the node no longer active; None if it is active, or was not seen active."""
+    storage: str = ""
+    """Type of the storage, as the node last said it: a node without its storage does not say it."""
 
     def after(self, state: NodeState, now: float) -> "History":
         """Return the history with one more scrape."""
         mode = state.mode
+        storage = (state.seal.storage_type if state.seal is not None else None) or self.storage
         if mode is self.mode:
-            return self
+            return self if storage == self.storage else msgspec.structs.replace(self, storage=storage)
         active_until = now if self.mode is Mode.ACTIVE else self.active_until
-        return History(mode, now, self.mode is not None, None if mode is Mode.ACTIVE else active_until)
+        return History(mode, now, self.mode is not None, None if mode is Mode.ACTIVE else active_until, storage)
 
 
 class Cadence:

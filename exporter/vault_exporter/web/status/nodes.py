@@ -13,7 +13,7 @@ from vault_exporter.scrape.scheduler import Outcome
 from vault_exporter.scrape.scraper import TargetScraper
 from vault_exporter.vault.auth.token_manager import TokenManager
 from vault_exporter.vault.go import timestamp
-from vault_exporter.web.status.words import REASONS, REMEDIES, duration
+from vault_exporter.web.status.words import REASONS, REMEDIES, duration, storage_trouble
 
 __all__ = ["UNKNOWN", "Level", "NodeView", "view"]
 
@@ -148,7 +148,7 @@ def view(scraper: TargetScraper, now: float) -> NodeView:
         token=token,
         token_bad=token_bad,
         failing=failing,
-        storage=(state.seal.storage_type or "") if state.seal is not None else "",
+        storage=history.storage,
         ha=state.leader is not None and state.leader.ha_enabled,
         since=since,
         active_until=history.active_until,
@@ -216,10 +216,11 @@ def _progress(state: NodeState) -> tuple[int | None, int]:
 
 
 def _said(state: NodeState, outcomes: tuple[Outcome, ...]) -> str:
-    """Return the error of the call that decided the state."""
+    """Return the error of the call that decided the state, or of the other one if only that says why."""
     if state.up:
         return ""
-    return next((one.detail for one in outcomes if one.name in {HEALTH.name, LEADER.name} and one.detail), "")
+    details = [one.detail for one in outcomes if one.name in {HEALTH.name, LEADER.name} and one.detail]
+    return next(filter(storage_trouble, details), next(iter(details), ""))
 
 
 def _since(state: NodeState, since: float | None) -> float | None:
