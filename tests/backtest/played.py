@@ -24,7 +24,7 @@ from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.cli.table import assembled
 from vault_exporter.demo.process import Service, free_port
 
-__all__ = ["PACK", "Played", "played", "run", "stamped"]
+__all__ = ["FIRING", "PACK", "Played", "played", "run", "stamped"]
 
 OFFSETS_SINCE: Final = (2, 53)
 PACK: Final = ("--set", "VaultHighMemoryUsage.for=0s", "--set", "VaultDown.for=1s")
@@ -66,6 +66,15 @@ LATE: Final = """
       - {alert: LateFor, expr: "played_value > 5", for: 2s}
       - {alert: LateRange, expr: "avg_over_time(cluster:late:min[4s]) > 3"}
 """
+
+FIRING: Final = {
+    "Played": {
+        "PlayedRecorded", "PlayedFor", "PlayedKept", "PlayedGone", "PlayedOfValue", "PlayedRaw", "PlayedRange"
+    },
+    "Slow": {"SlowRange"},
+    "Late": {"LateFor", "LateRange"},
+}  # fmt: skip
+"""Alerts of each group that fire again and again."""
 
 
 def stamped(second: int) -> str:
@@ -109,6 +118,10 @@ class Played:
         with urllib.request.urlopen(f"{self.url}/api/v1/query?{text}", timeout=PATIENCE) as answer:  # noqa: S310
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return found
+
+    def fired(self) -> set[str]:
+        found = self.query("count_over_time(ALERTS{alertstate='firing'}[2h])", time.time())
+        return {one["metric"]["alertname"] for one in found}
 
     def evaluated_until(self) -> float:
         found = self.query("timestamp(ALERTS{alertname='PlayedClock'})", time.time())
@@ -156,6 +169,9 @@ def played(folder: Path, program: str, seconds: float, ahead: int = 5) -> Iterat
             if seconds > PATIENCE:
                 threading.Event().wait(seconds)
             wait_until(lambda: made.evaluated_until() > end, what="the rules ran", interval=0.5)
+            # A busy server misses evaluations, so an alert may fire later than in the given time.
+            firing = set().union(*(FIRING[group] for group in groups))
+            wait_until(lambda: made.fired() >= firing, what="each alert fired", interval=0.5)
             # The history stays the same from here on, however long the tests take.
             server.shutdown()
             server.server_close()
