@@ -4,7 +4,6 @@ import base64
 import http.server
 import json
 import ssl
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import trustme
 from typer.testing import CliRunner
 
 from tests.doctor.stage import examined
+from tests.lab.http_server import serving
 from vault_exporter.cli.table import assembled
 from vault_exporter.demo.process import free_port
 
@@ -61,17 +61,8 @@ def server(
         def log_message(self, *_: object) -> None:
             pass
 
-    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if tls is not None:
-        listening.socket = tls.wrap_socket(listening.socket, server_side=True)
-    thread = threading.Thread(target=listening.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{listening.server_address[1]}"
-    finally:
-        listening.shutdown()
-        listening.server_close()
-        thread.join()
+    with serving(Handler, tls) as address:
+        yield address
 
 
 def test_a_server_with_queries_only_is_checked_as_far_as_that_goes() -> None:
