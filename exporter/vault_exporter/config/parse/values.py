@@ -9,6 +9,7 @@ from typing import Final
 from vault_exporter.config.parse.addresses import base_url, proxy_url
 from vault_exporter.config.schema.model import DEFAULT_PORT, Listen, RateLimit, Secret
 from vault_exporter.config.schema.shard import MOST_SHARDS, Shard
+from vault_exporter.config.schema.watched import NO_DOTS
 
 __all__ = [
     "DURATION",
@@ -60,8 +61,7 @@ _HOST: Final = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\
 _LABEL: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 _RATE: Final = re.compile(r"(?P<rate>\d{1,9}(?:\.\d{1,9})?)(?::(?P<burst>\d{1,9}))?")
 _SHARD: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,252}-)?(?P<ordinal>\d{1,9})/(?P<total>\d{1,9})", re.ASCII)
-_SEGMENT: Final = r"(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+"
-"""Of a path, and not ``.`` or ``..``, which would lead to another path of the API."""
+_SEGMENT: Final = rf"{NO_DOTS}[A-Za-z0-9._~-]+"
 _MOUNT: Final = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 _KINDS: Final = {
     bool: "true or false",
@@ -197,9 +197,7 @@ def password(value: object) -> Secret:
 
 def mount(value: object) -> str:
     """Read where an auth method is mounted."""
-    where = text(value).strip("/")
-    if not _MOUNT.fullmatch(where):
-        raise ValueError("not a mount; write it as vault auth list shows it, like userpass or team/userpass")
+    where = _listed(value, "a mount", "auth", "userpass or team/userpass")
     if where.startswith("auth/"):
         raise ValueError("starts with auth/; leave that out")
     return where
@@ -207,17 +205,18 @@ def mount(value: object) -> str:
 
 def engine(value: object) -> str:
     """Read where a secrets engine is mounted."""
-    where = text(value).strip("/")
-    if not _MOUNT.fullmatch(where):
-        raise ValueError("not a mount; write it as vault secrets list shows it, like secret or team/kv")
-    return where
+    return _listed(value, "a mount", "secrets", "secret or team/kv")
 
 
 def audit_device(value: object) -> str:
     """Read the path of an audit device."""
+    return _listed(value, "an audit device", "audit", "file")
+
+
+def _listed(value: object, what: str, command: str, example: str) -> str:
     where = text(value).strip("/")
     if not _MOUNT.fullmatch(where):
-        raise ValueError("not an audit device; write it as vault audit list shows it, like file")
+        raise ValueError(f"not {what}; write it as vault {command} list shows it, like {example}")
     return where
 
 

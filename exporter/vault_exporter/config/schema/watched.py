@@ -11,6 +11,7 @@ from vault_exporter.config.schema.logins import Mount
 from vault_exporter.config.schema.secret import Secret
 
 __all__ = [
+    "NO_DOTS",
     "AppRole",
     "Backup",
     "Canary",
@@ -35,12 +36,10 @@ Duration = Annotated[float, "duration"]
 Engine = Annotated[str, "engine"]
 """Mount path of a secrets engine, without outer slashes."""
 
-_NO_DOTS: Final = r"(?!\.\.?(?:/|\Z))"
-_PATH: Final = re.compile(rf"{_NO_DOTS}[^/\s?#%+][^/?#%+]*(?:/{_NO_DOTS}[^/?#%+]+)*")
-"""Path of a secret. ``+`` is not allowed: it is a wildcard in policies and would grant more than it seems to.
-
-Nor are ``.`` and ``..`` as a part of it, since they would lead to another path of the API.
-"""
+NO_DOTS: Final = r"(?!\.\.?(?:/|\Z))"
+"""Before a part of a path: it is not ``.`` or ``..``, which would lead to another path of the API."""
+_PATH: Final = re.compile(rf"{NO_DOTS}[^/\s?#%+][^/?#%+]*(?:/{NO_DOTS}[^/?#%+]+)*")
+"""Path of a secret. ``+`` is not allowed: it is a wildcard in policies and would grant more than it seems to."""
 
 
 class Kv(msgspec.Struct, frozen=True):
