@@ -3,7 +3,6 @@
 import functools
 import inspect
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Never
@@ -13,7 +12,7 @@ import typer
 from vault_exporter.checks import ConfigError, Flags, load
 from vault_exporter.cli.exit_status import FAILED, WRONG_USAGE
 from vault_exporter.config.schema.model import Config
-from vault_exporter.util.terminal import visible
+from vault_exporter.util.terminal import print_error
 
 __all__ = [
     "AddressOption",
@@ -149,8 +148,8 @@ def load_config(config: Path | None, given: Flags) -> Config:
 
 
 def fail(message: str, status: int = FAILED) -> Never:
-    """Print an error to standard error, and exit with a non-zero status. Names in it may hold control characters."""
-    sys.stderr.write(f"{visible(message)}\n")
+    """Print an error to standard error, and exit with a non-zero status."""
+    print_error(message)
     raise typer.Exit(status)
 
 

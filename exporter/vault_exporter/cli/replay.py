@@ -33,7 +33,7 @@ from vault_exporter.cli import reports as r
 from vault_exporter.cli.options import ConfigOption, fail, refuse
 from vault_exporter.config.parse.values import size as as_size
 from vault_exporter.config.schema.model import Audit
-from vault_exporter.util.terminal import visible
+from vault_exporter.util.terminal import print_error
 
 __all__ = ["replay"]
 
@@ -127,7 +127,7 @@ def replay(
     nothing = without_entry(replayed)
     shown = ", ".join(dict.fromkeys(one.name for one in logs))
     if not any(file.read_bytes or file.problem for file in replayed.files):
-        typer.echo(f"{visible(shown)}: empty; there is no entry to count", err=True)
+        print_error(f"{shown}: empty; there is no entry to count")
     problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
     if replayed.reports is not None:
         if not nothing:
@@ -183,7 +183,7 @@ def _print_reports(replayed: Replayed, found: ReportsObserver, number: int, *, i
     results, looked = found.results(), found.looked()
     nothing = r.nothing_found(looked)
     for text in r.left_out(replayed):
-        typer.echo(visible(text), err=True)
+        print_error(text)
     if in_json:
         beside = {"looked": looked, "files": replayed.files, "rejected": rejected_lines(replayed)}
         sys.stdout.buffer.write(tables.as_json(results, beside))
@@ -194,7 +194,7 @@ def _print_reports(replayed: Replayed, found: ReportsObserver, number: int, *, i
     if in_csv or in_json:
         for name, made in results:
             if not any(table.rows for table in made):
-                typer.echo(visible(f"{name}: {nothing}"), err=True)
+                print_error(f"{name}: {nothing}")
 
 
 def _console() -> Console:
@@ -222,7 +222,7 @@ def _without_repeats(logs: list[Location], *, everywhere: bool) -> list[Location
         before = first.setdefault((status.st_dev, status.st_ino) if status else (one.name, one.address), one)
         if one is not before:
             also = f" as {before.name}" if before.name != one.name else ""
-            typer.echo(visible(f"{one.name} is given twice{also}; it is counted once"), err=True)
+            print_error(f"{one.name} is given twice{also}; it is counted once")
     if missing and len(missing) == len(first):
         fail("\n".join(missing))
     return list(first.values())  # what is missing beside others is a problem of its file

@@ -18,6 +18,7 @@ from vault_exporter.checks import ConfigError, Flags, load
 from vault_exporter.cli.exit_status import FAILED, IN_USE, WRONG_USAGE
 from vault_exporter.util import logging as logs
 from vault_exporter.util.logging import LogFormat, LogLevel
+from vault_exporter.util.terminal import print_error
 
 __all__ = ["SWITCHES", "VALUES", "VARIABLES", "read", "start"]
 
@@ -102,5 +103,5 @@ def _may_be_read(path: Path) -> bool:
 
 
 def _fail(error: Exception, status: int) -> Never:
-    sys.stderr.write(f"{error}\n")
+    print_error(str(error))
     sys.exit(status)

@@ -180,7 +180,7 @@ def open_location(location: Location) -> Reader:
 
 
 class _Remote(io.RawIOBase):
-    """A file of fsspec, of which only ``read`` and maybe ``seek`` are used: streams of some servers have no more."""
+    """A file of fsspec. Streams of some servers can only be read, and not searched."""
 
     def __init__(self, file: Any) -> None:  # noqa: ANN401 - fsspec has no common type
         self._file = file

@@ -112,7 +112,7 @@ def _join_ends(pipeline: Pipeline, files: Sequence[FileRead]) -> None:
 
 
 def _results(read: Sequence[FileRead], pipeline: Pipeline) -> Iterator[FileResult]:
-    """Yield the result of each file, of which several parts may have been read."""
+    """Yield one result for each file, also if it was read in several parts."""
     parts: dict[str, list[FileRead]] = {}
     for part in read:
         parts.setdefault(part.name, []).append(part)

@@ -60,7 +60,7 @@ def count(location: Location, settings: Audit, asked: Asked | None, step: Step |
 
 
 def failed(location: Location, settings: Audit, asked: Asked | None, problem: str) -> Counted:
-    """Return the result of a log of which nothing could be counted."""
+    """Return the result for a log that could not be counted at all."""
     return Counted(make_pipeline(settings, asked), FileRead(location.name, problem=problem))
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from vault_exporter.audit.replay.summary import Summary
 from vault_exporter.audit.top.sketches import Ranked
+from vault_exporter.util.terminal import visible
 
 __all__ = ["print_summary"]
 
@@ -26,7 +27,7 @@ def _parts(summary: Summary) -> Iterable[RenderableType]:
     yield Text(f"{len(summary.files)} file(s), {_size(read)}, {_when(summary.first)} to {_when(summary.last)}")
     for file in summary.files:
         if file.problem:
-            yield Text(_safe(f"{file.name}: {file.problem}"), "red")
+            yield Text(visible(f"{file.name}: {file.problem}"), "red")
     yield Text()
     yield _pairs("In all", _totals(summary))
     top = summary.top
@@ -109,13 +110,8 @@ def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]
     for number, column in enumerate(columns or ("", "")):
         table.add_column(column, justify="left" if number < texts else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_safe(cell)) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     return Group(Text(title, "bold"), table)
-
-
-def _safe(text: str) -> str:
-    """Escape unprintable characters."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _when(seconds: float | None) -> str:

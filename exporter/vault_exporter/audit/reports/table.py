@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from vault_exporter.audit.top.sketches import presentable
+from vault_exporter.util.terminal import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +71,7 @@ def print_tables(tables: Iterable[Table], console: "Console", number: int, nothi
     from rich.text import Text  # noqa: PLC0415
 
     for table in tables:
-        console.print(Text(_escaped(table.title), "bold"))
+        console.print(Text(visible(table.title), "bold"))
         if not table.rows:
             console.print(Text(f"  {nothing}"))
         else:
@@ -78,7 +79,7 @@ def print_tables(tables: Iterable[Table], console: "Console", number: int, nothi
             if len(table.rows) > number:
                 console.print(Text(f"{len(table.rows) - number:,} more rows; --top NUMBER shows more"))
         if table.note:
-            console.print(Text(_escaped(table.note), "yellow"))
+            console.print(Text(visible(table.note), "yellow"))
         console.print()
 
 
@@ -147,7 +148,7 @@ def as_csv(reports: Sequence[tuple[str, Sequence[Table]]]) -> str:
     text = io.StringIO()
     for place, (name, table) in enumerate(tables):
         if len(tables) > 1:
-            text.write(f"{chr(10) if place else ''}# {_escaped(name)}: {table.name}\n")
+            text.write(f"{chr(10) if place else ''}# {visible(name)}: {table.name}\n")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(column.key for column in table.columns)
         writer.writerows(map(_csv_cell, _fields(table, row).values()) for row in table.rows)
@@ -168,11 +169,7 @@ def _csv_cell(cell: Cell) -> Cell:
     if not isinstance(cell, str):
         return cell
     is_formula = _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
-    return f"'{_escaped(cell)}" if is_formula else _escaped(cell)
-
-
-def _escaped(text: str) -> str:
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return f"'{visible(cell)}" if is_formula else visible(cell)
 
 
 def _json_escape(found: re.Match[str]) -> str:
@@ -187,7 +184,7 @@ def _text(kind: Kind, cell: Cell) -> str:
     if cell is None or (kind is Kind.TIME and not cell):
         return "-"
     if isinstance(cell, str):
-        return _escaped(presentable(cell))
+        return visible(presentable(cell))
     if kind is Kind.TIME:
         return datetime.fromtimestamp(cell, UTC).strftime("%Y-%m-%d %H:%M:%S")
     if kind is Kind.SECONDS:
