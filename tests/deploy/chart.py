@@ -1,10 +1,10 @@
 """The chart as Helm renders it, and what Kubernetes and the Prometheus operator say of its objects."""
 
-import fcntl
 import functools
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import yaml
 from cloudcoil.models.prometheus_operator import v1, v1alpha1
 
 from scripts.fetch_helm import fetch
+from tests.lab.tools import fetched_once
 
 ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "deploy" / "helm" / "vault-exporter"
@@ -39,27 +40,17 @@ _GRAFANA: Final = {"allowCrossNamespaceImport", "folder", "instanceSelector", "j
 Json = dict[str, Any]
 
 
-@functools.cache
 def program(name: str, version: str = LATEST) -> Path:
-    """Return ``helm`` or ``kubectl`` of a major version of Helm, fetched once into ``build/tools``."""
-    folder = ROOT / "build" / "tools" / f"helm-{version}"
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with folder.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not folder.exists():
-                unfinished = folder.with_suffix(".new")
-                fetch(version, unfinished)
-                unfinished.rename(folder)
-    return folder / name
+    """Return ``helm`` or ``kubectl`` of a major version of Helm."""
+    return fetched_once(f"helm-{version}", functools.partial(fetch, version)) / name
 
 
 def helm(*arguments: str | Path, version: str = LATEST) -> subprocess.CompletedProcess[str]:
     """Run Helm, without the settings of the user."""
-    home = ROOT / "build" / "tools" / "helm-home"
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home)}
     command = [program("helm", version), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"PATH": os.environ["PATH"], "HOME": home}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
 
 
 def template(

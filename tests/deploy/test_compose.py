@@ -1,6 +1,5 @@
 """The stack of Docker Compose: its files are valid and current, and its programs work together without containers."""
 
-import fcntl
 import json
 import os
 import re
@@ -17,6 +16,7 @@ import yaml
 
 from deploy.compose.generate import printed
 from scripts.fetch_compose import fetch
+from tests.lab.tools import fetched_once
 from tests.lab.waiting import PATIENCE, wait_until
 from vault_exporter.demo.process import Service, ServiceError, free_port, program
 
@@ -31,16 +31,8 @@ def ran(*command: str | Path, **settings: Any) -> subprocess.CompletedProcess[st
 
 @pytest.fixture(scope="module")
 def compose() -> Path:
-    """Return Docker Compose, fetched once into ``build/tools``."""
-    folder = ROOT / "build/tools/compose"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            unfinished = folder.with_suffix(".new")
-            fetch(unfinished)
-            unfinished.rename(folder)
-    return folder / "docker-compose"
+    """Return Docker Compose."""
+    return fetched_once("compose", fetch) / "docker-compose"
 
 
 @pytest.fixture
