@@ -1,6 +1,7 @@
 """Child processes of the local stack: started on free ports, waited for, and stopped by their own process id."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -17,6 +18,9 @@ OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Opens addresses of this machine, past any proxy."""
 _READY_SECONDS: Final = 2.0
 _HTTP_OK: Final = 200
+_PORTS: Final = range(10_240, 32_768)
+"""Below the ports that Linux gives to connections (``net.ipv4.ip_local_port_range``)."""
+_random: Final = random.SystemRandom()  # processes that were forked from one do not choose alike
 
 
 class ServiceError(Exception):
@@ -24,10 +28,20 @@ class ServiceError(Exception):
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nothing listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
+    """Return a TCP port of 127.0.0.1 that nothing listens on at the moment.
+
+    A port that the kernel chooses may be that of somebody's connection before it is listened on.
+
+    Raises:
+        ServiceError: every port that was tried is in use.
+    """
+    for port in _random.sample(_PORTS, 100):
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
         return port
+    raise ServiceError(f"100 ports of 127.0.0.1 between {_PORTS.start} and {_PORTS.stop} are in use")
 
 
 def is_ready(address: str) -> bool:
