@@ -9,11 +9,13 @@ from vault_exporter.vault.words import error_messages, quote, secrets_of
 TOKENS = (
     "hvs.CAESIJ3kd9dkd93kd0sl2ksl3kd0-dkd93kd",
     "hvb.AAAAAQJxyz_-abc123",
+    "hvr.x",
     "s.abcdefghijklmnopqrstuvwx",
     "b.AAAAAQKtoken123abcdef",
     "9e5a7c0e-3c3b-1f2d-9f4a-0123456789ab",
     "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln",
     "AKIAIOSFODNN7EXAMPLE",
+    "bmIsPsOxKvHyWyPzWdCHqTgq",
     "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "0123456789abcdef0123456789abcdef",
 )
@@ -32,6 +34,10 @@ TOKENS = (
         'invalid role name "exporter-prod-eu-west-1"',
         "pod vault-7d9f8b6c5d-x2x4z is gone",
         "error validating token: invalid token",
+        "Access denied for user 'vault'@'10.0.0.1' (using password: YES)",
+        "read tcp 10.0.0.1:41952->10.0.0.2:5432: read: connection reset by peer",
+        "server selection error: current topology: { Type: ReplicaSetNoPrimary, Servers: [{ Addr: mongo:27017 }] }",
+        "mail vault@example.com at 10:30",
     ],
 )
 def test_what_helps_stays(message: str) -> None:
@@ -54,6 +60,12 @@ def test_what_looks_like_a_token_goes(token: str, text: str) -> None:
         ("postgres://vault:hunter2@db:5432/vault", "postgres://[…]db:5432/vault"),
         ("postgres://vault:p/w@rd@db:5432/vault", "postgres://[…]db:5432/vault"),
         ("host=db password=hunter user=vault", "host=db […] user=vault"),
+        ("host=db password='two words' user=vault", "host=db […] user=vault"),
+        ("sqlserver: server=db;pwd=x", "sqlserver: server=db;[…]"),
+        ("AccountKey=abc rejected", "[…] rejected"),
+        ("vault:hunter@tcp(db:3306)/vault: connection refused", "[…]tcp(db:3306)/vault: connection refused"),
+        ("ping failed: (vault:hunter@tcp(db:3306)/)", "ping failed: ([…]tcp(db:3306)/)"),
+        ("Authorization: Bearer abc is wrong", "Authorization: […] is wrong"),
         ('{"token": "a1"}', '{"[…]'),
         ("\x1b[31mred\x00\x07\u202e", "?[31mred???"),
         ("a\nb\tc\r\n\x0b d", "a b c d"),

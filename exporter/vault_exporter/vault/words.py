@@ -28,12 +28,17 @@ _COUNT: Final = re.compile(r"\d+ errors? occurred:")
 _SUSPECTS: Final = re.compile(
     r"""
     (?<=://)\S*@                                           # user name and password of a URL
-    | \b(?:hv[sbr]|s|b|r)\.[A-Za-z0-9_.-]{8,}              # tokens of Vault and OpenBao
+    | (?<![^\s"'`(=,;])[^\s:/@"'`(=]{1,64}:(?!//)[^\s@]{0,128}@(?=\S)  # the same without a scheme, as for MySQL
+    | \bhv[sbr]\.[A-Za-z0-9_.-]+                           # tokens of Vault and OpenBao
+    | \b[sbr]\.[A-Za-z0-9_.-]{8,}                          # those of older versions
     | \beyJ[A-Za-z0-9_.-]+                                 # a JWT
     | \b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b  # an accessor, a role-id, a secret-id, an old token
-    | (?i:(?:password|passwd|secret|token|jwt|accessor|authorization|api_?key))["']?\s*
-      (?:=\s*\S+ | :\s*(?=\S*\d)\S+)                         # what follows such a word
+    | (?i:\bbearer\s+\S+)                                  # a header
+    | (?i:(?:passw(?:or)?d|passphrase|pwd|\bpass|secret|secret_?id|token|jwt|accessor|authorization|credentials?
+             |signature|\bsig|(?:api|access|account|private|secret)[_-]?key))["']?\s*
+      (?:=\s*(?:"[^"]*"|'[^']*'|\S+) | :\s*(?=\S*\d)\S+)   # what follows such a word
     | \b(?=[A-Za-z_]*\d)(?=\d*[A-Za-z_])\w{20,}              # long, with letters and digits: keys, hashes
+    | \b(?=(?:[a-z]*[A-Z]){5})[A-Za-z]{24}\b                # an accessor without a digit
     | (?=[a-z0-9+/=]*[A-Z])(?=[A-Z0-9+/=]*[a-z])(?=[A-Za-z+/=]*\d)[A-Za-z0-9+/=]{32,}  # base64
     """,
     re.VERBOSE,
