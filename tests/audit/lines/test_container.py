@@ -69,6 +69,9 @@ def test_the_lines_of_each_stream_come_out_as_they_went_in(
         b"\0\0\0\x002026-11-28T15:00:00.1Z stdout F text\n",
         b'{"log":"text\\n","stream":"stdout","attrs":{"tag":"x"},"time":"2026-11-28T15:00:00.1Z"}\n',
         b'{"log":"text\\n"}\n',
+        b'\0\0{"log": "text\\n", "stream": "stdout", "time": "2026-11-28T15:00:00.1Z"}\n',
+        b'{"stream":"stdout","time":"2026-11-28T15:00:00.1Z","log":"text\\n"}\n',
+        b'{"time":"2026-11-28T15:00:00.1Z","attrs":{"tag":"x"},"log":"text\\n","stream":"stdout"}\n',
     ],
 )
 def test_envelopes(line: bytes) -> None:
@@ -87,6 +90,8 @@ def test_an_empty_line_of_the_container() -> None:
         b"2026-11-28T15:00:00.000Z [INFO]  core: vault is unsealed\n",
         b"2026-11-28T15:00:00.000Z stdout X text\n",
         b'{"logs":"text\\n"}\n',
+        b'{"time":"2026-11-28T15:00:00Z","type":"request","request":{"data":{"log":"hmac-sha256:a"}}}\n',
+        b'{"time":"2026-11-28T15:00:00Z","stream":"stdout","_p":"F","log":"text"}\n',
         b'{"log":5}\n',
         b'{"log":"text\n',
         b"\n",

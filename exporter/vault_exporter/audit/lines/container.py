@@ -26,7 +26,8 @@ __all__ = ["Origin", "Part", "Unfinished", "Unwrapper"]
 _CRI: Final = re.compile(
     rb"\0*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[0-9.]*(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([FP])(?::\S*)?(?: |$)"
 )
-_DOCKER_START: Final = b'{"log":"'
+_DOCKER_START: Final = re.compile(rb'\0*\{\s*"(?:log|stream|attrs|time)"\s*:')
+_DOCKER_KEY: Final = b'"log"'
 _PLAIN: Final = b'{"'
 _MOST_LOOKED_AT: Final = 64
 """Lines of a chunk that are checked to detect the format."""
@@ -50,9 +51,12 @@ class Origin(NamedTuple):
     position: int = 0
 
 
-class _DockerLine(msgspec.Struct, frozen=True, gc=False):
+class _DockerLine(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """The keys in any order, as a program may have written them again; another key makes it another format."""
+
     log: str
     stream: str = ""
+    attrs: msgspec.Raw = msgspec.Raw()
     time: str = ""
 
 
@@ -178,7 +182,11 @@ class Unwrapper:
 
 
 def _is_plain(line: bytes) -> bool:
-    return line.startswith(_PLAIN) and not line.startswith(_DOCKER_START)
+    return line.startswith(_PLAIN) and not _may_be_docker(line)
+
+
+def _may_be_docker(line: bytes) -> bool:
+    return _DOCKER_KEY in line and _DOCKER_START.match(line) is not None
 
 
 def _envelope_of(line: bytes) -> AuditFormat | None:
@@ -197,11 +205,10 @@ def _cri_part(line: bytes) -> Part | None:
 
 
 def _docker_part(line: bytes) -> Part | None:
-    line = line.lstrip(b"\0")
-    if not line.startswith(_DOCKER_START):
+    if not _may_be_docker(line):
         return None
     try:
-        found = _DOCKER.decode(line)
+        found = _DOCKER.decode(line.lstrip(b"\0"))
         text = found.log.encode()
     except UNREADABLE:
         return None
