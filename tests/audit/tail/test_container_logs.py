@@ -1,5 +1,6 @@
 """Audit logs on a container's standard output: the tailer and ``replay`` count what Vault wrote, and nothing else."""
 
+import gzip
 import itertools
 import json
 import random
@@ -257,6 +258,29 @@ async def test_rotations_as_the_kubelet_does_them(tmp_path: Path, exporter: Expo
     packed = runtime.rotated
     assert [path.suffix for path in packed].count(".gz") == 5
     assert replayed(*packed, runtime.path, again.path, jobs=2) == (written + 1, 6, 0)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+async def test_links_to_the_logs_of_pods(tmp_path: Path, compress: bool) -> None:  # noqa: FBT001 - a parameter
+    """As in ``/var/log/containers``; what is rotated lies beside the file, not beside the link."""
+    links, pod = tmp_path / "containers", tmp_path / "pod"
+    links.mkdir()
+    pod.mkdir()
+    runtime, exporter = Runtime(pod), Exporter(links)
+    (links / "vault-0_vault_vault-1f2e.log").symlink_to(runtime.path)
+    runtime.write(long("a"))
+    await exporter.start()
+    for id_ in "bc":  # twice between two looks
+        runtime.write(long(id_))
+        runtime.rotate()
+    if not compress:
+        (packed,) = pod.glob("*.gz")
+        packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+    runtime.write(request("d"))
+    await exporter.start()
+    assert exporter.counted() == ((3 if compress else 4), 0, 0)
+    assert value(exporter.reader, c.AUDIT_GAPS) == compress
 
 
 async def test_a_file_that_was_compressed_while_the_exporter_was_down(tmp_path: Path, exporter: Exporter) -> None:

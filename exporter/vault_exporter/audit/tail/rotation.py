@@ -1,6 +1,8 @@
 """The names that log rotation gives to files."""
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -35,13 +37,22 @@ def rotated_from(name: str) -> str | None:
 
 
 def _named(path: Path, added: str, directories: Directories) -> list[Path]:
+    return [found for place in _places(path) for found in _named_in(place, added, directories)]
+
+
+def _places(path: Path) -> Iterator[Path]:
+    """Yield where the files of a log may be: beside a link, and where it leads, as in ``/var/log/containers``."""
+    yield path
+    if path.is_symlink():
+        yield Path(os.path.realpath(path))
+
+
+def _named_in(path: Path, added: str, directories: Directories) -> Iterator[Path]:
     named = re.compile(re.escape(path.name) + added)
     try:
         listing = directories.list(str(path.parent))
     except OSError:
-        return []
-    return [
-        path.parent / name
-        for name in listing.beginning_with(path.name)
-        if name not in listing.irregular and named.fullmatch(name)
-    ]
+        return
+    for name in listing.beginning_with(path.name):
+        if name not in listing.irregular and named.fullmatch(name):
+            yield path.parent / name
