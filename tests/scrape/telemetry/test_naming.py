@@ -9,6 +9,7 @@ NAMINGS = {
     "metrics_prefix": ("openbao_", "openbao_"),
     "another": ("secrets_", "secrets_"),
     "underscores": ("team_a_vault_", "team_a_vault_"),
+    "a word of the process": ("process_vault_", "process_vault_"),
     "host name": ("vault_ip_10_0_0_1_ec2_internal_", "vault_"),
     "host name like a part of Vault": ("vault_core_", "vault_"),
     "host name like the prefix": ("vault_vault_", "vault_"),

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from vault_exporter.scrape.telemetry.continuity import INFINITY, Track
 from vault_exporter.scrape.telemetry.grammar import GROWING, split_at_values
-from vault_exporter.scrape.telemetry.naming import PREFIX, USUAL, Naming
+from vault_exporter.scrape.telemetry.naming import PREFIX, PROCESS, USUAL, Naming
 from vault_exporter.scrape.telemetry.page import Head, claims, openmetrics_claims
 from vault_exporter.scrape.telemetry.shape import Group, Identity, Shape
 
@@ -17,8 +17,6 @@ __all__ = ["NativeFamily", "Verdict", "family_of"]
 Verdict = Literal["", "filtered", "replaced", "invalid"]
 """Why a family is dropped; empty if it is passed on."""
 
-# Metrics of the server's process. Unrenamed, they would look like the exporter's own.
-_PROCESS: Final = (b"go_", b"process_", b"promhttp_", b"python_")
 # After an unseal Vault keeps the series with {cluster=""}, from before it knew the name, beside the series with a name.
 _DUPLICATED: Final = frozenset({b"vault_core_active", b"vault_core_unsealed"})
 _NO_SHAPE: Final = Shape([], (), (), frozenset())
@@ -238,8 +236,9 @@ def family_of(match: re.Match[bytes], naming: Naming = USUAL, *, keep_prefix: bo
 
 def _title(match: re.Match[bytes], naming: Naming, *, keep_prefix: bool) -> _Title:
     name, kind, help_text = match["name"], match["kind"], match["help"].strip()
-    of_process = name.startswith(_PROCESS)
-    canonical = PREFIX + name if of_process else naming.canonical(name, kind)
+    canonical = naming.canonical(name, kind)
+    of_process = canonical == name and name.startswith(PROCESS)  # a metrics_prefix may begin with one of these words
+    canonical = PREFIX + name if of_process else canonical
     published = name if keep_prefix and not of_process else canonical
     head = Head(published, kind, published if help_text == name else help_text)
     return _Title(

@@ -15,6 +15,9 @@ __all__ = ["USUAL", "Naming", "find_naming"]
 
 PREFIX: Final = b"vault_"
 
+# Metrics of the server's process. Unrenamed, they would look like the exporter's own.
+PROCESS: Final = (b"go_", b"process_", b"promhttp_", b"python_")
+
 _GAUGE: Final = b"gauge"
 _GAUGES: Final = (
     *(b"core_active", b"core_in_flight_requests", b"core_locked_users", b"core_unsealed"),
@@ -95,7 +98,7 @@ def _most(votes: Counter[bytes]) -> bytes:
 def _shared(of_gauges: bytes, growing: Iterable[bytes]) -> bytes:
     """Return the part of the gauges' prefix that other families share, which is the prefix without the host name."""
     shared, first = of_gauges, of_gauges[: of_gauges.index(b"_") + 1]
-    for name in growing:
+    for name in growing if first not in PROCESS else ():
         while name.startswith(first) and not name.startswith(shared):
             shared = shared[: shared.rindex(b"_", 0, -1) + 1]
     return shared
