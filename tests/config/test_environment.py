@@ -84,7 +84,7 @@ def test_whom_to_trust(tmp_path: Path) -> None:
             "not a rate; write requests a second, and after a colon how many at once, like 10 or 10:20",
         ),
         ("VAULT_CLIENT_TIMEOUT", "soon", "not a duration; write it with a unit, like 500ms, 5s, 1m30s"),
-        ("VAULT_TLS_SERVER_NAME", "ä" * 64, "not a host name"),
+        *(("VAULT_TLS_SERVER_NAME", name, "not a host name") for name in ("ä" * 64, "a..b", "a" * 64, ".")),
     ],
 )
 def test_what_is_wrong(variable: str, value: str, problem: str) -> None:
@@ -101,7 +101,7 @@ def test_what_is_not_supported_is_named(tmp_path: Path) -> None:
 
     every = ("AGENT_ADDR", "CLIENT_CERT_BYTES", "CLIENT_KEY_BYTES", "DISABLE_REDIRECTS", "HEADERS", "MAX_RETRIES")
     for prefix in ("VAULT_", "BAO_"):
-        for variable in (*every, "SRV_LOOKUP"):
+        for variable in (*every, "MFA", "SRV_LOOKUP", "WRAP_TTL"):
             assert named(**{prefix + variable: "x"}) == [prefix + variable]
     assert named(VAULT_DISABLE_REDIRECTS="true", VAULT_MAX_RETRIES="0", VAULT_SRV_LOOKUP="false") == []
     assert named(HTTPS_PROXY="http://p", http_proxy="http://p") == ["HTTPS_PROXY", "http_proxy"]

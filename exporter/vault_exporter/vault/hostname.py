@@ -51,9 +51,12 @@ def ascii_name(name: str) -> str:
     """Return a host name as certificates and TLS have it: IDNA encoded, without a trailing dot.
 
     Raises:
-        ValueError: it cannot be encoded.
+        ValueError: it cannot be encoded, or a part between two dots is empty or too long.
     """
-    return (name if name.isascii() else name.encode("idna").decode("ascii")).removesuffix(".")
+    encoded = name.encode("idna").decode("ascii").removesuffix(".")
+    if not encoded:
+        raise ValueError("no name")
+    return encoded
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

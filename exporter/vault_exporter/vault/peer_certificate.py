@@ -27,14 +27,14 @@ class Peer:
 
     Attributes:
         is_tls: whether the target uses TLS.
-        name: the expected host name, which is also sent as SNI.
+        name: the expected host name, which is also sent as SNI; empty without TLS.
     """
 
     def __init__(self, target: Target, resolver: Resolver, clock: Callable[[], float]) -> None:
         parts = urlsplit(target.address)
         self.is_tls = parts.scheme == "https"
         self._host, self._port = parts.hostname or "", parts.port or _TLS_PORT
-        self.name = ascii_name(target.tls.server_name or self._host.partition("%")[0])
+        self.name = ascii_name(target.tls.server_name or self._host.partition("%")[0]) if self.is_tls else ""
         self._checked = not target.tls.insecure_skip_verify
         self._direct = target.proxy is None
         self._resolver = resolver

@@ -37,7 +37,9 @@ _UNSUPPORTED: Final = {
     "DISABLE_REDIRECTS": "redirects are never followed, since they lead to another node",
     "HEADERS": "no header can be added to the requests",
     "MAX_RETRIES": "a request is not repeated; the next scrape makes it again",
+    "MFA": "logins with a second factor cannot be made; use a method without one, such as approle",
     "SRV_LOOKUP": "SRV records are not looked up; give the address with its port, or use discovery",
+    "WRAP_TTL": "answers are never wrapped, since the exporter reads them itself",
 }
 """Variables of the commands that concern the connection and that the exporter does not obey, and what to do."""
 _AS_OURS: Final = {
