@@ -30,14 +30,15 @@ class CellFinder:
 
     def request(self, request: Request, source: LogStream) -> Cell:
         """Find where a request is counted, and remember it for the next one that states the same."""
-        key, cells, is_guessed = self._cells(request, source)
+        stated = _key(request)
+        key, cells, is_guessed = self._cells(request, stated, source)
         cell = cells.requests.get(key)
         if cell is None or cell.mount_class != request.mount_class:
             cell = self._counters.cell("request", key, request.mount_class, cells.requests, is_guessed=is_guessed)
         if is_guessed and len(request.path) <= _LONGEST:
             if len(source.by_path) >= _MOST_PATHS:
                 source.by_path.clear()
-            source.by_path[(request.path, *_key(request)[1:])] = cell
+            source.by_path[(request.path, *stated[1:])] = cell
         return cell
 
     def response(self, entry: ResponseEntry, line: bytes, source: LogStream) -> Cell | None:
@@ -58,7 +59,7 @@ class CellFinder:
         if self._excluded and full is not None and (reason := self._excluded.reason(full.auth, request)):
             self._excluded.count(reason)
             return None
-        key, cells, is_guessed = self._cells(request, source, exists=_succeeded(entry))
+        key, cells, is_guessed = self._cells(request, _key(request), source, exists=_succeeded(entry))
         cell = cells.responses.get(key)
         if cell is None or cell.mount_class != request.mount_class:
             cell = self._counters.cell("response", key, request.mount_class, cells.responses, is_guessed=is_guessed)
@@ -75,15 +76,15 @@ class CellFinder:
             return None
         return self._counters.cell(entry.type, _key(request), request.mount_class, {})
 
-    def _cells(self, request: Request, source: LogStream, *, exists: bool = False) -> tuple[Key, Cells, bool]:
+    def _cells(self, request: Request, key: Key, source: LogStream, *, exists: bool = False) -> tuple[Key, Cells, bool]:
         """Return the key of an entry, where entries of its kind are counted, and whether its mount is guessed.
 
         Args:
             request: as the entry states it.
+            key: the same, within bounds.
             source: the log.
             exists: the request succeeded, so its mount exists.
         """
-        key = _key(request)
         if request.mount_point or not request.path:
             source.states_mounts |= bool(request.mount_point)
             return key, source.stated, False

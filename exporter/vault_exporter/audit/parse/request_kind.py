@@ -97,7 +97,10 @@ def guess_mount(path: str) -> GuessedMount:
         ``auth/`` and the next segment, or the first segment, with a slash at the end; for a login everything before
         ``login``. The type is that of a mount in its default place, or ``unknown``.
     """
-    return _remembered(path) if len(path) <= _LONGEST_REMEMBERED else _guess(path)
+    if not path.startswith(_AUTH):
+        point = f"{path.partition('/')[0]}/"  # quicker than to remember each path, of which there may be millions
+        return GuessedMount(point, _TYPES.get(point, _UNKNOWN_TYPE))
+    return _remembered(path) if len(path) <= _LONGEST_REMEMBERED else _guess_auth(path)
 
 
 def request_kind(mount_type: str, mount_point: str, operation: str, path: str) -> RequestKind:
@@ -140,14 +143,11 @@ def _login_at(path: str) -> int:
     return 0
 
 
-def _guess(path: str) -> GuessedMount:
-    if path.startswith(_AUTH):
-        at = 0 if path.startswith("auth/token/") else _login_at(path)
-        name, _, _ = path[len(_AUTH) :].partition("/")
-        point = path[:at] if at else f"{_AUTH}{name}/"
-    else:
-        point = f"{path.partition('/')[0]}/"
+def _guess_auth(path: str) -> GuessedMount:
+    at = 0 if path.startswith("auth/token/") else _login_at(path)
+    name, _, _ = path[len(_AUTH) :].partition("/")
+    point = path[:at] if at else f"{_AUTH}{name}/"
     return GuessedMount(point, _TYPES.get(point, _UNKNOWN_TYPE))
 
 
-_remembered: Final = lru_cache(maxsize=4096)(_guess)
+_remembered: Final = lru_cache(maxsize=4096)(_guess_auth)
