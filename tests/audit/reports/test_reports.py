@@ -281,6 +281,14 @@ def test_files_and_processes_change_nothing(logs: list[Path], tmp_path: Path) ->
     assert tables([logs[2], logs[0], logs[1]], *ALL, more=["--jobs", 2]) == one
 
 
+@pytest.mark.parametrize("how", ["--json", "--csv"])
+def test_beyond_the_bounds_processes_change_nothing(logs: list[Path], how: str) -> None:
+    asked = [how, "--keep", 10, *(part for report in ALL for part in ("--report", report))]
+    one = run(*logs, *asked, "--jobs", 1)
+    assert "left out" in one or how == "--csv"  # CSV has no notes
+    assert run(*logs, *asked, "--jobs", 3) == one
+
+
 def test_bounds_are_said(logs: list[Path], uses: list[dict[str, Any]]) -> None:
     said = json.loads(run(*logs, "--json", "--report", "polling", "--report", "hot-paths", "--keep", 10))
     table = said["reports"][1]["tables"]["paths"]

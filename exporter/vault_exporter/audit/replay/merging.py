@@ -31,11 +31,25 @@ class Replayed(msgspec.Struct, frozen=True):
     """The result of a replay."""
 
     pipeline: Pipeline
-    top: TopObserver
-    seen: ReplayObserver
     files: tuple[FileResult, ...]
-    reports: ReportsObserver | None = None
-    """None if no report was asked for."""
+
+    @property
+    def reports(self) -> ReportsObserver | None:
+        """The reports, None if none was asked for."""
+        first = self.pipeline.observers[0]
+        return first if isinstance(first, ReportsObserver) else None
+
+    @property
+    def for_summary(self) -> tuple[TopObserver, ReplayObserver]:
+        """What the summary needs beside the pipeline.
+
+        Raises:
+            ValueError: reports were asked for instead.
+        """
+        match self.pipeline.observers:
+            case (TopObserver() as top, ReplayObserver() as seen, *_):
+                return top, seen
+        raise ValueError("reports were asked for, and they replace the summary")
 
 
 class Merger:
@@ -84,11 +98,7 @@ class Merger:
         for file in self._files:
             if file.ends:
                 pipeline.pair_across(file.name)
-        top, seen = pipeline.observers[:2]
-        if not isinstance(top, TopObserver) or not isinstance(seen, ReplayObserver):
-            raise TypeError("the pipeline was made elsewhere")
-        reports = next((one for one in pipeline.observers if isinstance(one, ReportsObserver)), None)
-        return Replayed(pipeline, top, seen, tuple(_results(self._files, pipeline)), reports)
+        return Replayed(pipeline, tuple(_results(self._files, pipeline)))
 
 
 def _join_ends(pipeline: Pipeline, files: Sequence[FileRead]) -> None:

@@ -65,11 +65,13 @@ def failed(location: Location, settings: Audit, asked: Asked | None, problem: st
 
 
 def make_pipeline(settings: Audit, asked: Asked | None) -> Pipeline:
-    """Make an empty pipeline with the observers of a replay."""
-    listed = msgspec.structs.replace(settings, top=Top(clients=settings.top.clients))
-    tracked = settings.top.tracked
-    observers: list[Observer] = [TopObserver(None, tracked, None), ReplayObserver(tracked), *make_observers(listed)]
+    """Make an empty pipeline with the observers of the summary, or with that of the reports, which replace it."""
+    observers: tuple[Observer, ...]
     if asked is not None:
-        observers.append(ReportsObserver(asked))
+        observers = (ReportsObserver(asked),)
+    else:
+        listed = msgspec.structs.replace(settings, top=Top(clients=settings.top.clients))
+        tracked = settings.top.tracked
+        observers = (TopObserver(None, tracked, None), ReplayObserver(tracked), *make_observers(listed))
     limits = msgspec.structs.replace(PipelineSettings.of(settings), keep_unasked=settings.max_pending)
     return Pipeline(limits, observers, for_reports=asked is not None)

@@ -132,9 +132,12 @@ def summarize(replayed: Replayed, number: int) -> Summary:
     Args:
         replayed: the result of the replay.
         number: length of each ranking.
+
+    Raises:
+        ValueError: reports were asked for instead.
     """
     samples = _by_family(replayed.pipeline.samples())
-    seen = replayed.seen
+    top, seen = replayed.for_summary
     failed = seen.failed_paths.top(number)
     return Summary(
         files=replayed.files,
@@ -145,7 +148,7 @@ def summarize(replayed: Replayed, number: int) -> Summary:
         errors=_ranked(samples[c.AUDIT_ERRORS], 0),
         rejected=dict(rejected_lines(replayed).most_common()),
         other_lines=sum(file.other_lines for file in replayed.files),
-        top=replayed.top.top(number),
+        top=top.top(number),
         failed_paths=tuple(Ranked(presentable(item.value), "", *item[1:]) for item in failed),
         operations=_ranked((s for s in samples[c.AUDIT_ENTRIES] if s.labels[0] == "request"), 1),
         mounts=_mounts(samples)[:number],

@@ -2,9 +2,7 @@
 
 from typing import Final, Self
 
-import msgspec
-
-from vault_exporter.audit.reports.bounded import Records, Span
+from vault_exporter.audit.reports.bounded import Record, Records, Span
 from vault_exporter.audit.reports.filters import Moments, moment
 from vault_exporter.audit.reports.report import ReportError
 from vault_exporter.audit.reports.table import Column, Kind, Table
@@ -16,8 +14,7 @@ _KINDS: Final = ("paths", "clients", "operations", "mounts", "errors")
 _HOUR: Final = 3600
 
 
-class _Two(msgspec.Struct, gc=False):
-    requests: int = 0
+class _Two(Record):
     before: int = 0
     after: int = 0
 
@@ -32,19 +29,20 @@ class Compare:
 
     def __init__(self, arguments: tuple[str, ...], keep: int) -> None:
         self._before, self._after = map(_period, arguments)
-        self._tables = tuple(Records[str, _Two](keep, _Two) for _ in _KINDS)
+        self._tables = tuple(Records(keep, str, _Two) for _ in _KINDS)
 
     def observe(self, use: Use) -> None:
         """Take in one use."""
         before = _within(self._before, use)
         after = _within(self._after, use)
-        if not before and not after:
+        requests = before + after
+        if not requests:
             return
         values = use.path, use.entity or use.client, use.operation, use.full_mount, use.error
         for records, value in zip(self._tables, values, strict=True):
             if value:
-                two = records.found.get(value) or records.new(value)
-                two.requests += before + after
+                two = records[value]
+                two.requests += requests
                 two.before += before
                 two.after += after
 
@@ -72,7 +70,7 @@ class Compare:
         )
 
     def _rows(self, records: Records[str, _Two]) -> list[tuple[str, int, int, float, float, float, str]]:
-        rows = [self._row(value, two) for value, two in records.found.items()]
+        rows = [self._row(value, two) for value, two in records.items()]
         return sorted(rows, key=lambda row: (-abs(row[5]), row[0]))
 
     def _row(self, value: str, two: _Two) -> tuple[str, int, int, float, float, float, str]:

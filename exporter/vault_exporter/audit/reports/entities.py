@@ -6,7 +6,7 @@ from typing import Final, Self
 
 import msgspec
 
-from vault_exporter.audit.reports.bounded import Few, Records, Span
+from vault_exporter.audit.reports.bounded import Few, Record, Records, Span, Two
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import Use
 
@@ -16,11 +16,10 @@ _HOUR: Final = 3600
 _DAY_HOURS: Final = 24
 
 
-class _Entity(msgspec.Struct, gc=False):
-    requests: int = 0
+class _Entity(Record):
     failed: int = 0
     logins: int = 0
-    name: Few = msgspec.field(default_factory=lambda: Few(2))
+    name: Two = msgspec.field(default_factory=Two)
     mounts: Few = msgspec.field(default_factory=Few)
     addresses: Few = msgspec.field(default_factory=Few)
     span: Span = msgspec.field(default_factory=Span)
@@ -46,8 +45,7 @@ class _Entity(msgspec.Struct, gc=False):
         return max((later - before - 1 for before, later in pairwise(hours)), default=0)
 
 
-class _Count(msgspec.Struct, gc=False):
-    requests: int = 0
+class _Count(Record):
     failed: int = 0
     clients: Few = msgspec.field(default_factory=Few)
     span: Span = msgspec.field(default_factory=Span)
@@ -63,8 +61,8 @@ class Entities:
     """Entities over the days of the log, and requests without an entity by path."""
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
-        self._entities = Records[str, _Entity](keep, _Entity)
-        self._without = Records[tuple[str, str], _Count](keep, _Count)
+        self._entities = Records(keep, str, _Entity)
+        self._without = Records(keep, tuple[str, str], _Count)
         self._span = Span()
 
     def observe(self, use: Use) -> None:
@@ -74,14 +72,14 @@ class Entities:
         entity_id = use.entity
         if not entity_id:
             key = use.path, use.operation
-            count = self._without.found.get(key) or self._without.new(key)
+            count = self._without[key]
             count.requests += number
             if use.error:
                 count.failed += number
             count.clients.add(use.name or use.client)
             count.span.widen(use.first, use.last)
             return
-        entity = self._entities.found.get(entity_id) or self._entities.new(entity_id)
+        entity = self._entities[entity_id]
         entity.requests += number
         if use.error:
             entity.failed += number
@@ -107,7 +105,7 @@ class Entities:
 
     def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return entities, auth mounts, days, and requests without an entity."""
-        found = sorted(self._entities.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        found = self._entities.busiest()
         note = self._entities.note()
         return (
             Table(
@@ -143,7 +141,7 @@ class Entities:
                 ),
                 [
                     (*key, one.requests, one.failed, one.span.first, one.span.last, one.clients.text())
-                    for key, one in sorted(self._without.found.items(), key=lambda item: (-item[1].requests, item[0]))
+                    for key, one in self._without.busiest()
                 ],
                 self._without.note(),
             ),
@@ -169,7 +167,7 @@ class Entities:
 
     def _by_mount(self, note: str) -> Table:
         mounts = defaultdict[str, list[int]](lambda: [0] * 5)
-        for one in self._entities.found.values():
+        for one in self._entities.values():
             states = self._states(one)
             for mount, logins in one.mounts.counts.items():
                 sums = mounts[mount]
@@ -189,7 +187,7 @@ class Entities:
 
     def _by_day(self, note: str) -> Table:
         days = defaultdict[int, list[int]](lambda: [0] * 3)
-        for one in self._entities.found.values():
+        for one in self._entities.values():
             for day in one.days:
                 days[day][0] += 1
             if one.days:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -10,7 +10,6 @@ from vault_exporter.audit.reports.use import DENIED, Use
 
 __all__ = ["Filters", "Moments", "PathPattern", "moment"]
 
-_MOST_REMEMBERED: Final = 65_536
 _DAY: Final = re.compile(r"\A\d{4}-\d{2}-\d{2}\Z")
 
 
@@ -28,19 +27,15 @@ class PathPattern:
         self.pattern = pattern.removeprefix("/")
         body, rest = (self.pattern[:-1], ".*") if self.pattern.endswith("*") else (self.pattern, "")
         segments = ("[^/]+" if one == "+" else re.escape(one) for one in body.split("/"))
-        self._pattern = re.compile(rf"\A{'/'.join(segments)}{rest}\Z", re.DOTALL)
-        self._known: dict[str, bool] = {}
+        self._fits = re.compile(rf"{'/'.join(segments)}{rest}", re.DOTALL).fullmatch
 
     def fits(self, path: str) -> bool:
         """Whether a path, with its namespace before it, fits."""
-        known = self._known
-        try:
-            return known[path]
-        except KeyError:
-            if len(known) >= _MOST_REMEMBERED:
-                known.clear()
-            known[path] = found = self._pattern.match(path) is not None
-            return found
+        return self._fits(path) is not None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """Return what is pickled."""
+        return type(self), (self.pattern,)
 
 
 class Moments(msgspec.Struct, frozen=True):

@@ -6,29 +6,32 @@ from typing import Final, Self
 import msgspec
 
 from vault_exporter.audit.parse.request_kind import RequestKind, request_kind
-from vault_exporter.audit.reports.bounded import Few, Records, Span
+from vault_exporter.audit.reports.bounded import Record, Records, Sixteen, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import READS, WRITES, Use
 
 __all__ = ["HotPaths"]
 
-_CLIENTS: Final = 16
 _MANY: Final = 100
 _MAJORITY: Final = 0.5
 _FEW_CLIENTS: Final = 3
-_LEASED: Final = frozenset({"database", "aws", "azure", "gcp", "rabbitmq", "consul", "nomad", "ldap", "openldap", "ad"})
 _KV: Final = frozenset({"kv", "generic"})
+_LEASED: Final = ("database", "aws", "azure", "gcp", "rabbitmq", "consul", "nomad", "ldap", "openldap", "ad")
+_KINDS: Final = {
+    **dict.fromkeys(_KV, "kv"),
+    **dict.fromkeys(("system", "ns_system"), "system"),
+    **dict.fromkeys(_LEASED, "leased secret"),
+}
 
 
-class _Path(msgspec.Struct, gc=False):
-    requests: int = 0
+class _Path(Record):
     reads: int = 0
     writes: int = 0
     lists: int = 0
     failed: int = 0
     mount_type: str = ""
     kind: str = ""
-    clients: Few = msgspec.field(default_factory=lambda: Few(_CLIENTS))
+    clients: Sixteen = msgspec.field(default_factory=Sixteen)
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests
@@ -45,13 +48,12 @@ class HotPaths:
     """Requests by path."""
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
-        self._paths = Records[str, _Path](keep, _Path)
+        self._paths = Records(keep, str, _Path)
 
     def observe(self, use: Use) -> None:
         """Take in one use."""
-        path = self._paths.found.get(use.path)
-        if path is None:
-            path = self._paths.new(use.path)
+        path = self._paths[use.path]
+        if not path.requests:
             path.kind = _kind(use)
         path.mount_type = max(path.mount_type, use.mount_type)
         number = use.requests
@@ -73,7 +75,7 @@ class HotPaths:
 
     def tables(self, period: Span, /) -> tuple[Table, ...]:
         """Return the paths, and the kinds of paths, with the most requests first."""
-        found = sorted(self._paths.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        found = self._paths.busiest()
         everything = sum(one.requests for _, one in found) + self._paths.left_out
         kinds = defaultdict[str, list[int]](lambda: [0, 0])
         rows = []
@@ -116,6 +118,8 @@ class HotPaths:
 
 
 def _kind(use: Use) -> str:
+    if use.mount_type in _KV and not use.mount.startswith("auth/"):
+        return "kv"  # what most paths are, so without a closer look
     kind = request_kind(use.mount_type, use.mount, "update", use.path.removeprefix(use.namespace))
     if kind is RequestKind.LOGIN:
         return "login"
@@ -123,11 +127,7 @@ def _kind(use: Use) -> str:
         return "token look-up" if "/lookup" in use.path else "token"
     if kind in {RequestKind.LEASE_RENEW, RequestKind.LEASE_REVOKE}:
         return "lease"
-    if use.mount_type in _KV:
-        return "kv"
-    if use.mount_type in {"system", "ns_system"}:
-        return "system"
-    return "leased secret" if use.mount_type in _LEASED else "other"
+    return _KINDS.get(use.mount_type, "other")
 
 
 def _advice(one: _Path) -> str:  # noqa: PLR0911 - one for each advice

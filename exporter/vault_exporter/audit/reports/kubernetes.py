@@ -5,7 +5,7 @@ from typing import Final, Self
 import msgspec
 
 from vault_exporter.audit.parse.request_kind import RequestKind, request_kind
-from vault_exporter.audit.reports.bounded import Few, Records, Span
+from vault_exporter.audit.reports.bounded import Few, Record, Records, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import Use, fields_of
 
@@ -14,8 +14,7 @@ __all__ = ["Kubernetes"]
 _TYPE: Final = "kubernetes"
 
 
-class _Logins(msgspec.Struct, gc=False):
-    requests: int = 0
+class _Logins(Record):
     failed: int = 0
     ttl: float = 0.0
     span: Span = msgspec.field(default_factory=Span)
@@ -38,7 +37,7 @@ class Kubernetes:
     """
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
-        self._logins = Records[tuple[str, str, str, str], _Logins](keep, _Logins)
+        self._logins = Records(keep, tuple[str, str, str, str], _Logins)
 
     def observe(self, use: Use) -> None:
         """Take in one use."""
@@ -56,7 +55,7 @@ class Kubernetes:
             fields.get("service_account_namespace", ""),
             fields.get("service_account_name", ""),
         )
-        logins = self._logins.found.get(key) or self._logins.new(key)
+        logins = self._logins[key]
         logins.requests += use.requests
         if use.error:
             logins.failed += use.requests
@@ -72,7 +71,7 @@ class Kubernetes:
 
     def tables(self, period: Span, /) -> tuple[Table, ...]:
         """Return the logins, the most frequent first."""
-        ranked = sorted(self._logins.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        ranked = self._logins.busiest()
         return (
             Table(
                 "logins",

@@ -4,7 +4,7 @@ from typing import Final, Self
 
 import msgspec
 
-from vault_exporter.audit.reports.bounded import Few, Records, Span
+from vault_exporter.audit.reports.bounded import Record, Records, Sixteen, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import Use
 
@@ -16,14 +16,13 @@ _ENDPOINTS: Final = frozenset({"data", "metadata", "delete", "undelete", "destro
 of the path as well."""
 
 
-class _Secret(msgspec.Struct, gc=False):
-    requests: int = 0
+class _Secret(Record):
     reads: int = 0
     writes: int = 0
     lists: int = 0
     deletes: int = 0
     failed: int = 0
-    clients: Few = msgspec.field(default_factory=lambda: Few(16))
+    clients: Sixteen = msgspec.field(default_factory=Sixteen)
     span: Span = msgspec.field(default_factory=Span)
 
     def merge(self, other: Self) -> None:
@@ -66,8 +65,8 @@ class KeyValue:
     """Requests to KV mounts. A request to the metadata of a secret is no read of it."""
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
-        self._secrets = Records[str, _Secret](keep, _Secret)
-        self._clients = Records[tuple[str, str], _Secret](keep, _Secret)
+        self._secrets = Records(keep, str, _Secret)
+        self._clients = Records(keep, tuple[str, str], _Secret)
 
     def observe(self, use: Use) -> None:
         """Take in one use."""
@@ -78,10 +77,10 @@ class KeyValue:
             first, slash, below = path[len(prefix) :].partition("/")
             if slash and first in _ENDPOINTS:
                 endpoint, path = first, prefix + below
-        secret = self._secrets.found.get(path) or self._secrets.new(path)
+        secret = self._secrets[path]
         secret.add(use, endpoint, use.entity or use.client)
         key = use.entity or use.client, use.name
-        client = self._clients.found.get(key) or self._clients.new(key)
+        client = self._clients[key]
         client.add(use, endpoint, path)
 
     def merge(self, other: Self) -> None:
@@ -91,8 +90,8 @@ class KeyValue:
 
     def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return secrets, clients and unread secrets; those with the most requests first."""
-        secrets = sorted(self._secrets.found.items(), key=lambda item: (-item[1].requests, item[0]))
-        clients = sorted(self._clients.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        secrets = self._secrets.busiest()
+        clients = self._clients.busiest()
         note = self._secrets.note()
         return (
             Table(

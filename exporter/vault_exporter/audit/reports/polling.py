@@ -1,34 +1,32 @@
 """The report ``polling``: clients that ask for one path again and again at regular times."""
 
-from itertools import pairwise
+from operator import sub
 from statistics import median
 from typing import Final, NamedTuple, Self
 
 import msgspec
 
-from vault_exporter.audit.reports.bounded import Earliest, Few, Records, Span
+from vault_exporter.audit.reports.bounded import Earliest, One, Record, Records, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import Use
 
 __all__ = ["Polling"]
 
-_SAMPLED: Final = 128
 _FEWEST_BURSTS: Final = 10
 _BURST_SHARE: Final = 0.1
 _MOST_DEVIATION: Final = 0.2
 
 
-class _Pair(msgspec.Struct, gc=False):
-    requests: int = 0
+class _Pair(Record):
     span: Span = msgspec.field(default_factory=Span)
-    name: Few = msgspec.field(default_factory=lambda: Few(1))
-    earliest: Earliest = msgspec.field(default_factory=lambda: Earliest(_SAMPLED))
+    name: One = msgspec.field(default_factory=One)
+    earliest: Earliest = msgspec.field(default_factory=Earliest)
 
     def merge(self, other: Self) -> None:
         self.requests += other.requests
         self.span.merge(other.span)
         self.name.merge(other.name)
-        self.earliest.merge(other.earliest)
+        self.earliest.extend(other.earliest.times, other.span.first)
 
 
 class _Rhythm(NamedTuple):
@@ -41,14 +39,14 @@ class Polling:
     """Requests by client and path. The rhythm is that of the first 128 requests; the rate is that of all."""
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
-        self._pairs = Records[tuple[str, str, str], _Pair](keep, _Pair)
+        self._pairs = Records(keep, tuple[str, str, str], _Pair)
 
     def observe(self, use: Use) -> None:
         """Take in one use."""
         if not use.first:
             return
         key = use.entity or use.client, use.path, use.operation
-        pair = self._pairs.found.get(key) or self._pairs.new(key)
+        pair = self._pairs[key]
         pair.requests += use.requests
         pair.span.widen(use.first, use.last)
         pair.earliest.extend(use.times, use.first)
@@ -62,7 +60,7 @@ class Polling:
     def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return the pairs with a regular rhythm, the most frequent requests first."""
         rows = []
-        for (who, path, operation), pair in self._pairs.found.items():
+        for (who, path, operation), pair in self._pairs.items():
             rhythm = _rhythm(pair.earliest.ordered())
             if rhythm is None or rhythm.deviation > _MOST_DEVIATION:
                 continue
@@ -97,15 +95,15 @@ def _rhythm(times: list[float]) -> _Rhythm | None:
     Requests that follow within a tenth of the longest of the usual intervals belong to one burst. The deviation is the
     median one, so that a night without requests does not hide a rhythm.
     """
-    gaps = [later - before for before, later in pairwise(times)]
+    gaps = list(map(sub, times[1:], times))
     if len(gaps) < _FEWEST_BURSTS:
         return None
-    usual = sorted(gaps)[len(gaps) * 9 // 10]
-    starts = [times[0], *(time for time, gap in zip(times[1:], gaps, strict=True) if gap > usual * _BURST_SHARE)]
+    least = sorted(gaps)[len(gaps) * 9 // 10] * _BURST_SHARE
+    starts = [times[0], *(time for time, gap in zip(times[1:], gaps, strict=True) if gap > least)]
     if len(starts) <= _FEWEST_BURSTS:
         return None
-    intervals = [later - before for before, later in pairwise(starts)]
+    intervals = list(map(sub, starts[1:], starts))
     interval = median(intervals)
     if interval <= 0:
         return None
-    return _Rhythm(interval, median(abs(one - interval) for one in intervals) / interval, len(times) / len(starts))
+    return _Rhythm(interval, median([abs(one - interval) for one in intervals]) / interval, len(times) / len(starts))

@@ -8,7 +8,7 @@ import csv
 import enum
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -127,7 +127,7 @@ def as_json(reports: Iterable[tuple[str, Sequence[Table]]], beside: Mapping[str,
             "report": name,
             "tables": {
                 table.name: {
-                    "rows": [_fields(table, row) for row in table.rows],
+                    "rows": list(_rows(table)),
                     "note": table.note,
                 }
                 for table in tables
@@ -151,18 +151,23 @@ def as_csv(reports: Sequence[tuple[str, Sequence[Table]]]) -> str:
             text.write(f"{chr(10) if place else ''}# {visible(name)}: {table.name}\n")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(column.key for column in table.columns)
-        writer.writerows(map(_csv_cell, _fields(table, row).values()) for row in table.rows)
+        writer.writerows(map(_csv_cell, row.values()) for row in _rows(table))
     return text.getvalue()
 
 
-def _fields(table: Table, row: tuple[Cell, ...]) -> dict[str, Cell]:
-    return {c.key: _plain(c.kind, cell) for c, cell in zip(table.columns, row, strict=True)}
-
-
-def _plain(kind: Kind, cell: Cell) -> Cell:
-    if kind is Kind.TIME:
-        return cell or None
-    return presentable(cell) if isinstance(cell, str) else cell
+def _rows(table: Table) -> Iterator[dict[str, Cell]]:
+    """Yield the cells of each row by key, without tokens in texts, and None for an unknown time."""
+    keys = [column.key for column in table.columns]
+    texts = [place for place, column in enumerate(table.columns) if column.kind is Kind.TEXT]
+    times = [place for place, column in enumerate(table.columns) if column.kind is Kind.TIME]
+    for row in table.rows:
+        cells = list(row)
+        for place in texts:
+            if isinstance(text := cells[place], str):
+                cells[place] = presentable(text)
+        for place in times:
+            cells[place] = cells[place] or None
+        yield dict(zip(keys, cells, strict=True))
 
 
 def _csv_cell(cell: Cell) -> Cell:

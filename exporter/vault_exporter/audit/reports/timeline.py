@@ -3,9 +3,7 @@
 import heapq
 from typing import Self
 
-import msgspec
-
-from vault_exporter.audit.reports.bounded import Records, Span
+from vault_exporter.audit.reports.bounded import Record, Records, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import Use
 
@@ -14,8 +12,7 @@ __all__ = ["Timeline"]
 _HOUR = 3600
 
 
-class _Hour(msgspec.Struct, gc=False):
-    requests: int = 0
+class _Hour(Record):
     failed: int = 0
 
     def merge(self, other: Self) -> None:
@@ -30,7 +27,7 @@ class Timeline:
         self._who = arguments[0]
         self._keep = keep
         self._uses: list[tuple[float, str, str, str, str, str, str, str]] = []
-        self._hours = Records[int, _Hour](keep, _Hour)
+        self._hours = Records(keep, int, _Hour)
         self._all = 0
 
     def observe(self, use: Use) -> None:
@@ -43,7 +40,7 @@ class Timeline:
         for time, id_ in zip(use.times, use.ids, strict=True):
             self._add((time, id_, use.operation, use.path, use.error, use.address, use.name, use.accessor))
             number = int(time) // _HOUR
-            hour = self._hours.found.get(number) or self._hours.new(number)
+            hour = self._hours[number]
             hour.requests += 1
             if use.error:
                 hour.failed += 1
@@ -73,7 +70,7 @@ class Timeline:
                 "hours",
                 "By hour",
                 (Column("hour", Kind.TIME), Column("requests", Kind.COUNT), Column("failed", Kind.COUNT)),
-                [(hour * _HOUR, one.requests, one.failed) for hour, one in sorted(self._hours.found.items())],
+                [(hour * _HOUR, one.requests, one.failed) for hour, one in sorted(self._hours.items())],
                 self._hours.note(),
             ),
         )

@@ -6,7 +6,7 @@ from typing import Final, Self
 import msgspec
 
 from vault_exporter.audit.parse.request_kind import RequestKind, request_kind
-from vault_exporter.audit.reports.bounded import Few, Records, Span
+from vault_exporter.audit.reports.bounded import One, Record, Records, Span, Two
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import Use, fields_of
 
@@ -20,16 +20,15 @@ minute."""
 _MINUTE: Final = 60
 
 
-class _Token(msgspec.Struct, gc=False):
-    requests: int = 0
+class _Token(Record):
     lookups: int = 0
     renewals: int = 0
     created: Span = msgspec.field(default_factory=Span)
     revoked: Span = msgspec.field(default_factory=Span)
     span: Span = msgspec.field(default_factory=Span)
-    entity: Few = msgspec.field(default_factory=lambda: Few(1))
-    name: Few = msgspec.field(default_factory=lambda: Few(1))
-    token: Few = msgspec.field(default_factory=lambda: Few(2))
+    entity: One = msgspec.field(default_factory=One)
+    name: One = msgspec.field(default_factory=One)
+    token: Two = msgspec.field(default_factory=Two)
     ttl: float = 0.0
 
     def merge(self, other: Self) -> None:
@@ -45,10 +44,9 @@ class _Token(msgspec.Struct, gc=False):
         self.ttl = max(self.ttl, other.ttl)
 
 
-class _Acted(msgspec.Struct, gc=False):
+class _Acted(Record):
     """What others did to a token that is known by its hash only."""
 
-    requests: int = 0
     renewals: int = 0
     lookups: int = 0
     revoked: Span = msgspec.field(default_factory=Span)
@@ -64,15 +62,15 @@ class Tokens:
     """Tokens by accessor. What a request does to a token counts for that token, and not for the one that asks."""
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
-        self._tokens = Records[str, _Token](keep, _Token)
-        self._by_hash = Records[str, _Acted](keep, _Acted)
+        self._tokens = Records(keep, str, _Token)
+        self._by_hash = Records(keep, str, _Acted)
 
     def observe(self, use: Use) -> None:
         """Take in one use."""
         accessor, issued = use.accessor, use.issued
         is_token = use.mount_type in _TOKEN_TYPES
         if accessor and (issued is None or is_token or not use.mount.startswith("auth/")):
-            token = self._tokens.found.get(accessor) or self._tokens.new(accessor)
+            token = self._tokens[accessor]
             token.requests += use.requests
             token.span.widen(use.first, use.last)
             token.ttl = max(token.ttl, use.ttl)
@@ -94,13 +92,13 @@ class Tokens:
 
     def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return the tokens and, added up, the entities, those with the most requests first."""
-        tokens = sorted(self._tokens.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        tokens = self._tokens.busiest()
         entities = defaultdict[str, list[float]](lambda: [0] * 7)
         rows = []
         for accessor, one in tokens:
             lookups, renewals, revoked = one.lookups, one.renewals, one.revoked.first
             for hashed in one.token.counts:
-                acted = self._by_hash.found.get(hashed)
+                acted = self._by_hash.get(hashed)
                 if acted is not None:
                     lookups, renewals = lookups + acted.lookups, renewals + acted.renewals
                     revoked = min(filter(None, (revoked, acted.revoked.first)), default=0.0)
@@ -156,7 +154,7 @@ class Tokens:
         issued = use.issued
         if issued is None or not issued.accessor:
             return
-        token = self._tokens.new(issued.accessor)
+        token = self._tokens[issued.accessor]
         token.created.widen(use.first, use.last)
         token.entity.add(issued.entity_id or use.entity)
         token.name.add(issued.display_name)
@@ -181,12 +179,12 @@ class Tokens:
     def _target(self, use: Use) -> _Token | _Acted:
         """Return the token that the request is about: named by accessor or by hash, or the one that asks."""
         if use.path.endswith("-self"):
-            return self._tokens.new(use.accessor)
+            return self._tokens[use.accessor]
         fields = fields_of(use.data)
         if accessor := fields.get("accessor", ""):
-            return self._tokens.new(accessor)
+            return self._tokens[accessor]
         hashed = fields.get("token", "") or use.token
-        acted = self._by_hash.new(hashed if hashed.startswith("hmac-") else "")
+        acted = self._by_hash[hashed if hashed.startswith("hmac-") else ""]
         acted.requests += use.requests
         return acted
 

@@ -4,7 +4,7 @@ from typing import Self
 
 import msgspec
 
-from vault_exporter.audit.reports.bounded import Few, Records, Span
+from vault_exporter.audit.reports.bounded import Few, One, Record, Records, Span
 from vault_exporter.audit.reports.filters import PathPattern
 from vault_exporter.audit.reports.table import Column, Kind, Table
 from vault_exporter.audit.reports.use import DENIED, READS, WRITES, Use
@@ -12,13 +12,12 @@ from vault_exporter.audit.reports.use import DENIED, READS, WRITES, Use
 __all__ = ["WhoUsed"]
 
 
-class _Client(msgspec.Struct, gc=False):
-    requests: int = 0
+class _Client(Record):
     reads: int = 0
     writes: int = 0
     denied: int = 0
     failed: int = 0
-    name: Few = msgspec.field(default_factory=lambda: Few(1))
+    name: One = msgspec.field(default_factory=One)
     paths: Few = msgspec.field(default_factory=Few)
     span: Span = msgspec.field(default_factory=Span)
     addresses: Few = msgspec.field(default_factory=Few)
@@ -40,14 +39,14 @@ class WhoUsed:
 
     def __init__(self, arguments: tuple[str, ...], keep: int) -> None:
         self._pattern = PathPattern(arguments[0])
-        self._clients = Records[tuple[str, str], _Client](keep, _Client)
+        self._clients = Records(keep, tuple[str, str], _Client)
 
     def observe(self, use: Use) -> None:
         """Take in one use."""
         if not self._pattern.fits(use.path):
             return
         key = use.client, use.entity
-        client = self._clients.found.get(key) or self._clients.new(key)
+        client = self._clients[key]
         number = use.requests
         client.requests += number
         if not use.error:
@@ -70,7 +69,7 @@ class WhoUsed:
 
     def tables(self, _period: Span, /) -> tuple[Table, ...]:
         """Return who used the path, the one with the most requests first."""
-        ranked = sorted(self._clients.found.items(), key=lambda item: (-item[1].requests, item[0]))
+        ranked = self._clients.busiest()
         return (
             Table(
                 "clients",
