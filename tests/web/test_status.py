@@ -74,18 +74,19 @@ async def test_a_token_that_is_refused(node: Node, run: Run, health: tuple[int, 
     node.answers["sys/health"] = health
     status, text = await run("check --online", target(node, GIVEN))
     assert status == 1
+    refusal = 'Vault refuses the token: auth/token/lookup-self: HTTP 403: Vault says "permission denied"'
     remedy = "revoked, expired, or not allowed auth/token/lookup-self; put another one into auth.token"
     assert text.splitlines()[2:] == [
         *(f"  {name:18}  works" for name in ("health", "seal", "leader", "certificate")),
         f"  {'replication':18}  {'works' if health[0] == HTTPStatus.OK else 'only the active node is asked'}",
-        f"  {'token':18}  Vault refuses the token",
+        f"  {'token':18}  {refusal}",
         f"  {'':18}  {remedy}",
         "Result: 1 check failed; see above.",
     ]
     status, (one,) = await seen(run, target(node, GIVEN))
     assert status == 1
     assert one["token"] == {"method": "token", "valid": False, "expires": None}
-    assert one["problems"] == [{"name": "token", "problem": "Vault refuses the token", "remedy": remedy}]
+    assert one["problems"] == [{"name": "token", "problem": refusal, "remedy": remedy}]
     # Each call is an entry in the audit log. Telemetry is asked for without the token, since the listener may allow it.
     assert node.calls["auth/token/lookup-self"] == 2
     asked = {path for path, headers in node.headers.items() if "X-Vault-Token" in headers}

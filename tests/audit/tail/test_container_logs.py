@@ -336,7 +336,8 @@ async def test_whatever_happens_every_entry_counts_once(tmp_path: Path, seed: in
     assert replayed(*files) == (written, other, 0)
 
 
-async def test_a_real_server_with_its_audit_log_on_standard_output(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_real_server_with_its_audit_log_on_standard_output(tmp_path: Path, kind: Kind) -> None:
     pod, plain = tmp_path / "pod", tmp_path / "audit.log"
     pod.mkdir()
     port, own = free_port(), free_port()
@@ -345,7 +346,7 @@ async def test_a_real_server_with_its_audit_log_on_standard_output(tmp_path: Pat
     config, address = tmp_path / "openbao.json", f"http://127.0.0.1:{port}"
     config.write_text(json.dumps({"listener": listener, "audit": devices}))
     options = ["-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{own}", f"-config={config}"]
-    runtime, exporter = Runtime(pod), Exporter(pod)
+    runtime, exporter = Runtime(pod, kind), Exporter(pod)
     environment = {"HOME": str(tmp_path), "BAO_DEV_ROOT_TOKEN_ID": ROOT}
     with runtime.run([program("bao"), "server", *options], tmp_path, rotate_bytes=300_000, **environment):
         wait_until(lambda: is_ready(address), what="the server is ready")

@@ -39,8 +39,8 @@ class HeldToken(NamedTuple):
     """TTL at its login, in seconds."""
     lookable: bool
     """Whether it may look itself up."""
-    unknown: bool = False
-    """Whether Vault does not seem to know the token at all."""
+    refusal: str = ""
+    """The error of the lookup if Vault does not seem to know the token at all."""
 
     @property
     def is_worn(self) -> bool:

@@ -167,8 +167,8 @@ class TokenManager:
             if error.failure in _NOT_ASKED:
                 return None
             raise NoTokenError(error.reason, f"login: {error}")
-        if self._shared.once and held.unknown:
-            raise NoTokenError(Reason.PERMISSION_DENIED, "Vault refuses the token")
+        if self._shared.once and held.refusal:
+            raise NoTokenError(Reason.PERMISSION_DENIED, f"Vault refuses the token: {held.refusal}")
         return held.token.secret
 
     def denial(self, call: str) -> Answer | None:
@@ -267,7 +267,7 @@ class TokenManager:
                 obtained=self._clock(),
                 first_ttl=token.ttl,
                 lookable=refusal is None,
-                unknown=given and refusal is not None and not refusal.by_policy,
+                refusal=str(refusal) if given and refusal is not None and not refusal.by_policy else "",
             )
         )
         if self._backoff.note_success(token.ttl):
