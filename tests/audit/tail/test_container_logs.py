@@ -115,6 +115,26 @@ async def test_standard_output_that_was_redirected_to_a_file(tmp_path: Path, for
     assert exporter.counted() == replayed(log) == (1, 5, 0)
 
 
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        b"2026-11-28T15:00:00.000000001Z ",
+        b"[pod/vault-0/vault] ",
+        b"\x1b[36mvault-1  |\x1b[0m ",
+        b"Nov 28 15:00:00 host-1 vault[712]: ",
+        b"2026-11-28T15:00:00+01:00 host-1 vault[712]: ",
+    ],
+)
+async def test_what_tools_print_of_standard_output(tmp_path: Path, exporter: Exporter, prefix: bytes) -> None:
+    """The entries of it count, as with a prefix of the device, and the server's own lines are no rejects."""
+    coloured = SERVER.replace(b"[INFO]", b"\x1b[34m[INFO]\x1b[0m")
+    lines = [BANNER, b"   Version: 2.5", SERVER, SERVER_JSON, coloured, long("a").strip(), request("b").strip()]
+    log = tmp_path / "vault.log"
+    log.write_bytes(b"".join(prefix + text + b"\n" for text in lines))
+    await exporter.look()
+    assert exporter.counted() == replayed(log) == (2, 5, 0)
+
+
 async def test_a_format_that_is_said(tmp_path: Path) -> None:
     """Of a plain log, a line in an envelope is an entry with a prefix, and other lines are rejected."""
     for name, format_, counted in (

@@ -6,8 +6,8 @@ from typing import Final
 __all__ = ["is_server_log", "may_be_entry"]
 
 _SERVER_LOG: Final = re.compile(
-    rb"\s*(?:"
-    rb"\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:?\d\d)\s+\[(?:TRACE|DEBUG|INFO|WARN|ERROR)\]"  # log_format standard
+    rb"[^{]{0,128}?(?:"  # what "docker compose logs", "kubectl logs --timestamps" or journald put before each line
+    rb"\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:?\d\d)\s+(?:\x1b\[[0-9;]*m)?\[(?:TRACE|DEBUG|INFO|WARN|ERROR)\]"
     rb'|\{"@(?:level|message|timestamp|module)":'  # log_format json
     rb"|==> (?:Vault|OpenBao|Bao|Log data)"  # the banner
     rb")"

@@ -78,6 +78,8 @@ _BEHIND_VAULT: Final = (
     # What it says itself: databases, directories, Consul, clouds.
     "too many connections",
     "too many clients",
+    "remaining connection slots",
+    "no space left on device",
     "database system is ",
     "database is closed",
     "terminating connection",
