@@ -45,12 +45,16 @@ def compact(entry: bytes) -> bytes:
 class Exporter:
     """An exporter that follows a pod's logs by a pattern, and is killed and started again."""
 
-    def __init__(self, directory: Path, format_: AuditFormat = AuditFormat.AUTO) -> None:
+    def __init__(self, directory: Path, format_: AuditFormat = AuditFormat.AUTO, *, from_start: bool = True) -> None:
         self.clock = Clock()
         self.prometheus = Prometheus()
         checkpoint = directory / "checkpoint.json"
         self._settings = Audit(
-            logs=(directory / "*.log",), checkpoint=checkpoint, format=format_, from_start=True, max_line_bytes=1 << 20
+            logs=(directory / "*.log",),
+            checkpoint=checkpoint,
+            format=format_,
+            from_start=from_start,
+            max_line_bytes=2 << 20,
         )
 
     async def start(self) -> None:
@@ -177,6 +181,35 @@ async def test_a_line_whose_last_part_never_comes(
     runtime.write(request("c"))
     await exporter.look()
     assert exporter.counted() == replayed(runtime.path) == (2, 0, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_start_at_the_end_in_the_middle_of_lines(tmp_path: Path, kind: Kind) -> None:
+    """A line counts when it is complete, as in a plain log, unless it began too far before."""
+    runtime = Runtime(tmp_path, kind)
+    runtime.write(request("before"))
+    out, err = runtime.parts(long("a")), runtime.parts(SERVER * 1000, "stderr")
+    for part in (out[0], err[0], out[1]):
+        runtime.append(part)
+    exporter = Exporter(tmp_path, from_start=False)
+    await exporter.start()
+    for part in (*err[1:], *out[2:]):
+        runtime.append(part)
+    runtime.write(request("b"))
+    await exporter.look()
+    assert exporter.counted() == (2, 1, 0)
+    *most, last = runtime.parts(long("c", 1_500_000))
+    for part in most:
+        runtime.append(part)
+    later = Exporter(tmp_path, from_start=False)
+    (tmp_path / "checkpoint.json").unlink()
+    await later.start()
+    runtime.append(last)
+    runtime.write(request("d"))
+    for one, counted in ((later, (1, 0, 0)), (exporter, (4, 1, 0))):
+        await one.look()
+        assert one.counted() == counted
+        one.reader.logs[0].close()
 
 
 @pytest.mark.parametrize("kind", KINDS)

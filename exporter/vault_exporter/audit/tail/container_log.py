@@ -1,5 +1,6 @@
 """One log as a container runtime stores it, over all its files."""
 
+import io
 import itertools
 from collections.abc import Iterator
 from typing import Final
@@ -14,6 +15,10 @@ __all__ = ["ContainerLog"]
 
 _LONGEST_BACK: Final = 64 << 20
 """Limit of bytes to read again after a restart to find the parts of a line."""
+_LOOK_BACK_BYTES: Final = 1 << 20
+"""Bytes in which to look for the first part of a line that is being written when reading begins at its end."""
+_MOST_LOOKED_AT: Final = 64
+"""Lines before that position by which the format is detected."""
 
 
 class ContainerLog:
@@ -49,6 +54,32 @@ class ContainerLog:
             for stream, one in self._unwrapper.unfinished.items()
             for origin in one.origins
             if origin.file is file and file.lines_end - origin.position <= _LONGEST_BACK
+        )
+
+    def look_back(self, file: OpenFile) -> None:
+        """Find the lines of which the first parts are before the position, so that they count when they are complete.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        start = max(0, file.position - _LOOK_BACK_BYTES)
+        lines = io.BytesIO(file.pread(file.position - start, start)).readlines()
+        if start:
+            start += len(lines.pop(0))  # the end of a line
+        if not self._unwrapper.detect(lines[-_MOST_LOOKED_AT:]):
+            return
+        first, begun, ended = start, dict[str, int](), set[str]()
+        for line in lines:
+            if (part := self._unwrapper.parse(line)) is not None:
+                if part.ends:
+                    begun.pop(part.stream, None)
+                    ended.add(part.stream)
+                else:
+                    begun.setdefault(part.stream, start)
+            start += len(line)
+        file.unfinished = tuple(
+            UnfinishedLine(stream, place, skipping=first > 0 and stream not in ended)  # longer than was looked at
+            for stream, place in begun.items()
         )
 
     def restore(self, file: OpenFile) -> None:

@@ -224,11 +224,17 @@ class Tailer:
         """Move behind the content that the log had when the exporter started, if this is that file."""
         if self._old_unknown:
             self._old_unknown = False
-            file.skip_to(file.size())
+            self._skip(file, file.size())
         elif self._old is not None and self._old[0] == file.identity:
             size, self._old = self._old[1], None
             if file.size() >= size:
-                file.skip_to(size)
+                self._skip(file, size)
+
+    def _skip(self, file: OpenFile, end: int) -> None:
+        """Begin at the line that is being written at ``end``."""
+        file.skip_to(end)
+        with contextlib.suppress(OSError):  # reading on reports it
+            self._container.look_back(file)
 
     def _restart(self, file: OpenFile) -> None:
         """Begin again in a file that was truncated in place.
