@@ -163,6 +163,8 @@ def metrics_that_are_dropped(chain: Chain) -> Iterator[Finding]:
     nodes: dict[str, Sample] = {}
     for name in ALWAYS:
         there = {one.node for one in prometheus.one(name)}
+        # vault_core_unsealed has the cluster that Vault says, where neither exporter nor Prometheus gives one.
+        there |= {(job, "", instance) for job, _, instance in there}
         for node in prometheus.one("vault_up"):
             if node.node not in there:
                 lacking[str(node)].append(name)
@@ -208,8 +210,9 @@ def nodes_that_are_not_scraped(chain: Chain) -> Iterator[Finding]:
                     "node-not-scraped",
                     f"{who} {number:g} nodes of the cluster {cluster or '(no label)'}{names}, and Prometheus scrapes "
                     f"{len(seen)}",
-                    "add the missing nodes to targets of the configuration, or use discovery of type cluster",
-                    "vault-exporter.yml: targets",
+                    "add the missing nodes to targets of the exporter's configuration, use discovery of type cluster, or "
+                    "scrape the exporters beside them as well",
+                    "vault-exporter.yml: targets; prometheus.yml: scrape_configs",
                     tuple(sorted(seen)),
                 )
     yield from _not_probed(prometheus)
