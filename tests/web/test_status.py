@@ -5,6 +5,7 @@ import json
 import re
 import ssl
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ STANDBY = (429, HEALTH.replace('"standby":false', '"standby":true'))
 GIVEN = {"method": "token", "token": "hvs.planted"}
 USER = {"method": "userpass", "username": "exporter", "password": "planted"}
 KEY = "sys/key-status"
+CLUSTER_PORT = "is it the cluster port (8201) in its address, not the port of the API (8200)?"
 
 Run = Callable[..., Awaitable[tuple[int, str]]]
 
@@ -200,12 +202,66 @@ async def test_why_there_is_no_tls(node: Node, tls_node: Node, authority: trustm
     assert (await run("check --online", target(tls_node) | {"tls": trusted}))[1].count(": answers\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("age", "left", "status"),
+    [
+        (timedelta(days=300), timedelta(days=13), 1),
+        (timedelta(hours=1), timedelta(hours=47), 0),
+        (timedelta(hours=40), timedelta(hours=8), 1),
+        (timedelta(days=1), timedelta(days=30), 0),
+    ],
+    ids=["two weeks", "new, of two days", "old, of two days", "a month"],
+)
+async def test_a_certificate_that_ends_soon(
+    start_node: StartNode,
+    authority: trustme.CA,
+    run: Run,
+    tmp_path: Path,
+    age: timedelta,
+    left: timedelta,
+    status: int,
+) -> None:
+    now = datetime.now(UTC)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1", not_before=now - age, not_after=now + left).configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    ended, text = await run("status", target(await start_node(tls=context)) | {"tls": {"ca_cert": "ca.pem"}})
+    assert (ended, "n1: certificate: the listener's certificate ends: " in text) == (status, status == 1)
+
+
 async def test_a_listener_that_expects_tls(node: Node, run: Run) -> None:
     # As net/http of Go answers, and so Vault.
     node.answers["sys/health"] = (400, "Client sent an HTTP request to an HTTPS server.\n")
     _, text = await run("check --online", target(node))
     said = "sys/health: HTTP 400: it expects TLS; write https:// in its address"
     assert f": down, http_4xx ({said})\n" in text
+
+
+async def test_another_server_than_vault(node: Node, run: Run) -> None:
+    node.answers["sys/health"] = (404, "404: Not Found")
+    _, text = await run("check --online", target(node))
+    said = "sys/health: HTTP 404, not of Vault; correct the address and port of the target"
+    assert f": down, not_found ({said})\n" in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"", "reset (sys/health: reset (the connection was closed before the answer))"),
+        (bytes((21, 3, 3, 0, 2, 2, 80)), f"tls (sys/health: tls (tlsv1 alert internal error; {CLUSTER_PORT}))"),
+    ],
+    ids=["a balancer without a backend", "the cluster port, which ends the handshake with an alert"],
+)
+async def test_a_handshake_that_is_refused(run: Run, answer: bytes, said: str) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)  # all of it, so that closing is no reset
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        _, text = await run("check --online", {"name": "n1", "address": f"https://127.0.0.1:{port}"})
+    assert f"): down, {said}\n" in text
 
 
 async def test_whom_the_audit_log_names(node: Node, run: Run) -> None:

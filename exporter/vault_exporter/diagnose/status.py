@@ -16,8 +16,6 @@ from vault_exporter.scrape.node_state import Mode
 
 __all__ = ["Severity", "as_json", "print_table", "printable", "worst"]
 
-_SOON = 14 * 86_400
-"""Remaining seconds below which a listener's certificate is a warning."""
 _BAD = frozenset({Mode.DOWN, Mode.SEALED, Mode.UNINITIALIZED})
 _COLUMNS = ("Target", "State", "Leader", "Version", "Cluster", "Certificate", "Token TTL")
 _DISPENSABLE = ("Cluster", "Certificate", "Version", "Leader")
@@ -163,8 +161,8 @@ def _severity(target: TargetDiagnosis, now: float) -> Severity:
 
 
 def _ends_soon(target: TargetDiagnosis, now: float) -> bool:
-    end = _end(target)
-    return end is not None and end - now < _SOON
+    certificate = target.scrape.state.certificate
+    return certificate is not None and certificate.ends_soon(now)
 
 
 def _end(target: TargetDiagnosis) -> float | None:

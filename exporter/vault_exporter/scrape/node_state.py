@@ -21,6 +21,9 @@ from vault_exporter.vault.go import Time
 __all__ = ["Certificate", "Health", "HealthReport", "Leader", "License", "Mode", "NodeState", "SealStatus"]
 
 _LONGEST_SHOWN: Final = 200
+_SOON_SECONDS: Final = 14 * 86_400.0
+_SOON_RATIO: Final = 0.25
+"""Of a certificate's life. Both as in the rule VaultCertificateExpiring (alerts/source/lifecycle.yml)."""
 _ACTIVE_STATUS: Final = 200
 _WITHOUT_REPLICATION: Final = frozenset({None, "", "disabled", "unsupported"})
 _VERSION: Final = re.compile(r"(\d{1,9})\.(\d{1,9})")
@@ -91,6 +94,14 @@ class Certificate(NamedTuple):
 
     not_before: float
     not_after: float
+
+    def ends_soon(self, now: float) -> bool:
+        """Return whether to renew it: less than two weeks and a quarter of its life are left, as VaultCertificateExpiring.
+
+        A certificate of a day, which a service renews each few hours, is good until then.
+        """
+        left = self.not_after - now
+        return left < _SOON_SECONDS and left <= _SOON_RATIO * (self.not_after - self.not_before)
 
 
 class Mode(enum.StrEnum):

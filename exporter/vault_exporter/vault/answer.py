@@ -19,13 +19,14 @@ T = TypeVar("T")
 _EXPECTS_TLS: Final = b"Client sent an HTTP request to an HTTPS server."
 """Go's response to a plain HTTP request on a TLS port."""
 
+_NOT_FOUND: Final = 404
 _SERVER_ERROR: Final = 500
 _CLASSES: Final = ((_SERVER_ERROR, Reason.HTTP_5XX), (400, Reason.HTTP_4XX), (300, Reason.REDIRECT))
 """Lowest status of each class, with its reason."""
 _STATUS_REASONS: Final = {
     401: Reason.PERMISSION_DENIED,
     403: Reason.PERMISSION_DENIED,
-    404: Reason.NOT_FOUND,
+    _NOT_FOUND: Reason.NOT_FOUND,
     429: Reason.RATE_LIMITED,
 }
 
@@ -84,6 +85,8 @@ class Answer(NamedTuple):
         message = f"{self.path}: HTTP {self.status}"
         if self.body.strip() == _EXPECTS_TLS:
             return VaultError(Reason.HTTP_4XX, f"{message}: it expects TLS; write https:// in its address")
+        if self.status == _NOT_FOUND and self.path.startswith("sys/") and error_messages(self.body) is None:
+            return VaultError(Reason.NOT_FOUND, f"{message}, not of Vault; correct the address and port of the target")
         if self.status >= _SERVER_ERROR and error_messages(self.body) is None:
             return VaultError(Reason.PROXY_ERROR, f"{message}, not of Vault but of a proxy or load balancer before it")
         said = f': Vault says "{self.words}"' if self.words else ""

@@ -28,14 +28,24 @@ _OS_REASONS: Final = {
     errno.ETIMEDOUT: Reason.TIMEOUT,
 }
 _TLS_ERRORS: Final = (ssl.SSLError, ssl.CertificateError, aiohttp.ClientSSLError, HostnameError)
-_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
-"""OpenSSL's reasons, which depend on its version, for a plain-text response to a TLS handshake."""
+_TLS_REMEDIES: Final = (
+    (  # a plain-text response; OpenSSL's reason depends on its version
+        frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}),
+        "; is it http:// in its address?",
+    ),
+    (  # what Vault's cluster port answers to whom is no node
+        frozenset({"TLSV1_ALERT_INTERNAL_ERROR"}),
+        "; is it the cluster port (8201) in its address, not the port of the API (8200)?",
+    ),
+)
+"""What to do about OpenSSL's reasons."""
 
 _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Reason], ...]] = (
     ((aiohttp.ClientConnectorDNSError,), Reason.DNS),
     ((FloodError, http_exceptions.ContentEncodingError), Reason.BAD_REPLY),
     ((aiohttp.ClientHttpProxyError,), Reason.PROXY_ERROR),
-    ((aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError), Reason.RESET),
+    # asyncio gives no errno where the connection is closed during the TLS handshake
+    ((aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, ConnectionResetError), Reason.RESET),
     ((asyncio.TimeoutError,), Reason.TIMEOUT),
     ((aiohttp.ClientResponseError, http_exceptions.HttpProcessingError, ValueError), Reason.BAD_REPLY),
 )
@@ -47,6 +57,7 @@ _SAID: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (http_exceptions.ContentEncodingError, "compressed although not asked for"),
     (aiohttp.ServerDisconnectedError, "the connection was closed before the answer"),
     (aiohttp.ClientPayloadError, "the connection was closed within the answer"),
+    (ConnectionResetError, "the connection was closed before the answer"),
     (aiohttp.ClientResponseError, "the answer is not HTTP"),
     (http_exceptions.HttpProcessingError, "the answer is not HTTP"),
 )
@@ -107,7 +118,7 @@ def _own_detail(cause: BaseException) -> str:
         case ssl.SSLCertVerificationError():
             said = f"{cause.verify_message.rstrip('.')}; see tls.ca_cert"
         case ssl.SSLError() if cause.reason:
-            remedy = "; is it http:// in its address?" if cause.reason in _NO_TLS else ""
+            remedy = next((remedy for reasons, remedy in _TLS_REMEDIES if cause.reason in reasons), "")
             said = f"{cause.reason.lower().replace('_', ' ')}{remedy}"
         case OSError() if cause.errno in _OS_REASONS:
             said = os.strerror(cause.errno).lower()

@@ -24,8 +24,6 @@ _EXPECTED_SECONDS: Final = 30.0
 """Interval of scrapes to expect while Prometheus has not scraped twice: the page's own."""
 _OLD: Final = 2
 """A reading is old after so many intervals."""
-_SOON_SECONDS: Final = 14 * 86_400.0
-"""Remaining time of a certificate that is a warning."""
 _CHECK: Final = "`vault-exporter check --online` says why, and what to grant."
 _RENEW: Final = "Renew the certificate of its listener, and send Vault SIGHUP."
 _LONGEST_ADDRESS: Final = 200
@@ -266,7 +264,8 @@ def _certificate(state: NodeState, now: float) -> tuple[str, bool]:
     if state.certificate is None:
         return "", False
     left = state.certificate.not_after - now
-    return ("certificate has expired" if left <= 0 else f"certificate ends in {duration(left)}"), left < _SOON_SECONDS
+    text = "certificate has expired" if left <= 0 else f"certificate ends in {duration(left)}"
+    return text, state.certificate.ends_soon(now)
 
 
 def _token(tokens: TokenManager, state: NodeState, now: float) -> tuple[str, bool]:
