@@ -15,7 +15,12 @@ _SECONDS: Final = 3600.0
 """Seconds before a missing path is requested again; docs/configuration.md names it."""
 _SYSTEM: Final = "sys/"
 """Only the server's own paths are remembered. Those below a mount change when an operator mounts something else."""
-_SERVER_LACKS_IT: Final = ("unsupported path", "unsupported operation")
+_SERVER_LACKS_IT: Final = (
+    "unsupported path",
+    "unsupported operation",
+    "recovery not supported",  # the seal has no recovery keys
+    "recovery rekeying not supported",
+)
 _STATUSES: Final = frozenset({400, 404, 405})
 _MOST: Final = 500
 """Limit of remembered paths."""

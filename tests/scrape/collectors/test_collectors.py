@@ -1,5 +1,6 @@
 """Which collectors run, on which nodes, and what is said of those that get nothing."""
 
+import json
 import re
 
 import pytest
@@ -246,6 +247,28 @@ async def test_a_path_below_a_mount_may_appear_at_any_time(node: Node, start_exp
     for _ in range(2):
         await client.get("/probe?target=n1")
     assert node.calls["secret/metadata/app"] == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [  # of OpenBao and of Vault with a Shamir seal
+        ("sys/rotate/recovery/init", "unable to look up config: %!w(*errors.errorString=&{recovery not supported})"),
+        ("sys/rekey-recovery-key/init", "recovery rekeying not supported"),
+    ],
+)
+async def test_recovery_keys_that_the_seal_lacks_are_requested_once(
+    node: Node, start_exporter: StartExporter, path: str, said: str
+) -> None:
+    node.answers |= {
+        "sys/rotate/root/init": (200, '{"data":{"started":false,"t":0,"n":0,"progress":0,"required":1}}'),
+        path: (400, json.dumps({"errors": [said]})),
+    }
+    client = await start_exporter(target(node, auth=AUTH, collectors=Collectors(intervals={"operations": 0.001})))
+    for _ in range(3):
+        page = await (await client.get("/probe?target=n1")).text()
+        assert success(page, "operations") == (1, "")
+    assert node.calls["sys/rotate/root/init"] == 3
+    assert node.calls[path] == 1
 
 
 async def test_an_hour_later_a_missing_path_is_requested_again() -> None:
