@@ -15,7 +15,9 @@ import trustme
 import yaml
 
 from tests.lab.fake_node import HEALTH, SEAL_STATUS, Node, StartNode
+from vault_exporter.alert_rules.parameters import parameters
 from vault_exporter.demo.process import free_port, program
+from vault_exporter.scrape.node_state import Certificate
 
 DENIED = (403, '{"errors":["permission denied"]}')
 """Of a token that is not known."""
@@ -227,6 +229,16 @@ async def test_a_certificate_that_ends_soon(
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     ended, text = await run("status", target(await start_node(tls=context)) | {"tls": {"ca_cert": "ca.pem"}})
     assert (ended, "n1: certificate: the listener's certificate ends: " in text) == (status, status == 1)
+
+
+def test_a_certificate_ends_soon_when_its_alert_says_so() -> None:
+    declared = parameters()
+    seconds = declared["certificate_warning_seconds"].value
+    ratio = declared["certificate_warning_ratio"].value
+    for life, limit in ((100 * seconds, seconds), (seconds, ratio * seconds)):
+        certificate = Certificate(0.0, life)
+        assert certificate.ends_soon(life - limit + 1)
+        assert not certificate.ends_soon(life - limit - 1)
 
 
 async def test_a_listener_that_expects_tls(node: Node, run: Run) -> None:

@@ -96,7 +96,7 @@ class Certificate(NamedTuple):
     not_after: float
 
     def ends_soon(self, now: float) -> bool:
-        """Return whether to renew it: less than two weeks and a quarter of its life are left, as VaultCertificateExpiring.
+        """Return whether less than two weeks, and no more than a quarter of its life, are left.
 
         A certificate of a day, which a service renews each few hours, is good until then.
         """

@@ -68,8 +68,8 @@ def missing_clusters(chain: Chain) -> Iterator[Finding]:
             "cluster-label-missing",
             "nodes have no label cluster: their alerts do not say which cluster they are of, and causes and symptoms "
             "of a cluster are not matched",
-            "set cluster of the targets in the exporter's file, or labels: {cluster: NAME} in static_configs of the job; "
-            "for one Prometheus a cluster, external_labels: {cluster: NAME} also does",
+            "set cluster of the targets in the exporter's file, or labels: {cluster: NAME} in static_configs of the "
+            "job; for one Prometheus a cluster, external_labels: {cluster: NAME} also does",
             f"{_CLUSTER}; {prometheus.place(without[0].job)}",
             tuple(sorted(map(str, without))),
         )

@@ -210,8 +210,8 @@ def nodes_that_are_not_scraped(chain: Chain) -> Iterator[Finding]:
                     "node-not-scraped",
                     f"{who} {number:g} nodes of the cluster {cluster or '(no label)'}{names}, and Prometheus scrapes "
                     f"{len(seen)}",
-                    "add the missing nodes to targets of the exporter's configuration, use discovery of type cluster, or "
-                    "scrape the exporters beside them as well",
+                    "add the missing nodes to targets of the exporter's configuration, use discovery of type cluster, "
+                    "or scrape the exporters beside them as well",
                     "vault-exporter.yml: targets; prometheus.yml: scrape_configs",
                     tuple(sorted(seen)),
                 )
