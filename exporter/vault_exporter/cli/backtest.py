@@ -25,6 +25,7 @@ from vault_exporter.diagnose.backtest.run import Period
 from vault_exporter.diagnose.doctor.read.api import ApiError, ServerUrlError, checked_url
 from vault_exporter.diagnose.doctor.read.http_config import HttpConfigError, load_http_config
 from vault_exporter.util import logging as logs
+from vault_exporter.util.terminal import visible
 
 __all__ = ["run_backtest"]
 
@@ -78,7 +79,7 @@ def run_backtest(
     elif as_json:
         typer.echo(json_of(result))
     else:
-        typer.echo("\n".join(as_text(result)))
+        typer.echo("\n".join(map(visible, as_text(result))))
     _finish(result, plot, is_text=suggestion is None and not as_json)
 
 

@@ -44,7 +44,9 @@ def doctor(
     grafana_token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File with the token of a service account of Grafana.")
     ] = None,
-    timeout: Annotated[float, typer.Option(min=1, max=600, metavar="SECONDS", help="Of each request.")] = 30,
+    timeout: Annotated[
+        float, typer.Option(min=1, max=600, metavar="SECONDS", help="Of each request, and CPU time of all checks.")
+    ] = 30,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:

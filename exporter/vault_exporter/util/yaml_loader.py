@@ -5,11 +5,12 @@ hours.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import yaml
 
-__all__ = ["Loader", "TooComplexError", "explain", "require_simple"]
+__all__ = ["Loader", "TooComplexError", "explain", "load_simple", "require_simple"]
 
 _QUOTED: Final = re.compile(r"""((["'])(?:.|\\.|<[a-z ]+>)\2)|(["']).*?\3""", re.DOTALL)
 
@@ -79,11 +80,53 @@ def require_simple(text: str, *, deepest: int, most: int) -> None:
             depth -= 1
 
 
+def load_simple(text: str, *, deepest: int = 100, most: int = 500_000) -> Any:  # noqa: ANN401 - a text may be anything
+    """Return what a YAML text says. Its values are safe to walk: aliases count as what they repeat.
+
+    Args:
+        text: the text.
+        deepest: limit of nested mappings and lists.
+        most: limit of keys and values.
+
+    Raises:
+        yaml.YAMLError: the text is not YAML, exceeds a limit, or has a value that cannot be, such as the 99th of May.
+    """
+    try:
+        require_simple(text, deepest=deepest, most=most)
+        value = yaml.load(text, Loader)  # noqa: S506 - a safe loader
+        size, depth = _extent(value, {})
+    except TooComplexError as error:
+        raise yaml.YAMLError(f"line {error.line}: {error}") from None
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise yaml.YAMLError(f"a value that cannot be ({type(error).__name__})") from None
+    if size > most or depth > deepest:
+        raise yaml.YAMLError("aliases that multiply, or nest too deeply")
+    return value
+
+
+def _extent(value: object, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Return how many values there are in a value, and how deeply they nest."""
+    inner: Iterable[object]
+    if isinstance(value, dict):
+        inner = value.values()
+    elif isinstance(value, (list, set)):
+        inner = value
+    else:
+        return 1, 0
+    if id(value) not in known:
+        known[id(value)] = (1 << 62, 1 << 62)  # of a value within itself
+        extents = [_extent(one, known) for one in inner]
+        known[id(value)] = (1 + sum(size for size, _ in extents), 1 + max((depth for _, depth in extents), default=0))
+    return known[id(value)]
+
+
 def explain(error: yaml.YAMLError, text: str) -> tuple[int, str]:
     """Return the line of an error, and what is wrong there and in which column.
 
     The text is not quoted, except for single characters, since it may hold a secret.
     """
+    if type(error) is yaml.YAMLError:  # of load_simple
+        return 1, f"invalid YAML: {error}"
     if not isinstance(error, yaml.MarkedYAMLError):
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         return line, "invalid YAML: a character that YAML does not allow"

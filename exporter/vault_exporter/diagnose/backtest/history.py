@@ -10,6 +10,8 @@ import yaml
 
 from vault_exporter.diagnose.backtest.rules import seconds
 from vault_exporter.diagnose.doctor.read.api import Api, ApiError
+from vault_exporter.util.terminal import visible
+from vault_exporter.util.yaml_loader import load_simple
 
 __all__ = ["Chunk", "FailedEvaluation", "History", "Series", "Server"]
 
@@ -28,6 +30,10 @@ _FAILURES: Final = 100
 """Failed queries for an alert, after which it is given up."""
 _FAILED: Final = 422
 _DEFAULT_INTERVAL: Final = 60.0
+_SHORTEST: Final = 0.001
+_LONGEST: Final = 1e9
+"""Limits of an interval between evaluations, in seconds."""
+_LONGEST_KIND: Final = 20
 _PHASE_STEP: Final = "5m"
 _MOMENTS: Final = 1000
 _SELECTORS: Final = 30
@@ -121,9 +127,9 @@ class History:
         await self._api.get("/api/v1/query", _Answer[_Matrix], {"query": "vector(1)"})
         interval, external = _DEFAULT_INTERVAL, {}
         try:
-            read = yaml.safe_load((await self._api.get("/api/v1/status/config", _Answer[_Yaml])).data.yaml)
+            read = load_simple((await self._api.get("/api/v1/status/config", _Answer[_Yaml])).data.yaml)
             settings = (read or {}).get("global") or {}
-            interval = seconds(settings.get("evaluation_interval", "1m"))
+            interval = seconds(settings.get("evaluation_interval", "1m")) or _DEFAULT_INTERVAL
             external = {str(key): str(value) for key, value in (settings.get("external_labels") or {}).items()}
         except (ApiError, ValueError, yaml.YAMLError, AttributeError):
             pass
@@ -134,7 +140,7 @@ class History:
         return Server(
             interval,
             external,
-            {group.name: group.interval for group in loaded if group.interval},
+            {group.name: group.interval for group in loaded if _SHORTEST <= group.interval <= _LONGEST},
             {
                 group.name: round(group.evaluated.timestamp() * 1000)
                 for group in loaded
@@ -163,9 +169,9 @@ class History:
                     "/api/v1/query", _Answer[_Matrix], {"query": query, "time": f"{end / 1000:.3f}"}
                 )
             samples = msgspec.json.decode(found.data.result, type=tuple[_Sample, ...])
-        except (ApiError, msgspec.DecodeError):
+            return round(float(samples[0].value[1]) * 1000) % interval if samples else None
+        except (ApiError, msgspec.DecodeError, OverflowError, ValueError):
             return None
-        return round(float(samples[0].value[1]) * 1000) % interval if samples else None
 
     async def first(self, selectors: Iterable[str], start: int, end: int) -> int | None:
         """Return when the first sample of series was taken, to the second; None if there is none.
@@ -195,7 +201,7 @@ class History:
             step = max(_SECOND, step)
             # The last moment is the end, so a history that has just begun is found.
             chunk = await self._range(query, range(end - (end - start) // step * step, end + 1, step))
-            times = [round(time * 1000) for one in chunk.series for time, _ in one.values]
+            times = [min(max(start, round(time * 1000)), end) for one in chunk.series for time, _ in one.values]
             if not times:
                 return None
             if step == _SECOND:
@@ -251,6 +257,17 @@ class History:
         }
         async with self._free:
             answer = await self._api.get("/api/v1/query_range", _Answer[_Matrix], parameters)
-        if answer.data.kind != "matrix":
-            raise FailedEvaluation(f"a result of the type {answer.data.kind}")
-        return Chunk(times, msgspec.json.decode(answer.data.result, type=tuple[Series, ...]))
+        problem = f"a result of the type {visible(answer.data.kind[:_LONGEST_KIND])}"
+        if answer.data.kind == "matrix":
+            try:
+                series = msgspec.json.decode(answer.data.result, type=tuple[Series, ...])
+            except msgspec.DecodeError:
+                problem = "a result of an unexpected form"
+            else:
+                margin = times.step + _SECOND  # VictoriaMetrics may move times by less than a step
+                first, last = (times[0] - margin) / 1000, (times[-1] + margin) / 1000
+                if all(first < time < last for one in series for time, _ in one.values):
+                    return Chunk(times, series)
+                problem = "values of a time that was not asked for"
+        remedy = "give the address of Prometheus' API, not that of another server"
+        raise ApiError(f"{self._api.name}: /api/v1/query_range: {problem}", remedy, gone=True)

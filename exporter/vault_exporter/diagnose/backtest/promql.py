@@ -25,6 +25,8 @@ _OF_TIME: Final = frozenset(
     {"time", "minute", "hour", "month", "year", "day_of_month", "day_of_week", "day_of_year", "days_in_month"}
 )
 _DEEPEST: Final = 10
+_LONGEST: Final = 1_000_000
+"""Limit of an expression in characters. No server takes as much, and rules that repeat each other would multiply."""
 
 
 class CannotInlineError(ValueError):
@@ -97,9 +99,10 @@ def inlined(expr: str, recorded: Mapping[str, Recorded], depth: int = 0) -> str:
     """Put the expressions of recording rules where an expression selects what they record.
 
     Raises:
-        CannotInlineError: a selector has matchers or an offset, or rules record from each other in a circle.
+        CannotInlineError: a selector has matchers or an offset, rules record from each other in a circle, or the
+            expression gets too long.
     """
-    made, done = [], 0
+    made, done, length = [], 0, len(expr)
     for found in selectors(expr):
         rule = recorded.get(found.name)
         if rule is None:
@@ -111,7 +114,9 @@ def inlined(expr: str, recorded: Mapping[str, Recorded], depth: int = 0) -> str:
             raise CannotInlineError(f"{found.name} is recorded from itself")
         inner = inlined(rule.expr, recorded, depth + 1)
         made += [expr[done : found.start], _standing_for(found, after, inner, rule)]
-        done = found.end
+        done, length = found.end, length + len(made[-1])
+        if length > _LONGEST:
+            raise CannotInlineError(f"with its recording rules it is longer than {_LONGEST} characters")
     return "".join((*made, expr[done:]))
 
 

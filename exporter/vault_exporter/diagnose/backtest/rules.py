@@ -11,11 +11,12 @@ import yaml
 from vault_exporter.alert_rules import Group, PackError
 from vault_exporter.diagnose.backtest.promql import CannotInlineError, Recorded, inlined, selectors, with_labels
 from vault_exporter.util.fs import why_unreadable
+from vault_exporter.util.yaml_loader import load_simple
 
 __all__ = ["Alert", "RuleGroup", "intervals_of", "of_file", "of_pack", "prepared", "seconds"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
-_DURATION: Final = re.compile(r"(?:\d+(?:ms|[smhdwy]))+|0?")
+_DURATION: Final = re.compile(r"(?:\d{1,12}(?:ms|[smhdwy]))+|0?")
 
 
 class _Rule(msgspec.Struct, frozen=True, rename={"for_": "for"}):
@@ -86,7 +87,7 @@ def of_file(path: Path) -> tuple[RuleGroup, ...]:
         PackError: the file cannot be read or has no rules.
     """
     try:
-        read: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        read: Any = load_simple(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PackError(why_unreadable(path, error)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -18,6 +18,8 @@ __all__ = ["Backtest", "Outcome", "Period"]
 _MATCHED: Final = frozenset({"job"})
 """Matchers that decide whether a metric was in the history; others may match nothing because nothing was wrong."""
 _SECOND: Final = 1000
+_MOST_FIRINGS: Final = 1_000_000
+"""Of all alerts. Each takes some hundred bytes."""
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -68,6 +70,7 @@ class Backtest:
         """Why the server has not answered any more."""
         self._interval: Final = interval
         self._there: dict[str, asyncio.Task[bool]] = {}
+        self._room = _MOST_FIRINGS
         self._phases: dict[tuple[str, frozenset[str]], int] = {}
 
     async def alerts(self, groups: Iterable[RuleGroup]) -> tuple[Alert, ...]:
@@ -142,6 +145,9 @@ class Backtest:
         first += (alert.phase - first) % alert.interval
         async for chunk in self._history.evaluated(alert.expr, range(first, self.period.end + 1, alert.interval)):
             failed += _evaluate(alert, states, chunk, self._server.external)
+            if len(states) > self._room:
+                raise FailedEvaluation("too many firings to keep")
+        self._room -= len(states)
         firings = tuple(
             msgspec.structs.replace(one, start=max(one.start, self.period.start))
             for one in sorted(states.firings(self.period.end), key=lambda one: (one.start, one.labels))

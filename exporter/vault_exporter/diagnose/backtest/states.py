@@ -40,6 +40,10 @@ class States:
         self._active: dict[Labels, _Active] = {}
         self._ended: list[Firing] = []
 
+    def __len__(self) -> int:
+        """Return how many alerts have fired, or are pending."""
+        return len(self._active) + len(self._ended)
+
     @property
     def idle(self) -> bool:
         """Whether nothing is pending or firing, so that evaluations with no result change nothing."""

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 __all__ = ["Condition", "Hop", "conditions", "path_of"]
 
-_MATCHER: Final = re.compile(r'\s*"?([\w.:/-]+)"?\s*(=~|!~|!=|=)\s*("(?:\\.|[^"\\])*"|[^,}]*?)\s*(?:,|$)')
+_MATCHER: Final = re.compile(r'\s*+"?([\w.:/-]++)"?\s*+(=~|!~|!=|=)\s*+("(?:\\.|[^"\\])*+"\s*+|[^,}]*+)(?:,|$)')
 
 
 class Condition(NamedTuple):
@@ -76,6 +76,9 @@ _INHERITED: Final = frozenset({"receiver", "group_by", "group_wait", "group_inte
 
 
 def _parsed(text: str) -> Iterator[Condition]:
-    for name, operator, value in _MATCHER.findall(text.strip().removeprefix("{").removesuffix("}")):
+    text, at = text.strip().removeprefix("{").removesuffix("}"), 0
+    while found := _MATCHER.match(text, at):
+        at = found.end()
+        name, operator, value = found[1], found[2], found[3].rstrip()
         quoted = value[:1] == '"'
         yield Condition(name, operator, re.sub(r"\\(.)", r"\1", value[1:-1]) if quoted else value)

@@ -1,5 +1,7 @@
 """Read the chain, run the checks, and sort what they find."""
 
+import time
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -17,6 +19,7 @@ from vault_exporter.diagnose.doctor.read.grafana import read_grafana
 from vault_exporter.diagnose.doctor.read.http_config import HttpConfig
 from vault_exporter.diagnose.doctor.read.prometheus import read_prometheus
 from vault_exporter.diagnose.status import printable
+from vault_exporter.util.cpu_time import CpuTimeError, limited
 
 __all__ = ["Report", "Server", "examine"]
 
@@ -24,6 +27,8 @@ _PROMETHEUS: Final = "Prometheus"
 _RULER: Final = "The ruler"
 _ALERTMANAGER: Final = "Alertmanager"
 _GRAFANA: Final = "Grafana"
+_LEAST_SECONDS: Final = 0.2
+"""CPU time for each check after one that took all."""
 _OPTIONS: Final = {
     _PROMETHEUS: "--prometheus",
     _RULER: "--rules",
@@ -65,7 +70,7 @@ async def examine(
         alertmanager: where alerts are sent.
         grafana: where dashboards are.
         config: of the exporter.
-        patience: seconds for each request.
+        patience: seconds for each request, and of CPU time for all checks.
 
     Raises:
         vault_exporter.assets.ResourceError: the pack is missing from this installation.
@@ -112,8 +117,31 @@ async def examine(
         notes.append("The exporter's targets, token and audit logs were not tried: give its file with --config.")
     else:
         chain = msgspec.structs.replace(chain, exporter=await read_exporter(config))
-    found += [finding for check in CHECKS for finding in check(chain)]
+    found += _checked(chain, patience)
     return Report(tuple(sorted(found, key=lambda one: -one.level)), tuple(notes))
+
+
+def _checked(chain: Chain, most: float) -> Iterator[Finding]:
+    """Yield what the checks find, as far as they get in this CPU time.
+
+    The servers' rules, routes and silences have regular expressions that can take Python's library for ever.
+    """
+    end = time.process_time() + most
+    for check in CHECKS:
+        try:
+            with limited(max(end - time.process_time(), _LEAST_SECONDS)):
+                found = tuple(check(chain))
+        except CpuTimeError:
+            yield Finding(
+                Level.CRITICAL,
+                "check-unfinished",
+                f"the check {check.__name__.replace('_', ' ')} takes too long, and what it is about is unknown",
+                "simplify regular expressions of rules, routes and silences, where one repeats what repeats, such as "
+                "(a+)+; raise --timeout if there are very many",
+                "prometheus.yml: rule_files; alertmanager.yml: route, inhibit_rules; Alertmanager: Silences",
+            )
+            continue
+        yield from found
 
 
 def _without_alertmanager(sent_to: tuple[str, ...] | None) -> str:

@@ -102,7 +102,7 @@ def telemetry(chain: Chain) -> Iterator[Finding]:
     found: dict[str, list[str]] = defaultdict(list)
     for one in chain.prometheus.one("telemetry"):
         if one.node in up and one.labels.get("status") in _TELEMETRY:
-            found[one.labels["status"]].append(str(one))
+            found[one.labels.get("status", "")].append(str(one))
     for status, subjects in sorted(found.items()):
         yield Finding(
             Level.WARNING,

@@ -96,7 +96,7 @@ def shared_clusters(chain: Chain) -> Iterator[Finding]:
     """Several clusters under one label."""
     ids: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for one in chain.prometheus.one("info"):
-        ids[one.cluster][one.labels["cluster_id"]].add(str(one))
+        ids[one.cluster][one.labels.get("cluster_id", "")].add(str(one))
     for cluster, found in ids.items():
         if len(found) > 1:
             yield Finding(
@@ -114,7 +114,7 @@ def split_clusters(chain: Chain) -> Iterator[Finding]:
     """One cluster under several labels."""
     labels: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for one in chain.prometheus.one("info"):
-        labels[one.labels["cluster_id"]][one.cluster].add(str(one))
+        labels[one.labels.get("cluster_id", "")][one.cluster].add(str(one))
     for name, found in labels.items():
         if len(found) > 1:
             yield Finding(

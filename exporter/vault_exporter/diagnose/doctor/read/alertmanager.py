@@ -12,12 +12,12 @@ import msgspec
 import yaml
 
 from vault_exporter.diagnose.doctor.read.api import Api, ApiError
+from vault_exporter.util.yaml_loader import load_simple
 
 __all__ = ["Alertmanager", "Matcher", "Notifications", "Received", "Receiver", "Silence", "read_alertmanager"]
 
-_NOTIFICATIONS: Final = re.compile(
-    r'^alertmanager_notifications_(failed_)?total\{(?:[^}]*,)?integration="([^"]*)"[^}]*\} +(\S+)', re.MULTILINE
-)
+_NOTIFICATIONS: Final = re.compile(r"^alertmanager_notifications_(failed_)?total\{([^}\n]*+)\} +(\S+)", re.MULTILINE)
+_INTEGRATION: Final = re.compile(r'(?:^|,)integration="([^"]*)"')
 
 
 class Matcher(msgspec.Struct, frozen=True, rename="camel"):
@@ -90,6 +90,28 @@ class _Cluster(msgspec.Struct, frozen=True):
     peers: tuple[dict[str, Any], ...] | None = None
 
 
+class _Route(msgspec.Struct, frozen=True):
+    """The form of a route, as far as it is read."""
+
+    routes: tuple["_Route", ...] | None = None
+    match: dict[str, Any] | None = None
+    match_re: dict[str, Any] | None = None
+    matchers: tuple[str, ...] | str | None = None
+
+
+class _Inhibition(msgspec.Struct, frozen=True):
+    source_match: dict[str, Any] | None = None
+    source_match_re: dict[str, Any] | None = None
+    source_matchers: tuple[str, ...] | str | None = None
+
+
+class _Config(msgspec.Struct, frozen=True):
+    """The form of the configuration, which nothing else is read of."""
+
+    route: _Route
+    inhibit_rules: tuple[_Inhibition, ...] | None = None
+
+
 class _Status(msgspec.Struct, frozen=True):
     config: _Original
     cluster: _Cluster = _Cluster()
@@ -108,7 +130,8 @@ async def read_alertmanager(api: Api) -> Alertmanager:
         _notifications(api),
     )
     try:
-        config = yaml.safe_load(status.config.original)
+        config = load_simple(status.config.original)
+        msgspec.convert(config, _Config)
         return Alertmanager(
             skew=api.skew,
             route=msgspec.convert(config["route"], dict[str, Any]),
@@ -133,8 +156,9 @@ async def _notifications(api: Api) -> tuple[dict[str, Notifications], tuple[str,
     tried: dict[str, float] = defaultdict(float)
     failed: dict[str, float] = defaultdict(float)
     try:
-        for is_failed, integration, value in _NOTIFICATIONS.findall(text):  # one series a receiver, and a reason
-            (failed if is_failed else tried)[integration] += float(value)
+        for is_failed, labels, value in _NOTIFICATIONS.findall(text):  # one series a receiver, and a reason
+            if integration := _INTEGRATION.search(labels):
+                (failed if is_failed else tried)[integration[1]] += float(value)
     except ValueError:
         tried.clear()
     if not tried:

@@ -177,7 +177,7 @@ class Api:
             self.product = "VictoriaMetrics"
         try:
             there = email.utils.parsedate_to_datetime(response.headers["Date"]).timestamp()
-        except (KeyError, ValueError):
+        except (KeyError, OverflowError, ValueError):
             return
         # The header has whole seconds. A proxy may have answered from its cache, but not for these paths.
         skew = there + 0.5 - (began + ended) / 2

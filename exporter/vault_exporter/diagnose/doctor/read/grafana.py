@@ -51,7 +51,28 @@ class Grafana(msgspec.Struct, frozen=True):
 
 
 class _Dashboard(msgspec.Struct, frozen=True):
-    dashboard: dict[str, Any]
+    dashboard: msgspec.Raw
+
+
+class _Panel(msgspec.Struct, frozen=True):
+    targets: tuple[dict[str, Any], ...] | None = None
+    panels: tuple["_Panel", ...] | None = None
+
+
+class _Variable(msgspec.Struct, frozen=True):
+    name: str = ""
+    current: dict[str, Any] | None = None
+
+
+class _Templating(msgspec.Struct, frozen=True):
+    list: tuple[_Variable, ...] | None = None
+
+
+class _Form(msgspec.Struct, frozen=True):
+    """The form of a dashboard, as far as it is read."""
+
+    panels: tuple[_Panel, ...] | None = None
+    templating: _Templating | None = None
 
 
 class _Result(msgspec.Struct, frozen=True):
@@ -88,12 +109,18 @@ async def read_grafana(api: Api, uids: tuple[str, ...]) -> Grafana:
 
 
 async def _dashboard(api: Api, uid: str) -> dict[str, Any] | None:
+    path = f"/api/dashboards/uid/{uid}"
     try:
-        return (await api.get(f"/api/dashboards/uid/{uid}", _Dashboard)).dashboard
+        found = (await api.get(path, _Dashboard)).dashboard
+        msgspec.json.decode(found, type=_Form)
+        read: dict[str, Any] = msgspec.json.decode(found)
     except ApiError as error:
         if error.absent:
             return None
         raise
+    except (msgspec.DecodeError, RecursionError):
+        raise ApiError(f"{api.name}: {path}: a dashboard of an unexpected form", "") from None
+    return read
 
 
 async def _sources(api: Api, notes: list[str]) -> tuple[DataSource, ...] | None:

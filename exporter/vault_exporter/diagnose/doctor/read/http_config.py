@@ -14,7 +14,7 @@ import yaml
 
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.util.fs import open_regular, why_unreadable
-from vault_exporter.util.yaml_loader import Loader, explain
+from vault_exporter.util.yaml_loader import explain, load_simple
 
 __all__ = ["HttpConfig", "HttpConfigError", "load_http_config", "tls_of"]
 
@@ -144,7 +144,7 @@ def tls_of(settings: _TlsConfig, folder: Path, name: str) -> ssl.SSLContext:
 def _parsed(path: Path) -> _File:
     try:
         text = path.read_text()
-        return msgspec.convert(yaml.load(text, Loader) or {}, _File, dec_hook=_secret)  # noqa: S506 - a safe loader
+        return msgspec.convert(load_simple(text) or {}, _File, dec_hook=_secret)
     except OSError as error:
         raise HttpConfigError(why_unreadable(path, error)) from None
     except UnicodeDecodeError:

@@ -14,12 +14,13 @@ import yaml
 from vault_exporter.diagnose.doctor.read.api import Api, ApiError
 from vault_exporter.diagnose.doctor.read.queries import queries
 from vault_exporter.diagnose.doctor.read.rules_in_force import JobNames, RuleGroup, job_names
+from vault_exporter.util.yaml_loader import load_simple
 
 __all__ = ["Prometheus", "PrometheusConfig", "Sample", "Target", "read_prometheus", "seconds"]
 
 T = TypeVar("T")
 
-_DURATION: Final = re.compile(r"(\d+)(ms|[smhdwy])")
+_DURATION: Final = re.compile(r"(\d{1,12})(ms|[smhdwy])")
 _UNSUPPORTED: Final = 400
 """The status of VictoriaMetrics and vmalert for a path that they do not have."""
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
@@ -226,7 +227,7 @@ async def _optional(api: Api, path: str, kind: type[T], notes: _Notes, what: str
 
 def _settings(text: str, notes: list[str]) -> PrometheusConfig | None:
     try:
-        read = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+        read = load_simple(text)
         return msgspec.convert(
             {
                 "external_labels": (read.get("global") or {}).get("external_labels") or {},
