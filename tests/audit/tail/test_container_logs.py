@@ -119,6 +119,26 @@ async def test_standard_output_that_was_redirected_to_a_file(tmp_path: Path, for
     assert exporter.counted() == replayed(log) == (1, 5, 0)
 
 
+async def test_what_an_entrypoint_says_before_the_server(tmp_path: Path, exporter: Exporter) -> None:
+    """Before the first line of the server it cannot be told from a line that was destroyed; then it can."""
+    log = tmp_path / "vault.log"
+    torn = request("torn")[:-40] + b"\n"
+    log.write_bytes(b"Could not chown /vault/config\n" + torn + BANNER + b"\n" + request("a"))
+    await exporter.look()
+    assert exporter.counted() == replayed(log) == (1, 2, 1)
+    late = tmp_path / "late.log"
+    late.write_bytes(b"Could not chown /vault/config\n")
+    alone = Exporter(tmp_path / "alone")
+    (tmp_path / "alone").mkdir()
+    late = late.rename(tmp_path / "alone" / "vault.log")
+    await alone.start()
+    assert alone.counted() == (0, 0, 1)
+    late.write_bytes(late.read_bytes() + SERVER + b"\ntext\n" + request("a"))
+    await alone.look()
+    assert alone.counted() == (1, 2, 1)  # what was published is not taken back
+    alone.reader.logs[0].close()
+
+
 @pytest.mark.parametrize(
     "prefix",
     [

@@ -255,7 +255,10 @@ class Pipeline:
     def rejected(self, log: str) -> Counter[Reject]:
         """Return how many lines of a log were no entries, by reason."""
         source = self._sources.get(log)
-        return source.rejected if source is not None else Counter()
+        if source is None:
+            return Counter()
+        source.unsure.clear()  # a counter that was published does not fall
+        return source.rejected
 
     def expect_server_log(self, log: str) -> None:
         """Take lines that are nothing like an audit entry for the server's own log lines, from now on."""
@@ -416,9 +419,11 @@ def _second_look(line: bytes, source: LogStream, *, for_reports: bool) -> Found 
     if not isinstance(found, Reject):
         return found
     if is_server_log(line):
-        source.mixed = True
-    if source.mixed and not may_be_entry(line, damaged=found is Reject.NOT_JSON):
+        source.note_server_log()
+    is_other = not may_be_entry(line, damaged=found is Reject.NOT_JSON)
+    if source.mixed and is_other:
         source.passed_over += 1
     else:
         source.rejected[found] += 1
+        source.unsure[found] += is_other
     return resynchronise(line, for_reports=for_reports)

@@ -38,6 +38,7 @@ class LogStream:
         passed_over: lines that are the server's own log, or others that are nothing like an entry.
         pending: requests whose responses were not read yet.
         rejected: lines that are no entry.
+        unsure: those of them, since the counts were last asked for, that are nothing like an entry.
         excluded: by id, why a request was left out; its response is left out, too.
         unsigned: by id, where the response of a request is counted that does not say who sends it, such as a login.
             Filled with ``audit.exclude`` only.
@@ -63,6 +64,7 @@ class LogStream:
         "states_mounts",
         "unmounted",
         "unsigned",
+        "unsure",
     )
 
     def __init__(self, most_guessed: int, keep_unasked: int = 0) -> None:
@@ -71,6 +73,7 @@ class LogStream:
         self.passed_over = 0
         self.pending = Pending(keep_unasked)
         self.rejected: Counter[Reject] = Counter()
+        self.unsure: Counter[Reject] = Counter()
         self.excluded: dict[str, str] = {}
         self.unsigned: dict[str, Cell | None] = {}
         self.stated = Cells()
@@ -97,6 +100,13 @@ class LogStream:
             return False
         self._admitted.add(point)
         return True
+
+    def note_server_log(self) -> None:
+        """Take lines that are nothing like an entry for the server's log, also those just before its first line."""
+        if not self.mixed:
+            self.mixed = True
+            self.passed_over += self.unsure.total()
+            self.rejected -= self.unsure
 
     def bound(self, limit: int) -> None:
         """Drop requests that wait for too long, and those beyond the limit."""
