@@ -55,8 +55,8 @@ def run(config: Config, read: Callable[[], Config]) -> None:
     # Imported objects stay. Without freezing them, a full garbage collection would block the event loop twice as long.
     gc.collect()
     gc.freeze()
-    # A scrape leaves no cycles behind, and one of a node that is down a few hundred objects. With Python's thresholds
-    # the collector looks at the objects of running scrapes again and again: a fifth of the time of many targets.
+    # A scrape leaves no cycles behind. With Python's thresholds the collector looks at the objects of running scrapes
+    # again and again: a fifth of the time of many targets.
     gc.set_threshold(*_GC_THRESHOLDS)
     with hold(config.audit.checkpoint):
         _runner()(serve(config, read, stop_signals))

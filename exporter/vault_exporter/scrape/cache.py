@@ -11,6 +11,7 @@ from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.util.defects import internal_error
 from vault_exporter.vault.client import VaultError
+from vault_exporter.vault.errors import forget_frames
 
 __all__ = ["CachedReading"]
 
@@ -57,7 +58,7 @@ class CachedReading:
             # Where there is something to show, the page need not wait long for something newer.
             await asyncio.wait({self._reading}, timeout=left if self.taken is None else min(left, _PATIENCE_SECONDS))
         if self._failure is not None:
-            raise self._failure
+            raise self._failure.with_traceback(None)  # it would grow by each scrape
         if self.taken is None:
             raise VaultError(Reason.TIMEOUT, "the first reading takes longer than a scrape; it goes on")
 
@@ -87,5 +88,6 @@ class CachedReading:
             self._reading = None
 
     def _failed(self, error: VaultError) -> None:
+        forget_frames(error)
         self._failure = error
         self._due = self._clock() + min(self._interval, _RETRY_SECONDS)

@@ -1,6 +1,5 @@
 """What the scrapes of a target have in common: since when the node is in its state, and how often it is scraped."""
 
-from collections import deque
 from typing import Final
 
 import msgspec
@@ -42,7 +41,7 @@ class Cadence:
     """The interval at which others scrape a target, from the last scrapes. Two Prometheus servers may alternate."""
 
     def __init__(self) -> None:
-        self._gaps: deque[float] = deque(maxlen=_GAPS)
+        self._gaps: tuple[float, ...] = ()
         self._last: float | None = None
 
     @property
@@ -53,5 +52,5 @@ class Cadence:
     def note(self, now: float) -> None:
         """Note a scrape at this time, in seconds."""
         if self._last is not None and _SHORTEST_GAP <= now - self._last <= _LONGEST_GAP:
-            self._gaps.append(now - self._last)
+            self._gaps = (*self._gaps, now - self._last)[-_GAPS:]
         self._last = now

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from vault_exporter.config.schema import model
@@ -17,6 +17,7 @@ from vault_exporter.scrape.history import Cadence, History
 from vault_exporter.scrape.node_state import NodeState
 from vault_exporter.scrape.scheduler import CollectorScheduler, Outcome
 from vault_exporter.scrape.telemetry import TelemetryPage
+from vault_exporter.scrape.turns import Turns
 from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.connection import connect
 
@@ -63,12 +64,14 @@ class TargetScraper:
         target: model.Target,
         collectors: Sequence[Collector],
         shared: Shared | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.target = target
         self.last: Scrape | None = None
-        """The last complete scrape."""
+        """The last complete scrape, without its samples and its page."""
         self.history = History()
         self.client, self.tokens = connect(target, shared=shared)
+        self._turns = turns or Turns()
         self._flight: _Flight | None = None
         self._cadence = Cadence()
         runs = any(collector.name == telemetry.NAME for collector in collectors)
@@ -109,6 +112,7 @@ class TargetScraper:
         while True:
             if self._flight is None or self._flight.scrape.done():
                 self._flight = _Flight(asyncio.create_task(self._fly(now(), deadline)), deadline)
+                self._flight.scrape.add_done_callback(self._landed)
             flight = self._flight
             if flight.deadline > deadline:
                 break
@@ -122,9 +126,18 @@ class TargetScraper:
             state, samples, page, outcomes = self._scheduler.failed(Reason.TIMEOUT, seconds)
             return Scrape(state, (*samples, *self._without_telemetry), time.time(), page, outcomes)
 
+    def _landed(self, scrape: "asyncio.Task[Scrape]") -> None:
+        """Let go of the result, which only those need who wait for it."""
+        if self._flight is not None and self._flight.scrape is scrape:
+            self._flight = None
+
     async def _fly(self, started: float, deadline: float) -> Scrape:
         requests = self.client.requests
-        collected = await self._scheduler.run(deadline)
+        end = await self._turns.begin(deadline)
+        try:
+            collected = await self._scheduler.run(deadline)
+        finally:
+            end()
         samples = (
             *collected.samples,
             *self._without_telemetry,
@@ -132,6 +145,7 @@ class TargetScraper:
             c.PROBE_REQUESTS(self.client.requests - requests),
             c.PROBE_DURATION(asyncio.get_running_loop().time() - started),
         )
-        self.last = Scrape(collected.state, samples, time.time(), collected.page, collected.outcomes)
-        self.history = self.history.after(self.last.state, self.last.finished)
-        return self.last
+        scrape = Scrape(collected.state, samples, time.time(), collected.page, collected.outcomes)
+        self.last = replace(scrape, samples=(), page=None)
+        self.history = self.history.after(scrape.state, scrape.finished)
+        return scrape

@@ -15,6 +15,7 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.scrape.collectors import chosen
 from vault_exporter.scrape.scraper import TargetScraper
+from vault_exporter.scrape.turns import Turns
 from vault_exporter.targets.discovery import DiscoveryManager, State
 from vault_exporter.targets.discovery.find import some
 from vault_exporter.util.sightings import Sightings
@@ -43,6 +44,7 @@ class Targets:
         self.settled = False
         self._shared = shared or Shared()
         self._sightings = sightings
+        self._turns = Turns()
         self._config = Config()
         self._discovery = DiscoveryManager((), self._shared, self._reconcile)
         self._files: tuple[Stamps, ...] = ()
@@ -174,9 +176,8 @@ class Targets:
                 new[target.name] = kept
                 continue
             try:
-                scraper = TargetScraper(
-                    target, chosen(target, watched, config.telemetry, self._sightings), self._shared
-                )
+                collectors = chosen(target, watched, config.telemetry, self._sightings)
+                scraper = TargetScraper(target, collectors, self._shared, self._turns)
             except TlsError as error:  # the file was valid when the configuration was loaded
                 _log.warning("cannot scrape", target=target.name, detail=f"tls.{error.key}: {error}")
             else:

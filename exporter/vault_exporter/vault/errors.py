@@ -14,7 +14,7 @@ from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.flood_guard import FloodError
 from vault_exporter.vault.hostname import HostnameError
 
-__all__ = ["NoTokenError", "VaultError", "failure_of"]
+__all__ = ["NoTokenError", "VaultError", "failure_of", "forget_frames"]
 
 _OS_REASONS: Final = {
     errno.ECONNREFUSED: Reason.REFUSED,
@@ -81,6 +81,16 @@ def failure_of(path: str, error: Exception) -> VaultError:
     reason = _reason(error)
     detail = _detail(error)
     return VaultError(reason, f"{path}: {reason} ({detail})" if detail else f"{path}: {reason}")
+
+
+def forget_frames(error: BaseException) -> None:
+    """Drop the tracebacks of an exception that was handled, and of its causes.
+
+    Some frames of aiohttp keep the exception that they raised. The garbage collector would have to find both, hundreds
+    of objects for each scrape of a node that is down. A kept exception would keep all that its frames hold.
+    """
+    for cause in _causes(error):
+        cause.__traceback__ = None
 
 
 def _reason(error: BaseException) -> Reason:

@@ -20,7 +20,7 @@ from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.answer import Answer
-from vault_exporter.vault.errors import VaultError, failure_of
+from vault_exporter.vault.errors import VaultError, failure_of, forget_frames
 from vault_exporter.vault.flood_guard import TCPConnector, UnixConnector
 from vault_exporter.vault.peer_certificate import Peer
 from vault_exporter.vault.rate_limit import RateLimiter
@@ -156,7 +156,7 @@ class HttpTransport:
             ) as response:
                 content = await _read(response, request.path, request.max_bytes)
         except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError, ValueError) as error:
-            raise self._failure(request.path, error) from error
+            raise self._failure(request.path, error) from None
         answer = Answer(
             request.path,
             response.status,
@@ -174,10 +174,11 @@ class HttpTransport:
         try:
             return await self._peer.certificate()
         except OSError as error:  # includes ssl.SSLError
-            raise self._failure("certificate", error) from error
+            raise self._failure("certificate", error) from None
 
     def _failure(self, path: str, error: Exception) -> VaultError:
         failure = failure_of(path, error)
+        forget_frames(error)
         if failure.reason is Reason.TLS:
             self._peer.forget()
         return failure

@@ -209,6 +209,8 @@ class Connections:
             return False
         finally:
             self._sending.discard(sending)
+            if isinstance(response, web.Response):
+                response.body = None  # aiohttp keeps the response until the next request of the connection
         return request.transport is not None and not request.transport.is_closing()
 
     async def watch(self, is_outdated: Callable[[Connection], bool]) -> None:

@@ -62,7 +62,7 @@ class FamilyChoice:
             return "replaced"
         if taken.isdisjoint(family.title.claims):
             return ""
-        return "replaced" if family.renamed else "invalid"
+        return "replaced" if family.title.renamed else "invalid"
 
 
 @cache

@@ -11,9 +11,18 @@ from typing import Final
 
 from vault_exporter.scrape.telemetry.grammar import number
 
-__all__ = ["INFINITY", "Track"]
+__all__ = ["INFINITY", "Track", "goes_on"]
 
 INFINITY: Final = math.inf
+
+
+def goes_on(last: tuple[float, ...], new: tuple[float, ...]) -> bool:
+    """Return whether a series has clearly not restarted between two readings. False for histograms."""
+    if len(new) == 1:
+        return last[0] <= new[0] < INFINITY
+    if len(new) == 2:  # noqa: PLR2004 - a sum and a count
+        return (last[1] < new[1] and last[0] <= new[0] < INFINITY and new[1].is_integer()) or new == last
+    return False
 
 
 class Track:
@@ -24,9 +33,9 @@ class Track:
 
     __slots__ = ("held", "keys", "last", "offset")
 
-    def __init__(self, keys: tuple[bytes, ...]) -> None:
+    def __init__(self, keys: tuple[bytes, ...], last: tuple[float, ...] | None = None) -> None:
         self.keys = keys
-        self.last: tuple[float, ...] = (0.0,) * len(keys)
+        self.last = last or (0.0,) * len(keys)
         """The last raw values; zeros while the series is missing."""
         self.held = b""
         """The lines of a missing series, each after a line end."""
@@ -35,13 +44,7 @@ class Track:
 
     def went_on(self, new: tuple[float, ...]) -> bool:
         """Update the raw values if the series has clearly not restarted; return whether it has not."""
-        last = self.last
-        if len(new) == 1:
-            steady = last[0] <= new[0] < INFINITY
-        elif len(new) == 2:  # noqa: PLR2004 - a sum and a count
-            steady = (last[1] < new[1] and last[0] <= new[0] < INFINITY and new[1].is_integer()) or new == last
-        else:
-            return False
+        steady = goes_on(self.last, new)
         if steady:
             self.last = new
         return steady

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 from weakref import WeakValueDictionary
 
-from vault_exporter.scrape.telemetry.continuity import INFINITY, Track
+from vault_exporter.scrape.telemetry.continuity import INFINITY, Track, goes_on
 from vault_exporter.scrape.telemetry.grammar import GROWING, split_at_values
 from vault_exporter.scrape.telemetry.naming import PREFIX, PROCESS, USUAL, Naming
 from vault_exporter.scrape.telemetry.page import Head, claims, openmetrics_claims
@@ -19,12 +19,12 @@ Verdict = Literal["", "filtered", "replaced", "invalid"]
 
 # After an unseal Vault keeps the series with {cluster=""}, from before it knew the name, beside the series with a name.
 _DUPLICATED: Final = frozenset({b"vault_core_active", b"vault_core_unsealed"})
-_NO_SHAPE: Final = Shape([], (), (), frozenset())
+_NO_SHAPE: Final = Shape([], None, 0, (), (), frozenset())
 _NONE_AWAY: Final[dict[Identity, Track]] = {}
-"""Shared by all families without a missing series; nothing is put into it."""
+"""Of all families without a missing series; nothing is put into it."""
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class _Title:
     """The first two lines of a family's block, shared by the pages of many targets."""
 
@@ -32,6 +32,8 @@ class _Title:
     kind: bytes
     text: bytes
     """The lines."""
+    length: int
+    """Of the lines."""
     canonical: bytes
     """The name with Vault's usual prefix."""
     duplicated: bool
@@ -41,6 +43,8 @@ class _Title:
 
     Metrics of the process and runtime (``go_``, ``process_``, ``python_``) never expire.
     """
+    renamed: bool
+    """Whether it is published under another name."""
     head: Head
     claims: frozenset[bytes]
     openmetrics_claims: frozenset[bytes]
@@ -50,61 +54,69 @@ _titles: Final[WeakValueDictionary[tuple[bytes, Naming, bool], _Title]] = WeakVa
 """Titles that a target uses at present, by text and naming."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Mode:
+    """How a family is handled. There are a few dozen at most, which all families share."""
+
+    verdict: Verdict = ""
+    clashes: bool = False
+    """Whether another family claims one of its names in OpenMetrics."""
+    plain: bool = False
+    """Whether its samples are passed on unchanged for all values."""
+    unsure: bool = False
+    """Whether its values may be invalid for its type."""
+    steady: bool = False
+    """Whether all its series are tracked, and may be by their last lines alone."""
+    sole: bool = False
+    """Whether it is steady and consists of one counter or summary."""
+
+
+_modes: Final[dict[_Mode, _Mode]] = {}
+
+
+class _Beyond:
+    """What a family keeps beyond its last lines, for the few that need more."""
+
+    __slots__ = ("away", "continued", "doubtful", "tracks")
+
+    def __init__(self) -> None:
+        self.tracks: tuple[Track | None, ...] | None = None
+        """The continuity of each group of the shape, None if it is not tracked; None if the lines say it."""
+        self.away: dict[Identity, Track] = _NONE_AWAY
+        """The missing series that are held."""
+        self.continued = 0
+        self.doubtful = False
+
+
 class NativeFamily:
     """A family, its last series, and the continuity of its counters.
 
     A scrape calls ``reshape`` if the series changed, and ``advance`` if the values changed.
 
-    A target has hundreds of them, which are most of its memory. So what the title and the shape say, which targets
-    share, is not kept here again, and series are kept in the order of the shape instead of in a mapping.
+    A target has hundreds of them, which are most of its memory. So what the title, the shape and the mode say, which
+    targets share, is not kept here again. While all series of a family go on, their last values are read from its
+    last lines; there are tracks only from the first restart on, if a series is missing, or if not all are tracked.
     """
 
-    __slots__ = (
-        "away",
-        "body",
-        "continued",
-        "doubtful",
-        "head",
-        "head_length",
-        "plain",
-        "raw",
-        "renamed",
-        "shape",
-        "single",
-        "sole",
-        "title",
-        "tracks",
-        "unsure",
-        "verdict",
-    )
+    __slots__ = ("beyond", "body", "mode", "raw", "shape", "title")
 
     def __init__(self, title: _Title) -> None:
         self.title = title
-        self.head_length = len(title.text)
-        self.renamed = title.name != title.head.name
-        self.head = title.head
-        self.verdict: Verdict = ""
-        self.away: dict[Identity, Track] = _NONE_AWAY
-        """The missing series that are held."""
+        self.mode = _shared(_Mode())
+        self.beyond: _Beyond | None = None
         self.forget_shape()
 
     def forget_shape(self) -> None:
         """Process the family from scratch in the next scrape."""
+        self.tracks = ()
+        if self.beyond is not None:
+            self._note(self.beyond.tracks, continued=0, doubtful=False)
+        self.mode = _shared(_Mode(self.mode.verdict, self.mode.clashes))
         self.raw = b""
         """Its samples on the last page."""
         self.body = b""
         """Its published samples, without held ones."""
         self.shape = _NO_SHAPE
-        self.tracks: tuple[Track | None, ...] = ()
-        """The continuity of each group of the shape; None if it is not tracked, and empty if none is."""
-        self.continued = 0
-        self.doubtful = self.unsure = False
-        self.sole: Track | None = None
-        """The only counter or summary, if there is exactly one."""
-        self.single: bytes | None = None
-        """The only series, if there is exactly one."""
-        self.plain = False
-        """Whether its samples are passed on unchanged for all values."""
 
     @property
     def name(self) -> bytes:
@@ -122,16 +134,52 @@ class NativeFamily:
         return max(0, len(self.shape.keys) - 1 - len(self.shape.stale))
 
     @property
+    def tracks(self) -> tuple[Track | None, ...]:
+        """The continuity of each group of the shape; None if it is not tracked, and empty if none is."""
+        if self.beyond is not None and self.beyond.tracks is not None:
+            return self.beyond.tracks
+        return self._read_tracks() if self.mode.steady else ()
+
+    @tracks.setter
+    def tracks(self, tracks: tuple[Track | None, ...]) -> None:
+        self.mode = _shared(replace(self.mode, steady=False, sole=False))
+        if tracks:
+            self._more().tracks = tracks
+        elif self.beyond is not None:
+            self.beyond.tracks = None
+
+    @property
     def live(self) -> dict[Identity, Track]:
         """The tracked series on the last page."""
         groups = zip(self.shape.groups, self.tracks, strict=False)  # no tracks at all where none is tracked
         return {group.identity: track for group, track in groups if track is not None}
 
+    @property
+    def away(self) -> dict[Identity, Track]:
+        """The missing series that are held."""
+        return self.beyond.away if self.beyond is not None else _NONE_AWAY
+
     def put_away(self, identity: Identity, track: Track) -> None:
         """Keep a missing series."""
-        if self.away is _NONE_AWAY:
-            self.away = {}
-        self.away[identity] = track
+        beyond = self._more()
+        if beyond.away is _NONE_AWAY:
+            beyond.away = {}
+        beyond.away[identity] = track
+
+    def succeed(self, old: "NativeFamily") -> None:
+        """Take over the series of a family whose help text changed."""
+        self.shape, self.tracks = old.shape, old.tracks
+        if old.away:
+            self._more().away = old.away
+
+    @property
+    def verdict(self) -> Verdict:
+        """Why it is dropped; empty if it is passed on."""
+        return self.mode.verdict
+
+    @verdict.setter
+    def verdict(self, verdict: Verdict) -> None:
+        self.mode = _shared(replace(self.mode, verdict=verdict))
 
     @property
     def grows(self) -> bool:
@@ -140,83 +188,129 @@ class NativeFamily:
 
     def publish(self, lines: bytes) -> bytes:
         """Return lines with the family's published name, without the leading line end."""
-        if not self.renamed:
+        title = self.title
+        if not title.renamed:
             return lines
-        return self.head.name + lines[len(self.name) :].replace(b"\n" + self.name, b"\n" + self.head.name)
+        return title.head.name + lines[len(title.name) :].replace(b"\n" + title.name, b"\n" + title.head.name)
 
     def fit_openmetrics(self, fits: bool) -> None:  # noqa: FBT001 - it is all this says
         """Set whether no other family claims one of its names in OpenMetrics."""
-        fits = fits or self.title.openmetrics_claims == {self.head.name}  # as type unknown it would claim the same name
-        if fits != self.head.fits_openmetrics:
-            self.head = replace(self.head, fits_openmetrics=fits)
+        # As type unknown it would claim the same name.
+        clashes = not fits and self.title.openmetrics_claims != {self.title.head.name}
+        if clashes != self.mode.clashes:
+            self.mode = _shared(replace(self.mode, clashes=clashes))
 
     def reshape(self, follow: Callable[[bytes, Group, Track | None], Track | None]) -> None:
         """Adapt to the new shape; ``follow`` returns the continuity of a series, from the one so far, if any."""
         shape, kind = self.shape, self.kind
-        self.single = shape.keys[0] if len(shape.keys) == 2 else None  # noqa: PLR2004 - it, and what follows its value
         tracks = [follow(kind, *one) for one in zip(shape.groups, self.tracks, strict=True)] if self.grows else []
         followed = len(tracks) - tracks.count(None)
         self.tracks = tuple(tracks) if followed else ()
         are_all_followed = kind != b"histogram" and not shape.halves and followed == len(shape.groups)
-        self.unsure = kind in GROWING and not (self.grows and are_all_followed)
-        self.plain = not (self.renamed or self.unsure or followed or shape.stale)
-        sole = followed == 1 and not (self.unsure or shape.stale or (kind == b"counter" and not self.single))
-        self.sole = self.tracks[0] if sole else None
+        unsure = kind in GROWING and not (self.grows and are_all_followed)
+        steady = bool(followed) and not unsure
+        self.mode = _shared(
+            _Mode(
+                verdict=self.verdict,
+                clashes=self.mode.clashes,
+                plain=not (self.title.renamed or unsure or followed or shape.stale),
+                unsure=unsure,
+                steady=steady,
+                sole=steady and followed == 1 and not shape.stale and (kind != b"counter" or shape.single is not None),
+            )
+        )
 
     def advance(self, raw: bytes, parts: list[bytes] | None) -> None:
         """Update the samples, given as a whole and (unless there is only one) split at their values.
 
         The method may modify the parts.
         """
-        self.raw = raw
-        if self.plain or (self.sole is not None and self._just_grew(raw, parts, self.sole)):
-            self.body = self.publish(raw)
-            self.continued, self.doubtful = 0, False
+        mode, beyond = self.mode, self.beyond
+        if mode.plain or (mode.sole and (beyond is None or beyond.tracks is None) and self._just_grew(raw, parts)):
+            self.raw = raw
+            self.body = self.publish(raw) if self.title.renamed else raw
+            if beyond is not None:
+                self._note(beyond.tracks, continued=0, doubtful=False)
         else:
             self._advance_closely(raw, parts if parts is not None else split_at_values(raw))
 
-    def _just_grew(self, raw: bytes, parts: list[bytes] | None, track: Track) -> bool:
+    def _just_grew(self, raw: bytes, parts: list[bytes] | None) -> bool:
         """Handle the usual case: one counter or summary, without a restart so far, that continued."""
-        if track.offset is not None:
+        shape = self.shape
+        if shape.single is not None:
+            start = len(shape.single)
+            return float(self.raw[start:]) <= float(raw[start:]) < INFINITY
+        if not shape.between or parts is None or b" -" in raw:
             return False
-        places = self.shape.groups[0].places
-        if parts is None or len(places) == 1:
-            value = float(raw[len(self.shape.keys[0]) :])
-            if not track.last[0] <= value < INFINITY:
-                return False
-            track.last = (value,)
-            return True
-        before, count_before = track.last
-        total, count = float(parts[places[0]]), float(parts[places[1]])
-        if not (count_before < count and before <= total < INFINITY and count.is_integer()) or b" -" in raw:
-            return False
-        track.last = (total, count)
-        return True
+        _, before, count_before = self.raw.rsplit(b" ", 2)
+        total, count = float(parts[-4]), float(parts[-2])
+        total_before, counted = float(before[: -shape.between]), float(count_before)
+        if counted < count:
+            return total_before <= total < INFINITY and count.is_integer()
+        return counted == count and total_before == total
 
     def _advance_closely(self, raw: bytes, parts: list[bytes]) -> None:
-        self.continued = 0
-        doubtful = self.unsure
-        for track, (_, _, places) in zip(self.tracks, self.shape.groups, strict=False):  # as in ``live``
+        continued, doubtful = 0, self.mode.unsure
+        tracks = self.beyond.tracks if self.beyond is not None else None
+        if tracks is None and self.mode.steady and not self._go_on(parts):
+            tracks = self._read_tracks()
+        steady = self.mode.steady
+        for track, (_, _, places) in zip(tracks or (), self.shape.groups, strict=False):  # as in ``live``
             if track is None:
                 continue
-            new = tuple([float(parts[place]) for place in places])
+            new = _values(parts, places)
             if not track.went_on(new):
                 track.take(new)
                 doubtful = True
+            if track.offset is not None or track.last != new:
+                steady = False
             if track.offset is not None:
                 for place, value in zip(places, track.published(new), strict=True):
                     parts[place] = b" " + value
-                self.continued += len(places)
-        body = b"".join(parts) if self.continued else raw
+                continued += len(places)
+        body = b"".join(parts) if continued else raw
         if self.shape.stale:
             body = b"\n".join(line for at, line in enumerate(body.split(b"\n")) if at not in self.shape.stale)
-        self.body = body = self.publish(body)
-        # Growing values are valid for their type. A quantile may be negative, and untracked values may be invalid.
+        self.raw, self.body = raw, self.publish(body)
+        self._note(None if steady else tracks, continued=continued, doubtful=self._may_be_invalid(body, doubtful))
+
+    def _may_be_invalid(self, body: bytes, doubtful: bool) -> bool:  # noqa: FBT001 - a private helper
+        """Return whether the samples may be invalid for the type, given whether a value may not have grown."""
+        # Growing values are valid. A quantile may be negative, and untracked values may be invalid.
         if self.kind == b"counter":
-            doubtful = doubtful and (b" -" in body or b" NaN" in body)
-        elif self.kind == b"summary":
-            doubtful = doubtful or b" -" in body
-        self.doubtful = doubtful
+            return doubtful and (b" -" in body or b" NaN" in body)
+        return doubtful or (self.kind == b"summary" and b" -" in body)
+
+    def _go_on(self, parts: list[bytes]) -> bool:
+        """Return whether all series have clearly not restarted since the last lines."""
+        before = split_at_values(self.raw)
+        return all(goes_on(_values(before, places), _values(parts, places)) for _, _, places in self.shape.groups)
+
+    def _read_tracks(self) -> tuple[Track, ...]:
+        """Read the continuity from the last lines."""
+        parts = split_at_values(self.raw)
+        return tuple([Track(keys, _values(parts, places)) for _, keys, places in self.shape.groups])
+
+    def _note(self, tracks: tuple[Track | None, ...] | None, *, continued: int, doubtful: bool) -> None:
+        """Keep what the lines do not say, if there is anything."""
+        if tracks or continued or doubtful or self.away:
+            beyond = self._more()
+            beyond.tracks, beyond.continued, beyond.doubtful = tracks, continued, doubtful
+        else:
+            self.beyond = None
+
+    def _more(self) -> _Beyond:
+        if self.beyond is None:
+            self.beyond = _Beyond()
+        return self.beyond
+
+
+def _values(parts: list[bytes], places: tuple[int, ...]) -> tuple[float, ...]:
+    return tuple([float(parts[place]) for place in places])
+
+
+def _shared(mode: _Mode) -> _Mode:
+    return _modes.setdefault(mode, mode)
 
 
 def family_of(match: re.Match[bytes], naming: Naming = USUAL, *, keep_prefix: bool = False) -> NativeFamily:
@@ -245,9 +339,11 @@ def _title(match: re.Match[bytes], naming: Naming, *, keep_prefix: bool) -> _Tit
         name=name,
         kind=kind,
         text=match[0],
+        length=len(match[0]),
         canonical=canonical,
         duplicated=canonical in _DUPLICATED,
         grows=kind in GROWING and not of_process,
+        renamed=name != published,
         head=head,
         claims=claims(published, kind),
         openmetrics_claims=openmetrics_claims(published, kind),

@@ -30,8 +30,6 @@ class Head:
     kind: bytes
     help: bytes
     """The help text, escaped for text 0.0.4."""
-    fits_openmetrics: bool = True
-    """Whether no other family claims one of its names in OpenMetrics."""
     text: bytes = field(init=False)
     openmetrics: bytes = field(init=False)
 
@@ -68,6 +66,8 @@ class TelemetryPage:
     _bodies: tuple[bytes, ...] = field(repr=False)
     _doubtful: frozenset[int] = field(repr=False)
     """Indexes of families that may violate their type in OpenMetrics."""
+    _clashing: frozenset[int] = field(repr=False)
+    """Indexes of families with a name in OpenMetrics that another family claims."""
 
     @property
     def is_empty(self) -> bool:
@@ -84,9 +84,9 @@ class TelemetryPage:
             parts[::2] = [head.text for head in self._heads]
         else:
             parts[::2] = [head.openmetrics for head in self._heads]
-            for place in self._doubtful:
+            for place in self._doubtful | self._clashing:
                 head, body = self._heads[place], self._bodies[place]
-                if not (head.fits_openmetrics and _fits(head, body)):
+                if place in self._clashing or not _fits(head, body):
                     parts[2 * place], parts[2 * place + 1] = _split(head, body)
         parts.append(b"")
         return b"\n".join(parts)

@@ -6,7 +6,7 @@ that family, or the page, is parsed.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from operator import attrgetter
 from types import MappingProxyType
@@ -30,7 +30,7 @@ _DROPPED: Final = ("filtered", "stale", "replaced", "invalid")
 _REPAIRED: Final = ("renamed", "continued", "held", "started")
 
 _NOTHING: Final = TelemetryPage(
-    0, dict.fromkeys(_DROPPED, 0), dict.fromkeys(_REPAIRED, 0), False, 0, (), (), frozenset()
+    0, dict.fromkeys(_DROPPED, 0), dict.fromkeys(_REPAIRED, 0), False, 0, (), (), frozenset(), frozenset()
 )
 
 
@@ -108,9 +108,8 @@ class TelemetryRepair:
         self._named = False
         self._families: list[NativeFamily] = []
         """Families of the last page, in its order."""
-        self._heads: list[bytes] = []
-        self._by_name: dict[bytes, NativeFamily] = {}
-        """Families of the last page, and families with held series."""
+        self._absent: tuple[NativeFamily, ...] = ()
+        """Families that are missing from the last page, with held series."""
         self._passing: list[NativeFamily] = []
         self._left_out: list[NativeFamily] = []
         self._series = SeriesTracker(self._max_tracked)
@@ -129,21 +128,23 @@ class TelemetryRepair:
         if before:
             return None
         naming, named = self._naming, self._named
-        if len(blocks) == len(self._heads) and all(map(bytes.startswith, blocks, self._heads)):
-            families = self._families
-        else:
+        families = self._families
+        texts = [family.title.text for family in families]
+        if len(blocks) != len(texts) or not all(map(bytes.startswith, blocks, texts)):
             heads = list(filter(None, map(HEAD.match, blocks)))
             found = find_naming(((head["name"], head["kind"]) for head in heads), self._naming)
             naming, named = found or self._naming, found is not None
-            families = [self._identify(head, naming) for head in heads]
+            known = self._by_name()
+            families = [self._identify(head, naming, known) for head in heads]
             if len({family.name for family in families}) != len(blocks):
                 return None
         cut = _Cut(families, [], {}, naming, named)
         for family, block in zip(families, blocks, strict=True):
-            raw = block[family.head_length :]
+            raw = block[family.title.length :]
             if raw == family.raw:
                 continue
-            if family.single is not None and raw.startswith(family.single) and VALUE_AT(raw, len(family.single)):
+            single = family.shape.single
+            if single is not None and raw.startswith(single) and VALUE_AT(raw, len(single)):
                 cut.moved.append((family, raw, None))
             else:
                 parts = split_at_values(raw)
@@ -156,10 +157,14 @@ class TelemetryRepair:
                 cut.moved.append((family, raw, parts))
         return cut
 
-    def _identify(self, head: re.Match[bytes], naming: Naming) -> NativeFamily:
+    def _by_name(self) -> dict[bytes, NativeFamily]:
+        """Return the families of the last page, and those with held series."""
+        return {family.name: family for family in (*self._families, *self._absent)}
+
+    def _identify(self, head: re.Match[bytes], naming: Naming, known: Mapping[bytes, NativeFamily]) -> NativeFamily:
         family = family_of(head, naming, keep_prefix=self._keep_prefix)
-        known = self._by_name.get(family.name)
-        return known if known is not None and known.title is family.title else family
+        before = known.get(family.name)
+        return before if before is not None and before.title is family.title else family
 
     def _take(self, cut: _Cut) -> None:
         """Update the state from a page: families, added and removed series, and values."""
@@ -186,12 +191,13 @@ class TelemetryRepair:
         for family in self._left_out:
             self._dropped[family.verdict] += len(family.shape.keys) - 1
         self._repaired = dict(_NOTHING.repaired)
-        self._repaired["renamed"] = sum(family.samples for family in self._passing if family.renamed)
+        self._repaired["renamed"] = sum(family.samples for family in self._passing if family.title.renamed)
 
     def _arrange(self, cut: _Cut) -> None:
         """Update the families."""
         present = {family.name: family for family in cut.families}
-        for name, old in self._by_name.items():
+        before = self._by_name()
+        for name, old in before.items():
             new = present.get(name)
             if new is None:
                 self._series.leave_all(old)
@@ -200,11 +206,10 @@ class TelemetryRepair:
                 self._series.hand_over(old, new)
             elif new is not old:
                 self._series.forget(old)
-        absent = {name: old for name, old in self._by_name.items() if name not in present and old.away}
-        self._families, self._heads = cut.families, [family.title.text for family in cut.families]
-        self._by_name = present | absent
+        absent = [old for name, old in before.items() if name not in present and old.away]
+        self._families, self._absent = cut.families, tuple(absent)
         moved = {family for family, *_ in cut.moved}
-        candidates = [*sorted(present.values(), key=lambda family: family.renamed), *absent.values()]
+        candidates = [*sorted(present.values(), key=lambda family: family.title.renamed), *absent]
         changed = self._choice.choose(candidates, self._naming)
         for family in filter(attrgetter("verdict"), candidates):
             self._series.forget(family)
@@ -219,7 +224,7 @@ class TelemetryRepair:
 
     def _begin_at_zero(self) -> None:
         """Update the counters without an event so far."""
-        titles = [family.title for family in self._by_name.values()]
+        titles = [family.title for family in (*self._families, *self._absent)]
         taken = self._choice.reserved.union(*(title.claims | title.openmetrics_claims for title in titles))
         unborn = not_born({title.canonical for title in titles}, taken) if self._named else ()
         self._started = [
@@ -230,28 +235,31 @@ class TelemetryRepair:
 
     def _assemble(self, invalid: int) -> TelemetryPage:
         """Build the page from the state of each family."""
-        heads = [family.head for family in self._passing]
+        heads = [family.title.head for family in self._passing]
         bodies = [family.body for family in self._passing]
         dropped, repaired = self._dropped | {"invalid": self._dropped["invalid"] + invalid}, dict(self._repaired)
-        doubtful = set()
+        doubtful, clashing = set(), set()
         for place, family in enumerate(self._passing):
-            if family.plain:
-                continue
-            repaired["continued"] += family.continued
-            if family.doubtful or not family.head.fits_openmetrics:
-                doubtful.add(place)
+            if family.mode.clashes:
+                clashing.add(place)
+            if (beyond := family.beyond) is not None:
+                repaired["continued"] += beyond.continued
+                if beyond.doubtful:
+                    doubtful.add(place)
         holding = dict(self._series.held())
         places = {family: place for place, family in enumerate(self._passing) if family in holding} if holding else {}
         for family, held in holding.items():
             repaired["held"] += held.count(b"\n")
             place = places.get(family, len(heads))
             if place == len(heads):
-                heads.append(family.head)
+                heads.append(family.title.head)
                 bodies.append(held[1:])
             else:
                 bodies[place] += held
-            if b" -" in held or family.kind == b"histogram" or not family.head.fits_openmetrics:
+            if b" -" in held or family.kind == b"histogram":
                 doubtful.add(place)
+            if family.mode.clashes:
+                clashing.add(place)
         for head, lines in self._started:
             heads.append(head)
             bodies.append(lines)
@@ -265,6 +273,7 @@ class TelemetryRepair:
             _heads=tuple(heads),
             _bodies=tuple(bodies),
             _doubtful=frozenset(doubtful),
+            _clashing=frozenset(clashing),
         )
 
 

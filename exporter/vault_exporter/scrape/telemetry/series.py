@@ -74,7 +74,7 @@ class SeriesTracker:
 
     def hand_over(self, old: NativeFamily, new: NativeFamily) -> None:
         """Move the series of a family whose help text changed to its new object."""
-        new.shape, new.tracks, new.away = old.shape, old.tracks, old.away
+        new.succeed(old)
         for identity, track in new.away.items():
             self._away[track] = (new, identity)
             self._holders[new] = None
@@ -82,8 +82,9 @@ class SeriesTracker:
 
     def forget(self, family: NativeFamily) -> None:
         """Drop all series of a family."""
-        self.tracked -= len(family.live)
-        family.tracks = ()
+        if live := family.live:
+            self.tracked -= len(live)
+            family.tracks = ()
         for identity in tuple(family.away):
             self._forget_away(family, identity)
 

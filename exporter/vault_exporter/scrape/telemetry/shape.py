@@ -23,12 +23,16 @@ class Group(NamedTuple):
     places: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Shape:
     """The series of a family. Targets with the same series share the object."""
 
     keys: list[bytes]
     """The text between the values of the block; equal for equal series."""
+    single: bytes | None
+    """The only series, if there is exactly one."""
+    between: int
+    """Length of the text between the last two values, if they are the sum and the count of the only group; else 0."""
     groups: tuple[Group, ...]
     stale: tuple[int, ...]
     """Indexes of lines that a newer series replaces."""
@@ -68,7 +72,15 @@ def _read(name: bytes, kind: bytes, keys: list[bytes], duplicated: bool) -> Shap
     groups = tuple(
         [Group(identity, tuple([name + end for end in own]), places) for identity, own, places in pattern.groups]
     )
-    return Shape(keys, groups, pattern.stale, pattern.halves)
+    single = keys[0] if len(keys) == 2 else None  # noqa: PLR2004 - it, and what follows its value
+    return Shape(keys, single, _between(keys, groups), groups, pattern.stale, pattern.halves)
+
+
+def _between(keys: list[bytes], groups: tuple[Group, ...]) -> int:
+    last = 2 * len(keys) - 3
+    if len(groups) != 1 or groups[0].places != (last - 2, last) or b" " in keys[-2]:
+        return 0
+    return len(keys[-2])
 
 
 def _without_name(name: bytes, keys: list[bytes]) -> tuple[bytes, ...] | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vault_exporter.vault.auth.errors import LoginError, LoginFailure
+from vault_exporter.vault.errors import forget_frames
 
 __all__ = ["JITTER", "LoginBackoff"]
 
@@ -63,6 +64,7 @@ class LoginBackoff:
     def note_failure(self, error: LoginError) -> bool:
         """Record a failed login; return whether to log it, because its reason is new."""
         news = self.failed is None or self.failed.failure is not error.failure
+        forget_frames(error)
         self.failed = error
         if error.failure in _NOBODY_ASKED:
             self._not_before, self._pause = self._clock() + _SHORT_PAUSE, _FIRST_PAUSE
