@@ -92,8 +92,18 @@ def test_what_a_shard_may_be(text: str, shard: Shard) -> None:
 )
 def test_what_a_shard_may_not_be(text: str, problem: str) -> None:
     with pytest.raises(ConfigError) as error:
-        load(None, Flags(address="http://n1:8200", shard=text), {})
+        load(None, Flags(address="http://n1:8200", shard=text), {"VAULT_EXPORTER_SHARD": "0/1"})
     assert str(error.value) == f"--shard: {problem}"
+
+
+def test_a_wrong_variable_is_named() -> None:
+    environ = {"VAULT_EXPORTER_SHARD": "4/4", "VAULT_EXPORTER_LISTEN": ":x"}
+    with pytest.raises(ConfigError) as error:
+        load(None, Flags(address="http://n1:8200", shard="4/4", listen=":x"), environ)
+    assert {str(problem).partition(": not")[0].partition(": there")[0] for problem in error.value.problems} == {
+        "environment: VAULT_EXPORTER_LISTEN",
+        "environment: VAULT_EXPORTER_SHARD",
+    }
 
 
 async def test_each_target_is_of_one_exporter(node: Node, start_exporter: StartExporter, tmp_path: Path) -> None:
@@ -119,6 +129,8 @@ async def test_each_target_is_of_one_exporter(node: Node, start_exporter: StartE
             MISDIRECTED,
             SENT_ELSEWHERE.format((ordinal - 1) % 3, ordinal),
         )
+        unknown = [await client.get(f"/probe?target=unknown-{number}") for number in range(6)]
+        assert {response.status for response in unknown} == {web.HTTPBadRequest.status_code}
 
 
 async def test_the_only_target_of_a_shard_is_not_on_its_own_page(node: Node, start_exporter: StartExporter) -> None:

@@ -157,14 +157,16 @@ class _Loading:
         keys = file.value
         if not isinstance(keys, dict):
             return []  # the reader says what it should be
-        for key, value, flag in (
-            ("listen", self._flags.listen, "--web.listen-address"),
-            ("web_config_file", self._flags.web_config_file, "--web.config.file"),
-            ("shard", self._flags.shard, "--shard"),
-            ("web_enable_lifecycle", self._flags.web_enable_lifecycle or None, "--web.enable-lifecycle"),
+        for key, value, flag, variable in (
+            ("listen", self._flags.listen, "--web.listen-address", "LISTEN"),
+            ("web_config_file", self._flags.web_config_file, "--web.config.file", "WEB_CONFIG_FILE"),
+            ("shard", self._flags.shard, "--shard", "SHARD"),
+            ("web_enable_lifecycle", self._flags.web_enable_lifecycle or None, "--web.enable-lifecycle", ""),
         ):
             if value is not None:
-                keys[key] = Node(value, flag)
+                # Whoever reads the command line reads the variable, too, and does not say which of them it was.
+                is_of_variable = value == self._environ.get(f"VAULT_EXPORTER_{variable}")
+                keys[key] = Node(value, f"environment: VAULT_EXPORTER_{variable}" if is_of_variable else flag)
         self._add_audit(keys)
         listed, discovery = keys.get("targets"), keys.get("discovery")
         if listed is not None and not isinstance(listed.value, list):

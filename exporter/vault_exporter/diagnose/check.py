@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from vault_exporter.diagnose.online import Finding, TargetDiagnosis
-from vault_exporter.diagnose.status import printable
 from vault_exporter.scrape.collector_run import Skipped
 from vault_exporter.scrape.node_state import Mode
+from vault_exporter.util.printable import printable
 
 __all__ = ["describe_targets"]
 

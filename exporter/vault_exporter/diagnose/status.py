@@ -13,8 +13,9 @@ from rich.text import Text
 from vault_exporter.config.schema.model import NoAuth
 from vault_exporter.diagnose.online import TargetDiagnosis
 from vault_exporter.scrape.node_state import Mode
+from vault_exporter.util.printable import printable
 
-__all__ = ["Severity", "as_json", "print_table", "printable", "worst"]
+__all__ = ["Severity", "as_json", "print_table", "worst"]
 
 _BAD = frozenset({Mode.DOWN, Mode.SEALED, Mode.UNINITIALIZED})
 _COLUMNS = ("Target", "State", "Leader", "Version", "Cluster", "Certificate", "Token TTL")
@@ -69,11 +70,6 @@ def worst(targets: Iterable[TargetDiagnosis], now: float) -> Severity:
 def as_json(targets: Iterable[TargetDiagnosis], now: float) -> str:
     """Return a JSON array of objects."""
     return msgspec.json.format(msgspec.json.encode([_status(target, now) for target in targets]), indent=2).decode()
-
-
-def printable(text: str) -> str:
-    """Return a node's text without terminal control characters."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def print_table(targets: Iterable[TargetDiagnosis], console: Console, now: float) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
+from vault_exporter.util.printable import printable
 from vault_exporter.vault.go import Time
 
 __all__ = ["Certificate", "Health", "HealthReport", "Leader", "License", "Mode", "NodeState", "SealStatus"]
@@ -201,7 +202,7 @@ class NodeState(msgspec.Struct, frozen=True):
     @property
     def version(self) -> str:
         """The version that the node runs, safe to show; empty where it does not say."""
-        return _shown(self.health.version or "") if self.health is not None else ""
+        return printable(self.health.version or "", _LONGEST_SHOWN) if self.health is not None else ""
 
     @property
     def mode(self) -> Mode:
@@ -219,7 +220,7 @@ class NodeState(msgspec.Struct, frozen=True):
 
     def in_cluster(self, name: str) -> "NodeState":
         """Return the state with the name of the cluster, safe to show."""
-        return msgspec.structs.replace(self, cluster_name=_shown(name))
+        return msgspec.structs.replace(self, cluster_name=printable(name, _LONGEST_SHOWN))
 
     def samples(self, *, with_cluster: bool) -> Iterator[Sample]:
         """Yield the samples that are always present, since rules compare them.
@@ -245,8 +246,3 @@ class NodeState(msgspec.Struct, frozen=True):
 def _reasons(failure: Reason | None) -> tuple[Sample, ...]:
     """Return a sample for every reason, 1 for the current one."""
     return tuple(c.UP_FAILURE_REASON(reason is failure, reason) for reason in Reason)
-
-
-def _shown(text: str) -> str:
-    """Return text from a node without control characters, cut to a readable length."""
-    return "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_SHOWN])

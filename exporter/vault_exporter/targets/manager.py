@@ -49,6 +49,8 @@ class Targets:
         self._discovery = DiscoveryManager((), self._shared, self._reconcile)
         self._files: tuple[Stamps, ...] = ()
         self._scrapers: dict[str, tuple[_Settings, TargetScraper]] = {}
+        self._of_others: frozenset[str] = frozenset()
+        """Names of the targets of other shards."""
         self._name_taken: frozenset[str] = frozenset()
         """Addresses of discovered targets that are not scraped, since their name is another target's."""
         self._leaving: dict[asyncio.Task[None], tuple[TargetScraper, ...]] = {}
@@ -107,9 +109,9 @@ class Targets:
         return next(iter(self)) if alone else None
 
     def elsewhere(self, name: str) -> Shard | None:
-        """Return the shard that a target of this name belongs to; None if it is this exporter's."""
+        """Return the shard that the target of this name belongs to; None if no other shard has it."""
         shard = self._config.shard
-        return None if shard is None or shard.has(name) else Shard(shard.owner(name), shard.total)
+        return Shard(shard.owner(name), shard.total) if shard is not None and name in self._of_others else None
 
     @property
     def complete(self) -> bool:
@@ -159,9 +161,11 @@ class Targets:
         files: dict[Tls, Stamps] = {}
         owners: dict[str, Target] = {}
         taken: dict[str, Target] = {}
+        of_others: set[str] = set()
         for target in (*config.targets, *self._discovery.targets()):
             await pace.give_way()
             if config.shard is not None and not config.shard.has(target.name):
+                of_others.add(target.name)
                 continue
             owner = owners.setdefault(target.name, target)
             if owner is not target:
@@ -182,6 +186,7 @@ class Targets:
                 _log.warning("cannot scrape", target=target.name, detail=f"tls.{error.key}: {error}")
             else:
                 new[target.name] = (settings, scraper)
+        self._of_others = frozenset(of_others)
         self._report_taken(taken)
 
     def _report_taken(self, taken: dict[str, Target]) -> None:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from vault_exporter.util.printable import printable
+
 __all__ = ["HostnameError", "ascii_name", "check_hostname"]
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -93,5 +95,5 @@ def _are_labels(labels: Iterable[str]) -> bool:
 def _some(names: Iterable[str]) -> str:
     """Format the first few names, without control characters."""
     every = tuple(names)
-    shown = ("".join(c if c.isprintable() else "?" for c in name[:_LONGEST_SHOWN]) for name in every[:_MOST_SHOWN])
+    shown = (printable(name, _LONGEST_SHOWN) for name in every[:_MOST_SHOWN])
     return ", ".join(shown) + (" …" if len(every) > _MOST_SHOWN else "") if every else "no host"

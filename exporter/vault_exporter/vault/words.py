@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from vault_exporter.util.json import UNREADABLE
+from vault_exporter.util.printable import printable
 
 __all__ = ["error_messages", "quote", "secrets_of"]
 
@@ -70,8 +71,7 @@ def quote(messages: Iterable[str], secrets: Iterable[str] = ()) -> str:
         for secret in secrets:
             text = text.replace(secret, _LEFT_OUT)
         words = _COUNT.sub(" ", text).replace("* ", " ").split()
-        line = "".join(character if character.isprintable() else "?" for character in " ".join(words))
-        parts.append(_SUSPECTS.sub(_LEFT_OUT, line))
+        parts.append(_SUSPECTS.sub(_LEFT_OUT, printable(" ".join(words))))
     line = "; ".join(part for part in parts if part)
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 

@@ -15,6 +15,8 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     import jinja2
 
+from vault_exporter.util.printable import printable
+
 __all__ = ["HEADERS", "page"]
 
 _FOLDER: Final = Path(__file__).with_name("templates")
@@ -40,7 +42,7 @@ def _printable(value: object) -> object:
     """Replace control characters, and those that turn the direction of text, in all that is not our own HTML."""
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
-    return "".join(one if one.isprintable() or one == "\n" else "?" for one in value)
+    return printable(value, keep_lines=True)
 
 
 @cache

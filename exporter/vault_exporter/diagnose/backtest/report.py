@@ -15,7 +15,7 @@ from vault_exporter.diagnose.backtest.run import Outcome, Period
 from vault_exporter.diagnose.backtest.states import Firing
 from vault_exporter.diagnose.backtest.suggest import Suggestion, busiest_week
 from vault_exporter.diagnose.backtest.urgency import HEARTBEAT, Urgency
-from vault_exporter.diagnose.status import printable
+from vault_exporter.util.printable import printable
 
 __all__ = ["Result", "as_json", "as_overrides", "as_text"]
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from vault_exporter.diagnose.doctor.finding import Finding, Level
 from vault_exporter.diagnose.doctor.run import Report
-from vault_exporter.diagnose.status import printable
+from vault_exporter.util.printable import printable
 
 __all__ = ["as_json", "print_report"]
 

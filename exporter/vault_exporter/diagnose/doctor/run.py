@@ -18,8 +18,8 @@ from vault_exporter.diagnose.doctor.read.exporter import read_exporter
 from vault_exporter.diagnose.doctor.read.grafana import read_grafana
 from vault_exporter.diagnose.doctor.read.http_config import HttpConfig
 from vault_exporter.diagnose.doctor.read.prometheus import read_prometheus
-from vault_exporter.diagnose.status import printable
 from vault_exporter.util.cpu_time import CpuTimeError, limited
+from vault_exporter.util.printable import printable
 
 __all__ = ["Report", "Server", "examine"]
 

@@ -8,9 +8,10 @@ import msgspec
 
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.collectors import HEALTH, LEADER
-from vault_exporter.scrape.node_state import Mode, NodeState
+from vault_exporter.scrape.node_state import Leader, Mode, NodeState
 from vault_exporter.scrape.scheduler import Outcome
 from vault_exporter.scrape.scraper import TargetScraper
+from vault_exporter.util.printable import printable
 from vault_exporter.vault.auth.token_manager import TokenManager
 from vault_exporter.vault.go import timestamp
 from vault_exporter.web.status.words import REASONS, REMEDIES, duration, storage_trouble
@@ -131,7 +132,7 @@ def view(scraper: TargetScraper, now: float) -> NodeView:
         role=_role(state),
         version=state.version,
         leader=_leader(state),
-        leader_address=_shown(state.leader.leader_address or "") if state.leader is not None else "",
+        leader_address=_address(state.leader) if state.leader is not None else "",
         leader_known=state.leader_known,
         failure=state.failure,
         problem=trouble.problem,
@@ -199,7 +200,7 @@ def _warning(state: NodeState, failing: tuple[Outcome, ...], refused: str | None
 def _unseal(state: NodeState) -> str:
     given, needed = _progress(state)
     if given is None:
-        kind = _shown(state.seal.type or "") if state.seal is not None else ""
+        kind = printable(state.seal.type or "", _LONGEST_ADDRESS) if state.seal is not None else ""
         return f"It unseals by itself when its seal ({kind}) can be reached." if kind else "Unseal it."
     left = max(0, needed - given)
     return f"Unseal it with {left} {'more ' if given else ''}of its key shares."
@@ -257,7 +258,7 @@ def _leader(state: NodeState) -> str:
         return ""
     if leader.is_self:
         return "itself"
-    return _shown(leader.leader_address or "") or ("known" if state.leader_known else "none")
+    return _address(leader) or ("known" if state.leader_known else "none")
 
 
 def _certificate(state: NodeState, now: float) -> tuple[str, bool]:
@@ -280,6 +281,5 @@ def _token(tokens: TokenManager, state: NodeState, now: float) -> tuple[str, boo
     return f"token valid{f' for {duration(status.expires - now)}' if status.expires is not None else ''}", False
 
 
-def _shown(text: str) -> str:
-    """Return text from a node without control characters, cut to a readable length."""
-    return "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_ADDRESS])
+def _address(leader: Leader) -> str:
+    return printable(leader.leader_address or "", _LONGEST_ADDRESS)
