@@ -13,7 +13,7 @@ from pytest_aiohttp.plugin import AiohttpServer
 
 from tests.lab.fake_node import Node, StartExporter, target
 from vault_exporter.checks import Flags, load
-from vault_exporter.config.schema.model import RateLimit, Secret, Target, Tls
+from vault_exporter.config.schema.model import RateLimit, Secret, Target
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.client import VaultError
 from vault_exporter.vault.connection import connect
@@ -148,9 +148,16 @@ async def test_a_proxy_that_is_not_there() -> None:
     assert caught.value.reason is Reason.REFUSED
 
 
-@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize(
+    ("issuer", "name", "problem"),
+    [
+        ("trusted", "localhost", ""),
+        ("another", "localhost", "unable to get local issuer certificate"),
+        ("trusted", "node.example.com", "Hostname mismatch"),
+    ],
+)
 async def test_a_proxy_with_tls_is_trusted_as_the_system_trusts_it(
-    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, trusted: bool
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, issuer: str, name: str, problem: str
 ) -> None:
     seen = []
 
@@ -159,26 +166,25 @@ async def test_a_proxy_with_tls_is_trusted_as_the_system_trusts_it(
         return web.Response(text="{}")
 
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    (authority if trusted else trustme.CA()).cert_pem.write_to_path(tmp_path / "ca.pem")
+    authority.issue_cert(name).configure_cert(context)
+    (authority if issuer == "trusted" else trustme.CA()).cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     runner = web.ServerRunner(web.Server(handle))
     await runner.setup()
     port = unused_port()
     await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
-    # The name in the proxy's certificate is not the node's.
-    skipping = target(node, proxy=Secret(f"https://localhost:{port}"), tls=Tls(insecure_skip_verify=True))
-    client, _ = connect(skipping)
-    if trusted:
+    # The node has no TLS, and the name in the proxy's certificate is not the node's.
+    client, _ = connect(target(node, proxy=Secret(f"https://localhost:{port}")))
+    if not problem:
         assert (await client.get("sys/health")).status == 200
     else:
-        with pytest.raises(VaultError, match="unable to get local issuer certificate") as caught:
+        with pytest.raises(VaultError, match=problem) as caught:
             await client.get("sys/health")
         assert caught.value.reason is Reason.TLS
     await client.close()
     await runner.cleanup()
-    assert seen == [f"{node.address}/v1/sys/health"] * trusted
+    assert seen == ([] if problem else [f"{node.address}/v1/sys/health"])
 
 
 @pytest.mark.parametrize(
