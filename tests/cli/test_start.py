@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab.waiting import PATIENCE
 from vault_exporter.checks import Flags
-from vault_exporter.cli import start
+from vault_exporter.cli import names, start
 from vault_exporter.cli.serve import serve
 from vault_exporter.demo.process import program
 from vault_exporter.util.logging import LogFormat, LogLevel
@@ -40,9 +40,9 @@ def test_its_options_are_those_of_the_command() -> None:
         for name, (_, option) in OPTIONS.items()
         for flag in _declared(option) or (f"--{name.replace('_', '-')}",)
     }
-    assert declared == start.VALUES | start.SWITCHES
-    assert set(start.SWITCHES.values()) == {name for name, (one, _) in OPTIONS.items() if one.default is False}
-    assert {name: option.envvar for name, (_, option) in OPTIONS.items() if option.envvar} == start.VARIABLES
+    assert declared == names.flags_of() | names.flags_of(switch=True)
+    switches = {name for name, one in names.OPTIONS.items() if one.switch}
+    assert switches == {name for name, (one, _) in OPTIONS.items() if one.default is False}
 
 
 def test_all_options_at_once(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_it_imports_next_to_nothing(arguments: tuple[str, ...]) -> None:
     assert "vault_exporter.cli" in names
     assert not names & HEAVY
     ours = {name for name in names if name.startswith("vault_exporter.")}
-    assert ours <= {"vault_exporter.cli", "vault_exporter.cli.probe"}
+    assert ours <= {"vault_exporter.cli", "vault_exporter.cli.names", "vault_exporter.cli.probe"}
 
 
 def test_a_command_imports_no_other_command() -> None:

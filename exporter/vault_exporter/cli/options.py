@@ -11,6 +11,7 @@ import typer
 
 from vault_exporter.checks import ConfigError, Flags, load
 from vault_exporter.cli.exit_status import FAILED, WRONG_USAGE
+from vault_exporter.cli.names import OPTIONS
 from vault_exporter.config.schema.model import Config
 from vault_exporter.util.terminal import print_error
 
@@ -21,73 +22,63 @@ __all__ = [
     "TokenFileOption",
     "fail",
     "load_config",
+    "named",
     "refuse",
     "with_flags",
 ]
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", envvar="VAULT_EXPORTER_CONFIG", metavar="FILE", help="YAML file; see docs/configuration.md."
-    ),
-]
+
+def named(name: str, **settings: Any) -> Any:  # noqa: ANN401 - typer's own
+    """Make an option of ``serve`` with its names."""
+    flags, variable, _ = OPTIONS[name]
+    return typer.Option(*flags, envvar=variable, **settings)
+
+
+ConfigOption = Annotated[Path | None, named("config", metavar="FILE", help="YAML file; see docs/configuration.md.")]
 ListenOption = Annotated[
-    str | None,
-    typer.Option(
-        "--web.listen-address",
-        "--listen",
-        envvar="VAULT_EXPORTER_LISTEN",
-        metavar="[HOST]:PORT",
-        help="Where to serve metrics.",
-        show_default=":9410",
-    ),
+    str | None, named("listen", metavar="[HOST]:PORT", help="Where to serve metrics.", show_default=":9410")
 ]
 WebConfigOption = Annotated[
     Path | None,
-    typer.Option(
-        "--web.config.file",
-        "--web-config-file",
-        envvar="VAULT_EXPORTER_WEB_CONFIG_FILE",
+    named(
+        "web_config_file",
         metavar="FILE",
         help="TLS and users of the exporter itself, in exporter-toolkit's format.",
     ),
 ]
 LifecycleOption = Annotated[
-    bool, typer.Option("--web.enable-lifecycle", help="Let POST /-/reload read the configuration again.")
+    bool, named("web_enable_lifecycle", help="Let POST /-/reload read the configuration again.")
 ]
 ShardOption = Annotated[
     str | None,
-    typer.Option(
-        envvar="VAULT_EXPORTER_SHARD",
+    named(
+        "shard",
         metavar="ORDINAL/TOTAL",
         help="Serve only this share of the targets, like 0/4; a pod's name with its ordinal is good, too.",
         show_default="all targets",
     ),
 ]
 AddressOption = Annotated[
-    str | None,
-    typer.Option(metavar="URL", help="The one node to scrape, instead of BAO_ADDR or VAULT_ADDR."),
+    str | None, named("address", metavar="URL", help="The one node to scrape, instead of BAO_ADDR or VAULT_ADDR.")
 ]
 TokenFileOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="File with the token for --address; read again when it changes.")
+    Path | None,
+    named("token_file", metavar="FILE", help="File with the token for --address; read again when it changes."),
 ]
-NamespaceOption = Annotated[str | None, typer.Option(metavar="NAME", help="Namespace of that token.")]
+NamespaceOption = Annotated[str | None, named("namespace", metavar="NAME", help="Namespace of that token.")]
 AuditLogOption = Annotated[
     list[Path] | None,
-    typer.Option(
+    named(
+        "audit_log",
         metavar="FILE",
         readable=False,  # not checked here: the file may become readable later, as a path in the configuration may
         help="Audit log to follow, - for standard input; may be given several times.",
     ),
 ]
-FromStartOption = Annotated[
-    bool, typer.Option("--audit-from-start", help="Also count the existing entries of the audit logs.")
-]
+FromStartOption = Annotated[bool, named("audit_from_start", help="Also count the existing entries of the audit logs.")]
 CheckpointOption = Annotated[
     Path | None,
-    typer.Option(
-        "--audit-checkpoint", metavar="FILE", help="File with the audit logs' positions, to continue after a restart."
-    ),
+    named("audit_checkpoint", metavar="FILE", help="File with the audit logs' positions, to continue after a restart."),
 ]
 
 

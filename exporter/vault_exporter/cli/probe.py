@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from vault_exporter.cli.names import flags_of, variables_of
+
 __all__ = ["Options", "check", "read"]
 
 _ALIVE: Final = frozenset({200, 401, 403, 429})
@@ -18,14 +20,6 @@ _LISTEN: Final = re.compile(r"((?:[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,3
 """The usual addresses. Those of another form take the reader of the configuration."""
 _LOCAL: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 _DEFAULT: Final = ":9410"
-_FLAGS: Final = {
-    "--config": "config",
-    "-c": "config",
-    "--web.listen-address": "listen",
-    "--listen": "listen",
-    "--web.config.file": "web_config_file",
-    "--web-config-file": "web_config_file",
-}
 
 
 class Options(NamedTuple):
@@ -48,22 +42,16 @@ class _Place(NamedTuple):
 
 def read(arguments: Sequence[str]) -> Options | None:
     """Read the options and the environment; None for help and for wrong options, which the command itself answers."""
-    found = {
-        name: value
-        for name, variable in (
-            ("config", "VAULT_EXPORTER_CONFIG"),
-            ("listen", "VAULT_EXPORTER_LISTEN"),
-            ("web_config_file", "VAULT_EXPORTER_WEB_CONFIG_FILE"),
-        )
-        if (value := os.environ.get(variable))
-    }
+    flags = flags_of(Options._fields)
+    variables = variables_of(Options._fields)
+    found = {name: value for name, variable in variables.items() if (value := os.environ.get(variable))}
     left = iter(arguments)
     for argument in left:
         flag, equals, value = argument.partition("=")
         given = value if equals and flag.startswith("--") else next(left, "")
-        if flag not in _FLAGS or (equals and not flag.startswith("--")) or not given or given.startswith("-"):
+        if flag not in flags or (equals and not flag.startswith("--")) or not given or given.startswith("-"):
             return None
-        found[_FLAGS[flag]] = given
+        found[flags[flag]] = given
     return Options(**found)
 
 

@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from vault_exporter.checks import Flags
-from vault_exporter.cli.options import ConfigOption, with_flags
+from vault_exporter.cli.options import ConfigOption, named, with_flags
 from vault_exporter.cli.start import start
 from vault_exporter.util.logging import LogFormat, LogLevel
 
@@ -17,8 +15,8 @@ def serve(
     config: ConfigOption = None,
     *,
     given: Flags,
-    log_format: Annotated[LogFormat, typer.Option(help="Format of log lines.")] = LogFormat.LOGFMT,
-    log_level: Annotated[LogLevel, typer.Option(help="Lowest level to log.")] = LogLevel.INFO,
+    log_format: Annotated[LogFormat, named("log_format", help="Format of log lines.")] = LogFormat.LOGFMT,
+    log_level: Annotated[LogLevel, named("log_level", help="Lowest level to log.")] = LogLevel.INFO,
 ) -> None:
     """Serve metrics until SIGTERM or Ctrl-C."""
     start(config, given, log_format, log_level)

@@ -16,38 +16,15 @@ from vault_exporter import serve as server
 from vault_exporter.audit.tail.lock import LockedError
 from vault_exporter.checks import ConfigError, Flags, load
 from vault_exporter.cli.exit_status import FAILED, IN_USE, WRONG_USAGE
+from vault_exporter.cli.names import flags_of, variables_of
 from vault_exporter.util import logging as logs
 from vault_exporter.util.logging import LogFormat, LogLevel
 from vault_exporter.util.terminal import print_error
 
-__all__ = ["SWITCHES", "VALUES", "VARIABLES", "read", "start"]
+__all__ = ["read", "start"]
 
-VALUES: Final = {
-    "--config": "config",
-    "-c": "config",
-    "--web.listen-address": "listen",
-    "--listen": "listen",
-    "--web.config.file": "web_config_file",
-    "--web-config-file": "web_config_file",
-    "--shard": "shard",
-    "--address": "address",
-    "--token-file": "token_file",
-    "--namespace": "namespace",
-    "--audit-log": "audit_log",
-    "--audit-checkpoint": "audit_checkpoint",
-    "--log-format": "log_format",
-    "--log-level": "log_level",
-}
-"""Options with a value, as the command has them, and its parameter."""
-SWITCHES: Final = {"--web.enable-lifecycle": "web_enable_lifecycle", "--audit-from-start": "audit_from_start"}
-"""Options without a value."""
-VARIABLES: Final = {
-    "config": "VAULT_EXPORTER_CONFIG",
-    "listen": "VAULT_EXPORTER_LISTEN",
-    "web_config_file": "VAULT_EXPORTER_WEB_CONFIG_FILE",
-    "shard": "VAULT_EXPORTER_SHARD",
-}
-"""Variables of the environment that are read where the option is not given."""
+_VALUES: Final = flags_of()
+_SWITCHES: Final = flags_of(switch=True)
 _FILES: Final = ("config", "web_config_file", "token_file", "audit_checkpoint")
 """Options whose file typer refuses if it cannot be read."""
 
@@ -56,16 +33,16 @@ Options = tuple[Path | None, Flags, LogFormat, LogLevel]
 
 def read(arguments: Sequence[str]) -> Options | None:
     """Read the options and the environment; None for help and for what only the command itself can answer."""
-    found = {name: value for name, variable in VARIABLES.items() if (value := os.environ.get(variable))}
+    found = {name: value for name, variable in variables_of().items() if (value := os.environ.get(variable))}
     logs_given: list[str] = []
     switched: set[str] = set()
     left = iter(arguments)
     for argument in left:
-        if argument in SWITCHES:
-            switched.add(SWITCHES[argument])
+        if argument in _SWITCHES:
+            switched.add(_SWITCHES[argument])
             continue
         flag, equals, value = argument.partition("=")
-        name = VALUES.get(flag)
+        name = _VALUES.get(flag)
         given = value if equals and flag.startswith("--") else next(left, "")
         if name is None or (equals and not flag.startswith("--")) or not given or given[0] == "-" != given:
             return None
