@@ -151,9 +151,9 @@ def _logs(names: list[str], dask: str | None, part: str | None) -> list[Location
         refuse("a cluster does not read standard input: give files, or leave out --dask")
     try:
         found = _without_repeats(located(names), everywhere=dask is not None)
+        return found if most is None else list(split_files(found, most))
     except LocationError as failure:
         fail(str(failure))
-    return found if most is None else list(split_files(found, most))
 
 
 def _check(*, as_json: bool, as_metrics: bool, in_csv: bool, reports: bool) -> None:

@@ -35,15 +35,20 @@ __all__ = [
 CLUSTER_EXTRA: Final = "pip install 'vault-exporter[cluster]'"
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?:://|::)")
+_OVER_HTTP: Final = re.compile(r"https?://")
 _ALMOST_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/(?!/)")
 _URL_IN_TEXT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _PORT_ONLY: Final = re.compile(r"[^:]*(?::\d*)?|\[[^]]*\](?::\d*)?")
-_VALUE: Final = re.compile(r"(?<==)[^&#]*")
+_CHAINED: Final = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+.-]*://)")
+_AFTER_AUTHORITY: Final = re.compile(r"[/?#]")
+_VALUE: Final = re.compile(r"(?<![^&;])(?!versionId=)([^&;=]+=)[^&;]*")
+_NO_VALUE: Final = re.compile(r"(?<![^&;])[^&;=]+(?![^&;])")
 _BLOCK_BYTES: Final = 1 << 20
 _REQUEST_BYTES: Final = 8 << 20
 """Bytes to ask a store for at a time. Some would send 50 MB where a part of a file is smaller."""
 _LONGEST_REASON: Final = 200
 _NOT_FOUND: Final = 404
+_MOST_PARTS: Final = 1_000_000
 
 
 class LocationError(Exception):
@@ -87,22 +92,34 @@ def is_url(name: str) -> bool:
 
 
 def masked(url: str) -> str:
-    """Return a URL without the password of its authority and the values of its query, such as signatures."""
-    scheme, separator, rest = url.rpartition("://") if url.count("://") > 1 else url.partition("://")
+    """Return a URL without the password of its authority and the values of its query, such as signatures.
+
+    Each URL of a chain, as ``zip://a.log::https://...``, is treated so.
+    """
+    return "::".join(map(_masked, _CHAINED.split(url)))
+
+
+def _masked(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
     if not separator:
         return url
-    rest, question, query = rest.partition("?")
-    authority, slash, path = rest.partition("/")
-    if "@" not in authority and "@" in path and not _PORT_ONLY.fullmatch(authority):
-        # A password may hold a slash that is not quoted.
-        authority, slash, path = f"{authority}/{path[: path.rindex('@')]}@", "", path[path.rindex("@") + 1 :]
+    authority = _AFTER_AUTHORITY.split(rest, maxsplit=1)[0]
+    if "@" not in authority and "@" in rest and not _PORT_ONLY.fullmatch(authority):
+        # A password may hold a slash or a question mark that is not quoted.
+        user, _, behind = rest.rpartition("@")
+        authority = f"{user}@{_AFTER_AUTHORITY.split(behind, maxsplit=1)[0]}"
+    path, question, query = rest[len(authority) :].partition("?")
     user, at, host = authority.rpartition("@")
     if at:
         name, colon, _ = user.partition(":")
         authority = f"{name}:***@{host}" if colon else f"***@{host}"
-    if "=" in query and not query.startswith("versionId="):
-        query = _VALUE.sub("***", query)
-    return f"{scheme}{separator}{authority}{slash}{path}{question}{query}"
+    if scheme.lower().endswith(("http", "https")):
+        path, mark, _ = path.partition("#")
+        path = f"{path}{mark}***" if mark else path
+        # What has no name may be a secret as a whole, and elsewhere a question mark is a pattern.
+        query = _NO_VALUE.sub("***", query)
+    query = _VALUE.sub(r"\1***", query)
+    return f"{scheme}{separator}{authority}{path}{question}{query}"
 
 
 def located(names: Iterable[str]) -> list[Location]:
@@ -129,7 +146,11 @@ def split(locations: Iterable[Location], most: int) -> Iterator[Location]:
     """Yield parts of uncompressed files that are larger than so many bytes, and the other files as they are.
 
     Each part has the lines that begin in it, so that several processes or machines can read one file.
+
+    Raises:
+        LocationError: there are too many parts. A server can claim any size.
     """
+    parts = 0
     for one in locations:
         size = 0
         # What cannot be read is reported when it is read.
@@ -139,6 +160,9 @@ def split(locations: Iterable[Location], most: int) -> Iterator[Location]:
         if size <= most:
             yield one
             continue
+        parts += size // most
+        if parts > _MOST_PARTS:
+            raise LocationError(f"{one.name}: more than {_MOST_PARTS:,} parts; give a larger size")
         for begin in range(0, size, most):
             end = min(begin + most, size)
             yield msgspec.structs.replace(one, size=end - begin, part=Part(begin, end))
@@ -307,6 +331,8 @@ def _filesystem(url: str) -> tuple[Any, str]:
         core: Any = import_module("fsspec.core")
     except ImportError:
         raise ImportError(f"URLs need more packages: {CLUSTER_EXTRA}") from None
+    if _OVER_HTTP.search(url):
+        import_module("vault_exporter.audit.replay.http_answers").bound()
     filesystem, path = core.url_to_fs(url)
     return filesystem, path
 
