@@ -307,5 +307,23 @@ def test_an_unknown_parameter_ends_the_command() -> None:
     assert run("--set", "nothing").stderr == "--set nothing: not of the form NAME=VALUE\n"
 
 
+def test_every_wrong_parameter_is_listed_with_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "overrides.yml"
+    file.write_text("VaultDown: {for: 2m, colour: red}\nVaultGcPresure: {enabled: false}\nmemory_limit_bytes: much\n")
+    printed = run("--overrides", file, "--set", "nothing=1", "--set", "memory_limit_bytes=more")
+    assert (printed.returncode, printed.stdout) == (3, "")
+    colour, pressure, memory, nothing = printed.stderr.splitlines()
+    assert colour.startswith(f"{file}: VaultDown.colour: unknown parameter")
+    assert pressure.startswith(f"{file}: VaultGcPresure.enabled: unknown parameter; did you mean VaultGcPressure.enab")
+    assert memory == "memory_limit_bytes: 'more' is not a number or a size such as 4GiB"
+    assert nothing.startswith("nothing: unknown parameter")
+
+
+def test_a_value_that_is_not_one_of_a_few() -> None:
+    printed = run("--profile", "cor")
+    assert printed.returncode == 3
+    assert re.search("Invalid value for '--profile': 'cor' is not one of 'core',", printed.stderr)
+
+
 def test_parameters_are_listed() -> None:
     assert all(name in run("--parameters").stdout for name in ("job", "runbook_url", "memory_limit_bytes"))

@@ -339,13 +339,29 @@ def test_check_says_what_is_good(tmp_path: Path) -> None:
     )
 
 
+def without_all_files() -> list[str]:
+    """The words before a command that take the superuser's right to read every file away."""
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"] if os.geteuid() == 0 else []
+
+
+@pytest.mark.parametrize(("command", "status"), [("check", 1), ("status", 3)])
+def test_a_configuration_that_cannot_be_read_is_as_one_that_is_not_there(
+    tmp_path: Path, command: str, status: int
+) -> None:
+    shut = tmp_path / "shut.yml"
+    shut.touch(mode=0)
+    said = f"{shut}: cannot be read by user {os.geteuid()}: Permission denied\n"
+    words: list[str | Path] = [*without_all_files(), program("vault-exporter"), command, "--config", shut]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", said)
+
+
 def test_whether_an_audit_log_can_be_read_is_said_where_it_is_asked_for(tmp_path: Path) -> None:
     shut, missing, pattern = tmp_path / "shut.log", tmp_path / "missing.log", tmp_path / "o*.log"
     (tmp_path / "open.log").touch()
     shut.touch(mode=0)
-    # The superuser may read everything, but not without these two.
-    rights = "-dac_override,-dac_read_search"
-    limited = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"] if os.geteuid() == 0 else []
+    limited = without_all_files()
     logs = [word for log in (shut, missing, pattern) for word in ("--audit-log", log)]
     command = [*limited, program("vault-exporter"), "check", *logs]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)

@@ -4,7 +4,7 @@ from vault_exporter.alert_rules.forms import Form, render
 from vault_exporter.alert_rules.needs import fed, needs, said
 from vault_exporter.alert_rules.parameters import Overrides, apply, parameters
 from vault_exporter.alert_rules.profiles import select
-from vault_exporter.alert_rules.rules import Group, PackError, Rule, load
+from vault_exporter.alert_rules.rules import Group, PackError, Rule, WrongValuesError, load
 from vault_exporter.alert_rules.source import Parameter, Profile
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Parameter",
     "Profile",
     "Rule",
+    "WrongValuesError",
     "apply",
     "fed",
     "load",

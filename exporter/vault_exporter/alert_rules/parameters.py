@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from vault_exporter.alert_rules.build import runbook_url, thresholds
-from vault_exporter.alert_rules.rules import ADDRESSES, Group, PackError, Rule, alerts
+from vault_exporter.alert_rules.rules import ADDRESSES, Group, PackError, Rule, WrongValuesError, alerts
 from vault_exporter.alert_rules.source import Parameter, sources
 from vault_exporter.config.parse.values import size
 
@@ -59,7 +59,7 @@ def apply(groups: Iterable[Group], overrides: Overrides) -> tuple[Group, ...]:
     """Return the rules with changed parameters.
 
     Raises:
-        PackError: a name is unknown (the message lists the known ones), or a value has the wrong type.
+        WrongValuesError: names are unknown, or values have the wrong type.
     """
     groups, declared = tuple(groups), parameters()
     changes = dict(_checked(overrides, declared, alerts(groups)))
@@ -75,27 +75,36 @@ def apply(groups: Iterable[Group], overrides: Overrides) -> tuple[Group, ...]:
 def _checked(
     overrides: Overrides, declared: Mapping[str, Parameter], known: Mapping[str, Rule]
 ) -> Iterator[tuple[str, str]]:
-    plain = [*JOBS, *ADDRESSES, *SEVERITIES, "scrape_interval", *declared]
+    errors = {}
     for name, value in overrides.items():
-        alert, _, key = name.partition(".")
-        if name in declared:
-            yield name, number(name, value)
-            continue
-        if name in plain:
-            _check_plain(name, value)
-        elif alert in known and key in _OF_AN_ALERT:
-            if key == "for" and not _DURATION.fullmatch(value):
-                raise PackError(f"{name}: {value!r} is not a duration such as 5m")
-            if key == "severity" and value not in _SEVERITIES:
-                raise PackError(f"{name}: {value!r} is not one of {', '.join(_SEVERITIES)}")
-            if key == "enabled" and value not in {"true", "false"}:
-                raise PackError(f"{name}: {value!r} is not one of true, false")
-        else:
-            every = [*plain, *(f"{one}.{end}" for one in known for end in _OF_AN_ALERT)]
-            close = difflib.get_close_matches(name, every, n=3, cutoff=0.75)
-            meant = f"; did you mean {' or '.join(close)}?" if close else "."
-            raise PackError(f"{name}: unknown parameter{meant} vault-exporter rules --parameters prints the names")
-        yield name, value
+        try:
+            yield name, _value(name, value, declared, known)
+        except PackError as error:
+            errors[name] = str(error)
+    if errors:
+        raise WrongValuesError(errors)
+
+
+def _value(name: str, value: str, declared: Mapping[str, Parameter], known: Mapping[str, Rule]) -> str:
+    plain = [*JOBS, *ADDRESSES, *SEVERITIES, "scrape_interval", *declared]
+    alert, _, key = name.partition(".")
+    if name in declared:
+        return number(name, value)
+    if name in plain:
+        _check_plain(name, value)
+    elif alert in known and key in _OF_AN_ALERT:
+        if key == "for" and not _DURATION.fullmatch(value):
+            raise PackError(f"{name}: {value!r} is not a duration such as 5m")
+        if key == "severity" and value not in _SEVERITIES:
+            raise PackError(f"{name}: {value!r} is not one of {', '.join(_SEVERITIES)}")
+        if key == "enabled" and value not in {"true", "false"}:
+            raise PackError(f"{name}: {value!r} is not one of true, false")
+    else:
+        every = [*plain, *(f"{one}.{end}" for one in known for end in _OF_AN_ALERT)]
+        close = difflib.get_close_matches(name, every, n=3, cutoff=0.75)
+        meant = f"; did you mean {' or '.join(close)}?" if close else "."
+        raise PackError(f"{name}: unknown parameter{meant} vault-exporter rules --parameters prints the names")
+    return value
 
 
 def _check_plain(name: str, value: str) -> None:
@@ -110,7 +119,7 @@ def _check_plain(name: str, value: str) -> None:
     if name in ADDRESSES and not _ADDRESS.fullmatch(value):
         raise PackError(f"{name}: {value!r} is not a URL such as https://wiki.example.com/runbooks")
     if name in JOBS and not _good_pattern(value):
-        raise PackError(f"{name}: {value!r} is not a regular expression")
+        raise PackError(f"{name}: {value!r} is not a regular expression without quotes and backslashes")
 
 
 def number(name: str, value: str) -> str:

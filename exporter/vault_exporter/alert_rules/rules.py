@@ -10,7 +10,7 @@ from vault_exporter.alert_rules import build
 from vault_exporter.alert_rules.source import Profile, RuleSource, sources
 from vault_exporter.assets import alert_rules
 
-__all__ = ["ADDRESSES", "Group", "PackError", "Rule", "alerts", "load"]
+__all__ = ["ADDRESSES", "Group", "PackError", "Rule", "WrongValuesError", "alerts", "load"]
 
 ADDRESSES: Final = {
     "runbook_url": "http://vault-exporter:9410/runbooks/{name}",
@@ -21,6 +21,18 @@ ADDRESSES: Final = {
 
 class PackError(ValueError):
     """An unknown parameter, or an invalid value."""
+
+
+class WrongValuesError(PackError):
+    """All parameters that are unknown or have an invalid value, a line each.
+
+    Attributes:
+        said: what is wrong, by name of the parameter.
+    """
+
+    def __init__(self, said: dict[str, str]) -> None:
+        super().__init__("\n".join(said.values()))
+        self.said = said
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True, rename={"for_": "for"}):

@@ -34,7 +34,15 @@ def named(name: str, **settings: Any) -> Any:  # noqa: ANN401 - typer's own
     return typer.Option(*flags, envvar=variable, **settings)
 
 
-ConfigOption = Annotated[Path | None, named("config", metavar="FILE", help="YAML file; see docs/configuration.md.")]
+ConfigOption = Annotated[
+    Path | None,
+    named(
+        "config",
+        metavar="FILE",
+        readable=False,  # not checked here: check says it as it says that there is no file, with the same exit status
+        help="YAML file; see docs/configuration.md.",
+    ),
+]
 ListenOption = Annotated[
     str | None, named("listen", metavar="[HOST]:PORT", help="Where to serve metrics.", show_default=":9410")
 ]

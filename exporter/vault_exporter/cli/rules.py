@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,6 +18,7 @@ from vault_exporter.alert_rules import (
     Overrides,
     PackError,
     Profile,
+    WrongValuesError,
     apply,
     load,
     parameters,
@@ -46,6 +47,7 @@ _FORMATS: Final = (
     "rules for Prometheus, its operator (a PrometheusRule), or Grafana; alertmanager-config: the routes and receivers "
     "of their alerts as an AlertmanagerConfig; json is for --parameters."
 )
+_OF_JOBS: Final = ("nodes", "the exporter's own page", "Vault Agents and proxies", "their injector")
 _OF_ADDRESSES: Final = (
     "address of a runbook, with {name} for the alert; without it, NAME.md at that address",
     "address of Grafana",
@@ -152,8 +154,7 @@ def rules(
         if show:
             _print_parameters(form)
             return
-        changed = {**_of_file(overrides), **dict(map(_pair, changes or ()))}
-        groups = select(apply(load(), changed), profile)
+        changed, groups = _with_parameters(overrides, changes or (), profile)
     except PackError as error:
         refuse(str(error))
     except ResourceError as error:
@@ -181,6 +182,23 @@ def rules(
         typer.echo(render(groups, form, datasource or _DATASOURCE, of_object), nl=False)
     except ResourceError as error:
         fail(str(error))
+
+
+def _with_parameters(
+    file: Path | None, pairs: Iterable[str], profile: Profile
+) -> tuple[dict[str, str], tuple[Group, ...]]:
+    """Return the changed parameters and the rules with them.
+
+    Raises:
+        PackError: the file cannot be read, or parameters are wrong; those of the file are named with it.
+    """
+    set_here = dict(map(_pair, pairs))
+    changed = {**_of_file(file), **set_here}
+    try:
+        return changed, select(apply(load(), changed), profile)
+    except WrongValuesError as error:
+        said = (what if name in set_here else f"{file}: {what}" for name, what in error.said.items())
+        raise PackError("\n".join(said)) from None
 
 
 def _with_changes(profile: Profile, settings: Config | None, values: Overrides) -> tuple[Group, ...]:
@@ -278,8 +296,8 @@ def _print_parameters(form: Form) -> None:
 
 def _parameters() -> Iterator[tuple[str, str, str]]:
     """Yield the name, the default and the meaning of each parameter."""
-    for name, default in JOBS.items():
-        yield name, default, "regular expression of the label job"
+    for (name, default), who in zip(JOBS.items(), _OF_JOBS, strict=True):
+        yield name, default, f"regular expression of the label job of {who}"
     for (name, default), what in zip(ADDRESSES.items(), _OF_ADDRESSES, strict=True):
         yield name, default, what
     yield "scrape_interval", SCRAPE_INTERVAL, "longest time between two scrapes; longer ones make windows longer"

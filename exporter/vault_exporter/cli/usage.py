@@ -38,4 +38,5 @@ def _with_status(run: Callable[[], T]) -> T:
     except Exception as error:
         if isinstance(error, _USAGE_ERROR):
             error.exit_code = WRONG_USAGE  # type: ignore[attr-defined]
+            error.message = error.message.replace("Value error, ", "", 1)  # type: ignore[attr-defined] # pydantic's
         raise

@@ -130,7 +130,7 @@ def _gaps(outcomes: Sequence[Outcome]) -> Iterator[str]:
     empty = [one for one in outcomes if one.no_data]
     if empty:
         yield ""
-        yield "No data: these alerts could not fire, because their metrics were never in the history:"
+        yield "No data: these alerts did not fire, and these metrics of theirs were never in the history:"
         yield from (f"  {one.alert.name}: {', '.join(one.missing)}" for one in empty)
     part = [one for one in outcomes if one.missing and not one.no_data and not one.refusal]
     if part:
