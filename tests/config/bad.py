@@ -475,6 +475,13 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         ["c.yml:1: audit.logs: @/directory is a directory; name the file in it"],
     ),
     (
+        "audit log is compressed",
+        "audit: {logs: [/audit.log.1.gz, '/archive/*.gz']}\n",
+        [
+            "c.yml:1: audit.logs: /audit.log.1.gz is compressed; name the file that Vault writes, and give this one to replay"
+        ],
+    ),
+    (
         "checkpoint in no directory",
         "audit: {logs: [/a.log], checkpoint: /no/such/place}\n",
         ["c.yml:1: audit.checkpoint: there is no directory /no/such"],

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 from vault_exporter.audit.count.counters import OPERATIONS, OTHER
@@ -11,6 +12,7 @@ from vault_exporter.audit.events.builtin import BUILT_IN, RAW_VALUES
 from vault_exporter.audit.events.rules import OUTCOMES, check_path, check_policy
 from vault_exporter.audit.parse.errors import ErrorClass
 from vault_exporter.audit.tail.matching import is_pattern
+from vault_exporter.audit.tail.rotation import COMPRESSED
 from vault_exporter.audit.top.paths import TemplateError
 from vault_exporter.audit.top.paths import check as check_template
 from vault_exporter.config.parse.path_checks import is_directory
@@ -31,13 +33,7 @@ _LARGEST_COUNT: Final = 10_000
 
 def check_audit(audit: Audit) -> _Checks:
     """Yield wrong keys, each with a message."""
-    seen = set()
-    for log in audit.logs:
-        if is_directory(log):
-            yield "logs", f"{log} is a directory; name the file in it"
-        if log in seen:
-            yield "logs", f"{log} is listed twice"
-        seen.add(log)
+    yield from _check_logs(audit.logs)
     yield from _check_top(audit)
     named = [inputs.name(given) for given in audit.inputs]
     for name in sorted({name for name in named if named.count(name) > 1}):
@@ -47,10 +43,22 @@ def check_audit(audit: Audit) -> _Checks:
             yield "checkpoint", f"there is no directory {audit.checkpoint.parent}"
         elif audit.checkpoint.is_dir():
             yield "checkpoint", "is a directory; name a file in it"
-        elif audit.checkpoint in seen:
+        elif audit.checkpoint in audit.logs:
             yield "checkpoint", "is an audit log; name a file of its own"
-        elif pattern := next((log for log in seen if is_pattern(log) and audit.checkpoint.match(str(log))), None):
+        elif pattern := next((log for log in audit.logs if is_pattern(log) and audit.checkpoint.match(str(log))), None):
             yield "checkpoint", f"matches {pattern}, so it would be read as an audit log; name a file elsewhere"
+
+
+def _check_logs(logs: Iterable[Path]) -> _Checks:
+    seen: set[Path] = set()
+    for log in logs:
+        if is_directory(log):
+            yield "logs", f"{log} is a directory; name the file in it"
+        if log in seen:
+            yield "logs", f"{log} is listed twice"
+        if log.suffix in COMPRESSED and not is_pattern(log):
+            yield "logs", f"{log} is compressed; name the file that Vault writes, and give this one to replay"
+        seen.add(log)
 
 
 def _check_top(audit: Audit) -> _Checks:
