@@ -33,7 +33,7 @@ from vault_exporter.cli import reports as r
 from vault_exporter.cli.options import ConfigOption, fail, refuse
 from vault_exporter.config.parse.values import size as as_size
 from vault_exporter.config.schema.model import Audit
-from vault_exporter.util.terminal import print_error
+from vault_exporter.util.terminal import print_error, visible_json
 
 __all__ = ["replay"]
 
@@ -174,7 +174,8 @@ def _print_summary(replayed: Replayed, number: int, *, as_json: bool, as_metrics
 
         sys.stdout.buffer.write(render(all_samples(replayed), Format.TEXT))
     elif as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(summarize(replayed, number))) + b"\n")
+        text = msgspec.json.format(msgspec.json.encode(summarize(replayed, number))).decode()
+        sys.stdout.buffer.write(f"{visible_json(text)}\n".encode())
     elif whole:
         print_summary(summarize(replayed, number), Console())
 

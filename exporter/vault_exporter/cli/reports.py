@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final
@@ -21,6 +20,7 @@ from vault_exporter.audit.reports.report import ReportError
 from vault_exporter.checks import Flags
 from vault_exporter.cli.options import fail, load_config, refuse
 from vault_exporter.config.parse.values import audit_device
+from vault_exporter.util.times import utc
 
 __all__ = ["HASHED", "Hashing", "Wanted", "asked", "left_out", "nothing_found"]
 
@@ -188,10 +188,7 @@ def nothing_found(looked: Looked) -> str:
     """Say that nothing was found, and among what."""
     if not looked.requests:
         return "nothing found: no request in these logs ended"
-    first, last = (
-        datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        for time in (looked.period.first, looked.period.last)
-    )
+    first, last = (utc(time).strftime("%Y-%m-%d %H:%M:%S") for time in (looked.period.first, looked.period.last))
     when = f", from {first} to {last} UTC" if looked.period.last else ""
     passed = f"{looked.passed:,}" if looked.passed else "none"
     through = f"; the filters let {passed} of them through" if looked.passed < looked.requests else ""

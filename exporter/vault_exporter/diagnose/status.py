@@ -14,6 +14,7 @@ from vault_exporter.config.schema.model import NoAuth
 from vault_exporter.diagnose.online import TargetDiagnosis
 from vault_exporter.scrape.node_state import Mode
 from vault_exporter.util.printable import printable
+from vault_exporter.util.terminal import visible_json
 
 __all__ = ["Severity", "as_json", "print_table", "worst"]
 
@@ -69,7 +70,8 @@ def worst(targets: Iterable[TargetDiagnosis], now: float) -> Severity:
 
 def as_json(targets: Iterable[TargetDiagnosis], now: float) -> str:
     """Return a JSON array of objects."""
-    return msgspec.json.format(msgspec.json.encode([_status(target, now) for target in targets]), indent=2).decode()
+    made = msgspec.json.encode([_status(target, now) for target in targets])
+    return visible_json(msgspec.json.format(made, indent=2).decode())
 
 
 def print_table(targets: Iterable[TargetDiagnosis], console: Console, now: float) -> None:

@@ -4,7 +4,6 @@ Paths and names come from Vault's clients, so control characters are escaped.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 from vault_exporter.audit.replay.summary import Summary
 from vault_exporter.audit.top.sketches import Ranked
 from vault_exporter.util.terminal import visible
+from vault_exporter.util.times import utc
 
 __all__ = ["print_summary"]
 
@@ -115,7 +115,7 @@ def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]
 
 
 def _when(seconds: float | None) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if seconds is not None else "-"
+    return utc(seconds).strftime("%Y-%m-%d %H:%M:%S UTC") if seconds is not None else "-"
 
 
 def _milliseconds(seconds: float | None) -> str:

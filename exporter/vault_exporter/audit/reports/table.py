@@ -9,13 +9,13 @@ import enum
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from vault_exporter.audit.top.sketches import presentable
-from vault_exporter.util.terminal import visible
+from vault_exporter.util.terminal import visible, visible_json
+from vault_exporter.util.times import utc
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,6 @@ Cell = str | int | float | None
 _WIDEST: Final = 1_000_000
 """Characters; no table is wider."""
 _NO_VALUES: Final = frozenset({"", "-"})
-_NOT_ASCII: Final = re.compile(r"[^\x00-\x7e]")
 _FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
@@ -136,7 +135,7 @@ def as_json(reports: Iterable[tuple[str, Sequence[Table]]], beside: Mapping[str,
         for name, tables in reports
     ]
     text = msgspec.json.format(msgspec.json.encode({"reports": found, **beside})).decode()
-    return f"{_NOT_ASCII.sub(_json_escape, text)}\n".encode()
+    return f"{visible_json(text)}\n".encode()
 
 
 def as_csv(reports: Sequence[tuple[str, Sequence[Table]]]) -> str:
@@ -177,21 +176,13 @@ def _csv_cell(cell: Cell) -> Cell:
     return f"'{visible(cell)}" if is_formula else visible(cell)
 
 
-def _json_escape(found: re.Match[str]) -> str:
-    character = found[0]
-    if character.isprintable():
-        return character
-    units = character.encode("utf-16-be").hex()
-    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
-
-
 def _text(kind: Kind, cell: Cell) -> str:
     if cell is None or (kind is Kind.TIME and not cell):
         return "-"
     if isinstance(cell, str):
         return visible(presentable(cell))
     if kind is Kind.TIME:
-        return datetime.fromtimestamp(cell, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return utc(cell).strftime("%Y-%m-%d %H:%M:%S")
     if kind is Kind.SECONDS:
         return _duration(cell)
     return f"{cell:,}" if kind is Kind.COUNT else f"{cell:,.2f}"

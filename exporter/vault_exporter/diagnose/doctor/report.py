@@ -10,6 +10,7 @@ from rich.text import Text
 from vault_exporter.diagnose.doctor.finding import Finding, Level
 from vault_exporter.diagnose.doctor.run import Report
 from vault_exporter.util.printable import printable
+from vault_exporter.util.terminal import visible_json
 
 __all__ = ["as_json", "print_report"]
 
@@ -38,7 +39,7 @@ def as_json(report: Report) -> str:
         _Finding(one.level.name.lower(), one.check, one.problem, one.remedy, one.place, one.subjects)
         for one in report.findings
     )
-    return msgspec.json.format(msgspec.json.encode(_Report(findings, report.notes)), indent=2).decode()
+    return visible_json(msgspec.json.format(msgspec.json.encode(_Report(findings, report.notes)), indent=2).decode())
 
 
 def print_report(report: Report, console: Console) -> None:
