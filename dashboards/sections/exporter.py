@@ -163,11 +163,11 @@ def discovery() -> Section:
         "Where targets are looked up: whether the last look-up worked, how long ago one did, how many it gave, and how "
         "many more are left out by max_targets.",
         {
-            "type": Column("Type"),
+            "type": Column("Type", width=90),
             "source": Column("Source"),
             "Value #A": Column("Works", states=[("no", style.BAD), ("yes", style.GOOD)]),
-            "Value #B": Column("Targets"),
-            "Value #C": Column("Left out"),
+            "Value #B": Column("Targets", width=75),
+            "Value #C": Column("Left out", width=80),
             "Value #D": Column("Last success", unit="s"),
         },
         by("type, source", select(c.DISCOVERY_SUCCESS), "min"),
@@ -188,7 +188,7 @@ def discovery() -> Section:
         by("instance", select(c.SHARDS), "max"),
         empty="none set",
     )
-    return Section("Discovery", [(7, [found, shards])], collapsed=True)
+    return Section("Discovery", [(7, [found, shards], (16, 8))], collapsed=True)
 
 
 def _success() -> Panel:
