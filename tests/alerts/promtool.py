@@ -1,5 +1,6 @@
 """Runs of promtool, and unit tests with rule files that hold no more than they need."""
 
+import re
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,7 +11,7 @@ import yaml
 from tests.alerts.promql import RULE_FILES
 from tests.lab.waiting import PATIENCE
 
-__all__ = ["ALERTS", "RULES", "UNIT_TESTS", "Rule", "isolated", "promtool"]
+__all__ = ["ALERTS", "RULES", "UNIT_TESTS", "Rule", "firing", "isolated", "promtool", "seconds"]
 
 Rule = dict[str, Any]
 
@@ -33,6 +34,30 @@ def promtool(
     return subprocess.run(
         [program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=timeout
     )
+
+
+def firing(output: str) -> dict[tuple[str, int], set[str]]:
+    """Return the alerts that fire, by test and time in seconds, of tests that expect none.
+
+    Raises:
+        AssertionError: promtool could not evaluate a rule.
+    """
+    assert re.search(r"^\s+(FAILED|SUCCESS)", output, re.MULTILINE), output
+    failed = set(re.findall(r"rule: .*, err: .*", output))
+    assert not failed, failed
+    found: dict[tuple[str, int], set[str]] = {}
+    for part in re.split(r"\n(?=\s+name: )", output):
+        name = re.match(r"\s*name: (.*),\n", part)
+        for alert, time in re.findall(r"alertname: (\w+), time: (\w+)", part):
+            assert name, part
+            found.setdefault((name[1], seconds(time)), set()).add(alert)
+    return found
+
+
+def seconds(time: str) -> int:
+    """Return the seconds of a duration as Prometheus writes it: 1h30m0s."""
+    units = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)([dhms])", time))
 
 
 def isolated(

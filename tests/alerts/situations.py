@@ -92,13 +92,13 @@ def three(*courses: Course) -> list[Series]:
     return [one for number, course in enumerate(courses, 1) for one in node(f"n{number}", course)]
 
 
-def _series(name: str, instance: str = "n1", cluster: str = "prod", job: str = "vault", **more: str) -> str:
+def _series(name: str, instance: str = "n1", /, cluster: str = "prod", job: str = "vault", **more: str) -> str:
     labels = {"job": job, "cluster": cluster, "instance": instance, **more}
     written = ",".join(f'{key}="{value}"' for key, value in labels.items() if value)
     return f"{name}{{{written}}}"
 
 
-def of(name: str, value: float | Callable[[int], Value], instance: str = "n1", **labels: str) -> Series:
+def of(name: str, value: float | Callable[[int], Value], instance: str = "n1", /, **labels: str) -> Series:
     return Series(_series(name, instance, **labels), value if callable(value) else lambda _: value)
 
 
@@ -126,6 +126,24 @@ QUICK: Final = {"scrapes": (15,), "evaluations": (15, 60)}
 def _away(begin: int, end: int, before: Value, after: Value) -> Callable[[int], Value]:
     """A series that nobody scrapes between two times."""
     return lambda at: before if at < begin else None if at < end else after
+
+
+def _in_pods(series: Iterable[Series], replaced: int, back: int) -> list[Series]:
+    """What the Prometheus operator stores: labels of the exporter's pod, which another one replaces."""
+    found = []
+    for one in series:
+        for pod, begin, end in (("exporter-0", 0, replaced), ("exporter-1", back, 10**9)):
+            name = f'{one.name[:-1]},namespace="vault",endpoint="http",container="exporter",pod="{pod}"}}'
+            found.append(Series(name, _within(one.at, begin, end)))
+    return found
+
+
+def _within(at_all: Callable[[int], Value], begin: int, end: int) -> Callable[[int], Value]:
+    return lambda at: at_all(at) if begin <= at < end else None
+
+
+def _from(begin: int, before: Value, after: Value) -> Callable[[int], Value]:
+    return lambda at: before if at < begin else after
 
 
 def _twice() -> list[Series]:
@@ -168,6 +186,34 @@ SITUATIONS: Final = (
         node("n1", cycle((45, "active"), (45, "down"))),
         page(600, "VaultUnstable"),
         page(1200, "VaultUnstable"),
+    ),
+    *(
+        _situation(
+            f"one node of three serves for {seconds} s and is {state} for {seconds} s",
+            three(always("active"), cycle((seconds, "standby"), (seconds, state)), always("standby")),
+            *(page(at) for at in range(1200, 1800, 120)),
+        )
+        for seconds, state in ((150, "down"), (180, "sealed"), (210, "down"))
+    ),
+    *(
+        _situation(
+            f"the pod of a node leaves the targets for {away} s and is back for {back} s",
+            three(always("active"), cycle((back, "standby"), (away, "left")), always("standby")),
+            *(tell(at, "VaultNodesMissing") for at in range(1800, 2400, 120)),
+            scrapes=(15, 60),
+        )
+        for away, back in ((45, 45), (240, 60))
+    ),
+    _situation(
+        "a whole cluster leaves the targets for 90 s and is back for 90 s",
+        three(*(cycle((90, state), (90, "left")) for state in ("active", "standby", "standby"))),
+        *(page(at) for at in range(1200, 1800, 120)),
+        scrapes=(15, 30),
+    ),
+    _situation(
+        "a pod is replaced, and is no target for a minute",
+        three(always("active"), then((0, "standby"), (600, "left"), (660, "standby")), always("standby")),
+        *(none(at) for at in range(600, 1200, 60)),
     ),
     _situation(
         "leadership is lost every other minute, and all nodes answer",
@@ -277,6 +323,46 @@ SITUATIONS: Final = (
             none(end + 1200),
         )
         for end in (960, 1080, 1800)
+    ),
+    # The exporter's pod is replaced, and the operator gives the series of the new one another label.
+    *(
+        _situation(
+            f"a root token is used {used - 1800} s after the exporter's pod is replaced",
+            _in_pods(
+                [
+                    *HEALTHY,
+                    of("vault_audit_events_total", _from(used, 0, 3), event="root_token_used"),
+                    of("vault_audit_event_last_timestamp_seconds", _from(used, -9000, used), event="root_token_used"),
+                ],
+                replaced=1800,
+                back=1860,
+            ),
+            none(1740),
+            page(used + 180, "VaultRootTokenUsed"),
+            page(used + 600, "VaultRootTokenUsed"),
+            none(used + 1200),
+            scrapes=(30,),
+        )
+        for used in (1830, 1980)
+    ),
+    _situation(
+        "the exporter's pod is replaced, and the nodes' counters tell of errors long past",
+        _in_pods(
+            [
+                *HEALTHY,
+                of("vault_runtime_alloc_bytes", 1000),
+                of("vault_audit_log_request_failure", 3),
+                of("vault_seal_encrypt_error", 3),
+                of("vault_seal_decrypt_error", 3),
+                of("vault_quota_rate_limit_violation", 30, name="q"),
+                of("vault_audit_events_total", 3, event="root_token_used"),
+                of("vault_audit_event_last_timestamp_seconds", -9000, event="root_token_used"),
+            ],
+            replaced=1200,
+            back=1230,
+        ),
+        *(none(at) for at in range(1140, 1800, 60)),
+        scrapes=(30,),
     ),
     # Slow scrapes, and scrapes that fail.
     _situation(

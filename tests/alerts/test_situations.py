@@ -1,7 +1,6 @@
 """What the alerts do in the situations that users are in, at several intervals of scraping and of evaluation."""
 
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -10,7 +9,7 @@ import pytest
 import yaml
 
 from tests.alerts.promql import RULE_FILES
-from tests.alerts.promtool import RULES, promtool
+from tests.alerts.promtool import RULES, firing, promtool
 from tests.alerts.situations import SITUATIONS, Expectation, Series, Situation, samples
 
 SEVERITIES: Final = {name: rule["labels"]["severity"] for name, (_, rule) in RULES.items() if name != "VaultWatchdog"}
@@ -28,23 +27,24 @@ class Played(NamedTuple):
         return f"{self.situation.name}, scraped each {self.scrape} s after {self.shift} s"
 
 
-def _plays(evaluation: int) -> list[Played]:
+def _plays(evaluation: int, scrape: int) -> list[Played]:
     return [
         Played(one, scrape, shift)
         for one in SITUATIONS
-        if evaluation in one.evaluations
-        for scrape in one.scrapes
+        if evaluation in one.evaluations and scrape in one.scrapes
         for shift in one.shifts
     ]
 
 
-EVALUATIONS: Final = sorted({evaluation for one in SITUATIONS for evaluation in one.evaluations})
+INTERVALS: Final = sorted(
+    {(evaluation, scrape) for one in SITUATIONS for evaluation in one.evaluations for scrape in one.scrapes}
+)
 
 
-@pytest.mark.parametrize("evaluation", EVALUATIONS)
-def test_what_is_told(evaluation: int, tmp_path: Path) -> None:
-    """All situations in one run of promtool: it says of each alert at each time whether it fires."""
-    plays = _plays(evaluation)
+@pytest.mark.parametrize(("evaluation", "scrape"), INTERVALS)
+def test_what_is_told(evaluation: int, scrape: int, tmp_path: Path) -> None:
+    """Situations in one run of promtool: it says of each alert at each time whether it fires."""
+    plays = _plays(evaluation, scrape)
     document = {
         "rule_files": [str(path) for path in RULE_FILES],
         "evaluation_interval": f"{evaluation}s",
@@ -52,13 +52,12 @@ def test_what_is_told(evaluation: int, tmp_path: Path) -> None:
     }
     (tmp_path / "situations.yml").write_text(yaml.safe_dump(document, width=1000))
     run = promtool("test", "rules", tmp_path / "situations.yml")
-    assert re.search(r"^\s+(FAILED|SUCCESS)", run.stdout, re.MULTILINE), run.stdout
-    firing = _firing(run.stdout)
+    found = firing(run.stdout)
     short = [
         f"{play.name}, at {expected.at} s: {expected.what} {' or '.join(expected.names)}, fired: {sorted(fired)}"
         for play in plays
         for expected in play.situation.expects
-        if not _holds(expected, fired := firing.get((play.name, expected.at), set()))
+        if not _holds(expected, fired := found.get((play.name, expected.at), set()))
     ]
     assert short == []
 
@@ -97,21 +96,6 @@ def _written(series: Series, play: Played, until: int) -> Iterator[str]:
         there = value is not None
         if play.scrape > step:
             yield f"_x{play.scrape // step - 1}"
-
-
-def _firing(output: str) -> dict[tuple[str, int], set[str]]:
-    found: dict[tuple[str, int], set[str]] = {}
-    for part in re.split(r"\n(?=\s+name: )", output):
-        name = re.match(r"\s*name: (.*),\n", part)
-        for alert, time in re.findall(r"alertname: (\w+), time: (\w+)", part):
-            assert name, part
-            found.setdefault((name[1], _seconds(time)), set()).add(alert)
-    return found
-
-
-def _seconds(time: str) -> int:
-    units = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)([dhms])", time))
 
 
 def _holds(expected: Expectation, fired: set[str]) -> bool:

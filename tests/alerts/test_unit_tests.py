@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 import yaml
 
-from tests.alerts.promtool import ALERTS, RULES, UNIT_TESTS, Rule, isolated, promtool
+from tests.alerts.promtool import ALERTS, RULES, UNIT_TESTS, Rule, firing, isolated, promtool, seconds
 from tests.lab.tools import versions
 
 CATEGORIES: Final = sorted({path.stem for path, _ in RULES.values()})
@@ -51,6 +51,33 @@ def test_they_fire_and_stay_silent(name: str) -> None:
     for alert in expected:
         assert {"severity", "category", "cluster", "instance"} <= set(alert["exp_labels"])
         assert set(alert["exp_annotations"]) - {"nodes"} == {"summary", "description", "runbook_url", "dashboard_url"}
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_they_fire_where_two_prometheus_share_a_store(category: str, tmp_path: Path) -> None:
+    """Each series is there twice, as in Thanos and Mimir: no rule fails for that, and the same alerts fire."""
+    names = sorted(name for name, (path, _) in RULES.items() if path.stem == category)
+    _, tests = isolated(tmp_path, names)
+    expected: dict[tuple[str, int], set[str]] = {}
+    for path in tests:
+        document = yaml.safe_load(path.read_text())
+        for number, one in enumerate(document["tests"]):
+            one["name"] = f"{path.stem} {number}"
+            one["input_series"] = [
+                {**series, "series": _with_label(series["series"], f'prometheus_replica="{replica}"')}
+                for series in one["input_series"]
+                for replica in "ab"
+            ]
+            for case in one["alert_rule_test"]:
+                if case["exp_alerts"]:
+                    expected.setdefault((one["name"], seconds(case["eval_time"])), set()).add(case["alertname"])
+                case["exp_alerts"] = []
+        path.write_text(yaml.safe_dump(document, sort_keys=False, width=10000))
+    assert firing(promtool("test", "rules", *tests).stdout) == expected
+
+
+def _with_label(series: str, label: str) -> str:
+    return series.replace("{", f"{{{label},", 1) if "{" in series else f"{series}{{{label}}}"
 
 
 def _never(rule: Rule) -> None:

@@ -38,7 +38,8 @@ _TEXTS: Final = {
 }
 _EVENT: Final = """\
 vault_audit_event_last_timestamp_seconds{MATCH}
-> max_over_time(vault_audit_event_last_timestamp_seconds{MATCH}[6h] offset 15m)
+> on (job, cluster, instance, event) group_left ()
+max by (job, cluster, instance, event) (max_over_time(vault_audit_event_last_timestamp_seconds{MATCH}[6h] offset 15m))
 or
 increase(vault_audit_events_total{MATCH}[15m]) > 0
 unless on (job, cluster, instance, event)
@@ -46,7 +47,9 @@ max_over_time(vault_audit_event_last_timestamp_seconds{MATCH}[6h] offset 15m)
 unless on (job, cluster, instance, event)
 vault_audit_event_last_timestamp_seconds{MATCH} < time() - 21600
 or
-vault_audit_events_total{MATCH} > max_over_time(vault_audit_events_total{MATCH}[6h] offset 15m)
+vault_audit_events_total{MATCH}
+> on (job, cluster, instance, event) group_left ()
+max by (job, cluster, instance, event) (max_over_time(vault_audit_events_total{MATCH}[6h] offset 15m))
 unless on (job, cluster, instance, event)
 max_over_time(vault_audit_event_last_timestamp_seconds{MATCH}[6h] offset 15m)
 unless on (job, cluster, instance, event)
