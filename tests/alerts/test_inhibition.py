@@ -193,6 +193,13 @@ def test_a_pending_cause_is_enough_and_the_end_of_either_ends_it(tmp_path: Path)
     assert _inhibited([cause, symptom | {"values": over}], tmp_path) == set()
 
 
+def test_a_crash_loop_is_told_though_its_node_is_down_at_each_turn(tmp_path: Path) -> None:
+    symptom = _series("ALERTS", "n1", 1, alertname="VaultUnstable", alertstate="firing")
+    for name in ("VaultDown", "VaultSealed"):
+        cause = _series("ALERTS", "n1", 1, alertname=name, alertstate="pending")
+        assert _inhibited([cause, symptom], tmp_path) == set()
+
+
 def _series(metric: str, instance: str, value: int, *, cluster: str = "prod", **labels: str) -> dict[str, str]:
     labels |= {"cluster": cluster, "instance": instance}
     pairs = ",".join(f"{name}={json.dumps(text)}" for name, text in labels.items())
