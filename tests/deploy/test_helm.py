@@ -81,6 +81,7 @@ def test_a_release_fits_into_a_secret() -> None:
         ({"vault__auth__method": "approle"}, "method"),
         ({"dashboards__kind": "Secret"}, "kind"),
         ({"central__shards": 0}, "shards"),
+        ({"vault__replicas": 0}, "replicas"),
         ({"vault__auth__method": "token"}, "vault.auth.tokenSecret is needed"),
         ({"agents__agent__enabled": True}, "agents.agent.selector is needed"),
         ({"prometheusRule__enabled": True, "prometheusRule__parameters": {"memory": 1}}, "memory_limit_bytes"),
