@@ -24,6 +24,8 @@ DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, lzma.L
 
 _BLOCK_BYTES: Final = 1 << 20
 _LARGEST_INDEX: Final = 64 << 20
+_LONGEST_NUMBER: Final = 63
+"""Bits of a number of the xz format."""
 _XZ_FOOTER_BYTES: Final = 12
 _XZ_HEADER_BYTES: Final = 12
 _GZIP_LENGTH_BYTES: Final = 4
@@ -109,6 +111,8 @@ def _sums_of_index(index: bytes) -> tuple[int, int]:
             place += 1
             value |= (byte & 0x7F) << shift
             shift += 7
+            if shift > _LONGEST_NUMBER:  # or a damaged index would take hours
+                raise lzma.LZMAError
             if byte < 0x80:  # noqa: PLR2004 - the highest bit says that another byte follows
                 return value
 
