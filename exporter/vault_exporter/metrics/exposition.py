@@ -146,7 +146,15 @@ def _short_label_text(names: tuple[str, ...], values: tuple[str, ...]) -> str:
 
 
 def _pairs(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-    return ",".join(f'{name}="{_escape(value)}"' for name, value in zip(names, values, strict=True))
+    text = "".join(values)
+    if not text.isascii() or "\\" in text or '"' in text or "\n" in text:
+        values = tuple(map(_escape, values))
+    return _template(names) % values
+
+
+@lru_cache(maxsize=1024)
+def _template(names: tuple[str, ...]) -> str:
+    return ",".join(f'{name}="%s"' for name in names)
 
 
 def _escape(value: str) -> str:

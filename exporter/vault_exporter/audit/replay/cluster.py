@@ -5,6 +5,7 @@ this process holds one result. The scheduler gives the logs of a worker that die
 that a worker may log have no secrets.
 """
 
+import logging
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -128,6 +129,8 @@ def _connect(address: str) -> Any:  # noqa: ANN401 - of an extra
         distributed: Any = import_module("distributed")
     except ImportError:
         raise ClusterError(f"--dask needs more packages: {CLUSTER_EXTRA}") from None
+    # It warns of each result that a worker had when it died, and has it made again.
+    logging.getLogger("distributed.client").setLevel(logging.ERROR)
     try:
         client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, RuntimeError) as error:
