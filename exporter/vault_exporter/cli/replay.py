@@ -1,6 +1,8 @@
 """The command ``replay``."""
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,9 +20,10 @@ from rich.progress import (
 )
 
 from vault_exporter.audit.replay.finished_log import STANDARD_INPUT
-from vault_exporter.audit.replay.location import Location, LocationError, located
-from vault_exporter.audit.replay.location import split as split_files
+from vault_exporter.audit.replay.location import TIMEOUT_SECONDS, Location, LocationError, located
 from vault_exporter.audit.replay.merging import Replayed
+from vault_exporter.audit.replay.opening import split as split_files
+from vault_exporter.audit.replay.repeats import without_repeats
 from vault_exporter.audit.replay.run import Progress as Position
 from vault_exporter.audit.replay.run import ReplayError
 from vault_exporter.audit.replay.run import replay as run
@@ -39,6 +42,7 @@ __all__ = ["replay"]
 
 _INTERRUPTED: Final = 130
 _SMALLEST_PART: Final = 1 << 10
+_FEW: Final = 4
 _UNBROKEN: Final = 1_000_000
 _OWN: Final = (
     "audit.exclude.own is not heeded: without logins the exporter does not know who it is in the log; put the "
@@ -84,6 +88,12 @@ def replay(
             help="Read uncompressed files that are larger in parts of this size, like 256MiB, as if they were several.",
         ),
     ] = None,
+    timeout: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="SECONDS", help="Wait as long for more of an answer of a server with logs, http or s3."
+        ),
+    ] = TIMEOUT_SECONDS,
     report: r.ReportOption = None,
     csv: r.CsvOption = False,
     keep: r.KeepOption = 20_000,
@@ -111,12 +121,12 @@ def replay(
     """
     _check(as_json=as_json, as_metrics=as_metrics, in_csv=csv, reports=bool(report))
     wanted = r.Wanted(*(report, keep, since, until, path, client, entity, namespace, mount, operation, address, error))
-    logs = _logs(files, dask, split)
-    if hash_with and plain == STANDARD_INPUT and STANDARD_INPUT in files:
-        refuse("standard input cannot be both a log and the plain value: give --plain FILE")
-    hashing = r.Hashing(hash_with, plain, vault_addr, token_file, config) if hash_with else None
-    asked = r.asked(wanted, hashing)
     try:
+        logs = _logs(files, dask, split, timeout)
+        if hash_with and plain == STANDARD_INPUT and STANDARD_INPUT in files:
+            refuse("standard input cannot be both a log and the plain value: give --plain FILE")
+        hashing = r.Hashing(hash_with, plain, vault_addr, token_file, config) if hash_with else None
+        asked = r.asked(wanted, hashing)
         replayed = _with_progress(logs, _settings(config), jobs, asked, dask)
     except ConfigError as failure:
         refuse(str(failure))
@@ -128,6 +138,8 @@ def replay(
     shown = ", ".join(dict.fromkeys(one.name for one in logs))
     if not any(file.read_bytes or file.problem for file in replayed.files):
         print_error(f"{shown}: empty; there is no entry to count")
+    for names in replayed.alike:
+        print_error(f"{_few(names)}: the same size, beginning and end; if they are copies, leave out all but one")
     problems = [f"{file.name}: {file.problem}" for file in replayed.files if file.problem]
     if replayed.reports is not None:
         if not nothing:
@@ -139,7 +151,7 @@ def replay(
         fail("\n".join([*problems, *([f"{shown}: {nothing}"] if nothing else ())]))
 
 
-def _logs(names: list[str], dask: str | None, part: str | None) -> list[Location]:
+def _logs(names: list[str], dask: str | None, part: str | None, timeout: int) -> list[Location]:
     """Find the logs that were given, each once, or parts of them."""
     try:
         most = None if part is None else as_size(int(part) if part.isdecimal() else part)
@@ -150,7 +162,21 @@ def _logs(names: list[str], dask: str | None, part: str | None) -> list[Location
     if dask is not None and STANDARD_INPUT in names:
         refuse("a cluster does not read standard input: give files, or leave out --dask")
     try:
-        found = _without_repeats(located(names), everywhere=dask is not None)
+        found, notes = without_repeats(located(names, timeout))
+    except LocationError as failure:
+        fail(str(failure))
+    for note in notes:
+        print_error(note)
+    if dask is None:  # the machines of a cluster may have other files
+        missing = [
+            one.name
+            for one in found
+            if not one.is_url and one.name != STANDARD_INPUT and not os.access(one.name, os.F_OK)
+        ]
+        if len(missing) == len(found):
+            fail("\n".join(f"{name}: there is no such file" for name in missing))
+        # What is missing beside others is a problem of its file.
+    try:
         return found if most is None else list(split_files(found, most))
     except LocationError as failure:
         fail(str(failure))
@@ -203,30 +229,9 @@ def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _UNBROKEN)
 
 
-def _without_repeats(logs: list[Location], *, everywhere: bool) -> list[Location]:
-    """Return the logs without those that were given before, perhaps under another name, and say so.
-
-    Args:
-        logs: as they were given.
-        everywhere: other machines read them, which may have paths that this one does not have.
-    """
-    first: dict[object, Location] = {}
-    missing = []
-    for one in logs:
-        is_path = not one.is_url and one.name != STANDARD_INPUT
-        try:
-            status = Path(one.name).stat() if is_path else None
-        except OSError:
-            status = None
-            if not everywhere:
-                missing.append(f"{one.name}: there is no such file")
-        before = first.setdefault((status.st_dev, status.st_ino) if status else (one.name, one.address), one)
-        if one is not before:
-            also = f" as {before.name}" if before.name != one.name else ""
-            print_error(f"{one.name} is given twice{also}; it is counted once")
-    if missing and len(missing) == len(first):
-        fail("\n".join(missing))
-    return list(first.values())  # what is missing beside others is a problem of its file
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _FEW:,} more" if len(names) > _FEW else ""
+    return ", ".join(names[:_FEW]) + more
 
 
 def _settings(config: Path | None) -> Audit:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -216,6 +217,14 @@ def test_credentials_are_missing(cluster: Cluster, store: dict[str, str]) -> Non
     status, _, err = replay(without, "--dask", cluster.address, PATTERN)
     assert status == 1
     assert err.startswith(f"{PATTERN}: cannot be listed: ")
+
+
+def test_a_store_that_never_answers(store: dict[str, str]) -> None:
+    why = "no answer in time; --timeout SECONDS waits longer"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hung = {**store, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        for name, what in ((PATTERN, "listed"), (f"s3://{BUCKET}/whole.jsonl", "read")):
+            assert replay(hung, "--timeout", "1", name) == (1, "", f"{name}: cannot be {what}: {why}\n")
 
 
 def test_a_worker_of_another_version(cluster: Cluster, store: dict[str, str], tmp_path: Path) -> None:

@@ -26,10 +26,12 @@ from tests.audit.replay import test_replay
 from tests.audit.replay.test_replay import run_program
 from tests.lab.waiting import PATIENCE
 from vault_exporter.audit.replay.finished_log import FinishedLog
-from vault_exporter.audit.replay.location import Location, LocationError, located, masked, split
+from vault_exporter.audit.replay.location import Location, LocationError, located
 from vault_exporter.audit.replay.merging import Merger
 from vault_exporter.audit.replay.one_log import count
+from vault_exporter.audit.replay.opening import split
 from vault_exporter.audit.replay.summary import summarize
+from vault_exporter.audit.replay.urls import masked
 from vault_exporter.cli.table import assembled
 from vault_exporter.config.schema.model import Audit
 

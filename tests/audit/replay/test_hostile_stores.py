@@ -9,7 +9,7 @@ from fsspec.implementations.http import HTTPFileSystem
 from typer.testing import CliRunner
 
 from tests.lab.http_server import serving
-from vault_exporter.audit.replay.location import masked
+from vault_exporter.audit.replay.urls import masked
 from vault_exporter.cli.table import assembled
 
 HUGE = 9 * 10**18

@@ -16,8 +16,9 @@ from typing import Any, Final
 import msgspec
 
 from vault_exporter import __version__
-from vault_exporter.audit.replay.location import CLUSTER_EXTRA, Location
+from vault_exporter.audit.replay.location import Location
 from vault_exporter.audit.replay.one_log import Counted, count, failed
+from vault_exporter.audit.replay.store import CLUSTER_EXTRA
 from vault_exporter.audit.reports.observer import Asked
 from vault_exporter.config.schema.model import Audit
 

@@ -1,5 +1,6 @@
 """Read the lines of a finished log, plain or compressed, from a file or standard input."""
 
+import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from vault_exporter.audit.lines.compression import DAMAGED, decompressed
 from vault_exporter.audit.lines.container import Origin, Unwrapper
 from vault_exporter.audit.lines.splitter import LineCounts, LineSplitter
 from vault_exporter.audit.parse.decode import Reject, decode
-from vault_exporter.audit.replay.location import Location, open_location
+from vault_exporter.audit.replay.location import Location
+from vault_exporter.audit.replay.opening import open_location
 from vault_exporter.config.schema.model import AuditFormat
 
 __all__ = ["STANDARD_INPUT", "FinishedLog", "LineEnd"]
@@ -17,6 +19,8 @@ __all__ = ["STANDARD_INPUT", "FinishedLog", "LineEnd"]
 STANDARD_INPUT: Final = "-"
 
 _BLOCK_BYTES: Final = 1 << 20
+_END_BYTES: Final = 4096
+"""Bytes of the beginning, and of the end, that a fingerprint is made of."""
 
 
 class LineEnd(NamedTuple):
@@ -52,6 +56,7 @@ class FinishedLog:
         self.read_bytes = 0
         self.problem = ""
         self.ends: list[LineEnd] = []
+        self._first = self._last = b""
         self._begun: set[str] = set()
         self._counts = LineCounts(max_line_bytes)
         self._unwrapper = Unwrapper(self._counts, format_)
@@ -60,6 +65,14 @@ class FinishedLog:
     def mixed(self) -> bool:
         """Whether server log lines may be mixed with the entries."""
         return self._unwrapper.mixed
+
+    @property
+    def fingerprint(self) -> bytes:
+        """A hash of the size, the beginning and the end of the text; empty if there is none, or not all was read."""
+        if not self.read_bytes or self.problem:
+            return b""
+        size = self.read_bytes.to_bytes(8, "big")
+        return hashlib.blake2b(size + self._first + self._last, digest_size=16).digest()
 
     @property
     def rejected(self) -> Counter[Reject]:
@@ -81,6 +94,9 @@ class FinishedLog:
         # read() would return nothing of a damaged block.
         while block := source.read1(_BLOCK_BYTES):
             self.read_bytes += len(block)
+            if len(self._first) < _END_BYTES:
+                self._first = (self._first + block[:_END_BYTES])[:_END_BYTES]
+            self._last = (self._last + block)[-_END_BYTES:] if len(block) < _END_BYTES else block[-_END_BYTES:]
             self.position = raw.tell() if self.size else self.read_bytes
             lines, _ = splitter.split(block)
             yield self._unwrapped(lines)

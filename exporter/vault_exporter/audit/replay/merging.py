@@ -9,6 +9,7 @@ from vault_exporter.audit.count.pipeline import Pipeline
 from vault_exporter.audit.parse.decode import Reject
 from vault_exporter.audit.replay.observer import ReplayObserver
 from vault_exporter.audit.replay.one_log import Counted, FileRead, make_pipeline
+from vault_exporter.audit.replay.repeats import alike
 from vault_exporter.audit.reports.observer import Asked, ReportsObserver
 from vault_exporter.audit.top.sketches import TopObserver
 from vault_exporter.config.schema.model import Audit
@@ -32,6 +33,8 @@ class Replayed(msgspec.Struct, frozen=True):
 
     pipeline: Pipeline
     files: tuple[FileResult, ...]
+    alike: tuple[tuple[str, ...], ...]
+    """Names of files of which one may be a copy of the other."""
 
     @property
     def reports(self) -> ReportsObserver | None:
@@ -98,7 +101,7 @@ class Merger:
         for file in self._files:
             if file.ends:
                 pipeline.pair_across(file.name)
-        return Replayed(pipeline, tuple(_results(self._files, pipeline)))
+        return Replayed(pipeline, tuple(_results(self._files, pipeline)), alike(self._files))
 
 
 def _join_ends(pipeline: Pipeline, files: Sequence[FileRead]) -> None:

@@ -28,6 +28,7 @@ class FileRead(msgspec.Struct, frozen=True):
     position: int = 0
     """Bytes read on disk."""
     lines: int = 0
+    fingerprint: bytes = b""
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -54,7 +55,14 @@ def count(location: Location, settings: Audit, asked: Asked | None, step: Step |
         if step is not None:
             step(log.position, lines)
     file = FileRead(
-        log.name, log.read_bytes, log.problem, dict(log.rejected), tuple(log.ends), max(log.position, log.size), lines
+        log.name,
+        log.read_bytes,
+        log.problem,
+        dict(log.rejected),
+        tuple(log.ends),
+        max(log.position, log.size),
+        lines,
+        log.fingerprint,
     )
     return Counted(pipeline, file)
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -104,6 +105,7 @@ def _in_processes(
     waiting: dict[Future[Counted], int] = {}
     order = _order(files)
     following = next(order, None)
+    others = multiprocessing.active_children()
     with ProcessPoolExecutor(
         workers, mp_context=context, initializer=_share, initargs=(shared, settings, asked)
     ) as executor:
@@ -120,6 +122,9 @@ def _in_processes(
             raise ReplayError("a process that read a log was killed; is there memory enough? try --jobs 1") from error
         except BaseException:
             executor.shutdown(cancel_futures=True, wait=False)
+            # One may wait for whoever writes a FIFO, or for a server.
+            for process in {*multiprocessing.active_children()}.difference(others):
+                process.terminate()
             raise
 
 
@@ -136,7 +141,8 @@ _asked: Asked | None = None
 
 
 def _share(shared: Any, settings: Audit, asked: Asked | None) -> None:  # noqa: ANN401 - multiprocessing has no public type for it
-    """Initialise a worker process with the shared state."""
+    """Initialise a worker process with the shared state. Ctrl-C is for the process that ends them all."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     global _shared, _settings, _asked
     _shared, _settings, _asked = shared, settings, asked
 
