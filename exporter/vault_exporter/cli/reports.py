@@ -177,7 +177,8 @@ def left_out(replayed: Replayed) -> Iterator[str]:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(lines.items()))
         has_entry = replayed.pipeline.last_entry(file.name) is not None
         if not file.problem and not has_entry and (lines or file.other_lines):
-            yield f"{file.name}: no audit entry in it{reasons and f': {reasons}'}"
+            why = f": {reasons}" if reasons else "; is it the server's log?"
+            yield f"{file.name}: no audit entry in it{why}"
         elif lines:
             yield f"{file.name}: {sum(lines.values()):,} rejected lines are not in the reports: {reasons}"
         elif read and not file.read_bytes and not file.problem:
