@@ -5,7 +5,6 @@ tools take them.
 """
 
 import os
-import re
 import socket
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -17,7 +16,6 @@ __all__ = ["CLUSTER_EXTRA", "filesystem", "reason"]
 
 CLUSTER_EXTRA: Final = "pip install 'vault-exporter[cluster]'"
 
-_OVER_HTTP: Final = re.compile(r"https?://")
 _NOT_FOUND: Final = 404
 _TRIES: Final = 2
 _TIMEOUTS: Final = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
@@ -40,8 +38,6 @@ def filesystem(url: str, timeout: int) -> tuple[Any, str]:
         core: Any = import_module("fsspec.core")
     except ImportError:
         raise ImportError(f"URLs need more packages: {CLUSTER_EXTRA}") from None
-    if _OVER_HTTP.search(url):
-        import_module("vault_exporter.audit.replay.http_answers").bound()
     configured: Any = import_module("fsspec.config").conf
     options = {
         scheme: {name: made(timeout) | configured.get(scheme, {}).get(name, {})}
@@ -56,7 +52,11 @@ def filesystem(url: str, timeout: int) -> tuple[Any, str]:
 
 def _of_http(timeout: int) -> dict[str, Any]:
     aiohttp: Any = import_module("aiohttp")
-    return {"timeout": aiohttp.ClientTimeout(total=None, connect=timeout, sock_read=timeout)}
+    response_class = import_module("vault_exporter.audit.replay.http_response").BoundedResponse
+    return {
+        "timeout": aiohttp.ClientTimeout(total=None, connect=timeout, sock_read=timeout),
+        "response_class": response_class,
+    }
 
 
 def _of_s3(timeout: int) -> dict[str, Any]:
@@ -70,7 +70,7 @@ _PATIENT: Final[dict[str, tuple[str, Callable[[int], dict[str, Any]]]]] = {
     "https": ("client_kwargs", _of_http),
     "s3": ("config_kwargs", _of_s3),
 }
-"""The options of fsspec's file systems that bound how long to wait; the other ones have bounds of their own."""
+"""The options of fsspec's file systems that bound how long to wait, and how much to read; others have their own."""
 
 
 def reason(error: Exception) -> str:

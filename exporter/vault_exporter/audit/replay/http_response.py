@@ -5,12 +5,11 @@ a regular expression whose time grows with the square of the text.
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
-from fsspec.config import conf
 
-__all__ = ["Answer", "bound"]
+__all__ = ["BoundedResponse"]
 
 _MOST_BYTES: Final = 64 << 20
 _LONGEST_LIST: Final = 8 << 20
@@ -18,8 +17,8 @@ _LONGEST_LIST: Final = 8 << 20
 _LINK: Final = re.compile(r"<[aA]\s[^<>]{1,4096}+>|https?://[-a-zA-Z0-9@:%_+.~#?&/=]+")
 
 
-class Answer(aiohttp.ClientResponse):
-    """An answer that is not read as a whole if it is too long."""
+class BoundedResponse(aiohttp.ClientResponse):
+    """A response that is not read as a whole if it is too long."""
 
     async def read(self) -> bytes:
         """Read all of it.
@@ -47,10 +46,3 @@ class Answer(aiohttp.ClientResponse):
         if len(text) > _LONGEST_LIST:
             raise OSError(0, "the list of files is too long")
         return "\n".join(_LINK.findall(re.sub(r"\s+", " ", text)))
-
-
-def bound() -> None:
-    """Let fsspec read all answers so from now on."""
-    for scheme in ("http", "https"):
-        options: dict[str, Any] = conf.setdefault(scheme, {})
-        options["client_kwargs"] = {**options.get("client_kwargs", {}), "response_class": Answer}
