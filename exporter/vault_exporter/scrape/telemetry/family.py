@@ -98,7 +98,7 @@ class NativeFamily:
     last lines; there are tracks only from the first restart on, if a series is missing, or if not all are tracked.
     """
 
-    __slots__ = ("beyond", "body", "mode", "raw", "shape", "title")
+    __slots__ = ("beyond", "body", "last", "mode", "raw", "shape", "title")
 
     def __init__(self, title: _Title) -> None:
         self.title = title
@@ -116,6 +116,8 @@ class NativeFamily:
         """Its samples on the last page."""
         self.body = b""
         """Its published samples, without held ones."""
+        self.last: tuple[float, ...] | None = None
+        """The values in the last lines if there is one counter or summary, which would take long to read again."""
         self.shape = _NO_SHAPE
 
     @property
@@ -168,6 +170,7 @@ class NativeFamily:
 
     def succeed(self, old: "NativeFamily") -> None:
         """Take over the series of a family whose help text changed."""
+        self.last = None
         self.shape, self.tracks = old.shape, old.tracks
         if old.away:
             self._more().away = old.away
@@ -236,18 +239,25 @@ class NativeFamily:
 
     def _just_grew(self, raw: bytes, parts: list[bytes] | None) -> bool:
         """Handle the usual case: one counter or summary, without a restart so far, that continued."""
-        shape = self.shape
+        shape, last = self.shape, self.last
         if shape.single is not None:
             start = len(shape.single)
-            return float(self.raw[start:]) <= float(raw[start:]) < INFINITY
+            value = float(raw[start:])
+            if not (last[0] if last is not None else float(self.raw[start:])) <= value < INFINITY:
+                return False
+            self.last = (value,)
+            return True
         if not shape.between or parts is None or b" -" in raw:
             return False
-        _, before, count_before = self.raw.rsplit(b" ", 2)
         total, count = float(parts[-4]), float(parts[-2])
-        total_before, counted = float(before[: -shape.between]), float(count_before)
-        if counted < count:
-            return total_before <= total < INFINITY and count.is_integer()
-        return counted == count and total_before == total
+        if last is None:
+            _, before, count_before = self.raw.rsplit(b" ", 2)
+            last = float(before[: -shape.between]), float(count_before)
+        new = total, count
+        if (last[1] < count and last[0] <= total < INFINITY and count.is_integer()) or new == last:
+            self.last = new
+            return True
+        return False
 
     def _advance_closely(self, raw: bytes, parts: list[bytes]) -> None:
         continued, doubtful = 0, self.mode.unsure
@@ -271,7 +281,7 @@ class NativeFamily:
         body = b"".join(parts) if continued else raw
         if self.shape.stale:
             body = b"\n".join(line for at, line in enumerate(body.split(b"\n")) if at not in self.shape.stale)
-        self.raw, self.body = raw, self.publish(body)
+        self.raw, self.body, self.last = raw, self.publish(body), None
         self._note(None if steady else tracks, continued=continued, doubtful=self._may_be_invalid(body, doubtful))
 
     def _may_be_invalid(self, body: bytes, doubtful: bool) -> bool:  # noqa: FBT001 - a private helper
