@@ -76,7 +76,10 @@ _OBJECTS: Final[dict[str, dict[str, Any]]] = {
     "alertmanager.additionalLabels": _STRINGS,
 }
 """What an object may hold, where it is not free."""
-_NUMBERS: Final[dict[str, dict[str, Any]]] = {"central.shards": {"minimum": 1, "maximum": MOST_SHARDS}}
+_NUMBERS: Final[dict[str, dict[str, Any]]] = {
+    "central.shards": {"minimum": 1, "maximum": MOST_SHARDS},
+    "vault.replicas": {"minimum": 1},
+}
 """The bounds of a number, where not every number from 0 is good."""
 
 
