@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 from weakref import WeakValueDictionary
 
@@ -58,8 +59,8 @@ _titles: Final[WeakValueDictionary[tuple[bytes, Naming, bool], _Title]] = WeakVa
 class _Mode:
     """How a family is handled. There are a few dozen at most, which all families share."""
 
-    verdict: Verdict = ""
-    clashes: bool = False
+    verdict: Verdict
+    clashes: bool
     """Whether another family claims one of its names in OpenMetrics."""
     plain: bool = False
     """Whether its samples are passed on unchanged for all values."""
@@ -71,7 +72,8 @@ class _Mode:
     """Whether it is steady and consists of one counter or summary."""
 
 
-_modes: Final[dict[_Mode, _Mode]] = {}
+_mode: Final = cache(_Mode)
+"""Returns the one mode with these fields, which are given by position."""
 
 
 class _Beyond:
@@ -102,7 +104,7 @@ class NativeFamily:
 
     def __init__(self, title: _Title) -> None:
         self.title = title
-        self.mode = _shared(_Mode())
+        self.mode = _mode("", False)
         self.beyond: _Beyond | None = None
         self.forget_shape()
 
@@ -111,7 +113,7 @@ class NativeFamily:
         self.tracks = ()
         if self.beyond is not None:
             self._note(self.beyond.tracks, continued=0, doubtful=False)
-        self.mode = _shared(_Mode(self.mode.verdict, self.mode.clashes))
+        self.mode = _mode(self.mode.verdict, self.mode.clashes)
         self.raw = b""
         """Its samples on the last page."""
         self.body = b""
@@ -144,7 +146,9 @@ class NativeFamily:
 
     @tracks.setter
     def tracks(self, tracks: tuple[Track | None, ...]) -> None:
-        self.mode = _shared(replace(self.mode, steady=False, sole=False))
+        mode = self.mode
+        if mode.steady:
+            self.mode = _mode(mode.verdict, mode.clashes, mode.plain, mode.unsure)
         if tracks:
             self._more().tracks = tracks
         elif self.beyond is not None:
@@ -182,7 +186,8 @@ class NativeFamily:
 
     @verdict.setter
     def verdict(self, verdict: Verdict) -> None:
-        self.mode = _shared(replace(self.mode, verdict=verdict))
+        mode = self.mode
+        self.mode = _mode(verdict, mode.clashes, mode.plain, mode.unsure, mode.steady, mode.sole)
 
     @property
     def grows(self) -> bool:
@@ -200,8 +205,9 @@ class NativeFamily:
         """Set whether no other family claims one of its names in OpenMetrics."""
         # As type unknown it would claim the same name.
         clashes = not fits and self.title.openmetrics_claims != {self.title.head.name}
-        if clashes != self.mode.clashes:
-            self.mode = _shared(replace(self.mode, clashes=clashes))
+        mode = self.mode
+        if clashes != mode.clashes:
+            self.mode = _mode(mode.verdict, clashes, mode.plain, mode.unsure, mode.steady, mode.sole)
 
     def reshape(self, follow: Callable[[bytes, Group, Track | None], Track | None]) -> None:
         """Adapt to the new shape; ``follow`` returns the continuity of a series, from the one so far, if any."""
@@ -212,16 +218,9 @@ class NativeFamily:
         are_all_followed = kind != b"histogram" and not shape.halves and followed == len(shape.groups)
         unsure = kind in GROWING and not (self.grows and are_all_followed)
         steady = bool(followed) and not unsure
-        self.mode = _shared(
-            _Mode(
-                verdict=self.verdict,
-                clashes=self.mode.clashes,
-                plain=not (self.title.renamed or unsure or followed or shape.stale),
-                unsure=unsure,
-                steady=steady,
-                sole=steady and followed == 1 and not shape.stale and (kind != b"counter" or shape.single is not None),
-            )
-        )
+        sole = steady and followed == 1 and not shape.stale and (kind != b"counter" or shape.single is not None)
+        plain = not (self.title.renamed or unsure or followed or shape.stale)
+        self.mode = _mode(self.mode.verdict, self.mode.clashes, plain, unsure, steady, sole)
 
     def advance(self, raw: bytes, parts: list[bytes] | None) -> None:
         """Update the samples, given as a whole and (unless there is only one) split at their values.
@@ -317,10 +316,6 @@ class NativeFamily:
 
 def _values(parts: list[bytes], places: tuple[int, ...]) -> tuple[float, ...]:
     return tuple([float(parts[place]) for place in places])
-
-
-def _shared(mode: _Mode) -> _Mode:
-    return _modes.setdefault(mode, mode)
 
 
 def family_of(match: re.Match[bytes], naming: Naming = USUAL, *, keep_prefix: bool = False) -> NativeFamily:
