@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -22,6 +23,15 @@ from vault_exporter.vault.auth.shared import Shared
 AUTH = TokenAuth(token=Secret("hvs.planted"))
 NOT_YET = "The targets are not all known yet.\n"
 MANY = 3000
+_of_others: list[aiohttp.ClientSession] = []
+
+
+@pytest.fixture(autouse=True)
+def _know_sessions_of_others() -> Iterator[None]:
+    """Know the sessions that tests of other files left open."""
+    _of_others.extend(open_sessions())
+    yield
+    _of_others.clear()
 
 
 async def test_what_is_too_much_is_left_out(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,7 +172,8 @@ async def test_what_is_leaving_is_closed_at_the_end() -> None:
 
 
 def open_sessions() -> list[aiohttp.ClientSession]:
-    return [found for found in gc.get_objects() if type(found) is aiohttp.ClientSession and not found.closed]
+    found = [one for one in gc.get_objects() if type(one) is aiohttp.ClientSession and not one.closed]
+    return [one for one in found if not any(one is other for other in _of_others)]
 
 
 async def test_the_exporter_serves_while_it_looks_for_the_first_time(

@@ -2,7 +2,6 @@
 
 import base64
 import functools
-import gc
 import gzip
 import http.server
 import itertools
@@ -76,15 +75,6 @@ def memory() -> Iterator[Any]:
     store.store.clear()
     yield store
     store.store.clear()
-
-
-@pytest.fixture(autouse=True)
-def no_open_sessions() -> Iterator[None]:
-    """Close the connections that fsspec keeps, since other tests look for sessions that are left open."""
-    yield
-    if (http := sys.modules.get("fsspec.implementations.http")) is not None:
-        http.HTTPFileSystem.clear_instance_cache()
-        gc.collect()
 
 
 @pytest.mark.parametrize("files", [2, 5, 40])

@@ -1,11 +1,9 @@
 """HTTP servers that send more than a replay asked for, and URLs whose secrets are in odd places."""
 
-import gc
 import http.server
 from collections.abc import Callable, Iterator
 
 import pytest
-from fsspec.implementations.http import HTTPFileSystem
 from typer.testing import CliRunner
 
 from tests.lab.http_server import serving
@@ -16,14 +14,6 @@ HUGE = 9 * 10**18
 LINE = (
     b'{"type":"request","time":"2026-11-29T14:00:00Z","auth":{},"request":{"id":"x","operation":"read","path":"a/b"}}\n'
 )
-
-
-@pytest.fixture(autouse=True)
-def no_open_sessions() -> Iterator[None]:
-    """Close the connections that fsspec keeps, since other tests look for sessions that are left open."""
-    yield
-    HTTPFileSystem.clear_instance_cache()
-    gc.collect()
 
 
 def said_of(body: Callable[[], Iterator[bytes]], *arguments: str, kind: str = "text/plain", path: str = "a.log") -> str:
