@@ -98,7 +98,7 @@ def guess_mount(path: str) -> GuessedMount:
         ``login``. The type is that of a mount in its default place, or ``unknown``.
     """
     if not path.startswith(_AUTH):
-        point = f"{path.partition('/')[0]}/"  # quicker than to remember each path, of which there may be millions
+        point = f"{path.partition('/')[0]}/"  # quicker than a cache: there may be millions of paths
         return GuessedMount(point, _TYPES.get(point, _UNKNOWN_TYPE))
     return _remembered(path) if len(path) <= _LONGEST_REMEMBERED else _guess_auth(path)
 

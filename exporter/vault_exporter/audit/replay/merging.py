@@ -34,7 +34,7 @@ class Replayed(msgspec.Struct, frozen=True):
     pipeline: Pipeline
     files: tuple[FileResult, ...]
     alike: tuple[tuple[str, ...], ...]
-    """Names of files of which one may be a copy of the other."""
+    """Groups of names of files that may be copies of each other."""
 
     @property
     def reports(self) -> ReportsObserver | None:
