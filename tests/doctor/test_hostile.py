@@ -138,3 +138,40 @@ def test_a_dashboard_of_another_form(dashboard: Any) -> None:
     report = doctored(Dashboards({"/api/v1/query": vector(), "/api/search": [], "/api/datasources": []}))
     assert "grafana-unreachable" in report.checks
     assert any(one.endswith("a dashboard of an unexpected form") for one in problems(report))
+
+
+def test_more_series_than_are_kept_cost_the_checks_that_need_them() -> None:
+    """One query has too many series in one answer, and one too many bytes; the other checks are made."""
+
+    def answer(path: str, _: Mapping[str, str], query: str) -> tuple[int, Any]:
+        if path != "/api/v1/query":
+            return 404, ""
+        if query == "vault_clock_skew_seconds":
+            return 200, vector(*({"instance": str(number)} for number in range(50_001)))
+        if query == "vault_exporter_build_info":
+            return 200, vector({"instance": "n" * (16 << 20)})
+        return 200, vector()
+
+    with server(answer) as address:
+        report = examined("--prometheus", f"http://{address}")
+    (found,) = [one for one in report.findings if one["check"] == "too-many-series"]
+    assert found["level"] == "critical"
+    assert "7 checks were not made" in found["problem"]
+    assert {"nodes", "versions"} <= set(found["subjects"])
+    assert "no-targets" in report.checks
+    assert report.status == 2
+
+
+def test_the_series_of_all_queries_are_bounded_together() -> None:
+    """Each answer alone would be kept. The first four fill the room, so the later queries have none."""
+    many = json.dumps(vector(*({"job": "vault", "instance": str(number)} for number in range(50_000)))).encode()
+
+    def answer(path: str, _: Mapping[str, str], query: str) -> tuple[int, Any]:
+        return (200, vector() if query == "vector(1)" else many) if path == "/api/v1/query" else (404, "")
+
+    with server(answer) as address:
+        report = examined("--prometheus", f"http://{address}")
+    (found,) = [one for one in report.findings if one["check"] == "too-many-series"]
+    assert "missing_clusters" not in found["subjects"]
+    assert "cluster-label-missing" in report.checks  # from vault_up, among the first
+    assert "tokens" in found["subjects"]

@@ -17,7 +17,7 @@ from vault_exporter.diagnose.doctor.read.api import Api, ApiError
 from vault_exporter.diagnose.doctor.read.exporter import read_exporter
 from vault_exporter.diagnose.doctor.read.grafana import read_grafana
 from vault_exporter.diagnose.doctor.read.http_config import HttpConfig
-from vault_exporter.diagnose.doctor.read.prometheus import read_prometheus
+from vault_exporter.diagnose.doctor.read.prometheus import TooManySeriesError, read_prometheus
 from vault_exporter.util.cpu_time import CpuTimeError, limited
 from vault_exporter.util.printable import printable
 
@@ -127,6 +127,7 @@ def _checked(chain: Chain, most: float) -> Iterator[Finding]:
     The servers' rules, routes and silences have regular expressions that can take Python's library for ever.
     """
     end = time.process_time() + most
+    without_series: list[str] = []
     for check in CHECKS:
         try:
             with limited(max(end - time.process_time(), _LEAST_SECONDS)):
@@ -141,7 +142,20 @@ def _checked(chain: Chain, most: float) -> Iterator[Finding]:
                 "prometheus.yml: rule_files; alertmanager.yml: route, inhibit_rules; Alertmanager: Silences",
             )
             continue
+        except TooManySeriesError:
+            without_series.append(check.__name__.replace("_", " "))
+            continue
         yield from found
+    if without_series:
+        yield Finding(
+            Level.CRITICAL,
+            "too-many-series",
+            f"Prometheus has more series than the doctor reads, so {len(without_series)} checks were not made",
+            "look for other programs' metrics with the exporter's names, and for labels that change at each scrape; if "
+            "there really are ten thousand nodes or more, ask a Prometheus, or a tenant, that has a part of them",
+            f"the command line: {_OPTIONS[_PROMETHEUS]}",
+            tuple(without_series),
+        )
 
 
 def _without_alertmanager(sent_to: tuple[str, ...] | None) -> str:

@@ -82,7 +82,7 @@ def jobs_without_targets(chain: Chain) -> Iterator[Finding]:
     if any(prometheus.job_names.is_node(one.job) for one in prometheus.one("up")) or prometheus.one("vault_up"):
         return
     name = prometheus.job_names.node
-    dropped = sum(one.discovered_labels.get("job") == name for one in prometheus.dropped)
+    dropped = sum(one.discovered_labels.job == name for one in prometheus.dropped)
     if dropped:
         problem = f"relabel_configs drop all {dropped} targets of the job {name}"
         remedy = "correct relabel_configs of the job"
@@ -256,10 +256,11 @@ def scrape_timeouts(chain: Chain) -> Iterator[Finding]:
     prometheus = chain.prometheus
     slowest = {one.node: one.value for one in prometheus.one("slow_scrapes")}
     for (text, job), subjects in _settings(prometheus, "scrape_timeout"):
+        names = frozenset(subjects)
         took = {
             str(target): max(slowest.get(target.node, 0.0), target.last_scrape_duration)
             for target in targets_of(prometheus)
-            if str(target) in subjects and target.health != "down"
+            if str(target) in names and target.health != "down"
         }
         slow = {name: duration for name, duration in took.items() if duration > _SLOW_RATIO * seconds(text)}
         if slow:

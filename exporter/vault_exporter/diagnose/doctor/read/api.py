@@ -15,7 +15,7 @@ import msgspec
 
 from vault_exporter.diagnose.doctor.read.http_config import HttpConfig
 
-__all__ = ["Api", "ApiError", "ServerUrlError", "checked_url"]
+__all__ = ["AnswerTooLargeError", "Api", "ApiError", "ServerUrlError", "checked_url"]
 
 T = TypeVar("T")
 
@@ -63,6 +63,10 @@ class ApiError(Exception):
     def denied(self) -> bool:
         """Whether the server wants other credentials."""
         return self.status in _DENIED
+
+
+class AnswerTooLargeError(ApiError):
+    """The answer has more bytes than are read."""
 
 
 def checked_url(url: str, option: str) -> str:
@@ -125,13 +129,22 @@ class Api:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def get(self, path: str, kind: type[T], parameters: Mapping[str, str] | None = None) -> T:
+    async def get(
+        self, path: str, kind: type[T], parameters: Mapping[str, str] | None = None, *, largest: int = _LARGEST
+    ) -> T:
         """Read an answer in JSON.
+
+        Args:
+            path: below the server's address.
+            kind: the type of the answer.
+            parameters: of the query string.
+            largest: bytes of the answer that are read at most.
 
         Raises:
             ApiError: the server does not answer, refuses, or answers something else.
+            AnswerTooLargeError: the answer is larger.
         """
-        body = await self._body(path, parameters or {})
+        body = await self._body(path, parameters or {}, largest)
         try:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -147,9 +160,9 @@ class Api:
         Raises:
             ApiError: the server does not answer, or refuses.
         """
-        return (await self._body(path, {})).decode(errors="replace")
+        return (await self._body(path, {}, _LARGEST)).decode(errors="replace")
 
-    async def _body(self, path: str, parameters: Mapping[str, str]) -> bytes:
+    async def _body(self, path: str, parameters: Mapping[str, str], largest: int) -> bytearray:
         name = {"server_hostname": self._http.server_name} if self._http.server_name else {}
         options: dict[str, Any] = {"params": parameters, "allow_redirects": False, **name}
         began = time.time()
@@ -159,8 +172,8 @@ class Api:
                 body = bytearray()
                 async for chunk in response.content.iter_any():
                     body += chunk
-                    if len(body) > _LARGEST:
-                        raise ApiError(f"{self.name}: {path}: the answer is larger than {_LARGEST} bytes", "")
+                    if len(body) > largest:
+                        raise AnswerTooLargeError(f"{self.name}: {path}: the answer is larger than {largest} bytes", "")
                 status = response.status
         except TimeoutError:
             raise ApiError(
@@ -169,8 +182,8 @@ class Api:
         except (aiohttp.ClientError, OSError, ssl.SSLError, asyncio.IncompleteReadError) as error:
             raise self._unreached(error) from None
         if status != _OK:
-            raise self._refused(path, status, bytes(body))
-        return bytes(body)
+            raise self._refused(path, status, body)
+        return body
 
     def _note(self, response: aiohttp.ClientResponse, began: float, ended: float) -> None:
         if "X-Server-Hostname" in response.headers and self.name == "Prometheus":
@@ -214,7 +227,7 @@ class Api:
                     "look at proxies in between; give the scheme, http or https, that it listens with",
                 )
 
-    def _refused(self, path: str, status: int, body: bytes) -> ApiError:
+    def _refused(self, path: str, status: int, body: bytearray) -> ApiError:
         if status in _DENIED:
             remedy = f"give credentials that may read, in the file of {self._option}-http-config"
         elif status in _ABSENT:
@@ -234,7 +247,7 @@ class _Said(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def _said(body: bytes) -> str:
+def _said(body: bytearray) -> str:
     """Return the error text of Prometheus or Grafana, if the body has one."""
     try:
         said = msgspec.json.decode(body, type=_Said)

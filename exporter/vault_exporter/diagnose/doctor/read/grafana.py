@@ -16,6 +16,8 @@ __all__ = ["DataSource", "Found", "Grafana", "read_grafana"]
 
 _TAG: Final = "vault-exporter"
 _KIND: Final = "prometheus"
+_LARGEST_DASHBOARD: Final = 4 * 1024 * 1024
+"""Bytes. The pack's own have less than 200 kB."""
 
 
 class DataSource(msgspec.Struct, frozen=True, rename="camel"):
@@ -111,7 +113,7 @@ async def read_grafana(api: Api, uids: tuple[str, ...]) -> Grafana:
 async def _dashboard(api: Api, uid: str) -> dict[str, Any] | None:
     path = f"/api/dashboards/uid/{uid}"
     try:
-        found = (await api.get(path, _Dashboard)).dashboard
+        found = (await api.get(path, _Dashboard, largest=_LARGEST_DASHBOARD)).dashboard
         msgspec.json.decode(found, type=_Form)
         read: dict[str, Any] = msgspec.json.decode(found)
     except ApiError as error:

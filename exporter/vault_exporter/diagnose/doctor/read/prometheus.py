@@ -6,24 +6,38 @@ server does not have is None, and a note says so.
 
 import asyncio
 import re
+from collections.abc import Mapping
+from sys import intern
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 import yaml
 
-from vault_exporter.diagnose.doctor.read.api import Api, ApiError
+from vault_exporter.diagnose.doctor.read.api import AnswerTooLargeError, Api, ApiError
 from vault_exporter.diagnose.doctor.read.queries import queries
 from vault_exporter.diagnose.doctor.read.rules_in_force import JobNames, RuleGroup, job_names
 from vault_exporter.util.yaml_loader import load_simple
 
-__all__ = ["Prometheus", "PrometheusConfig", "Sample", "Target", "read_prometheus", "seconds"]
+__all__ = ["Prometheus", "PrometheusConfig", "Sample", "Target", "TooManySeriesError", "read_prometheus", "seconds"]
 
 T = TypeVar("T")
 
 _DURATION: Final = re.compile(r"(\d{1,12})(ms|[smhdwy])")
 _UNSUPPORTED: Final = 400
 """The status of VictoriaMetrics and vmalert for a path that they do not have."""
+_MOST_SERIES: Final = 50_000
+"""Of one query. A query has one series a node, or a few."""
+_MOST_SERIES_OF_ALL: Final = 200_000
+"""Of all queries. Each takes about half a kilobyte."""
+_LARGEST_VECTOR: Final = 16 * 1024 * 1024
+"""Bytes of an answer to a query."""
+_AT_ONCE: Final = 4
+"""Queries at once."""
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
+
+
+class TooManySeriesError(Exception):
+    """A query has more series than are kept."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -55,7 +69,6 @@ class Target(msgspec.Struct, frozen=True, rename="camel"):
     """A scraped endpoint."""
 
     labels: dict[str, str] = {}
-    discovered_labels: dict[str, str] = {}
     scrape_url: str = ""
     last_error: str = ""
     health: str = ""
@@ -78,6 +91,16 @@ class Target(msgspec.Struct, frozen=True, rename="camel"):
         return f"{self.labels.get('instance') or self.scrape_url} (job {self.job or '(none)'})"
 
 
+class _Discovered(msgspec.Struct, frozen=True):
+    job: str = ""
+
+
+class DroppedTarget(msgspec.Struct, frozen=True, rename="camel"):
+    """An endpoint that relabeling drops. There may be very many, so that only the job is kept."""
+
+    discovered_labels: _Discovered = _Discovered()
+
+
 class PrometheusConfig(msgspec.Struct, frozen=True):
     """Settings of Prometheus that the checks need."""
 
@@ -94,19 +117,26 @@ class Prometheus(msgspec.Struct, frozen=True):
     skew: float | None
     job_names: JobNames
     """What the rules in force select."""
-    series: dict[str, tuple[Sample, ...]]
-    """The results of the queries of :mod:`vault_exporter.diagnose.doctor.read.queries`."""
+    series: dict[str, tuple[Sample, ...] | None]
+    """The results of the queries of :mod:`vault_exporter.diagnose.doctor.read.queries`; None of too many series."""
     groups: tuple[RuleGroup, ...] | None
     targets: tuple[Target, ...] | None
-    dropped: tuple[Target, ...]
+    dropped: tuple[DroppedTarget, ...]
     alertmanagers: tuple[str, ...] | None
     config: PrometheusConfig | None
     notes: tuple[str, ...]
     """What could not be read, and which checks lack it."""
 
     def one(self, name: str) -> tuple[Sample, ...]:
-        """Return the result of a query."""
-        return self.series[name]
+        """Return the result of a query.
+
+        Raises:
+            TooManySeriesError: there are too many series to keep.
+        """
+        series = self.series[name]
+        if series is None:
+            raise TooManySeriesError
+        return series
 
     def place(self, job: str) -> str:
         """Say where a job is configured."""
@@ -128,7 +158,7 @@ class _Series(msgspec.Struct, frozen=True):
 
 class _Targets(msgspec.Struct, frozen=True, rename="camel"):
     active_targets: tuple[Target, ...] = ()
-    dropped_targets: tuple[Target, ...] = ()
+    dropped_targets: tuple[DroppedTarget, ...] = ()
 
 
 class _Groups(msgspec.Struct, frozen=True):
@@ -174,13 +204,11 @@ async def read_prometheus(api: Api, ruler: Api) -> Prometheus:
     if targets and any(not one.scrape_interval for one in targets.data.active_targets):
         notes.append(f"{api.product} does not say scrape intervals and timeouts: they were not checked")
     jobs = job_names(groups or ())
-    wanted = queries(jobs)
-    results = await asyncio.gather(*(_query(api, expression) for expression in wanted.values()))
     return Prometheus(
         product=api.product,
         skew=api.skew,
         job_names=jobs,
-        series=dict(zip(wanted, results, strict=True)),
+        series=await _series(api, queries(jobs)),
         groups=groups,
         targets=targets.data.active_targets if targets else None,
         dropped=targets.data.dropped_targets if targets else (),
@@ -195,12 +223,38 @@ def seconds(duration: str) -> float:
     return sum(int(number) * _UNITS[unit] for number, unit in _DURATION.findall(duration))
 
 
-async def _query(api: Api, expression: str) -> tuple[Sample, ...]:
-    answer = await api.get("/api/v1/query", _Answer[_Vector], {"query": expression})
+async def _series(api: Api, wanted: Mapping[str, str]) -> dict[str, tuple[Sample, ...] | None]:
+    """Return the results of queries, by name, as far as there is room for them."""
+    found: dict[str, tuple[Sample, ...] | None] = {}
+    room = _MOST_SERIES_OF_ALL
+    names = list(wanted)
+    for at in range(0, len(names), _AT_ONCE):
+        asked = names[at : at + _AT_ONCE]
+        results = await asyncio.gather(*(_query(api, wanted[name]) for name in asked))
+        for name, result in zip(asked, results, strict=True):
+            found[name] = result if result is not None and len(result) <= room else None
+            room -= len(found[name] or ())
+    return found
+
+
+async def _query(api: Api, expression: str) -> tuple[Sample, ...] | None:
+    """Return the result, or None if it has too many series."""
+    parameters = {"query": expression, "limit": str(_MOST_SERIES + 1)}  # Old versions ignore the limit.
     try:
-        return tuple(Sample(one.metric, float(one.value[1])) for one in answer.data.result)
+        answer = await api.get("/api/v1/query", _Answer[_Vector], parameters, largest=_LARGEST_VECTOR)
+    except AnswerTooLargeError:
+        return None
+    if len(answer.data.result) > _MOST_SERIES:
+        return None
+    try:
+        return tuple(Sample(_shared(one.metric), float(one.value[1])) for one in answer.data.result)
     except ValueError:
         raise ApiError(f"{api.name}: /api/v1/query: a value that is no number", "") from None
+
+
+def _shared(labels: dict[str, str]) -> dict[str, str]:
+    """Return labels whose values are stored once. Most queries are about the same nodes, and this saves a third."""
+    return {name: intern(value) for name, value in labels.items()}
 
 
 class _Notes(list[str]):

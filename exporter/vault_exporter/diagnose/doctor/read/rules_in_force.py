@@ -20,7 +20,6 @@ _OF_THE_INJECTOR: Final = frozenset({"VaultAgentInjectorDown", "VaultAgentInject
 class Firing(msgspec.Struct, frozen=True, rename="camel"):
     """An alert that is pending or firing."""
 
-    labels: dict[str, str] = {}
     state: str = ""
     active_at: str = ""
 
