@@ -62,7 +62,7 @@ groups:
     async def phases() -> tuple[list[int], int]:
         now = int(time.time() * 1000)
         async with Api("Prometheus", "--backtest", server.url, load_http_config(None, https=False), PATIENCE) as api:
-            history = History(api, lambda _: None)
+            history = History(api, lambda _: None, 30)
             said = await history.server()
             run = Backtest(history, said, Period(now - 60_000, now))
             return [one.phase for one in await run.alerts(of_file(rules))], said.evaluated["slow"] % 1000

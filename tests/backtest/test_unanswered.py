@@ -3,6 +3,8 @@
 import datetime as dt
 import json
 import re
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -217,3 +219,43 @@ def test_a_connection_that_is_closed_halfway_is_said_once(tmp_path: Path) -> Non
     assert result.exit_code == 1
     assert "Pages: 0. Tickets: 0." in result.stdout
     assert result.stdout.count("the connection was closed before the answer was complete") == 1
+
+
+@pytest.mark.parametrize("more", [(), ("--json",), ("--suggest", "1")])
+def test_a_server_that_hangs_ends_the_backtest(more: tuple[str, ...]) -> None:
+    """The history is found, and then no rule is evaluated in time. The whole ends, and says what to do."""
+    over = threading.Event()
+
+    def hanging(expr: str, given: Mapping[str, str]) -> tuple[int, Any]:
+        if expr.startswith("count("):
+            return always(expr, given)
+        over.wait(60)
+        return CLOSED, b""
+
+    began = time.monotonic()
+    with answering(prometheus(hanging)) as url:
+        result = ran("--backtest", url, "--days", "1", "--timeout", "1", *more)
+        took = time.monotonic() - began
+        over.set()
+    assert took < 15
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "Prometheus: /api/v1/query_range: no answer within 1 s" in result.stderr
+    assert "nothing more was asked" in result.stderr
+    assert "raise --timeout" in result.stderr
+
+
+def test_queries_that_take_too_long_make_the_later_ones_shorter() -> None:
+    """No query of more than 500 evaluations is answered; after two failures none is asked."""
+    refused = []
+
+    def slow(expr: str, given: Mapping[str, str]) -> tuple[int, Any]:
+        if not expr.startswith("count(") and len(moments(given)) > 500:
+            refused.append(expr)
+            return 503, {"status": "error", "error": "query timed out"}
+        return always(expr, given)
+
+    with answering(prometheus(slow)) as url:
+        result = ran("--backtest", url, "--days", "3")
+    assert result.exit_code == 0
+    assert 2 <= len(refused) <= 4  # two queries are asked at once

@@ -43,6 +43,7 @@ def run_backtest(
     limit: int | None,
     against: Path | None,
     plot: Path | None,
+    timeout: float,
     as_json: bool,
 ) -> None:
     """Evaluate the rules over the history, and print what was found. Progress is for a terminal only."""
@@ -55,7 +56,7 @@ def run_backtest(
         checked = checked_url(url, "--backtest")
         http = load_http_config(http_config, https=checked.startswith("https:"))
         period = Period(end - round(days * 86_400_000), end)
-        asked = Asked(checked, http, period, overrides, _interval(interval), limit, against)
+        asked = Asked(checked, http, period, overrides, _interval(interval), limit, against, timeout)
         if plot is not None:
             check(plot)
         logs.configure(logs.LogFormat.LOGFMT, logs.LogLevel.ERROR)

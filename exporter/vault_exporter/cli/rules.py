@@ -41,6 +41,7 @@ __all__ = ["rules"]
 
 _WIDEST: Final = 1000
 _DAYS: Final = 30.0
+_TIMEOUT_SECONDS: Final = 120.0
 _DATASOURCE: Final = "prometheus"
 
 _FORMATS: Final = (
@@ -133,6 +134,16 @@ def rules(
             metavar="FILE", help="With --backtest, also draw the firings as PNG; needs vault-exporter\\[plot]."
         ),
     ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            max=3600,
+            metavar="SECONDS",
+            help="Time for each request of --backtest. It ends when failed requests have taken four times as long.",
+            show_default="120",
+        ),
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="With --backtest, print JSON, for programs.")] = False,
     show: Annotated[
@@ -146,7 +157,7 @@ def rules(
     if form is Form.JSON and not show:
         refuse("--format json is for --parameters")
     if backtest is None:
-        _refuse_of_backtest(backtest_http_config, days, interval, suggest, against, plot, as_json)
+        _refuse_of_backtest(backtest_http_config, days, interval, suggest, against, plot, timeout, as_json)
     else:
         _refuse_of_print(form, datasource, show)
     of_object = wishes(name, namespace, label, annotation, allowed=form in {Form.OPERATOR, Form.ALERTMANAGER_CONFIG})
@@ -175,6 +186,7 @@ def rules(
             limit=suggest,
             against=against,
             plot=plot,
+            timeout=_TIMEOUT_SECONDS if timeout is None else timeout,
             as_json=as_json,
         )
         return
@@ -213,6 +225,7 @@ def _refuse_of_backtest(
     suggest: int | None,
     against: Path | None,
     plot: Path | None,
+    timeout: float | None,
     as_json: bool,  # noqa: FBT001 - one of the options in their order
 ) -> None:
     """Refuse an option that is only for ``--backtest``."""
@@ -223,6 +236,7 @@ def _refuse_of_backtest(
         "--suggest": suggest,
         "--against": against,
         "--plot": plot,
+        "--timeout": timeout,
         "--json": as_json or None,
     }
     for name, value in options.items():

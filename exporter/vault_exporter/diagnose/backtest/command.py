@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -20,8 +19,6 @@ from vault_exporter.diagnose.doctor.read.http_config import HttpConfig
 
 __all__ = ["Asked", "Groups", "backtest"]
 
-_PATIENCE_SECONDS: Final = 120
-
 Groups = Callable[[Overrides], tuple[Group, ...]]
 """Returns the rules with overrides."""
 
@@ -37,6 +34,8 @@ class Asked(msgspec.Struct, frozen=True):
     limit: int | None = None
     """Firings a week, for a suggestion."""
     against: Path | None = None
+    patience: float = 120
+    """Seconds for each request. Requests that fail may take four times as long together."""
 
 
 async def backtest(
@@ -57,8 +56,8 @@ async def backtest(
         vault_exporter.assets.ResourceError: a file is missing from this installation.
     """
     urgency, old_groups = Urgency(asked.overrides), of_file(asked.against) if asked.against else None
-    async with Api("Prometheus", "--backtest", asked.url, asked.http, _PATIENCE_SECONDS) as api:
-        history = History(api, progress)
+    async with Api("Prometheus", "--backtest", asked.url, asked.http, asked.patience) as api:
+        history = History(api, progress, asked.patience)
         run = Backtest(history, await history.server(), asked.period, asked.interval)
         now = await run.alerts(of_pack(groups(asked.overrides)))
         before = await run.alerts(old_groups) if old_groups is not None else ()

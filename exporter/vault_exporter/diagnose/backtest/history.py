@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Final, Generic, Literal, TypeVar
 
@@ -19,6 +20,8 @@ T = TypeVar("T")
 
 _CHUNK: Final = 2000
 """Evaluations a query. Prometheus gives at most 11,000 points a series."""
+_SMALLEST_CHUNK: Final = 100
+"""Evaluations a query, after queries that took too long."""
 _AT_ONCE: Final = 2
 """Queries at once, of the twenty that Prometheus runs for everybody."""
 _TOO_MUCH: Final = frozenset({0, 413, 422, 502, 503, 504})
@@ -26,6 +29,10 @@ _TOO_MUCH: Final = frozenset({0, 413, 422, 502, 503, 504})
 
 422 is also an evaluation that failed.
 """
+_TOO_LONG: Final = frozenset({0, 503, 504})
+"""Those of them after which the later queries are shorter, too."""
+_MOST_LOST: Final = 4
+"""Times the patience with one request, that failed requests of a backtest may take together."""
 _FAILURES: Final = 100
 """Failed queries for an alert, after which it is given up."""
 _FAILED: Final = 422
@@ -107,16 +114,23 @@ class _Sample(msgspec.Struct, frozen=True):
 class History:
     """The series of one server."""
 
-    def __init__(self, api: Api, progress: Callable[[int], None]) -> None:
+    def __init__(self, api: Api, progress: Callable[[int], None], patience: float) -> None:
         """Read from a server.
 
         Args:
             api: the server.
             progress: called with the number of evaluations after each answer.
+            patience: seconds for each request.
         """
         self._api: Final = api
         self._progress: Final = progress
         self._free: Final = asyncio.Semaphore(_AT_ONCE)
+        self._chunk = _CHUNK
+        self._most_lost: Final = _MOST_LOST * patience
+        self._lost = 0.0
+        """Seconds that failed requests took."""
+        self._gone: ApiError | None = None
+        """Why nothing is asked any more."""
 
     async def server(self) -> Server:
         """Read intervals and external labels; Mimir and others that do not say them have the defaults.
@@ -124,17 +138,17 @@ class History:
         Raises:
             ApiError: the server does not answer, or refuses.
         """
-        await self._api.get("/api/v1/query", _Answer[_Matrix], {"query": "vector(1)"})
+        await self._get("/api/v1/query", _Answer[_Matrix], {"query": "vector(1)"})
         interval, external = _DEFAULT_INTERVAL, {}
         try:
-            read = load_simple((await self._api.get("/api/v1/status/config", _Answer[_Yaml])).data.yaml)
+            read = load_simple((await self._get("/api/v1/status/config", _Answer[_Yaml])).data.yaml)
             settings = (read or {}).get("global") or {}
             interval = seconds(settings.get("evaluation_interval", "1m")) or _DEFAULT_INTERVAL
             external = {str(key): str(value) for key, value in (settings.get("external_labels") or {}).items()}
         except (ApiError, ValueError, yaml.YAMLError, AttributeError):
             pass
         try:
-            loaded = (await self._api.get("/api/v1/rules", _Answer[_Groups])).data.groups
+            loaded = (await self._get("/api/v1/rules", _Answer[_Groups])).data.groups
         except ApiError:
             loaded = ()
         return Server(
@@ -165,7 +179,7 @@ class History:
         )
         try:
             async with self._free:
-                found = await self._api.get(
+                found = await self._get(
                     "/api/v1/query", _Answer[_Matrix], {"query": query, "time": f"{end / 1000:.3f}"}
                 )
             samples = msgspec.json.decode(found.data.result, type=tuple[_Sample, ...])
@@ -200,8 +214,9 @@ class History:
         while True:
             step = max(_SECOND, step)
             # The last moment is the end, so a history that has just begun is found.
-            chunk = await self._range(query, range(end - (end - start) // step * step, end + 1, step))
-            times = [min(max(start, round(time * 1000)), end) for one in chunk.series for time, _ in one.values]
+            async with self._free:
+                chunk = await self._range(query, range(end - (end - start) // step * step, end + 1, step))
+            times = [min(max(start, round(moment * 1000)), end) for one in chunk.series for moment, _ in one.values]
             if not times:
                 return None
             if step == _SECOND:
@@ -216,7 +231,7 @@ class History:
         """
         parameters = {"match[]": selector, "start": f"{start / 1000:.3f}", "end": f"{end / 1000:.3f}"}
         async with self._free:
-            answer = await self._api.get("/api/v1/label/__name__/values", _Answer[tuple[str, ...] | None], parameters)
+            answer = await self._get("/api/v1/label/__name__/values", _Answer[tuple[str, ...] | None], parameters)
         return bool(answer.data)
 
     async def evaluated(self, expr: str, times: range) -> AsyncIterator[Chunk]:
@@ -227,11 +242,16 @@ class History:
             ApiError: the server is gone.
         """
         failures = 0
-        waiting = [times[at : at + _CHUNK] for at in range(0, len(times), _CHUNK)][::-1]
+        waiting = [times] if times else []
         while waiting:
-            asked = waiting.pop()
             try:
-                found = await self._range(expr, asked)
+                async with self._free:
+                    asked = waiting.pop()
+                    # Now, since a query that ended meanwhile may have taken too long.
+                    if len(asked) > self._chunk:
+                        waiting.append(asked[self._chunk :])
+                        asked = asked[: self._chunk]
+                    found = await self._range(expr, asked)
             except ApiError as error:
                 if error.gone:
                     raise
@@ -240,6 +260,8 @@ class History:
                     raise FailedEvaluation(error.said) from None
                 if len(asked) > 1:
                     half = len(asked) // 2
+                    if error.status in _TOO_LONG:
+                        self._chunk = min(self._chunk, max(half, _SMALLEST_CHUNK))
                     waiting += [asked[half:], asked[:half]]
                     continue
                 if error.status != _FAILED:
@@ -248,6 +270,28 @@ class History:
             self._progress(len(asked))
             yield found
 
+    async def _get(self, path: str, kind: type[T], parameters: Mapping[str, str] | None = None) -> T:
+        """Read an answer, unless too much time was lost with requests that failed.
+
+        Raises:
+            ApiError: the server does not answer, or refuses.
+        """
+        if self._gone is not None:
+            raise self._gone
+        began = time.monotonic()
+        try:
+            return await self._api.get(path, kind, parameters)
+        except ApiError as error:
+            self._lost += time.monotonic() - began
+            if self._lost < self._most_lost or error.gone:
+                raise
+            self._gone = ApiError(
+                f"{error}; {self._lost:.0f} s went to requests without an answer, so nothing more was asked",
+                "look at the load of Prometheus, evaluate less with --days or --profile, or raise --timeout",
+                gone=True,
+            )
+            raise self._gone from None
+
     async def _range(self, expr: str, times: range) -> Chunk:
         parameters = {
             "query": expr,
@@ -255,8 +299,7 @@ class History:
             "end": f"{times[-1] / 1000:.3f}",
             "step": f"{times.step / 1000:.3f}",
         }
-        async with self._free:
-            answer = await self._api.get("/api/v1/query_range", _Answer[_Matrix], parameters)
+        answer = await self._get("/api/v1/query_range", _Answer[_Matrix], parameters)
         problem = f"a result of the type {visible(answer.data.kind[:_LONGEST_KIND])}"
         if answer.data.kind == "matrix":
             try:
@@ -266,7 +309,7 @@ class History:
             else:
                 margin = times.step + _SECOND  # VictoriaMetrics may move times by less than a step
                 first, last = (times[0] - margin) / 1000, (times[-1] + margin) / 1000
-                if all(first < time < last for one in series for time, _ in one.values):
+                if all(first < moment < last for one in series for moment, _ in one.values):
                     return Chunk(times, series)
                 problem = "values of a time that was not asked for"
         remedy = "give the address of Prometheus' API, not that of another server"
