@@ -7,6 +7,7 @@ A case is: what it shows, the file's text, and the lines of the error. ``@`` sta
 
 from typing import Final
 
+from vault_exporter.audit.events.builtin import BUILT_IN
 from vault_exporter.scrape import collectors
 
 TARGET: Final = "targets:\n  - {name: n1, address: 'https://vault-1:8200'}\n"
@@ -27,6 +28,7 @@ NOTHING: Final = (
 COLLECTORS: Final = (
     f"Collectors: {', '.join([*(one.name for one in collectors.COLLECTORS), *collectors.CONFIGURED, 'telemetry'])}"
 )
+EVENTS: Final = ", ".join([*dict.fromkeys(rule.event for rule in BUILT_IN), "raw_values_logged"])
 NO_PATH: Final = "is no path of a secret; write it like team/database, without ? # % + .. and outer slashes"
 NOT_A_DURATION: Final = "not a duration; write it with a unit, like 500ms, 5s, 1m30s"
 
@@ -104,6 +106,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
                 "c.yml:2: targets[0].collectors.intervals: leader has none, since it tells the state of the node; "
                 "it is asked at every scrape"
             ),
+            "c.yml:2: targets[0].collectors: mounts needs a token; give the target auth, or do not enable it",
         ],
     ),
     (
@@ -127,6 +130,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         [
             "c.yml:4: kv[0].paths: no path in the list; add one",
             "c.yml:5: kv[1].mount: not a mount; write it as vault secrets list shows it, like secret or team/kv",
+            *(f"c.yml:5: kv[1].paths: {path} {NO_PATH}" for path in ("/b", "c//d", "e+")),
         ],
     ),
     (
@@ -710,6 +714,69 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             f"c.yml:4: targets[1].timeout: {NOT_A_DURATION}",
             "c.yml:4: targets[1].name: another target has this name (c.yml:3: targets[0].name); names must differ",
             "c.yml:5: audit.logs: must be a list, not true or false; put it in brackets, like [a, b]",
+        ],
+    ),
+    (
+        "types and ranges at once",
+        (
+            "targets:\n"
+            "  - {name: a, address: 'http://b', timeout: 200s, proxy: 5, labels: {job: x}, auth: {method: none, x: 1}}\n"
+            "audit:\n"
+            "  top: {tracked: 1000000, clients: 5}\n"
+            "  paths: [5, 'a/{b', 'a/{b']\n"
+            "  inputs: [{type: socket, listen: 'udp://127.0.0.1:9410'}, {type: socket, listen: 'tcp://127.0.0.1:9410'}]\n"
+            "  events:\n"
+            "    disable: [none]\n"
+            "    rules: [{event: A, paths: 5}, {event: b, logins: 5}]\n"
+            "    allow: [{events: [c], hours: now, display_names: 5}]\n"
+        ),
+        [
+            "c.yml:2: targets[0].proxy: must be text, not a number",
+            "c.yml:2: targets[0].auth.x: unknown key; Known here: method",
+            "c.yml:2: targets[0].timeout: longer than 120s; a scrape must end before the next",
+            (
+                "c.yml:2: targets[0].labels: job cannot be given; use letters, digits and _, and none of "
+                "instance, cluster, job"
+            ),
+            "c.yml:4: audit.top.clients: must be a list, not a number; put it in brackets, like [a, b]",
+            "c.yml:4: audit.top: tracked is above 100000; all are kept in memory",
+            "c.yml:5: audit.paths[0]: must be text, not a number",
+            "c.yml:5: audit.paths: a/{b {b is no segment; write {name} or * for a whole one, between slashes",
+            "c.yml:5: audit.paths: a/{b is listed twice",
+            (
+                "c.yml:6: audit.inputs[0].listen: a socket input is tcp:// or unix://; Vault's device loses "
+                "entries over udp"
+            ),
+            "c.yml:6: audit.inputs[1].listen: the exporter itself listens on :9410; choose another port",
+            f"c.yml:8: audit.events.disable: none is not a built-in event; Known here: {EVENTS}",
+            "c.yml:9: audit.events.rules[0].paths: must be a list, not a number; put it in brackets, like [a, b]",
+            (
+                "c.yml:9: audit.events.rules[0].event: not a name; use small letters, digits and _, starting "
+                "with a letter, at most 64"
+            ),
+            "c.yml:9: audit.events.rules[1].logins: must be true or false, not a number",
+            (
+                "c.yml:10: audit.events.allow[0].display_names: must be a list, not a number; put it in "
+                "brackets, like [a, b]"
+            ),
+            "c.yml:10: audit.events.allow[0].hours: is not a span of the day; write it as HH:MM-HH:MM, in UTC",
+            f"c.yml:10: audit.events.allow: c is not an event; Known here: {EVENTS}, A, b",
+        ],
+    ),
+    (
+        "checks that need what could not be read say nothing",
+        (
+            "targets: [{name: a, address: 'http://b', auth: 5, collectors: {enable: [mounts]}}]\n"
+            "audit:\n"
+            "  logs: 5\n"
+            "  checkpoint: /tmp/checkpoint\n"
+            "  events: {rules: [{event: b, paths: 5}], allow: [{events: [b], hours: 5}]}\n"
+        ),
+        [
+            "c.yml:1: targets[0].auth: must be a mapping, not a number",
+            "c.yml:3: audit.logs: must be a list, not a number; put it in brackets, like [a, b]",
+            "c.yml:5: audit.events.rules[0].paths: must be a list, not a number; put it in brackets, like [a, b]",
+            "c.yml:5: audit.events.allow[0].hours: must be text, not a number",
         ],
     ),
 ]

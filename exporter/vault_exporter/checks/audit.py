@@ -62,6 +62,8 @@ def _check_logs(logs: Iterable[Path]) -> _Checks:
 
 
 def _check_top(audit: Audit) -> _Checks:
+    if audit.top.tracked > _MOST_TRACKED:
+        yield "top", f"tracked is above {_MOST_TRACKED}; all are kept in memory"
     for template in audit.paths:
         try:
             check_template(template)
@@ -72,8 +74,6 @@ def _check_top(audit: Audit) -> _Checks:
             yield key, f"{name} is listed twice"
     if OTHER in audit.top.clients:
         yield "top", f"{OTHER} stands for all clients that are not listed; leave it out"
-    if audit.top.tracked > _MOST_TRACKED:
-        yield "top", f"tracked is above {_MOST_TRACKED}; all are kept in memory"
 
 
 def check_events(events: Events) -> _Checks:
@@ -91,12 +91,12 @@ def check_events(events: Events) -> _Checks:
 
 def check_allowed(allowed: AllowedEvents) -> _Checks:
     """Yield wrong keys, each with a message."""
+    if allowed.hours and not is_hours(allowed.hours):
+        yield "hours", "is not a span of the day; write it as HH:MM-HH:MM, in UTC"
     if not allowed.events:
         yield "events", "is empty; name the events that are allowed"
     if not (allowed.entity_ids or allowed.display_names or allowed.hours):
         yield "events", "would always be allowed; give entity_ids, display_names or hours, or disable the event"
-    if allowed.hours and not is_hours(allowed.hours):
-        yield "hours", "is not a span of the day; write it as HH:MM-HH:MM, in UTC"
 
 
 def check_rule(rule: EventRule) -> _Checks:

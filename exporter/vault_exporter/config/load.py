@@ -6,6 +6,7 @@ collectors, are passed in by :mod:`vault_exporter.checks`.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
@@ -15,7 +16,7 @@ from vault_exporter.config.parse.addresses import UNIX, default_name
 from vault_exporter.config.parse.environment import Flags, target_node, unsupported
 from vault_exporter.config.parse.node import Node
 from vault_exporter.config.parse.problems import ConfigError, Problem
-from vault_exporter.config.parse.reader import Checks, Reader
+from vault_exporter.config.parse.reader import Checks, Reader, UnreadError
 from vault_exporter.config.schema import inputs, logins, model, watched
 from vault_exporter.config.schema.shard import Shard
 from vault_exporter.config.schema.web import Web
@@ -28,7 +29,7 @@ _STDIN: Final = "-"
 """Standard input on the command line."""
 
 Check = Callable[[Any], Checks]
-"""Takes a struct whose keys are each valid, and yields wrong keys with a message."""
+"""Takes a struct, and yields wrong keys with a message."""
 
 
 class Loader:
@@ -140,9 +141,9 @@ class _Loading:
         config = found if isinstance(found, model.Config) else model.Config()
         self._check_names(targets)
         self._check_web(file)
-        self._check_ports(file, config)
-        nothing = not (targets or config.discovery or config.audit.logs or config.audit.inputs)
-        if nothing and not self._problems:
+        with suppress(UnreadError):
+            self._check_ports(file, config)
+        if not self._problems and not (targets or config.discovery or config.audit.logs or config.audit.inputs):
             self._problem(
                 file.place,
                 "nothing to monitor; set VAULT_ADDR or --address, list targets in a file and give it with --config, "
@@ -346,7 +347,7 @@ _CHECKS: Final[dict[type, Check]] = {
     **dict.fromkeys(get_args(model.Auth), logins.problems),
     **dict.fromkeys(get_args(inputs.Input), read_inputs.problems),
 }
-"""Further checks of a struct whose keys are each valid."""
+"""Further checks of a struct, beyond the types of its keys."""
 
 
 def _good(reader: Callable[[object], object], value: object) -> bool:

@@ -13,17 +13,45 @@ from vault_exporter.config.parse import values
 from vault_exporter.config.parse.node import Node
 from vault_exporter.config.parse.problems import Problem
 
-__all__ = ["BAD", "Checks", "Reader"]
+__all__ = ["Checks", "Reader", "UnreadError"]
 
 Checks = Iterator[tuple[str, str]]
 """Wrong keys of a mapping, each with a message."""
 
-BAD: Final = object()
-"""Stands for a value that could not be read."""
+
+class UnreadError(Exception):
+    """A check looks at a value that could not be read, so it cannot decide."""
+
+
+class _Unread:
+    """Stands for a value that could not be read, so that the other values can be checked, too.
+
+    A loop over it does nothing, and whatever else needs the value raises UnreadError.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(())
+
+    def __getattr__(self, _: str) -> object:
+        raise UnreadError
+
+    def _raise(self, *_: object) -> Any:  # noqa: ANN401 - it never returns
+        raise UnreadError
+
+    __bool__ = __contains__ = __format__ = __fspath__ = __getitem__ = __hash__ = __len__ = __str__ = _raise
+    __eq__ = __ge__ = __gt__ = __le__ = __lt__ = __ne__ = _raise
+
+
+_UNREAD: Final = _Unread()
 
 
 class Reader:
-    """Converts nodes to typed structs and collects the problems."""
+    """Converts nodes to typed structs and collects the problems.
+
+    If there are problems, what it returns is not fit for use: a bad value in it raises UnreadError.
+    """
 
     def __init__(
         self,
@@ -36,14 +64,14 @@ class Reader:
         Args:
             problems: list to which problems are added.
             scalars: readers of single values by type; they raise ValueError.
-            checks: further checks of a struct by type; they run if every key is valid.
+            checks: further checks of a struct by type. They also run if some of its keys are bad.
         """
         self._problems = problems
         self._scalars = scalars
         self._checks = checks
 
     def read(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
-        """Return the value, or :data:`BAD` after recording a problem."""
+        """Return the value, and record the problems."""
         if reader := self._scalars.get(kind):
             return self._scalar(reader, node)
         if isinstance(kind, type) and issubclass(kind, enum.StrEnum):
@@ -73,7 +101,8 @@ class Reader:
             remedy = "" if isinstance(node.value, dict) else "; put it in brackets, like [a, b]"
             return self._bad(node.place, f"{values.wrong_type('a list', node.value)}{remedy}")
         items = [self.read(kind, item) for item in node.value]
-        return BAD if BAD in items else tuple(items)
+        good = tuple(item for item in items if item is not _UNREAD)
+        return good if good or not items else _UNREAD
 
     def _mapping(self, kind: Any, node: Node) -> object:  # noqa: ANN401 - an annotation
         """Read a mapping with free keys."""
@@ -81,8 +110,7 @@ class Reader:
             return {}
         if not isinstance(node.value, dict):
             return self._bad(node.place, str(values.wrong_type("a mapping", node.value)))
-        members = {key: self.read(kind, member) for key, member in node.value.items()}
-        return BAD if BAD in members.values() else members
+        return {key: self.read(kind, member) for key, member in node.value.items()}
 
     def _tagged(self, kinds: list[type[msgspec.Struct]], node: Node) -> object:
         """Read the struct that the tag (such as ``method``) selects."""
@@ -104,21 +132,26 @@ class Reader:
         if not isinstance(node.value, dict):
             return self._bad(node.place, str(values.wrong_type("a mapping", node.value)))
         fields = {field.name: field for field in msgspec.structs.fields(kind)}
+        problems = len(self._problems)
         for key, member in node.value.items():
             if key not in fields and key != tag:
                 self._unknown(key, member, (*fields, tag) if tag else tuple(fields))
         read = {name: self.read(field.type, node.value[name]) for name, field in fields.items() if name in node.value}
-        missing = [name for name, field in fields.items() if field.required and name not in read]
-        for name in missing:
-            self._bad(node.place, f"{name} is missing")
-        if missing or BAD in read.values():
-            return BAD
+        for name, field in fields.items():
+            if field.required and name not in read:
+                read[name] = self._bad(node.place, f"{name} is missing")
         made = kind(**read)
-        bad = [
+        for key, message in self._checked(made, is_whole=len(self._problems) == problems):
             self._bad(node.value[key].place if key in node.value else node.place, message)
-            for key, message in self._checks.get(kind, _nothing)(made)
-        ]
-        return BAD if bad else made
+        return made
+
+    def _checked(self, made: msgspec.Struct, *, is_whole: bool) -> Checks:
+        """Yield what the further check finds, as far as it gets without what could not be read."""
+        try:
+            yield from self._checks.get(type(made), _nothing)(made)
+        except (UnreadError, TypeError):  # a TypeError is of functions in C, such as those of re
+            if is_whole:
+                raise
 
     def _unknown(self, key: str, member: Node, known: tuple[str, ...]) -> None:
         close = difflib.get_close_matches(key, known, n=1)
@@ -127,7 +160,7 @@ class Reader:
 
     def _bad(self, place: str, message: str) -> object:
         self._problems.append(Problem(place, message))
-        return BAD
+        return _UNREAD
 
 
 def _nothing(_: object) -> Checks:
