@@ -1,6 +1,6 @@
 """The report ``compare A B``: what changed between two periods, by path, client, operation, mount and error."""
 
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from vault_exporter.audit.reports.bounded import Record, Records, Span
 from vault_exporter.audit.reports.filters import Moments, moment
@@ -26,6 +26,8 @@ class _Two(Record):
 
 class Compare:
     """Counts in two periods, each given as ``SINCE/UNTIL``. A request that is in both counts in both."""
+
+    is_wide: ClassVar[bool] = True
 
     def __init__(self, arguments: tuple[str, ...], keep: int) -> None:
         self._before, self._after = map(_period, arguments)

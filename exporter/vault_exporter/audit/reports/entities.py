@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from itertools import pairwise
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import msgspec
 
@@ -59,6 +59,8 @@ class _Count(Record):
 
 class Entities:
     """Entities over the days of the log, and requests without an entity by path."""
+
+    is_wide: ClassVar[bool] = True
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
         self._entities = Records(keep, str, _Entity)

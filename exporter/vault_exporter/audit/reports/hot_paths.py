@@ -1,7 +1,7 @@
 """The report ``hot-paths``: the paths with the most requests, and what would make them fewer."""
 
 from collections import defaultdict
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import msgspec
 
@@ -46,6 +46,8 @@ class _Path(Record):
 
 class HotPaths:
     """Requests by path."""
+
+    is_wide: ClassVar[bool] = True
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
         self._paths = Records(keep, str, _Path)

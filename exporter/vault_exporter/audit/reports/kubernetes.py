@@ -1,6 +1,6 @@
 """The report ``kubernetes``: logins by role and service account."""
 
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import msgspec
 
@@ -35,6 +35,8 @@ class Kubernetes:
 
     The role of a failed login is only known hashed, so failed logins have rows of their own.
     """
+
+    is_wide: ClassVar[bool] = False
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
         self._logins = Records(keep, tuple[str, str, str, str], _Logins)

@@ -1,6 +1,6 @@
 """The report ``kv``: use of KV secrets by path and client, and paths that nobody reads."""
 
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import msgspec
 
@@ -63,6 +63,8 @@ _TIMES: Final = Column("first", Kind.TIME), Column("last", Kind.TIME)
 
 class KeyValue:
     """Requests to KV mounts. A request to the metadata of a secret is no read of it."""
+
+    is_wide: ClassVar[bool] = True
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
         self._secrets = Records(keep, str, _Secret)

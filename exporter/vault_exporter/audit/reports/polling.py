@@ -2,7 +2,7 @@
 
 from operator import sub
 from statistics import median
-from typing import Final, NamedTuple, Self
+from typing import ClassVar, Final, NamedTuple, Self
 
 import msgspec
 
@@ -37,6 +37,8 @@ class _Rhythm(NamedTuple):
 
 class Polling:
     """Requests by client and path. The rhythm is that of the first 128 requests; the rate is that of all."""
+
+    is_wide: ClassVar[bool] = True
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
         self._pairs = Records(keep, tuple[str, str, str], _Pair)

@@ -1,7 +1,7 @@
 """The report ``timeline WHO``: what an entity, client, token or address did, in order of time."""
 
 import heapq
-from typing import Self
+from typing import ClassVar, Self
 
 from vault_exporter.audit.reports.bounded import Record, Records, Span
 from vault_exporter.audit.reports.table import Column, Kind, Table
@@ -22,6 +22,8 @@ class _Hour(Record):
 
 class Timeline:
     """Uses of one entity id, client id, accessor, hashed token, display name or address; the latest are kept."""
+
+    is_wide: ClassVar[bool] = False
 
     def __init__(self, arguments: tuple[str, ...], keep: int) -> None:
         self._who = arguments[0]

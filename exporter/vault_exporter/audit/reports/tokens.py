@@ -1,7 +1,7 @@
 """The report ``tokens``: tokens created, renewed, revoked and looked up, how long they were used, and by whom."""
 
 from collections import defaultdict
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import msgspec
 
@@ -60,6 +60,8 @@ class _Acted(Record):
 
 class Tokens:
     """Tokens by accessor. What a request does to a token counts for that token, and not for the one that asks."""
+
+    is_wide: ClassVar[bool] = True
 
     def __init__(self, _arguments: tuple[str, ...], keep: int) -> None:
         self._tokens = Records(keep, str, _Token)

@@ -20,7 +20,7 @@ from vault_exporter.audit.parse.report_entry import (
 )
 from vault_exporter.audit.parse.request_kind import guess_mount
 
-__all__ = ["DENIED", "READS", "WRITES", "ReportEntry", "Use", "fields_of", "key_of", "use_of"]
+__all__ = ["ALONE", "DENIED", "READS", "WRITES", "ReportEntry", "Use", "fields_of", "use_of"]
 
 ReportEntry: TypeAlias = ReportRequestEntry | ReportResponseEntry
 
@@ -30,8 +30,8 @@ DENIED: Final = frozenset({ErrorClass.PERMISSION_DENIED.value, ErrorClass.INVALI
 
 _LONGEST: Final = 512
 _TOKEN_TYPES: Final = frozenset({"token", "ns_token"})
-_ALONE: Final = frozenset({*_TOKEN_TYPES, "", "kubernetes"})
-"""Types of mounts where what is sent matters."""
+ALONE: Final = frozenset({*_TOKEN_TYPES, "", "kubernetes"})
+"""Types of mounts where the data matter, or what is issued. Such a request is looked at alone."""
 _UNKNOWN: Final = "unknown"
 """The type of a mount that is guessed from a path, and not in its default place."""
 _FIELDS: Final = msgspec.json.Decoder(dict[str, object])
@@ -67,11 +67,15 @@ class Use(msgspec.Struct, gc=False):
     times: list[float]
     """When each request ended, as Unix time in seconds, in the order of the log; 0 if the entry has no time."""
     ids: list[str]
-    """The id of each request."""
+    """The id of each request; for wide reports empty, unless it is a single one that is looked at alone."""
     first: float = 0.0
     last: float = 0.0
     """The earliest and the latest time."""
     requests: int = 0
+
+    def count(self) -> None:
+        """Set the earliest and the latest time, and the number of requests, of the times."""
+        self.first, self.last, self.requests = min(self.times), max(self.times), len(self.times)
 
     @property
     def full_mount(self) -> str:
@@ -82,38 +86,6 @@ class Use(msgspec.Struct, gc=False):
     def who(self) -> str:
         """The entity, or the client where there is none."""
         return self.entity or self.client
-
-
-def key_of(entry: ReportEntry, request: ReportRequest, *, failed: bool) -> tuple[object, ...] | None:
-    """Return what equal requests have in common; None for a request that is to be looked at alone.
-
-    These give a token, or act on another one.
-    """
-    if type(entry) is ReportResponseEntry and entry.response is not None and entry.response.auth is not None:
-        return None
-    type_ = request.mount_type
-    if type_ in _ALONE and not request.path.endswith("-self"):
-        return None
-    auth, space = entry.auth, request.namespace
-    return (
-        request.path,
-        request.operation,
-        request.remote_address,
-        request.client_id,
-        auth
-        and (
-            auth.accessor or auth.client_token,
-            auth.entity_id,
-            auth.display_name,
-            auth.token_ttl,
-            failed and bool(auth.policy_results),
-        ),
-        entry.error if failed else None,
-        request.mount_point,
-        type_,
-        space and space.path,
-        entry.time is None,
-    )
 
 
 def use_of(entry: ReportEntry, request: ReportRequest, *, failed: bool) -> Use:

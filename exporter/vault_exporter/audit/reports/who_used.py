@@ -1,6 +1,6 @@
 """The report ``who-used PATH``: who read, wrote or was denied, when, and from where."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 import msgspec
 
@@ -36,6 +36,8 @@ class _Client(Record):
 
 class WhoUsed:
     """Uses of a path by client. Reads and writes are those that succeeded."""
+
+    is_wide: ClassVar[bool] = False
 
     def __init__(self, arguments: tuple[str, ...], keep: int) -> None:
         self._pattern = PathPattern(arguments[0])

@@ -1,0 +1,80 @@
+"""Requests that are gathered over files for the reports."""
+
+import json
+import pickle
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+from typer.testing import CliRunner
+
+from vault_exporter.audit.reports.gathered import Gathered
+from vault_exporter.audit.reports.use import Use
+from vault_exporter.cli.table import assembled
+
+
+def use(path: str, *times: float, ttl: float = 0.0) -> Use:
+    texts = (path, "read", "kv/", "kv", "", "client", "entity", "name", "accessor", "hmac-sha256:00", "10.0.0.1", "")
+    return Use(*texts, ttl, None, msgspec.Raw(), list(times), ["id"] * len(times))
+
+
+def gathered(*uses: Use) -> Gathered:
+    found = Gathered()
+    for one in uses:
+        found.add(one)
+    return found
+
+
+def test_equal_requests_are_one() -> None:
+    found = gathered(use("kv/a", 1.0, 3.0), use("kv/b", 2.0), use("kv/a", 5.5), use("kv/a", 6.0, ttl=60.0))
+    taken = list(found.taken())
+    assert [(one.path, one.ttl, one.times, one.ids) for one in taken] == [
+        ("kv/a", 0.0, [1.0, 3.0, 5.5], []),
+        ("kv/b", 0.0, [2.0], []),
+        ("kv/a", 60.0, [6.0], []),
+    ]
+    expected = use("kv/a", 1.0, 3.0, 5.5)
+    expected.ids = []
+    assert taken[0] == expected
+    assert not list(found.taken())
+
+
+def test_other_processes_are_merged() -> None:
+    found = gathered(use("kv/a", 2.0), use("kv/b", 3.0))
+    found.merge(pickle.loads(pickle.dumps(gathered(use("kv/c", 0.0), use("kv/a", 1.0)))))  # noqa: S301 - our own
+    assert [(one.path, one.times) for one in found.taken()] == [("kv/a", [2.0, 1.0]), ("kv/b", [3.0]), ("kv/c", [0.0])]
+
+
+def test_it_is_bounded() -> None:
+    found = gathered(*(use(f"kv/{number}", 1.0) for number in range(65_536)))
+    assert not found.is_full
+    found.add(use("kv/more", 1.0))
+    assert found.is_full
+    list(found.taken())
+    assert not found.is_full
+    found.add(use("kv/a", *[1.0] * (1 << 20)))
+    assert not found.is_full
+    other = pickle.loads(pickle.dumps(found))  # noqa: S301 - our own
+    other.add(use("kv/a", 1.0))
+    assert other.is_full
+
+
+def test_more_different_requests_than_are_gathered(tmp_path: Path) -> None:
+    spans = [range(40_000), range(30_000, 70_000)]
+    files = [tmp_path / f"audit.log.{number}" for number in range(len(spans))]
+    for file, span in zip(files, spans, strict=True):
+        file.write_bytes(b"".join(map(response, span)))
+    options = ["--report", "hot-paths", "--json", "--keep", "100000", "--jobs", "1"]
+    result = CliRunner().invoke(assembled(["replay"]), ["replay", *map(str, files), *options])
+    assert result.exit_code == 0, result.output
+    table = json.loads(result.stdout)["reports"][0]["tables"]["paths"]
+    counts = Counter(f"kv/{place}" for span in spans for place in span)
+    assert {row["path"]: row["requests"] for row in table["rows"]} == counts
+    assert table["note"] == ""
+
+
+def response(place: int) -> bytes:
+    """Write a response to a read of a path."""
+    request = {"id": f"{place}", "operation": "read", "mount_type": "kv", "mount_point": "kv/", "path": f"kv/{place}"}
+    entry = {"time": "2026-11-24T12:00:00Z", "type": "response", "auth": {}, "request": request}
+    return json.dumps(entry).encode() + b"\n"
