@@ -23,10 +23,10 @@ __all__ = [
     "NAME",
     "NUMBER",
     "SUFFIXES",
-    "VALUE_AT",
     "Labels",
     "Series",
     "identified",
+    "match_value",
     "number",
     "parse_series",
     "split_at_values",
@@ -44,10 +44,12 @@ NUMBER: Final = re.compile(
     rb"[-+]?(?:\d{1,22}(?:\.\d{1,40})?|\d(?:\.\d{1,40})?e(?:-\d{2,3}|\+(?:[0-2]?\d\d|30[0-7]))"
     rb"|1\.7976931348623157e\+308)|NaN|[-+]Inf"
 )
-VALUE: Final = re.compile(rb"( (?:" + NUMBER.pattern + rb"))(?![^\n])")
+# Nearly all numbers are of the first two forms, which are found much faster than by NUMBER.
+_VALUE: Final = rb" (?:\d{1,22}+\.\d{1,40}+|\d{1,22}+|" + NUMBER.pattern + rb")"
+VALUE: Final = re.compile(rb"(" + _VALUE + rb")$", re.MULTILINE)
 """A sample's value with the space before it, at the end of a line. Blocks of samples are split at it."""
-VALUE_AT: Final = re.compile(rb" (?:" + NUMBER.pattern + rb")").fullmatch
-"""Match a value from a position to the end. Faster than splitting for families with one sample."""
+match_value: Final = re.compile(_VALUE).fullmatch
+"""Match a value with the space before it. Faster than splitting for families with one sample."""
 
 HEAD: Final = re.compile(
     rb"(?P<name>" + NAME + rb") (?P<help>[^\n]*+)\n# TYPE (?P=name) (?P<kind>counter|gauge|summary|histogram|untyped)\n"

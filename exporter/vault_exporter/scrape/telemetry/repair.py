@@ -8,7 +8,7 @@ that family, or the page, is parsed.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from operator import attrgetter
+from operator import attrgetter, eq
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -16,7 +16,7 @@ from vault_exporter.config.schema import model
 from vault_exporter.scrape.telemetry.birth import not_born
 from vault_exporter.scrape.telemetry.choice import FamilyChoice
 from vault_exporter.scrape.telemetry.family import NativeFamily, family_of
-from vault_exporter.scrape.telemetry.grammar import HEAD, VALUE_AT, split_at_values
+from vault_exporter.scrape.telemetry.grammar import HEAD, match_value, split_at_values
 from vault_exporter.scrape.telemetry.naming import PREFIX, USUAL, Naming, find_naming
 from vault_exporter.scrape.telemetry.normalise import normalise
 from vault_exporter.scrape.telemetry.page import Head, TelemetryPage
@@ -38,8 +38,13 @@ class _Cut(NamedTuple):
     """A page cut into families, and the differences from the page before."""
 
     families: list[NativeFamily]
-    moved: list[tuple[NativeFamily, bytes, list[bytes] | None]]
-    """Families with new values. Their samples, as a whole and (unless there is one as before) split at the values."""
+    # Lists, because a tuple for each family would start Python's garbage collector several times on a large page.
+    raws: list[bytes]
+    """The samples of each family."""
+    lasts: list[tuple[float, ...] | None]
+    """For each family with new samples that are passed on as they are, what it has read of them."""
+    moved: list[tuple[NativeFamily, bytes, list[bytes]]]
+    """Other families with new samples, given as a whole and split at the values."""
     shapes: dict[NativeFamily, Shape]
     """The families among them whose series changed."""
     naming: Naming
@@ -108,9 +113,15 @@ class TelemetryRepair:
         self._named = False
         self._families: list[NativeFamily] = []
         """Families of the last page, in its order."""
+        self._texts: list[bytes] = []
+        """The first two lines of each."""
         self._absent: tuple[NativeFamily, ...] = ()
         """Families that are missing from the last page, with held series."""
         self._passing: list[NativeFamily] = []
+        self._heads: list[Head] = []
+        """Of the families that pass."""
+        self._clashing: list[int] = []
+        """Indexes of these families with a name in OpenMetrics that another family claims."""
         self._left_out: list[NativeFamily] = []
         self._series = SeriesTracker(self._max_tracked)
         self._started: list[tuple[Head, bytes]] = []
@@ -129,8 +140,8 @@ class TelemetryRepair:
             return None
         naming, named = self._naming, self._named
         families = self._families
-        texts = [family.title.text for family in families]
-        if len(blocks) != len(texts) or not all(map(bytes.startswith, blocks, texts)):
+        raws = list(map(bytes.removeprefix, blocks, self._texts))
+        if len(blocks) != len(families) or any(map(eq, raws, blocks)):
             heads = list(filter(None, map(HEAD.match, blocks)))
             found = find_naming(((head["name"], head["kind"]) for head in heads), self._naming)
             naming, named = found or self._naming, found is not None
@@ -138,24 +149,32 @@ class TelemetryRepair:
             families = [self._identify(head, naming, known) for head in heads]
             if len({family.name for family in families}) != len(blocks):
                 return None
-        cut = _Cut(families, [], {}, naming, named)
-        for family, block in zip(families, blocks, strict=True):
-            raw = block[family.title.length :]
-            if raw == family.raw:
-                continue
-            single = family.shape.single
-            if single is not None and raw.startswith(single) and VALUE_AT(raw, len(single)):
-                cut.moved.append((family, raw, None))
-            else:
-                parts = split_at_values(raw)
-                keys = parts[::2]
-                if keys != family.shape.keys:
-                    shape = shape_of(family.name, family.kind, keys, duplicated=family.title.duplicated)
-                    if shape is None:
-                        return None
-                    cut.shapes[family] = shape
-                cut.moved.append((family, raw, parts))
-        return cut
+            raws = [block[family.title.length :] for family, block in zip(families, blocks, strict=True)]
+        cut = _Cut(families, raws, [], [], {}, naming, named)
+        return cut if self._compare(cut) else None
+
+    def _compare(self, cut: _Cut) -> bool:
+        """Compare the samples of each family with those on the last page; return whether they are regular."""
+        rearranged = cut.families is not self._families
+        for family, raw in zip(cut.families, cut.raws, strict=True):
+            last = None
+            if raw != family.raw:
+                changed, shape = rearranged, family.shape
+                if shape.single is not None and match_value(value := raw.removeprefix(shape.single)):
+                    parts = [shape.single, value, b""]
+                else:
+                    parts = split_at_values(raw)
+                    keys = parts[::2]
+                    if keys != shape.keys:
+                        changed = True
+                        new = shape_of(family.name, family.kind, keys, duplicated=family.title.duplicated)
+                        if new is None:
+                            return False
+                        cut.shapes[family] = new
+                if changed or (last := family.read(raw, parts)) is None:
+                    cut.moved.append((family, raw, parts))
+            cut.lasts.append(last)
+        return True
 
     def _by_name(self) -> dict[bytes, NativeFamily]:
         """Return the families of the last page, and those with held series."""
@@ -178,6 +197,9 @@ class TelemetryRepair:
             self._series.update(family, shape)
         for family in cut.shapes:
             family.reshape(self._series.follow)
+        for family, raw, last in zip(cut.families, cut.raws, cut.lasts, strict=True):
+            if last is not None:
+                family.pass_on(raw, last)
         for family, raw, parts in cut.moved:
             family.advance(raw, parts)
         if arranged or cut.shapes:
@@ -208,6 +230,7 @@ class TelemetryRepair:
                 self._series.forget(old)
         absent = [old for name, old in before.items() if name not in present and old.away]
         self._families, self._absent = cut.families, tuple(absent)
+        self._texts = [family.title.text for family in cut.families]
         moved = {family for family, *_ in cut.moved}
         candidates = [*sorted(present.values(), key=lambda family: family.title.renamed), *absent]
         changed = self._choice.choose(candidates, self._naming)
@@ -220,6 +243,8 @@ class TelemetryRepair:
                     cut.moved.append((family, family.raw, split_at_values(family.raw)))
         self._left_out = [family for family in cut.families if family.verdict]
         self._passing = [family for family in cut.families if not family.verdict] if self._left_out else cut.families
+        self._heads = [family.title.head for family in self._passing]
+        self._clashing = [place for place, family in enumerate(self._passing) if family.mode.clashes]
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
@@ -235,13 +260,11 @@ class TelemetryRepair:
 
     def _assemble(self, invalid: int) -> TelemetryPage:
         """Build the page from the state of each family."""
-        heads = [family.title.head for family in self._passing]
+        heads = self._heads.copy()
         bodies = [family.body for family in self._passing]
         dropped, repaired = self._dropped | {"invalid": self._dropped["invalid"] + invalid}, dict(self._repaired)
-        doubtful, clashing = set(), set()
+        doubtful, clashing = set(), set(self._clashing)
         for place, family in enumerate(self._passing):
-            if family.mode.clashes:
-                clashing.add(place)
             if (beyond := family.beyond) is not None:
                 repaired["continued"] += beyond.continued
                 if beyond.doubtful:
