@@ -4,6 +4,7 @@ import json
 import pickle
 from collections import Counter
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import ClassVar, Self
 
 import pytest
@@ -61,6 +62,25 @@ def test_a_response_less_its_request_is_the_duration() -> None:
     write = by_class["kv", "write"]
     assert write is not None
     assert (write.counts[0], write.sum) == (1, 0)
+
+
+def test_durations_of_millions_of_years_end_nothing() -> None:
+    entries = [
+        line(kind, time, id_=f"r{number}")
+        for number in range(300)
+        for kind, time in (("request", "0001-01-01T00:00:00Z"), ("response", "9999-12-31T23:59:59Z"))
+    ]
+    pipeline = fed(entries)
+    longest = timedelta.max.total_seconds()
+    (read,) = (sample.distribution for sample in of(pipeline, c.AUDIT_DURATION))
+    assert read is not None
+    assert read.sum <= longest
+    assert sum(values(pipeline, c.AUDIT_ENTRIES).values()) == len(entries)
+    whole = fed(entries)
+    whole.merge(pipeline)
+    (read,) = (sample.distribution for sample in of(whole, c.AUDIT_DURATION))
+    assert read is not None
+    assert read.sum == longest
 
 
 @pytest.mark.parametrize("observed", [False, True])

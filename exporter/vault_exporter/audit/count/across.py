@@ -1,7 +1,7 @@
 """Pair requests and responses that are in different logs, such as the last of one file and the first of the next."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
 from vault_exporter.audit.count.pending import Pending, Unasked
@@ -17,7 +17,7 @@ class Pair(NamedTuple):
     """A request and its response."""
 
     id: str
-    seconds: float
+    took: timedelta
     ended: datetime
     mount_type: str
     operation: str
@@ -72,7 +72,7 @@ class Across:
             self.expired += 1
             return
         self.paired += 1
-        yield Pair(id_, (ended - sent).total_seconds(), ended, answered.mount_type, answered.operation)
+        yield Pair(id_, ended - sent, ended, answered.mount_type, answered.operation)
 
 
 def _first(by_id: dict[str, list[_T]], id_: str) -> tuple[_T] | None:

@@ -4,13 +4,13 @@ Both are the times at which Vault wrote the entries, so the network is not inclu
 """
 
 from bisect import bisect_left
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Distribution, Exemplar
 
-__all__ = ["OPERATION_CLASSES", "Durations", "operation_class"]
+__all__ = ["BUCKETS", "NO_TIME", "OPERATION_CLASSES", "Durations", "operation_class"]
 
 OPERATION_CLASSES: Final = {
     "read": "read",
@@ -25,8 +25,12 @@ OPERATION_CLASSES: Final = {
 }
 """Class of each operation; every other operation is of the class ``other``."""
 
-_Observed = tuple[str, float, datetime]
-"""A request's id, its seconds, and when it ended."""
+BUCKETS: Final = [timedelta(seconds=bound) for bound in c.AUDIT_DURATION.buckets]
+"""The bounds of the histogram. Durations stay as they are until a scrape: converting each to seconds costs more."""
+NO_TIME: Final = timedelta()
+
+_Observed = tuple[str, timedelta, datetime]
+"""A request's id, how long it took, and when it ended."""
 
 
 def operation_class(operation: str) -> str:
@@ -40,28 +44,36 @@ class Durations:
     __slots__ = ("counts", "last", "sum")
 
     def __init__(self) -> None:
-        buckets = len(c.AUDIT_DURATION.buckets) + 1
+        buckets = len(BUCKETS) + 1
         self.counts = [0] * buckets
-        self.sum = 0.0
+        self.sum = NO_TIME
         self.last: list[_Observed | None] = [None] * buckets
 
-    def observe(self, id_: str, seconds: float, ended: datetime) -> None:
+    def observe(self, id_: str, took: timedelta, ended: datetime) -> None:
         """Count a duration; the pipeline does the same by itself for a request and its response in one log."""
-        self.sum += max(seconds, 0.0)
-        place = bisect_left(c.AUDIT_DURATION.buckets, seconds)
+        self.sum = _added(self.sum, max(took, NO_TIME))
+        place = bisect_left(BUCKETS, took)
         self.counts[place] += 1
-        self.last[place] = (id_, seconds, ended)
+        self.last[place] = (id_, took, ended)
 
     def distribution(self) -> Distribution:
         """Return the histogram as the value of a sample."""
         exemplars = tuple(
-            None if last is None else Exemplar((("request_id", last[0]),), last[1], last[2].timestamp())
+            None if last is None else Exemplar((("request_id", last[0]),), last[1].total_seconds(), last[2].timestamp())
             for last in self.last
         )
-        return Distribution(tuple(self.counts), self.sum, exemplars)
+        return Distribution(tuple(self.counts), self.sum.total_seconds(), exemplars)
 
     def merge(self, other: "Durations") -> None:
         """Add what another process counted."""
         self.counts = [own + more for own, more in zip(self.counts, other.counts, strict=True)]
-        self.sum += other.sum
+        self.sum = _added(self.sum, other.sum)
         self.last = [more or own for own, more in zip(self.last, other.last, strict=True)]
+
+
+def _added(one: timedelta, other: timedelta) -> timedelta:
+    """Add durations, up to the longest there is: a log may state any times."""
+    try:
+        return one + other
+    except OverflowError:
+        return timedelta.max

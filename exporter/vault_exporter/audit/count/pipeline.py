@@ -15,6 +15,7 @@ from vault_exporter.audit.count.across import Across
 from vault_exporter.audit.count.counters import OTHER, Cell, CellKey, EntryCounters, Key
 from vault_exporter.audit.count.exclude import Excluded
 from vault_exporter.audit.count.finder import NO_REQUEST, CellFinder
+from vault_exporter.audit.count.latency import BUCKETS, NO_TIME
 from vault_exporter.audit.count.observer import Observed, Observer
 from vault_exporter.audit.count.outcomes import Outcomes
 from vault_exporter.audit.count.settings import PipelineSettings
@@ -126,7 +127,7 @@ class Pipeline:
         entities = self._excluded.entities() if excludes else _NOBODY
         names, addresses = self._excluded.display_names, self._excluded.remote_addresses
         watches_raw = self._events.watches_raw_values
-        buckets, bucket = c.AUDIT_DURATION.buckets, bisect_left
+        buckets, bucket, no_time = BUCKETS, bisect_left, NO_TIME
         entry: Any = None  # of a request or of a response
         cell: Any
         for line in lines:
@@ -194,17 +195,17 @@ class Pipeline:
                 cell.entries += 1
                 cell.bytes += len(line)
                 ended = entry.time
+                durations = cell.durations
                 try:
-                    seconds = (ended - since).total_seconds()
-                except TypeError:  # one of them states no time
+                    took = ended - since
+                    if took > no_time:  # a clock that was set back would make the sum fall
+                        durations.sum += took
+                except (TypeError, OverflowError):  # one of them states no time, or a sum of millions of years
                     source.pending.answer_unasked(request_ref.id, ended, cell)
                 else:
-                    durations = cell.durations
-                    if seconds > 0:  # a clock that was set back would make the sum fall
-                        durations.sum += seconds
-                    place = bucket(buckets, seconds)
+                    place = bucket(buckets, took)
                     durations.counts[place] += 1
-                    durations.last[place] = (request_ref.id, seconds, ended)
+                    durations.last[place] = (request_ref.id, took, ended)
                 response, auth = entry.response, entry.auth
                 if auth is not None:
                     if auth.policies != cell.policies:  # mostly they are those of the last entry that was alike
@@ -245,7 +246,7 @@ class Pipeline:
         It needs ``keep_unasked`` of the settings, and keeps up to ``max_pending`` requests of all logs together.
         """
         for pair in self._across.take(self._source(log).pending, self._settings.max_pending):
-            self._counters.durations(pair.mount_type, pair.operation).observe(pair.id, pair.seconds, pair.ended)
+            self._counters.durations(pair.mount_type, pair.operation).observe(pair.id, pair.took, pair.ended)
 
     def last_entry(self, log: str) -> float | None:
         """Return the time of the newest entry of a log in seconds since the epoch, or None if there was none."""
