@@ -8,20 +8,18 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import partial
 from typing import Any, Final
 
 from vault_exporter.audit.count.across import Across
-from vault_exporter.audit.count.counters import OTHER, Cell, CellKey, EntryCounters, Key
+from vault_exporter.audit.count.counters import EntryCounters, Key
+from vault_exporter.audit.count.ended import NO_RULES, EndedRequests
 from vault_exporter.audit.count.exclude import Excluded
 from vault_exporter.audit.count.finder import NO_REQUEST, CellFinder
 from vault_exporter.audit.count.latency import BUCKETS, NO_TIME
 from vault_exporter.audit.count.observer import Observed, Observer
-from vault_exporter.audit.count.outcomes import Outcomes
 from vault_exporter.audit.count.settings import PipelineSettings
 from vault_exporter.audit.count.sources import LogStream
 from vault_exporter.audit.events.counting import EventCounter
-from vault_exporter.audit.events.rules import PathRules
 from vault_exporter.audit.lines.server_log import is_server_log, may_be_entry
 from vault_exporter.audit.parse.decode import (
     Details,
@@ -43,10 +41,7 @@ from vault_exporter.audit.parse.entry import (
     OtherEntry,
     RequestEntry,
     RequestRef,
-    ResponseEntry,
 )
-from vault_exporter.audit.parse.errors import ErrorClass, error_class
-from vault_exporter.audit.parse.request_kind import guess_mount, request_kind
 from vault_exporter.audit.status import PipelineStatus
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
@@ -57,16 +52,7 @@ __all__ = ["Observer", "Pipeline", "PipelineSettings"]
 
 _NO_REFERENCE: Final = RequestRef()
 _NEVER_ASKED: Final = (None, None)
-_NOTHING: Final[frozenset[int]] = frozenset()
 _NOBODY: Final[frozenset[str]] = frozenset()
-_DEVICE_TEST: Final = "sys/audit/test"
-"""The path that Vault writes to test a device when it is enabled."""
-_UNANSWERED: Final = frozenset({_DEVICE_TEST, "sys/seal", "sys/step-down"})
-"""Requests that Vault logs without a mount, and without a response."""
-_NOTABLE_TYPES: Final = frozenset({"", "system", "ns_system", "token", "ns_token", OTHER})
-_MOST_PATHS: Final = 256
-_LONGEST_PATH: Final = 512
-"""Bounds of what is remembered of a cell's paths."""
 
 
 class Pipeline:
@@ -84,11 +70,10 @@ class Pipeline:
         self._needs_sender = for_reports or any(one.needs_sender for one in self.observers)
         self._settings = settings
         self._for_reports = for_reports
-        self._events = EventCounter(settings.events)
         self._excluded = Excluded(settings.exclude)
-        self._counters = EntryCounters(settings.limits, self._is_notable)
-        self._outcomes = Outcomes()
         self._details = Details(for_reports=for_reports)
+        self._ended = EndedRequests(EventCounter(settings.events), self._details, self.observers)
+        self._counters = EntryCounters(settings.limits, self._ended.is_notable)
         self._finder = CellFinder(self._counters, self._excluded, self._details)
         self._sightings = Sightings()
         self._sources: dict[str, LogStream] = {}
@@ -126,7 +111,8 @@ class Pipeline:
         excludes = bool(self._excluded)
         entities = self._excluded.entities() if excludes else _NOBODY
         names, addresses = self._excluded.display_names, self._excluded.remote_addresses
-        watches_raw = self._events.watches_raw_values
+        ended, events = self._ended, self._ended.events
+        watches_raw = events.watches_raw_values
         buckets, bucket, no_time = BUCKETS, bisect_left, NO_TIME
         entry: Any = None  # of a request or of a response
         cell: Any
@@ -179,7 +165,7 @@ class Pipeline:
                 if excludes and not answers:
                     source.unsigned[id_] = cell.answered
                 if cell.notable or entry.error:
-                    self._maybe_ended(entry, cell, line, source)
+                    ended.request(entry, cell, line, source)
                 if of_requests:
                     for observe in of_requests:
                         observe(entry)
@@ -194,29 +180,29 @@ class Pipeline:
                         continue
                 cell.entries += 1
                 cell.bytes += len(line)
-                ended = entry.time
+                time = entry.time
                 durations = cell.durations
                 try:
-                    took = ended - since
+                    took = time - since
                     if took > no_time:  # a clock that was set back would make the sum fall
                         durations.sum += took
                 except (TypeError, OverflowError):  # one of them states no time, or a sum of millions of years
-                    source.pending.answer_unasked(request_ref.id, ended, cell)
+                    source.pending.answer_unasked(request_ref.id, time, cell)
                 else:
                     place = bucket(buckets, took)
                     durations.counts[place] += 1
-                    durations.last[place] = (request_ref.id, took, ended)
+                    durations.last[place] = (request_ref.id, took, time)
                 response, auth = entry.response, entry.auth
                 if auth is not None:
                     if auth.policies != cell.policies:  # mostly they are those of the last entry that was alike
                         cell.policies = auth.policies.copy()
-                        cell.matched_rules = self._events.matching_rules(auth.policies)
+                        cell.matched_rules = events.matching_rules(auth.policies)
                     matched_rules = cell.matched_rules
                     token = auth.client_token
                     if not "hmac-" <= token < "hmac." and token and watches_raw:
-                        self._events.raw_value(ended)
+                        events.raw_value(time)
                 else:
-                    matched_rules = _NOTHING
+                    matched_rules = NO_RULES
                 if (
                     cell.notable
                     or matched_rules
@@ -231,7 +217,7 @@ class Pipeline:
                         )
                     )
                 ):
-                    self._ended(entry, cell, line, matched_rules, source)
+                    ended.response(entry, cell, line, matched_rules, source)
                 if of_responses:
                     for observe in of_responses:
                         observe(entry)
@@ -273,8 +259,7 @@ class Pipeline:
     def samples(self) -> Iterator[Sample]:
         """Yield the counts of all logs together."""
         yield from self._counters.samples()
-        yield from self._outcomes.samples()
-        yield from self._events.samples()
+        yield from self._ended.samples()
         yield from self._excluded.samples()
         pending = [source.pending for source in self._sources.values()]
         across = self._across
@@ -287,22 +272,21 @@ class Pipeline:
 
     def status(self, number: int) -> PipelineStatus:
         """Return the last events and the busiest mounts, up to a number of each."""
-        return PipelineStatus(self._events.recent(number), self._counters.busiest(number))
+        return PipelineStatus(self._ended.events.recent(number), self._counters.busiest(number))
 
     def last_events(self) -> dict[str, float]:
         """Return when each event last happened, in seconds since the epoch."""
-        return self._events.last_times()
+        return self._ended.events.last_times()
 
     def restore_events(self, last: Mapping[str, float]) -> None:
         """Take over when each event last happened, as an earlier process knew it."""
-        self._events.restore(last)
+        self._ended.events.restore(last)
 
     def merge(self, other: "Pipeline") -> None:
         """Add what another process counted; it must have the same settings and observers, and have paired no logs."""
         self._counters.merge(other._counters)  # noqa: SLF001 - of our own class
-        self._events.merge(other._events)  # noqa: SLF001 - of our own class
+        self._ended.merge(other._ended)  # noqa: SLF001 - of our own class
         self._excluded.merge(other._excluded)  # noqa: SLF001 - of our own class
-        self._outcomes.merge(other._outcomes)  # noqa: SLF001 - of our own class
         for log, source in other._sources.items():  # noqa: SLF001 - of our own class
             self._source(log).merge(source)
         for own, theirs in zip(self.observers, other.observers, strict=True):
@@ -334,72 +318,6 @@ class Pipeline:
             cell.entries += 1
             cell.bytes += len(line)
             source.last = entry.time or source.last
-
-    def _maybe_ended(self, entry: RequestEntry, cell: Cell, line: bytes, source: LogStream) -> None:
-        """Take in a request that may have no response in the log."""
-        request = entry.request or NO_REQUEST
-        may_be_unanswered = request.path in _UNANSWERED and not request.mount_type
-        if not entry.error and not may_be_unanswered:
-            return  # a response is to come; this is all that most requests of tokens need
-        full = partial(self._details.of, entry, line)
-        kind = error_class(entry, line, full)
-        if kind is None and not may_be_unanswered:
-            return
-        rules = cell.path_rules.get(request.path) or self._rules_for(cell, request.path)
-        if kind is not None:
-            # Reports look at failed requests in full, since no response repeats them.
-            self._failed((self._for_reports and full()) or entry, cell, rules, kind)
-        source.pending.requests.pop(request.id, None)
-        if request.path != _DEVICE_TEST:
-            detail = full()
-            auth = None if detail is None else detail.auth
-            matched_rules = _NOTHING if auth is None else self._events.matching_rules(auth.policies)
-            self._events.finish(rules, kind, entry.time, matched_rules, None, full)
-
-    def _ended(
-        self, entry: ResponseEntry, cell: Cell, line: bytes, matched_rules: frozenset[int], source: LogStream
-    ) -> None:
-        """Take in a response that may be an event, an error, or hold a token or a lease."""
-        path = "" if entry.request is None else entry.request.path
-        rules = cell.path_rules.get(path) or self._rules_for(cell, path)
-        full = partial(self._details.of, entry, line)
-        kind = error_class(entry, line, full)
-        if kind is None:
-            if path and not cell.key.mount_point:
-                source.admits(guess_mount(path).point, exists=True)
-            self._outcomes.succeeded(rules.request_kind, cell.mount, entry.response)
-        else:
-            self._failed(entry, cell, rules, kind)
-        if path != _DEVICE_TEST:
-            issued = None if entry.response is None else entry.response.auth
-            self._events.finish(rules, kind, entry.time, matched_rules, issued, full)
-
-    def _failed(self, entry: Entry, cell: Cell, rules: PathRules, kind: ErrorClass) -> None:
-        cell.failures += 1
-        cell.mount.errors[kind] += 1
-        self._outcomes.failed(rules.request_kind, cell.mount)
-        for observer in self.observers:
-            observer.failed(entry)
-
-    def _rules_for(self, cell: Cell, path: str) -> PathRules:
-        """Return the kind of request and the rules for this path, and remember them: paths recur."""
-        key = cell.key
-        if key.mount_point == OTHER:  # beyond the bound, where the cell does not say the mount
-            kind = request_kind("", "", key.operation, path)
-        else:
-            kind = request_kind(key.mount_type, key.mount_point, key.operation, path)
-        rules = self._events.rules_for(kind, key.mount_type, key.operation, path)
-        if len(path) <= _LONGEST_PATH:
-            if len(cell.path_rules) >= _MOST_PATHS:
-                cell.path_rules.clear()
-            cell.path_rules[path] = rules
-        return rules
-
-    def _is_notable(self, key: CellKey) -> bool:
-        # Paths on these identify tokens, leases and unwrapping; logins give a token or an error.
-        return key.mount_type in _NOTABLE_TYPES or self._events.concern(
-            key.mount_type, "" if key.mount_point == OTHER else key.mount_point, key.operation
-        )
 
 
 def _see(sightings: Iterable[Sighting], lines: Iterable[bytes]) -> None:

@@ -186,12 +186,16 @@ def decode(line: bytes, *, for_reports: bool = False) -> Found | Reject:
 
 
 class Details:
-    """Decodes entries in full where the first depth is not enough, and each line once at most."""
+    """Decodes entries in full where the first depth is not enough, and each line once at most.
 
-    __slots__ = ("_for_reports", "_found", "_line")
+    Attributes:
+        for_reports: whether to decode the fields of reports too.
+    """
+
+    __slots__ = ("_found", "_line", "for_reports")
 
     def __init__(self, *, for_reports: bool = False) -> None:
-        self._for_reports = for_reports
+        self.for_reports = for_reports
         self._line: bytes | None = None
         self._found: Detail | None = None
 
@@ -205,7 +209,7 @@ class Details:
         if isinstance(entry, DetailedRequestEntry | DetailedResponseEntry):
             return entry
         if line is not self._line:
-            found = decode(line, for_reports=self._for_reports)
+            found = decode(line, for_reports=self.for_reports)
             self._line = line
             self._found = None if isinstance(found, Reject) or isinstance(found[0], OtherEntry) else found[0]
         return self._found
