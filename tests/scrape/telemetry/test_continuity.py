@@ -146,10 +146,11 @@ def process(started: str, cpu: float) -> str:
         (process("1.700000001e+09", 20), False),
         (process("1.700000001e+09", 1), True),
         (process("1.7000001e+09", 20), True),
+        ("process_start_time_seconds 1.7000001e+09\nprocess_cpu_seconds_total 20\n", True),
         (process("NaN", 1), False),
         ("", False),
     ],
-    ids=["same", "clock slewed", "quick restart", "restart", "no start", "no process"],
+    ids=["same", "clock slewed", "quick restart", "restart", "restart, no comments", "no start", "no process"],
 )
 def test_a_restart_of_vault_forgets_everything(later: str, restarted: bool) -> None:  # noqa: FBT001 - a parameter
     target = telemetry()

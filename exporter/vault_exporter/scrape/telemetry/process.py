@@ -4,8 +4,8 @@ from typing import Final
 
 __all__ = ["Process"]
 
-_STARTED: Final = b"\nprocess_start_time_seconds "
-_CPU: Final = b"\nprocess_cpu_seconds_total "
+_STARTED: Final = b"process_start_time_seconds "
+_CPU: Final = b"process_cpu_seconds_total "
 
 _CLOCK_STEP_SECONDS: Final = 2.0
 
@@ -25,7 +25,7 @@ class Process:
         self._cpu: float | None = None
 
     def has_restarted(self, page: bytes) -> bool:
-        """Return whether a page (starting with a line end) comes from a newer process than the page before."""
+        """Return whether a page comes from a newer process than the page before."""
         started, cpu = _value(page, _STARTED), _value(page, _CPU)
         if started is None:
             return False
@@ -38,8 +38,8 @@ class Process:
 
 
 def _value(page: bytes, series: bytes) -> float | None:
-    at = page.find(series)
-    if at < 0:
+    at = 0 if page.startswith(series) else page.find(b"\n" + series) + 1
+    if not page.startswith(series, at):
         return None
     at += len(series)
     try:

@@ -93,16 +93,18 @@ class TelemetryRepair:
         Raises:
             GivenUpError: ``given_up`` returned True. The next page is compared with the page before this one.
         """
-        page = b"\n" + (page.replace(b"\r\n", b"\n") if b"\r" in page else page)
+        if b"\r" in page:
+            page = page.replace(b"\r\n", b"\n")
         if not page.endswith(b"\n"):
             page += b"\n"
         if self._process.has_restarted(page):
             self._forget_everything()
         invalid = 0
-        cut = self._cut(page)
+        blocks = _split(page)
+        cut = self._cut(blocks) if blocks is not None else None
         if cut is None:
             blocks, invalid = normalise(page, given_up)
-            cut = self._cut(b"".join(_BLOCK_START + block for block in blocks) + b"\n")
+            cut = self._cut(blocks)
         if cut is None or not cut.families:
             return replace(_NOTHING, dropped={**_NOTHING.dropped, "invalid": invalid}, tracked=self._series.tracked)
         self._take(cut)
@@ -128,16 +130,11 @@ class TelemetryRepair:
         """Counters published as 0 before their first event, with their lines."""
         self._count()
 
-    def _cut(self, page: bytes) -> _Cut | None:
-        """Cut a page into families and compare them with the last page; None if the page is not regular.
+    def _cut(self, blocks: list[bytes]) -> _Cut | None:
+        """Identify the families of a page and compare them with the last page; None if the page is not regular.
 
-        Changes no state, so that an irregular page can be cut again after it is normalised.
+        Changes no state, so that the page can be cut again after it is normalised.
         """
-        if page[-1:] != b"\n" or b"\0" in page or not _is_utf8(page):
-            return None
-        before, *blocks = page[:-1].split(_BLOCK_START)
-        if before:
-            return None
         naming, named = self._naming, self._named
         families = self._families
         raws = list(map(bytes.removeprefix, blocks, self._texts))
@@ -298,6 +295,16 @@ class TelemetryRepair:
             _doubtful=frozenset(doubtful),
             _clashing=frozenset(clashing),
         )
+
+
+def _split(page: bytes) -> list[bytes] | None:
+    """Split a page into blocks as :func:`.normalise.normalise` returns them; None if they cannot be regular."""
+    if not page.startswith(_BLOCK_START[1:]) or b"\0" in page or not _is_utf8(page):
+        return None
+    blocks = page.split(_BLOCK_START)
+    blocks[0] = blocks[0][len(_BLOCK_START) - 1 :]
+    blocks[-1] = blocks[-1][:-1]
+    return blocks
 
 
 def _is_utf8(page: bytes) -> bool:
