@@ -4,20 +4,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 from vault_exporter.audit.replay.finished_log import STANDARD_INPUT
 from vault_exporter.audit.replay.location import TIMEOUT_SECONDS, Location, LocationError, located
@@ -28,7 +18,6 @@ from vault_exporter.audit.replay.run import Progress as Position
 from vault_exporter.audit.replay.run import ReplayError
 from vault_exporter.audit.replay.run import replay as run
 from vault_exporter.audit.replay.summary import all_samples, rejected_lines, summarize, without_entry
-from vault_exporter.audit.replay.text import print_summary
 from vault_exporter.audit.reports import table as tables
 from vault_exporter.audit.reports.observer import Asked, ReportsObserver
 from vault_exporter.checks import ConfigError, load_audit
@@ -37,6 +26,9 @@ from vault_exporter.cli.options import ConfigOption, fail, refuse
 from vault_exporter.config.parse.values import size as as_size
 from vault_exporter.config.schema.model import Audit
 from vault_exporter.util.terminal import print_error, visible_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["replay"]
 
@@ -203,6 +195,10 @@ def _print_summary(replayed: Replayed, number: int, *, as_json: bool, as_metrics
         text = msgspec.json.format(msgspec.json.encode(summarize(replayed, number))).decode()
         sys.stdout.buffer.write(f"{visible_json(text)}\n".encode())
     elif whole:
+        from rich.console import Console  # noqa: PLC0415 - only for people, and it takes a tenth of a start
+
+        from vault_exporter.audit.replay.text import print_summary  # noqa: PLC0415
+
         print_summary(summarize(replayed, number), Console())
 
 
@@ -224,8 +220,10 @@ def _print_reports(replayed: Replayed, found: ReportsObserver, number: int, *, i
                 print_error(f"{name}: {nothing}")
 
 
-def _console() -> Console:
+def _console() -> "Console":
     """Return a console as wide as the terminal; without one so wide that no row is broken into lines."""
+    from rich.console import Console  # noqa: PLC0415 - only for people
+
     return Console(width=None if sys.stdout.isatty() else _UNBROKEN)
 
 
@@ -242,6 +240,19 @@ def _settings(config: Path | None) -> Audit:
 
 
 def _with_progress(logs: list[Location], settings: Audit, jobs: int, asked: Asked | None, dask: str | None) -> Replayed:
+    if not sys.stderr.isatty():
+        return run(logs, settings, jobs, lambda _: None, asked, dask=dask)
+    from rich.console import Console  # noqa: PLC0415 - only for people, and it takes a tenth of a start
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
     columns = (
         SpinnerColumn(),
         BarColumn(),
@@ -251,10 +262,14 @@ def _with_progress(logs: list[Location], settings: Audit, jobs: int, asked: Aske
         TimeRemainingColumn(),
     )
     error = Console(stderr=True)
-    with Progress(*columns, console=error, transient=True, disable=not error.is_terminal) as progress:
-        task = progress.add_task("", total=None, lines=0)
+    progress = Progress(*columns, console=error, transient=True, disable=not error.is_terminal)
+    task = progress.add_task("", total=None, lines=0)
 
-        def report(position: Position) -> None:
-            progress.update(task, completed=position.position, total=position.size, lines=position.lines)
+    def report(position: Position) -> None:
+        progress.start()  # not before, since processes are started more quickly while there is no thread
+        progress.update(task, completed=position.position, total=position.size, lines=position.lines)
 
+    try:
         return run(logs, settings, jobs, report, asked, dask=dask)
+    finally:
+        progress.stop()
