@@ -47,7 +47,7 @@ def replay(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="Audit logs, plain or compressed (gzip, zstd, xz); - is standard input. URLs such as "
+            help="Audit logs, plain or compressed (gzip, zstd, xz, bzip2); - is standard input. URLs such as "
             "s3://bucket/vault/*.gz need vault-exporter\\[cluster].",
         ),
     ],

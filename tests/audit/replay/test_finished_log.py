@@ -1,5 +1,6 @@
 """The lines of finished logs, whatever they are packed in and however they end."""
 
+import bz2
 import gzip
 import lzma
 import sys
@@ -27,6 +28,8 @@ PACKED = {
     "zstd": zstd.compress(TEXT, options={zstd.CompressionParameter.checksum_flag: 1}),
     "zstd in two parts": zstd.compress(TEXT[:1000]) + zstd.compress(TEXT[1000:]),
     "xz": lzma.compress(TEXT, preset=0),
+    "bzip2": bz2.compress(TEXT, 1),
+    "bzip2 in two parts": bz2.compress(TEXT[:1000]) + bz2.compress(TEXT[1000:]),
     "xz in two parts": lzma.compress(TEXT[:1000]) + lzma.compress(TEXT[1000:], preset=0),
 }
 
@@ -46,7 +49,7 @@ def test_what_it_is_packed_in_makes_no_difference(tmp_path: Path, kind: str) -> 
     assert not log.rejected
 
 
-@pytest.mark.parametrize("kind", ["gzip", "zstd", "xz"])
+@pytest.mark.parametrize("kind", ["gzip", "zstd", "xz", "bzip2"])
 @pytest.mark.parametrize("damage", ["cut short", "changed"])
 def test_a_damaged_file_counts_as_far_as_it_goes(tmp_path: Path, kind: str, damage: str) -> None:
     packed = bytearray(PACKED[kind])
@@ -75,6 +78,20 @@ def test_what_comes_before_the_damage_counts_also_in_a_small_file(tmp_path: Path
     log = FinishedLog(str(path), 1 << 20)
     assert read(log) == LINES[:1000]
     assert log.problem == "damaged or cut short; it was counted as far as it could be read"
+
+
+def test_an_empty_file_of_bzip2(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log.7"
+    path.write_bytes(bz2.compress(b""))
+    log = FinishedLog(str(path), 1 << 20)
+    assert read(log) == []
+    assert (log.problem, log.read_bytes) == ("", 0)
+
+
+def test_a_prefix_like_that_of_bzip2_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    path.write_bytes(b'BZh9{"n":1}\n')
+    assert read(FinishedLog(str(path), 1 << 20)) == [b'BZh9{"n":1}\n']
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

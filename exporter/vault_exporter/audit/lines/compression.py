@@ -1,4 +1,4 @@
-"""Read compressed logs: gzip, zstd and xz.
+"""Read compressed logs: gzip, zstd, xz and bzip2.
 
 The first bytes of a file decide, not its name, because rotated logs can have any name.
 """
@@ -29,7 +29,9 @@ _LONGEST_NUMBER: Final = 63
 _XZ_FOOTER_BYTES: Final = 12
 _XZ_HEADER_BYTES: Final = 12
 _GZIP_LENGTH_BYTES: Final = 4
-_LONGEST_MAGIC: Final = 6
+_LONGEST_MAGIC: Final = 10
+_BZIP2: Final = tuple(b"BZh%d%b" % (level, block) for level in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90"))
+"""How bzip2 files begin, with a first block or without one. ``BZh`` alone may be a device's prefix."""
 
 
 def decompressed(raw: io.BufferedReader) -> io.BufferedIOBase:
@@ -52,8 +54,8 @@ def is_of_length(file: io.BufferedReader, length: int) -> bool:
 class Compression(NamedTuple):
     """A compression format."""
 
-    magic: bytes
-    """First bytes of a file."""
+    magic: bytes | tuple[bytes, ...]
+    """First bytes of a file, or several that are possible."""
     open: Callable[[Any], io.BufferedIOBase]
     has_length: Callable[[io.BufferedReader, int], bool]
     """Returns whether the content has this length in bytes."""
@@ -134,8 +136,20 @@ def _unpacked_has_length(file: io.BufferedReader, length: int) -> bool:
     return left == 1
 
 
+def _open_bzip2(raw: io.BufferedReader) -> io.BufferedIOBase:
+    from vault_exporter.audit.lines.bzip2_reader import Bzip2Reader  # noqa: PLC0415 - as above
+
+    return Bzip2Reader(raw)
+
+
+def _is_not_known(_: io.BufferedReader, __: int) -> bool:
+    """Return False: the format does not store the length, and unpacking takes too long while a log is followed."""
+    return False
+
+
 _KINDS: Final = (
     Compression(b"\x1f\x8b", _open_gzip, _gzip_has_length),
     Compression(b"\x28\xb5\x2f\xfd", lambda raw: cast("io.BufferedIOBase", zstd.ZstdFile(raw)), _unpacked_has_length),
     Compression(b"\xfd7zXZ\0", lzma.LZMAFile, _xz_has_length),
+    Compression(_BZIP2, _open_bzip2, _is_not_known),
 )
