@@ -21,8 +21,9 @@ __all__ = ["EOF", "Format", "add_label", "negotiate", "render"]
 _LONGEST_EXEMPLAR: Final = 128
 """Characters of an exemplar's names and values, by OpenMetrics."""
 
-_LONGEST_CACHED: Final = 256
-"""Characters of all values of a sample, so that what is remembered of labels stays within some megabytes."""
+_LONGEST_KEPT: Final = 256
+_MOST_KEPT: Final = 16384
+"""Characters and number of the texts before values that are kept: some megabytes."""
 
 _FAMILY: Final = b"\n# TYPE "
 """What stands before each family's type and samples."""
@@ -34,6 +35,8 @@ _BARE: Final = re.compile(rb"\n([\w:]+)(?:\{\})? ")
 _MOST_EXACT: Final = 2.0**53
 _LEAST_EXACT: Final = -_MOST_EXACT
 """Between these bounds a float holds every integer."""
+_SMALL: Final = {float(number): str(number) for number in range(256)}
+"""The text of the numbers that most samples have."""
 
 EOF: Final = b"# EOF\n"
 """What ends an OpenMetrics page; text 0.0.4 has no end mark."""
@@ -58,18 +61,19 @@ def negotiate(accept: str | None) -> Format:
 
 def render(samples: Iterable[Sample], fmt: Format) -> bytes:
     """Render samples grouped by family, in the order in which families first appear; without ``# EOF``."""
+    is_openmetrics = fmt is Format.OPENMETRICS  # a member of an enum is slower to hash than the rest of a line
     grouped: dict[str, list[str]] = {}
+    last: Family | None = None
+    lines: list[str] = []
     for family, labels, value, distribution in samples:
-        name = family.name
-        lines = grouped.get(name)
-        if lines is None:
-            lines = grouped[name] = [_header(family, fmt)]
+        if family is not last:  # a family's samples mostly follow one another
+            last = family
+            found = grouped.get(family.name)
+            lines = grouped[family.name] = [_header(family, is_openmetrics)] if found is None else found
         if distribution is not None:
-            lines += _histogram(family, labels, distribution, fmt)
-        elif labels:
-            lines.append(f"{name}{_label_text(family.labels, labels)} {_number(value)}\n")
+            lines += _histogram(family, labels, distribution, is_openmetrics)
         else:
-            lines.append(f"{name} {_number(value)}\n")
+            lines.append(f"{_starts[family, labels]}{_SMALL.get(value) or _number(value)}\n")
     return "".join(["".join(lines) for lines in grouped.values()]).encode()
 
 
@@ -90,18 +94,23 @@ def add_label(page: bytes, name: str, value: str) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _header(family: Family, fmt: Format) -> str:
+def _header(family: Family, is_openmetrics: bool) -> str:  # noqa: FBT001 - as a key of a cache
     name, text = family.name, family.help.replace("\\", r"\\").replace("\n", r"\n")
-    if fmt is Format.OPENMETRICS:
+    if is_openmetrics:
         text = text.replace('"', r"\"")
         if family.type == "counter":
             name = name.removesuffix("_total")
     return f"# HELP {name} {text}\n# TYPE {name} {family.type}\n"
 
 
-def _histogram(family: Family, labels: tuple[str, ...], value: Distribution, fmt: Format) -> Iterator[str]:
+def _histogram(
+    family: Family,
+    labels: tuple[str, ...],
+    value: Distribution,
+    is_openmetrics: bool,  # noqa: FBT001 - see _header
+) -> Iterator[str]:
     *buckets, total, sum_of_all = _histogram_text(family, labels)
-    exemplars = value.exemplars if fmt is Format.OPENMETRICS else ()
+    exemplars = value.exemplars if is_openmetrics else ()
     count = 0
     for text, own, exemplar in zip_longest(buckets, value.counts, exemplars):
         count += own
@@ -132,17 +141,24 @@ def _exemplar(exemplar: Exemplar) -> str:
     return f" # {{{text}}} {_number(exemplar.value)} {exemplar.timestamp:.3f}"
 
 
+class _Starts(dict[tuple[Family, tuple[str, ...]], str]):
+    """What stands before the value of a sample, by family and labels. Short texts are kept, up to a number of them."""
+
+    def __missing__(self, series: tuple[Family, tuple[str, ...]]) -> str:
+        family, labels = series
+        text = f"{family.name}{_label_text(family.labels, labels)} "
+        if len(text) <= _LONGEST_KEPT:
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[series] = text
+        return text
+
+
+_starts: Final = _Starts()
+
+
 def _label_text(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-    if not values:
-        return ""
-    if sum(map(len, values)) > _LONGEST_CACHED:
-        return f"{{{_pairs(names, values)}}}"
-    return _short_label_text(names, values)
-
-
-@lru_cache(maxsize=16384)
-def _short_label_text(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-    return f"{{{_pairs(names, values)}}}"
+    return f"{{{_pairs(names, values)}}}" if values else ""
 
 
 def _pairs(names: tuple[str, ...], values: tuple[str, ...]) -> str:

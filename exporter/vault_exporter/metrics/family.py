@@ -12,12 +12,14 @@ _LONGEST_LABEL: Final = 1024
 """Characters of a label's value; longer ones are cut. Real names are below a hundred."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Family:
     """One metric family: everything that is said of a metric apart from its values.
 
     ``name`` is the full sample name (a counter's ends in ``_total``), ``source`` says where the values come from
     (an endpoint of Vault, or a part of the exporter) and is what ``docs/metrics.md`` is grouped by.
+
+    Each is declared once, so it equals only itself. To hash its fields would cost more than all else of a sample.
     """
 
     name: str
@@ -58,10 +60,6 @@ class Family:
         elif self.type != "histogram":
             return _make(Sample, (self, labels, float(value), None))
         raise ValueError(f"{self.name} is a {self.type}, got {type(value).__name__}")
-
-    def __hash__(self) -> int:
-        """Hash the name, which is unique in the catalogue: hashing every field costs more than all else of a sample."""
-        return hash(self.name)
 
 
 class Exemplar(NamedTuple):
