@@ -16,7 +16,7 @@ from vault_exporter.scrape.collectors import HEALTH, Reading
 from vault_exporter.util.defects import internal_error
 from vault_exporter.vault.client import VaultError
 
-__all__ = ["CollectorRun", "CollectorRuns", "Skipped", "outcome"]
+__all__ = ["CollectorRun", "CollectorRuns", "Deadline", "Skipped", "outcome"]
 
 _log = structlog.get_logger(__name__)
 
@@ -46,6 +46,33 @@ class CollectorRun(NamedTuple):
         return note.state if note is not None else self.reason
 
 
+class Deadline:
+    """Cancels the collectors of one scrape that run at its deadline. Make it inside a running event loop, and close it.
+
+    One timer for all: with ``asyncio.timeout``, each collector would spend on it what it takes to read a small answer.
+
+    Attributes:
+        at: the loop's time.
+        running: the tasks to cancel.
+        over: whether they were cancelled.
+    """
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.running: set[asyncio.Task[object]] = set()
+        self.over = False
+        self._timer = asyncio.get_running_loop().call_at(at, self._end)
+
+    def close(self) -> None:
+        """Stop the timer."""
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        self.over = True
+        for task in self.running:
+            task.cancel()
+
+
 class CollectorRuns:
     """Runs the collectors of one target, and logs their states when they change, not at every scrape."""
 
@@ -53,21 +80,27 @@ class CollectorRuns:
         self._log = _log.bind(target=target)
         self._states: dict[str, str | None] = {}
 
-    async def make(self, collector: str, work: Awaitable[Reading], deadline: float, *, needs: str = "") -> CollectorRun:
-        """Run one collector.
+    async def make(
+        self, collector: str, work: Awaitable[Reading], deadline: Deadline, *, needs: str = ""
+    ) -> CollectorRun:
+        """Run one collector, in its own task.
 
         Args:
             collector: its name.
             work: what to wait for.
-            deadline: when it has failed, in the loop's time.
+            deadline: when it has failed.
             needs: the rules that a token's policy must have for it, for the log.
         """
         started = time.monotonic()
         result, reason, message = None, None, ""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for mypy
+        deadline.running.add(task)
         try:
-            async with asyncio.timeout_at(deadline):
-                result = await work
-        except TimeoutError:
+            result = await work
+        except asyncio.CancelledError:
+            if not deadline.over or task.uncancel():  # the scrape was cancelled
+                raise
             reason, message = Reason.TIMEOUT, "no complete answer before the deadline of the scrape"
         except VaultError as error:
             reason, message = error.reason, str(error)
@@ -76,6 +109,8 @@ class CollectorRuns:
         except Exception as error:  # noqa: BLE001 - our own mistake, too, costs one collector and not the page
             reason, message = Reason.OTHER, internal_error(error)
             self._log.exception("collector broke", collector=collector)
+        finally:
+            deadline.running.discard(task)
         note = result.note if result is not None else None
         return CollectorRun(result, reason, time.monotonic() - started, note.remedy if note is not None else message)
 

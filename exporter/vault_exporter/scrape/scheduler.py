@@ -8,7 +8,7 @@ from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import NO_ANSWER, Reason
 from vault_exporter.scrape.cache import CachedReading
-from vault_exporter.scrape.collector_run import CollectorRun, CollectorRuns, Skipped, outcome
+from vault_exporter.scrape.collector_run import CollectorRun, CollectorRuns, Deadline, Skipped, outcome
 from vault_exporter.scrape.collectors import HEALTH, LEADER, Collector, Reading, Scope, telemetry
 from vault_exporter.scrape.node_state import Certificate, HealthReport, Leader, Mode, NodeState, SealStatus
 from vault_exporter.scrape.telemetry.page import TelemetryPage
@@ -78,6 +78,15 @@ class CollectorScheduler:
 
     async def run(self, deadline: float) -> Collected:
         """Run all collectors until the deadline, in the loop's time."""
+        limit = Deadline(deadline)
+        try:
+            runs = await self._run_all(limit)
+        finally:
+            limit.close()
+        self._runs.report(runs)
+        return self._put_together(runs)
+
+    async def _run_all(self, deadline: Deadline) -> dict[str, CollectorRun]:
         others: dict[str, asyncio.Task[CollectorRun]] = {}
         # First the telemetry, since the node takes longest for it. Then the health, which most others wait for.
         for collector in self._collectors:
@@ -89,16 +98,14 @@ class CollectorScheduler:
                 others[collector.name] = asyncio.create_task(self._run(collector, health, deadline))
         await asyncio.gather(health, *others.values())
         runs = {name: task.result() for name, task in others.items()} | {HEALTH.name: health.result().run}
-        runs = {collector.name: runs[collector.name] for collector in self._collectors}
-        self._runs.report(runs)
-        return self._put_together(runs)
+        return {collector.name: runs[collector.name] for collector in self._collectors}
 
     def failed(self, reason: Reason, seconds: float) -> Collected:
         """Return the result if no collector ended in time."""
         run = CollectorRun(None, reason, seconds)
         return self._put_together({collector.name: run for collector in self._collectors})
 
-    async def _health(self, deadline: float) -> _Health:
+    async def _health(self, deadline: Deadline) -> _Health:
         """Ask for the health, and forget the missing paths if another version answers, or in another mode."""
         run = await self._make(HEALTH, deadline)
         state = _state({HEALTH.name: run})
@@ -107,11 +114,11 @@ class CollectorScheduler:
             self._client.missing.forget()
         return _Health(run, state)
 
-    async def _make(self, collector: Collector, deadline: float) -> CollectorRun:
+    async def _make(self, collector: Collector, deadline: Deadline) -> CollectorRun:
         """Run a collector that asks a node in any state."""
         return await self._runs.make(collector.name, _read(collector, self._client), deadline)
 
-    async def _run(self, collector: Collector, health: "asyncio.Task[_Health]", deadline: float) -> CollectorRun:
+    async def _run(self, collector: Collector, health: "asyncio.Task[_Health]", deadline: Deadline) -> CollectorRun:
         if collector.scope is Scope.EVERY:
             return await self._make(collector, deadline)
         run, state = await health
@@ -127,13 +134,13 @@ class CollectorScheduler:
         lacking = self._client.missing.covers(grant.path for grant in collector.grants)
         return run._replace(skipped=Skipped.LACKING) if lacking else run
 
-    async def _ask(self, collector: Collector, deadline: float) -> Reading:
+    async def _ask(self, collector: Collector, deadline: Deadline) -> Reading:
         if collector.needs_token and not self._client.has_token:
             raise VaultError(Reason.PERMISSION_DENIED, "there is no token at the moment")
         cached = self._cached.get(collector.name)
         if cached is None:
             return await self._read_unless_absent(collector)
-        left = deadline - asyncio.get_running_loop().time()
+        left = deadline.at - asyncio.get_running_loop().time()
         await cached.refresh(lambda: _samples(collector, self._client), left)
         return _NOTHING
 
@@ -159,26 +166,27 @@ class CollectorScheduler:
         outcomes = []
         for collector in self._collectors:
             run = runs[collector.name]
-            samples += self._shown(collector, run, state)
+            if run.result is not None:
+                samples += run.result.samples
+            elif run.reason is not None:
+                samples += collector.floor(run.reason)
+            if (cached := self._cached.get(collector.name)) is not None:
+                samples += _of_cache(collector, cached, state)
             samples += outcome(collector.name, run)
             outcomes.append(_outcome(collector, run))
             if run.result is not None and run.result.page is not None:
                 page = run.result.page
         return Collected(state, _once(samples), page, tuple(outcomes))
 
-    def _shown(self, collector: Collector, run: CollectorRun, state: NodeState) -> Iterator[Sample]:
-        """Yield the samples of a collector: its reading, its floor if it failed, and its last good reading."""
-        if run.result is not None:
-            yield from run.result.samples
-        elif run.reason is not None:
-            yield from collector.floor(run.reason)
-        cached = self._cached.get(collector.name)
-        if cached is None or cached.taken is None:
-            return
-        # If a node does not answer, another one may be active by now and report for the cluster.
-        if state.failure not in NO_ANSWER:
-            yield from cached.samples
-        yield c.COLLECTOR_LAST_SUCCESS(cached.taken, collector.name)
+
+def _of_cache(collector: Collector, cached: CachedReading, state: NodeState) -> Iterator[Sample]:
+    """Yield the last good reading of a collector, and its time."""
+    if cached.taken is None:
+        return
+    # If a node does not answer, another one may be active by now and report for the cluster.
+    if state.failure not in NO_ANSWER:
+        yield from cached.samples
+    yield c.COLLECTOR_LAST_SUCCESS(cached.taken, collector.name)
 
 
 def _outcome(collector: Collector, run: CollectorRun) -> Outcome:
@@ -240,7 +248,7 @@ def _skipped(collector: Collector, state: NodeState) -> Skipped | None:
 
 def _once(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     """Keep the first of each series: Prometheus refuses a page that has one twice."""
-    if len({(family.name, labels) for family, labels, _, _ in samples}) == len(samples):
+    if len({sample[:2] for sample in samples}) == len(samples):  # family and labels
         return tuple(samples)
     series: dict[tuple[str, tuple[str, ...]], Sample] = {}
     for sample in samples:

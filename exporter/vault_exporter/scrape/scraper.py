@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
+
+import msgspec
 
 from vault_exporter.config.schema import model
 from vault_exporter.metrics import catalogue as c
@@ -27,8 +28,7 @@ _WORTHWHILE: Final = 0.1
 """Seconds that a caller must have left to start another scrape after a shared one timed out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scrape:
+class Scrape(msgspec.Struct, frozen=True):
     """The result of one scrape of a target."""
 
     state: NodeState
@@ -146,6 +146,6 @@ class TargetScraper:
             c.PROBE_DURATION(asyncio.get_running_loop().time() - started),
         )
         scrape = Scrape(collected.state, samples, time.time(), collected.page, collected.outcomes)
-        self.last = replace(scrape, samples=(), page=None)
+        self.last = msgspec.structs.replace(scrape, samples=(), page=None)
         self.history = self.history.after(scrape.state, scrape.finished)
         return scrape

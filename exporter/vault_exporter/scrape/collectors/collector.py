@@ -2,8 +2,9 @@
 
 import enum
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
@@ -53,8 +54,7 @@ class Note(NamedTuple):
     """Whether the operator must act."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """The result of a collector."""
 
     samples: tuple[Sample, ...] = ()

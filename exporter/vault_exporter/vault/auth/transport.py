@@ -92,7 +92,8 @@ class AuthTransport:
         secret, call = await self.tokens.current(), _call(request)
         if (denial := self.tokens.denial(call)) is not None:
             return denial, False
-        request = request._replace(headers={**request.headers, **self._credentials(secret)})
+        if secret is not None:
+            request = request._replace(headers={**request.headers, **self._credentials(secret)})
         answer = await self._inner.send(request)
         for pause in _PAUSES:
             if not (_is_not_known_here(answer) and self.tokens.new):
@@ -113,9 +114,7 @@ class AuthTransport:
         except TimeoutError:
             raise VaultError(Reason.TIMEOUT, f"{path}: no answer within {seconds:g}s") from None
 
-    def _credentials(self, secret: Secret | None) -> dict[str, str]:
-        if secret is None:
-            return {}
+    def _credentials(self, secret: Secret) -> dict[str, str]:
         namespace = {"X-Vault-Namespace": self._target.namespace} if self._target.namespace else {}
         return {"X-Vault-Token": secret.reveal(), **namespace}
 
