@@ -115,7 +115,10 @@ class CollectorRuns:
         return CollectorRun(result, reason, time.monotonic() - started, note.remedy if note is not None else message)
 
     def report(self, runs: Mapping[str, CollectorRun]) -> None:
-        """Log what changed since the last report. A node that is down is one event, whatever else fails with it."""
+        """Log what changed since the last report, in one line for all collectors with the same news.
+
+        A node that is down is one event, whatever else fails with it. So is a failed login, which logs it itself.
+        """
         health = runs[HEALTH.name]
         if self._changed(HEALTH.name, health.state):
             if health.state is None:
@@ -124,14 +127,15 @@ class CollectorRuns:
                 self._log.warning("node is down", reason=str(health.state), detail=health.detail)
         if health.state is not None:
             return
+        news: dict[tuple[str | None, str], list[str]] = {}
         for name, run in runs.items():
             if name != HEALTH.name and self._changed(name, run.state):
-                if run.state is None:
-                    self._log.info("collector works again", collector=name)
-                else:
-                    self._log.warning(
-                        "collector gets nothing", collector=name, reason=str(run.state), detail=run.detail
-                    )
+                news.setdefault((run.state, run.detail), []).append(name)
+        for (state, detail), names in news.items():
+            if state is None:
+                self._log.info("collector works again", collector=", ".join(names))
+            elif state != Reason.LOGIN_FAILED:
+                self._log.warning("collector gets nothing", collector=", ".join(names), reason=state, detail=detail)
 
     def _changed(self, collector: str, state: str | None) -> bool:
         changed = state != self._states.get(collector)

@@ -10,6 +10,9 @@ from vault_exporter.config.schema.logins import UserpassAuth
 from vault_exporter.config.schema.model import Collectors, Secret, Target, TokenAuth
 from vault_exporter.config.schema.watched import Kv
 from vault_exporter.demo.process import free_port
+from vault_exporter.metrics.reasons import Reason
+from vault_exporter.scrape.collector_run import CollectorRun, CollectorRuns
+from vault_exporter.scrape.collectors import Reading
 from vault_exporter.vault.answer import Answer
 from vault_exporter.vault.missing_paths import MissingPaths
 
@@ -173,6 +176,29 @@ async def test_a_node_that_goes_down_is_one_event_and_its_return_another(
             await client.get("/probe?target=n1")
         (event,) = events(capsys, "n1")
         assert said in event
+
+
+async def test_a_failed_login_is_one_event_for_all_collectors(
+    node: Node, start_exporter: StartExporter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    auth = UserpassAuth(username="exporter", password=Secret("planted"))
+    node.answers["auth/userpass/login/exporter"] = (403, '{"errors":["permission denied"]}')
+    client = await start_exporter(target(node, auth=auth))
+    for _ in range(2):
+        page = await (await client.get("/probe?target=n1")).text()
+    assert success(page, "mounts") == (0, "login_failed")
+    (event,) = events(capsys, "n1")
+    assert "cannot log in" in event
+
+
+def test_collectors_that_fail_alike_are_one_event(capsys: pytest.CaptureFixture[str]) -> None:
+    good, late = CollectorRun(Reading(), None, 0.1), CollectorRun(None, Reason.TIMEOUT, 5.0, "no answer in time")
+    runs = CollectorRuns("n1")
+    for run, said in ((late, "collector gets nothing"), (late, ""), (good, "collector works again")):
+        runs.report({"health": good, "mounts": run, "leases": run})
+        found = events(capsys, "n1")
+        assert len(found) == bool(said)
+        assert all(said in event and "mounts, leases" in event for event in found)
 
 
 async def test_a_refusal_names_the_path_and_what_to_grant(
