@@ -13,10 +13,14 @@ from vault_exporter.scrape.telemetry.naming import PREFIX, PROCESS, USUAL, Namin
 from vault_exporter.scrape.telemetry.page import Head, claims, openmetrics_claims
 from vault_exporter.scrape.telemetry.shape import Group, Identity, Shape
 
-__all__ = ["NativeFamily", "Verdict", "family_of"]
+__all__ = ["NativeFamily", "Reading", "Verdict", "family_of"]
 
 Verdict = Literal["", "filtered", "replaced", "invalid"]
 """Why a family is dropped; empty if it is passed on."""
+
+Reading = tuple[float | None, float]
+"""The total and the count of a family's only counter or summary, as :class:`NativeFamily` has them."""
+_NO_VALUES: Final[Reading] = (None, 0.0)
 
 # After an unseal Vault keeps the series with {cluster=""}, from before it knew the name, beside the series with a name.
 _DUPLICATED: Final = frozenset({b"vault_core_active", b"vault_core_unsealed"})
@@ -103,7 +107,7 @@ class NativeFamily:
     last lines; there are tracks only from the first restart on, if a series is missing, or if not all are tracked.
     """
 
-    __slots__ = ("beyond", "body", "last", "mode", "raw", "shape", "title")
+    __slots__ = ("beyond", "body", "count", "mode", "raw", "shape", "title", "total")
 
     def __init__(self, title: _Title) -> None:
         self.title = title
@@ -121,11 +125,13 @@ class NativeFamily:
         """Its samples on the last page."""
         self.body = b""
         """Its published samples, without held ones."""
-        self.last: tuple[float, ...] = ()
-        """The values in the last lines if there is one counter or summary, which would take long to read again.
+        self.total: float | None = None
+        """In the last lines, the value of the only counter or the sum of the only summary, which take long to read.
 
-        Otherwise empty.
+        None if there is none, or it has not been read.
         """
+        self.count = 0.0
+        """The count of the only summary."""
         self.shape = _NO_SHAPE
 
     @property
@@ -180,7 +186,7 @@ class NativeFamily:
 
     def succeed(self, old: "NativeFamily") -> None:
         """Take over the series of a family whose help text changed."""
-        self.last = ()
+        self.total = None
         self.shape, self.tracks = old.shape, old.tracks
         if old.away:
             self._more().away = old.away
@@ -231,7 +237,7 @@ class NativeFamily:
         plain = not (followed or shape.stale)
         self.mode = _mode(self.mode.verdict, self.mode.clashes, plain, unsure, steady, sole)
 
-    def read(self, raw: bytes, parts: list[bytes]) -> tuple[float, ...] | None:
+    def read(self, raw: bytes, parts: list[bytes]) -> Reading | None:
         """Return what ``pass_on`` keeps of new samples; None if they are not passed on as they are, but ``advance``.
 
         Changes nothing. Handles the usual cases: no series is tracked, or the only counter or summary went on, and
@@ -239,38 +245,38 @@ class NativeFamily:
         """
         mode = self.mode
         if mode.plain:
-            return None if mode.unsure and self._may_be_invalid(raw, doubtful=True) else ()
+            return None if mode.unsure and self._may_be_invalid(raw, doubtful=True) else _NO_VALUES
         if not mode.sole or (self.beyond is not None and self.beyond.tracks is not None):
             return None
-        shape, last = self.shape, self.last
+        shape, total_before, count_before = self.shape, self.total, self.count
         if shape.single is not None:
             value = float(parts[1])
-            before = last[0] if last else float(self.raw[len(parts[0]) :])
-            return (value,) if before <= value < INFINITY else None
-        between = shape.between
-        if not between or _has_negative(raw):
+            if total_before is None:
+                total_before = float(self.raw[len(parts[0]) :])
+            return (value, 0.0) if total_before <= value < INFINITY else None
+        if not shape.between or _has_negative(raw):
             return None
-        if not last:
-            _, total_before, count_before = self.raw.rsplit(b" ", 2)
-            last = float(total_before[:-between]), float(count_before)
-        total, count = new = float(parts[-4]), float(parts[-2])
-        if (last[1] < count and last[0] <= total < INFINITY and count.is_integer()) or new == last:
-            return new
-        return None
+        if total_before is None:
+            _, before, last = self.raw.rsplit(b" ", 2)
+            total_before, count_before = float(before[: -shape.between]), float(last)
+        total, count = float(parts[-4]), float(parts[-2])
+        if count_before < count and total_before <= total < INFINITY and count.is_integer():
+            return total, count
+        return (total, count) if count == count_before and total == total_before else None
 
-    def pass_on(self, raw: bytes, last: tuple[float, ...]) -> None:
-        """Update the samples, which are passed on as they are; ``last`` is what :meth:`read` returned for them."""
+    def pass_on(self, raw: bytes, reading: Reading) -> None:
+        """Update the samples, which are passed on as they are, with what :meth:`read` returned for them."""
         self.raw = raw
         self.body = self.publish(raw) if self.title.renamed else raw
-        self.last = last
+        self.total, self.count = reading
         if self.beyond is not None:
             self._note(self.beyond.tracks, continued=0, doubtful=False)
 
     def advance(self, raw: bytes, parts: list[bytes]) -> None:
         """Update the samples, given as a whole and split at their values. The method may modify the parts."""
-        last = self.read(raw, parts)
-        if last is not None:
-            self.pass_on(raw, last)
+        reading = self.read(raw, parts)
+        if reading is not None:
+            self.pass_on(raw, reading)
         else:
             self._advance_closely(raw, parts)
 
@@ -296,7 +302,7 @@ class NativeFamily:
         body = b"".join(parts) if continued else raw
         if self.shape.stale:
             body = b"\n".join(line for at, line in enumerate(body.split(b"\n")) if at not in self.shape.stale)
-        self.raw, self.body, self.last = raw, self.publish(body), ()
+        self.raw, self.body, self.total = raw, self.publish(body), None
         doubtful = self._may_be_invalid(body, doubtful=doubtful)
         self._note(None if steady else tracks, continued=continued, doubtful=doubtful)
 

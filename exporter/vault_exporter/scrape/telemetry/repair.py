@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from vault_exporter.config.schema import model
 from vault_exporter.scrape.telemetry.birth import not_born
 from vault_exporter.scrape.telemetry.choice import FamilyChoice
-from vault_exporter.scrape.telemetry.family import NativeFamily, family_of
+from vault_exporter.scrape.telemetry.family import NativeFamily, Reading, family_of
 from vault_exporter.scrape.telemetry.grammar import HEAD, match_value, split_at_values
 from vault_exporter.scrape.telemetry.naming import PREFIX, USUAL, Naming, find_naming
 from vault_exporter.scrape.telemetry.normalise import normalise
@@ -41,7 +41,7 @@ class _Cut(NamedTuple):
     # Lists, because a tuple for each family would start Python's garbage collector several times on a large page.
     raws: list[bytes]
     """The samples of each family."""
-    lasts: list[tuple[float, ...] | None]
+    readings: list[Reading | None]
     """For each family with new samples that are passed on as they are, what it has read of them."""
     moved: list[tuple[NativeFamily, bytes, list[bytes]]]
     """Other families with new samples, given as a whole and split at the values."""
@@ -152,9 +152,9 @@ class TelemetryRepair:
 
     def _compare(self, cut: _Cut) -> bool:
         """Compare the samples of each family with those on the last page; return whether they are regular."""
-        rearranged = cut.families is not self._families
+        rearranged, readings = cut.families is not self._families, cut.readings
         for family, raw in zip(cut.families, cut.raws, strict=True):
-            last = None
+            reading = None
             if raw != family.raw:
                 changed, shape = rearranged, family.shape
                 if shape.single is not None and match_value(value := raw.removeprefix(shape.single)):
@@ -168,9 +168,9 @@ class TelemetryRepair:
                         if new is None:
                             return False
                         cut.shapes[family] = new
-                if changed or (last := family.read(raw, parts)) is None:
+                if changed or (reading := family.read(raw, parts)) is None:
                     cut.moved.append((family, raw, parts))
-            cut.lasts.append(last)
+            readings.append(reading)
         return True
 
     def _by_name(self) -> dict[bytes, NativeFamily]:
@@ -194,9 +194,9 @@ class TelemetryRepair:
             self._series.update(family, shape)
         for family in cut.shapes:
             family.reshape(self._series.follow)
-        for family, raw, last in zip(cut.families, cut.raws, cut.lasts, strict=True):
-            if last is not None:
-                family.pass_on(raw, last)
+        for family, raw, reading in zip(cut.families, cut.raws, cut.readings, strict=True):
+            if reading is not None:
+                family.pass_on(raw, reading)
         for family, raw, parts in cut.moved:
             family.advance(raw, parts)
         if arranged or cut.shapes:
