@@ -25,7 +25,7 @@ from vault_exporter.cli import reports as r
 from vault_exporter.cli.options import ConfigOption, fail, refuse
 from vault_exporter.config.parse.values import size as as_size
 from vault_exporter.config.schema.model import Audit
-from vault_exporter.util.terminal import print_error, visible_json
+from vault_exporter.util.terminal import print_error, visible, visible_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -190,7 +190,11 @@ def _print_summary(replayed: Replayed, number: int, *, as_json: bool, as_metrics
     if as_metrics:
         from vault_exporter.metrics.exposition import Format, render  # noqa: PLC0415 - its library starts slowly
 
-        sys.stdout.buffer.write(render(all_samples(replayed), Format.TEXT))
+        page = render(all_samples(replayed), Format.TEXT)
+        if sys.stdout.isatty():
+            # For Prometheus the values of labels stay as they are. Whoever looks at them in a terminal is not steered.
+            page = "\n".join(map(visible, page.decode().split("\n"))).encode()
+        sys.stdout.buffer.write(page)
     elif as_json:
         text = msgspec.json.format(msgspec.json.encode(summarize(replayed, number))).decode()
         sys.stdout.buffer.write(f"{visible_json(text)}\n".encode())

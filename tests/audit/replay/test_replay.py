@@ -1,7 +1,9 @@
 """The command: the same figures however it reads, and nothing in its output that should not be there."""
 
+import contextlib
 import gzip
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -139,6 +141,31 @@ def test_for_people(tmp_path: Path) -> None:
         assert wanted in text
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_labels_are_exact_for_prometheus_and_visible_on_a_terminal(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    request = {
+        "id": "1",
+        "operation": "read",
+        "path": "kv/a",
+        "mount_type": "kv",
+        "mount_point": "kv\u202e\u2028/",
+    }
+    log.write_text(json.dumps({"time": "2026-11-24T12:00:00Z", "type": "request", "request": request}))
+    assert f'mount_point="{request["mount_point"]}"' in run("--metrics", log)
+    ours, its = os.openpty()
+    command = [str(program("vault-exporter")), "replay", "--metrics", str(log)]
+    with subprocess.Popen(command, stdout=its, stderr=subprocess.DEVNULL) as process:
+        os.close(its)
+        text = b""
+        with contextlib.suppress(OSError):  # how a terminal ends
+            while block := os.read(ours, 65536):
+                text += block
+        os.close(ours)
+    assert process.returncode == 0
+    assert r'mount_point="kv\u202e\u2028/"' in text.decode()
+    assert all(character.isprintable() or character in "\r\n" for character in text.decode())
 
 
 def test_nothing_secret_is_said(tmp_path: Path) -> None:
