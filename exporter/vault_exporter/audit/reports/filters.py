@@ -29,6 +29,11 @@ class PathPattern:
         segments = ("[^/]+" if one == "+" else re.escape(one) for one in body.split("/"))
         self._fits = re.compile(rf"{'/'.join(segments)}{rest}", re.DOTALL).fullmatch
 
+    @property
+    def has_wildcards(self) -> bool:
+        """Whether several paths may fit."""
+        return self.pattern.endswith("*") or "+" in self.pattern.split("/")
+
     def fits(self, path: str) -> bool:
         """Whether a path, with its namespace before it, fits."""
         return self._fits(path) is not None

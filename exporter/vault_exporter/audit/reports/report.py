@@ -1,7 +1,7 @@
 """What a report is."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol, Self
+from typing import Protocol, Self
 
 from vault_exporter.audit.reports.bounded import Span
 from vault_exporter.audit.reports.table import Table
@@ -17,9 +17,13 @@ class ReportError(ValueError):
 class Report(Protocol):
     """Looks at all uses that pass the filters, in any order. It can be pickled."""
 
-    is_wide: ClassVar[bool]
-    """Whether it keeps something of most requests. Such a report looks at those of all files together, and sees no ids:
-    that costs less than merging what it keeps. One that picks few looks at each file by itself."""
+    @property
+    def is_wide(self) -> bool:
+        """Whether it may keep something of most requests.
+
+        Such a report looks at those of all files together, and sees no ids: that costs less than merging what it keeps
+        of each file. One that picks few looks at each file by itself.
+        """
 
     def __init__(self, arguments: tuple[str, ...], keep: int) -> None:
         """Start empty.

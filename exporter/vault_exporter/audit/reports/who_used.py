@@ -1,6 +1,6 @@
 """The report ``who-used PATH``: who read, wrote or was denied, when, and from where."""
 
-from typing import ClassVar, Self
+from typing import Self
 
 import msgspec
 
@@ -37,11 +37,10 @@ class _Client(Record):
 class WhoUsed:
     """Uses of a path by client. Reads and writes are those that succeeded."""
 
-    is_wide: ClassVar[bool] = False
-
     def __init__(self, arguments: tuple[str, ...], keep: int) -> None:
         self._pattern = PathPattern(arguments[0])
         self._clients = Records(keep, tuple[str, str], _Client)
+        self.is_wide = self._pattern.has_wildcards
 
     def observe(self, use: Use) -> None:
         """Take in one use."""

@@ -43,12 +43,15 @@ class Distinct:
 
     def update(self, other: Self) -> None:
         """Merge another set into this one; the other is unchanged."""
-        if other._registers is None:
+        if other._registers is not None:
+            self._registers = bytearray(map(max, self._dense(), other._registers))
+        elif self._registers is not None:
             for value in other._few:
-                self._add(value)
-            return
-        mine = self._dense()
-        self._registers = bytearray(map(max, mine, other._registers))
+                _enter(self._registers, value)
+        else:
+            self._few |= other._few
+            if len(self._few) > EXACT:
+                self._dense()
 
     def count(self) -> int:
         """Return the number of distinct values."""
