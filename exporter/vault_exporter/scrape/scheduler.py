@@ -21,6 +21,9 @@ T = TypeVar("T")
 _ABSENT_SECONDS: Final = 60.0
 """Seconds before a node is asked again for what it has not in its present state, such as another storage's."""
 
+_FIRST: Final = frozenset({HEALTH.name, telemetry.NAME})
+"""The collectors that are started first."""
+
 _NOTHING: Final = Reading()
 
 
@@ -62,7 +65,7 @@ class CollectorScheduler:
 
     def __init__(self, client: Client, collectors: Sequence[Collector], runs: CollectorRuns) -> None:
         self._client = client
-        self._collectors = tuple(collectors)
+        self._collectors = {collector.name: collector for collector in collectors}
         self._runs = runs
         self._cached = {
             collector.name: CachedReading(collector.interval) for collector in collectors if collector.interval
@@ -79,31 +82,42 @@ class CollectorScheduler:
     async def run(self, deadline: float) -> Collected:
         """Run all collectors until the deadline, in the loop's time."""
         limit = Deadline(deadline)
+        # First the telemetry, since the node takes longest for it. Then the health, which most others wait for.
+        own = self._collectors.get(telemetry.NAME)
+        page = asyncio.create_task(self._make(own, limit)) if own is not None else None
+        health = asyncio.create_task(self._health(limit))
+        others = {
+            name: asyncio.create_task(self._run(collector, health, limit))
+            for name, collector in self._collectors.items()
+            if name not in _FIRST
+        }
         try:
-            runs = await self._run_all(limit)
+            # They run side by side. To wait for each in turn takes less time than asyncio.gather.
+            runs = {HEALTH.name: (await health).run}
+            for name, task in others.items():
+                runs[name] = await task
+            state = self._state(runs)
+            samples = self._samples(runs, state)  # while the node is at its telemetry
+            if page is not None:
+                last = {telemetry.NAME: await page}
+                samples += self._shown(last, state)
+                runs |= last
+        except BaseException:
+            running = [task for task in (page, health, *others.values()) if task is not None]
+            for one in running:
+                one.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            raise
         finally:
             limit.close()
         self._runs.report(runs)
-        return self._put_together(runs)
-
-    async def _run_all(self, deadline: Deadline) -> dict[str, CollectorRun]:
-        others: dict[str, asyncio.Task[CollectorRun]] = {}
-        # First the telemetry, since the node takes longest for it. Then the health, which most others wait for.
-        for collector in self._collectors:
-            if collector.name == telemetry.NAME:
-                others[collector.name] = asyncio.create_task(self._make(collector, deadline))
-        health = asyncio.create_task(self._health(deadline))
-        for collector in self._collectors:
-            if collector.name not in {HEALTH.name, telemetry.NAME}:
-                others[collector.name] = asyncio.create_task(self._run(collector, health, deadline))
-        await asyncio.gather(health, *others.values())
-        runs = {name: task.result() for name, task in others.items()} | {HEALTH.name: health.result().run}
-        return {collector.name: runs[collector.name] for collector in self._collectors}
+        return _collected(state, samples, runs)
 
     def failed(self, reason: Reason, seconds: float) -> Collected:
         """Return the result if no collector ended in time."""
-        run = CollectorRun(None, reason, seconds)
-        return self._put_together({collector.name: run for collector in self._collectors})
+        runs = dict.fromkeys(self._collectors, CollectorRun(None, reason, seconds))
+        state = self._state(runs)
+        return _collected(state, self._samples(runs, state), runs)
 
     async def _health(self, deadline: Deadline) -> _Health:
         """Ask for the health, and forget the missing paths if another version answers, or in another mode."""
@@ -156,43 +170,51 @@ class CollectorScheduler:
             self._absent_until[collector.name] = now + _ABSENT_SECONDS
         return reading
 
-    def _put_together(self, runs: Mapping[str, CollectorRun]) -> Collected:
+    def _state(self, runs: Mapping[str, CollectorRun]) -> NodeState:
+        """Make the state of the node from the reports of all collectors; that of the telemetry has none."""
         state = _state(runs)
         if state.health is not None and state.health.cluster_name:
             self._cluster_name = state.health.cluster_name
-        state = state.in_cluster(self._cluster_name)
-        samples = list(state.samples(with_cluster=not self._client.target.cluster))
-        page = None
-        outcomes = []
-        for collector in self._collectors:
-            run = runs[collector.name]
+        return state.in_cluster(self._cluster_name)
+
+    def _samples(self, runs: Mapping[str, CollectorRun], state: NodeState) -> list[Sample]:
+        """Return the samples of the node's state and of these runs."""
+        return [*state.samples(with_cluster=not self._client.target.cluster), *self._shown(runs, state)]
+
+    def _shown(self, runs: Mapping[str, CollectorRun], state: NodeState) -> list[Sample]:
+        """Return the samples of these runs: the reading, or the floor of a failure, and the last good reading."""
+        samples: list[Sample] = []
+        for name, run in runs.items():
             if run.result is not None:
                 samples += run.result.samples
             elif run.reason is not None:
-                samples += collector.floor(run.reason)
-            if (cached := self._cached.get(collector.name)) is not None:
-                samples += _of_cache(collector, cached, state)
-            samples += outcome(collector.name, run)
-            outcomes.append(_outcome(collector, run))
-            if run.result is not None and run.result.page is not None:
-                page = run.result.page
-        return Collected(state, _once(samples), page, tuple(outcomes))
+                samples += self._collectors[name].floor(run.reason)
+            if (cached := self._cached.get(name)) is not None:
+                samples += _of_cache(name, cached, state)
+            samples += outcome(name, run)
+        return samples
 
 
-def _of_cache(collector: Collector, cached: CachedReading, state: NodeState) -> Iterator[Sample]:
+def _collected(state: NodeState, samples: list[Sample], runs: Mapping[str, CollectorRun]) -> Collected:
+    own = runs.get(telemetry.NAME)
+    page = own.result.page if own is not None and own.result is not None else None
+    return Collected(state, _once(samples), page, tuple([_outcome(name, run) for name, run in runs.items()]))
+
+
+def _of_cache(collector: str, cached: CachedReading, state: NodeState) -> Iterator[Sample]:
     """Yield the last good reading of a collector, and its time."""
     if cached.taken is None:
         return
     # If a node does not answer, another one may be active by now and report for the cluster.
     if state.failure not in NO_ANSWER:
         yield from cached.samples
-    yield c.COLLECTOR_LAST_SUCCESS(cached.taken, collector.name)
+    yield c.COLLECTOR_LAST_SUCCESS(cached.taken, collector)
 
 
-def _outcome(collector: Collector, run: CollectorRun) -> Outcome:
+def _outcome(collector: str, run: CollectorRun) -> Outcome:
     note = run.result.note if run.result is not None else None
     problem = run.reason or (note.state if note is not None and note.wanting else "")
-    return Outcome(collector.name, problem, run.detail if problem else "", run.skipped)
+    return Outcome(collector, problem, run.detail if problem else "", run.skipped)
 
 
 async def _samples(collector: Collector, client: Client) -> tuple[Sample, ...]:
