@@ -1,5 +1,7 @@
 """Counters and summaries kept going: what is published after each of a few small pages."""
 
+from typing import Final
+
 import pytest
 
 from tests.scrape.telemetry.reading import check, counts, family, lines, samples_of, summary, telemetry
@@ -98,6 +100,58 @@ def test_a_summary_goes_on_as_one(labels: str) -> None:
     assert shown(put(target, GAUGE, summary("vault_s", 2, 2, labels))) == (10.5, 10, 1, {"continued": 2}, True)
     # More observations with a smaller sum.
     assert shown(put(target, GAUGE, summary("vault_s", 0.5, 3, labels))) == (11, 13, 1, {"continued": 2}, True)
+
+
+def usual(name: str, total: str, count: str, quantile: str = "0.25") -> str:
+    """Return a summary with the series that nearly all of Vault's have."""
+    quantiles = [f'{{quantile="{level}"}} {quantile}' for level in ("0.5", "0.9", "0.99")]
+    return family(name, "summary", *quantiles, f"_sum {total}", f"_count {count}")
+
+
+HELD: Final = {"vault_s_sum": 1.5, "vault_s_count": 2}
+
+
+@pytest.mark.parametrize(
+    ("later", "shown"),
+    [
+        (usual("vault_s", "2.5", "3"), {"vault_s_sum": 2.5, "vault_s_count": 3}),
+        (usual("vault_s", "1.5", "2", "0.5"), HELD),
+        (usual("vault_s", "0.5", "3"), {"vault_s_sum": 2, "vault_s_count": 5}),
+        (usual("vault_s", "2.5", "1"), {"vault_s_sum": 4, "vault_s_count": 3}),
+        (usual("vault_s", "2.5", "3", "-1"), {"vault_s_sum": 2.5, "vault_s_count": 3}),
+        (usual("vault_s", "2.5", "2.75"), {"vault_s_sum": 2.5, "vault_s_count": 2.75}),
+        (usual("vault_s", "2_5", "3"), {"vault_s_count": 3}),
+        (usual("vault_s", "+Inf", "3"), {"vault_s_sum": float("inf"), "vault_s_count": 3}),
+        (
+            usual("vault_s", "2.5", "3").replace("\nvault_s", "\nvault_t"),
+            HELD | {"vault_t_sum": 2.5, "vault_t_count": 3},
+        ),
+        (usual("vault_s", "2.5", "3").replace('"0.9"', '"0.95"'), {"vault_s_sum": 2.5, "vault_s_count": 3}),
+        (
+            usual("vault_s", "2.5", "3").replace("_sum 2.5\nvault_s", "_sum 2.5\nvault_t"),
+            {"vault_s_sum": 2.5, "vault_t_count": 3},
+        ),
+    ],
+    ids=lambda case: case.partition("\n")[0] if isinstance(case, str) else "",
+)
+def test_a_summary_with_the_usual_series(later: str, shown: dict[str, float]) -> None:
+    target = telemetry()
+    for page in (usual("vault_s", "0.5", "1"), usual("vault_s", "1.5", "2")):
+        put(target, page)
+    values = samples_of(put(target, later))
+    assert {series: value for series, value in values.items() if "quantile" not in series} == shown
+
+
+def test_the_usual_series_instead_of_others_are_other_series() -> None:
+    target = telemetry()
+    labelled = usual("vault_s", "1.5", "2").replace("{", '{m="a",')
+    labelled = labelled.replace("_sum", '_sum{m="a"}').replace("_count", '_count{m="a"}')
+    put(target, labelled)
+    put(target, labelled.replace("1.5", "2.5").replace(" 2\n", " 3\n"))
+    values = samples_of(page := put(target, usual("vault_s", "3.5", "4")))
+    shown = {series: value for series, value in values.items() if "quantile" not in series}
+    assert shown == {'vault_s_sum{m="a"}': 2.5, 'vault_s_count{m="a"}': 3, "vault_s_sum": 3.5, "vault_s_count": 4}
+    assert page.tracked == 2
 
 
 def test_a_histogram_goes_on_as_one() -> None:

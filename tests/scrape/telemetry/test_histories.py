@@ -12,7 +12,8 @@ from vault_exporter.scrape.telemetry import TelemetryPage
 
 AWAY: Final = None
 COUNTERS: Final = ('vault_c{m="a"}', 'vault_c{m="b"}', "vault_d_total")
-SUMMARIES: Final = ("vault_s", "vault_t")
+SUMMARIES: Final = {"vault_s": ("0.5",), "vault_t": ("0.5", "0.9", "0.99")}
+"""Their names and quantiles."""
 
 Durations = tuple[int, ...]
 """What was observed since the last scrape, in units that float64 adds up exactly."""
@@ -50,7 +51,8 @@ def page_of(series: dict[str, Series]) -> bytes:
     for name, one in series.items():
         if one.raw is not None and name in SUMMARIES:
             raw = one.raw
-            blocks.append(family(name, "summary", '{quantile="0.5"} NaN', f"_sum {sum(raw)}", f"_count {len(raw)}"))
+            quantiles = [f'{{quantile="{quantile}"}} NaN' for quantile in SUMMARIES[name]]
+            blocks.append(family(name, "summary", *quantiles, f"_sum {sum(raw)}", f"_count {len(raw)}"))
         elif one.raw is not None:
             bare, brace, labels = name.partition("{")
             counters.setdefault(bare, []).append(f"{brace}{labels} {len(one.raw)}")
@@ -66,7 +68,7 @@ def published(series: dict[str, Series]) -> dict[str, float]:
         if name in SUMMARIES:
             shown |= {f"{name}_sum": sum(one.ever), f"{name}_count": len(one.ever)}
             if one.raw is not None:
-                shown[f'{name}{{quantile="0.5"}}'] = float("nan")
+                shown |= {f'{name}{{quantile="{quantile}"}}': float("nan") for quantile in SUMMARIES[name]}
         else:
             shown[name] = len(one.ever)
     return shown

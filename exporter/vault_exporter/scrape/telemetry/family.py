@@ -8,7 +8,7 @@ from typing import Final, Literal
 from weakref import WeakValueDictionary
 
 from vault_exporter.scrape.telemetry.continuity import INFINITY, Track, goes_on
-from vault_exporter.scrape.telemetry.grammar import GROWING, split_at_values
+from vault_exporter.scrape.telemetry.grammar import GROWING, match_usual_summary, match_value, split_at_values
 from vault_exporter.scrape.telemetry.naming import PREFIX, PROCESS, USUAL, Naming
 from vault_exporter.scrape.telemetry.page import Head, claims, openmetrics_claims
 from vault_exporter.scrape.telemetry.shape import Group, Identity, Shape
@@ -26,7 +26,7 @@ _NO_VALUES: Final[Reading] = (None, 0.0)
 _DUPLICATED: Final = frozenset({b"vault_core_active", b"vault_core_unsealed"})
 _MINUS, _N, _LINE_END = b"-N\n"
 """A single byte, as an integer, is found ten times faster than the text that begins with it."""
-_NO_SHAPE: Final = Shape([], None, 0, (), (), frozenset())
+_NO_SHAPE: Final = Shape([], None, False, 0, (), (), frozenset())
 _NONE_AWAY: Final[dict[Identity, Track]] = {}
 """Of all families without a missing series; nothing is put into it."""
 
@@ -99,8 +99,8 @@ class _Beyond:
 class NativeFamily:
     """A family, its last series, and the continuity of its counters.
 
-    A scrape calls ``reshape`` if the series changed. If only values changed, it calls ``read`` and then ``pass_on``, or
-    else ``advance``.
+    A scrape calls ``reshape`` if the series changed. If only values changed, it calls ``read_whole`` or ``read``, and
+    then ``pass_on``, or else ``advance``.
 
     A target has hundreds of them, which are most of its memory. So what the title, the shape and the mode say, which
     targets share, is not kept here again. While all series of a family go on, their last values are read from its
@@ -240,8 +240,28 @@ class NativeFamily:
     def read(self, raw: bytes, parts: list[bytes]) -> Reading | None:
         """Return what ``pass_on`` keeps of new samples; None if they are not passed on as they are, but ``advance``.
 
-        Changes nothing. Handles the usual cases: no series is tracked, or the only counter or summary went on, and
-        has not restarted so far.
+        Changes nothing. The samples are given as a whole and split at their values, and their series are as before.
+        """
+        return self._read(raw, parts[1 if self.shape.single is not None else -4], parts[-2])
+
+    def read_whole(self, raw: bytes) -> Reading | None:
+        """Read new samples as :meth:`read` does, without splitting them; None if that needs a closer look.
+
+        Most families have one series, or are a summary with the usual ones.
+        """
+        shape = self.shape
+        if shape.single is not None:
+            value = raw.removeprefix(shape.single)
+            return self._read(raw, value, value) if match_value(value) else None
+        if shape.is_usual_summary and (match := match_usual_summary(raw)) is not None:
+            name, total, count = match.groups()
+            return self._read(raw, total, count) if name == self.title.name else None
+        return None
+
+    def _read(self, raw: bytes, last_but_one: bytes, last: bytes) -> Reading | None:
+        """Read the last two values, or the only one, in the usual cases.
+
+        These are: no series is tracked, or the only counter or summary went on, and has not restarted so far.
         """
         mode = self.mode
         if mode.plain:
@@ -250,16 +270,16 @@ class NativeFamily:
             return None
         shape, total_before, count_before = self.shape, self.total, self.count
         if shape.single is not None:
-            value = float(parts[1])
+            value = float(last)
             if total_before is None:
-                total_before = float(self.raw[len(parts[0]) :])
+                total_before = float(self.raw[len(shape.single) :])
             return (value, 0.0) if total_before <= value < INFINITY else None
         if not shape.between or _has_negative(raw):
             return None
         if total_before is None:
-            _, before, last = self.raw.rsplit(b" ", 2)
-            total_before, count_before = float(before[: -shape.between]), float(last)
-        total, count = float(parts[-4]), float(parts[-2])
+            _, before, text = self.raw.rsplit(b" ", 2)
+            total_before, count_before = float(before[: -shape.between]), float(text)
+        total, count = float(last_but_one), float(last)
         if count_before < count and total_before <= total < INFINITY and count.is_integer():
             return total, count
         return (total, count) if count == count_before and total == total_before else None

@@ -23,9 +23,11 @@ __all__ = [
     "NAME",
     "NUMBER",
     "SUFFIXES",
+    "USUAL_SUMMARY",
     "Labels",
     "Series",
     "identified",
+    "match_usual_summary",
     "match_value",
     "number",
     "parse_series",
@@ -50,6 +52,16 @@ VALUE: Final = re.compile(rb"(" + _VALUE + rb")$", re.MULTILINE)
 """A sample's value with the space before it, at the end of a line. Blocks of samples are split at it."""
 match_value: Final = re.compile(_VALUE).fullmatch
 """Match a value with the space before it. Faster than splitting for families with one sample."""
+
+USUAL_SUMMARY: Final = (b'{quantile="0.5"}', b'{quantile="0.9"}', b'{quantile="0.99"}', b"_sum", b"_count")
+"""What the series of nearly all of Vault's summaries have after the family's name."""
+match_usual_summary: Final = re.compile(
+    rb"([^{]{1,512}+)"
+    + rb"\n\1".join(
+        re.escape(end) + (rb"(" + _VALUE + rb")" if end.startswith(b"_") else _VALUE) for end in USUAL_SUMMARY
+    )
+).fullmatch
+"""Match the samples of such a summary: its name, sum and count. Twice as fast as splitting."""
 
 HEAD: Final = re.compile(
     rb"(?P<name>" + NAME + rb") (?P<help>[^\n]*+)\n# TYPE (?P=name) (?P<kind>counter|gauge|summary|histogram|untyped)\n"

@@ -16,7 +16,7 @@ from vault_exporter.config.schema import model
 from vault_exporter.scrape.telemetry.birth import not_born
 from vault_exporter.scrape.telemetry.choice import FamilyChoice
 from vault_exporter.scrape.telemetry.family import NativeFamily, Reading, family_of
-from vault_exporter.scrape.telemetry.grammar import HEAD, match_value, split_at_values
+from vault_exporter.scrape.telemetry.grammar import HEAD, split_at_values
 from vault_exporter.scrape.telemetry.naming import PREFIX, USUAL, Naming, find_naming
 from vault_exporter.scrape.telemetry.normalise import normalise
 from vault_exporter.scrape.telemetry.page import Head, TelemetryPage
@@ -155,19 +155,15 @@ class TelemetryRepair:
         rearranged, readings = cut.families is not self._families, cut.readings
         for family, raw in zip(cut.families, cut.raws, strict=True):
             reading = None
-            if raw != family.raw:
-                changed, shape = rearranged, family.shape
-                if shape.single is not None and match_value(value := raw.removeprefix(shape.single)):
-                    parts = [shape.single, value, b""]
-                else:
-                    parts = split_at_values(raw)
-                    keys = parts[::2]
-                    if keys != shape.keys:
-                        changed = True
-                        new = shape_of(family.name, family.kind, keys, duplicated=family.title.duplicated)
-                        if new is None:
-                            return False
-                        cut.shapes[family] = new
+            if raw != family.raw and (rearranged or (reading := family.read_whole(raw)) is None):
+                changed, parts = rearranged, split_at_values(raw)
+                keys = parts[::2]
+                if keys != family.shape.keys:
+                    changed = True
+                    shape = shape_of(family.name, family.kind, keys, duplicated=family.title.duplicated)
+                    if shape is None:
+                        return False
+                    cut.shapes[family] = shape
                 if changed or (reading := family.read(raw, parts)) is None:
                     cut.moved.append((family, raw, parts))
             readings.append(reading)

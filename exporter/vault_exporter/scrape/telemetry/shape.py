@@ -5,7 +5,15 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
-from vault_exporter.scrape.telemetry.grammar import GROWING, NUMBER, SUFFIXES, Labels, Series, parse_series
+from vault_exporter.scrape.telemetry.grammar import (
+    GROWING,
+    NUMBER,
+    SUFFIXES,
+    USUAL_SUMMARY,
+    Labels,
+    Series,
+    parse_series,
+)
 
 __all__ = ["Group", "Identity", "Shape", "group_identity", "has_valid_bounds", "shape_of"]
 
@@ -31,6 +39,8 @@ class Shape:
     """The text between the values of the block; equal for equal series."""
     single: bytes | None
     """The only series, if there is exactly one."""
+    is_usual_summary: bool
+    """Whether its series are those of :data:`.grammar.USUAL_SUMMARY`."""
     between: int
     """Length of the text between the last two values, if they are the sum and the count of the only group; else 0."""
     groups: tuple[Group, ...]
@@ -73,7 +83,7 @@ def _read(name: bytes, kind: bytes, keys: list[bytes], duplicated: bool) -> Shap
         [Group(identity, tuple([name + end for end in own]), places) for identity, own, places in pattern.groups]
     )
     single = keys[0] if len(keys) == 2 else None  # noqa: PLR2004 - it, and what follows its value
-    return Shape(keys, single, _between(keys, groups), groups, pattern.stale, pattern.halves)
+    return Shape(keys, single, ends == USUAL_SUMMARY, _between(keys, groups), groups, pattern.stale, pattern.halves)
 
 
 def _between(keys: list[bytes], groups: tuple[Group, ...]) -> int:
