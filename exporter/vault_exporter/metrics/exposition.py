@@ -23,7 +23,7 @@ _LONGEST_EXEMPLAR: Final = 128
 
 _LONGEST_KEPT: Final = 256
 _MOST_KEPT: Final = 16384
-"""Characters and number of the texts before values that are kept: some megabytes."""
+"""Characters and number of the texts of labels that are kept: some megabytes."""
 
 _FAMILY: Final = b"\n# TYPE "
 """What stands before each family's type and samples."""
@@ -64,16 +64,18 @@ def render(samples: Iterable[Sample], fmt: Format) -> bytes:
     is_openmetrics = fmt is Format.OPENMETRICS  # a member of an enum is slower to hash than the rest of a line
     grouped: dict[str, list[str]] = {}
     last: Family | None = None
+    name = ""
+    names: tuple[str, ...] = ()
     lines: list[str] = []
     for family, labels, value, distribution in samples:
         if family is not last:  # a family's samples mostly follow one another
-            last = family
-            found = grouped.get(family.name)
-            lines = grouped[family.name] = [_header(family, is_openmetrics)] if found is None else found
+            last, name, names = family, family.name, family.labels
+            found = grouped.get(name)
+            lines = grouped[name] = [_header(family, is_openmetrics)] if found is None else found
         if distribution is not None:
             lines += _histogram(family, labels, distribution, is_openmetrics)
         else:
-            lines.append(f"{_starts[family, labels]}{_SMALL.get(value) or _number(value)}\n")
+            lines.append(f"{name}{_label_texts[names, labels]} {_SMALL.get(value) or _number(value)}\n")
     return "".join(["".join(lines) for lines in grouped.values()]).encode()
 
 
@@ -125,9 +127,9 @@ def _histogram_text(family: Family, labels: tuple[str, ...]) -> tuple[str, ...]:
     names = (*family.labels, "le")
     # Bounds as floats in both formats: Prometheus would take le="1" and le="1.0" for two buckets.
     bounds = (*(repr(float(bound)) for bound in family.buckets), "+Inf")
-    own = _label_text(family.labels, labels)
+    own = _label_texts[family.labels, labels]
     return (
-        *(f"{family.name}_bucket{_label_text(names, (*labels, bound))} " for bound in bounds),
+        *(f"{family.name}_bucket{{{_pairs(names, (*labels, bound))}}} " for bound in bounds),
         f"{family.name}_count{own} ",
         f"{family.name}_sum{own} ",
     )
@@ -141,24 +143,19 @@ def _exemplar(exemplar: Exemplar) -> str:
     return f" # {{{text}}} {_number(exemplar.value)} {exemplar.timestamp:.3f}"
 
 
-class _Starts(dict[tuple[Family, tuple[str, ...]], str]):
-    """What stands before the value of a sample, by family and labels. Short texts are kept, up to a number of them."""
+class _LabelTexts(dict[tuple[tuple[str, ...], tuple[str, ...]], str]):
+    """The text of labels, by names and values, for all families that have them. Short ones are kept, within a limit."""
 
-    def __missing__(self, series: tuple[Family, tuple[str, ...]]) -> str:
-        family, labels = series
-        text = f"{family.name}{_label_text(family.labels, labels)} "
+    def __missing__(self, labels: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
+        text = f"{{{_pairs(*labels)}}}" if labels[1] else ""
         if len(text) <= _LONGEST_KEPT:
             if len(self) >= _MOST_KEPT:
                 self.clear()
-            self[series] = text
+            self[labels] = text
         return text
 
 
-_starts: Final = _Starts()
-
-
-def _label_text(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-    return f"{{{_pairs(names, values)}}}" if values else ""
+_label_texts: Final = _LabelTexts()
 
 
 def _pairs(names: tuple[str, ...], values: tuple[str, ...]) -> str:
