@@ -1,7 +1,13 @@
-"""The time a scrape may take, from Prometheus' header."""
+"""The time a scrape may take, from Prometheus' header, and what ends with it."""
+
+import asyncio
 
 import pytest
 
+from tests.lab.fake_node import Node, target
+from vault_exporter.metrics.reasons import Reason
+from vault_exporter.scrape.collectors import chosen
+from vault_exporter.scrape.scraper import TargetScraper
 from vault_exporter.web.exposition import deadline
 
 
@@ -24,3 +30,30 @@ from vault_exporter.web.exposition import deadline
 )
 def test_deadline(header: str | None, seconds: float) -> None:
     assert deadline(header, default=5.0) == pytest.approx(seconds)
+
+
+async def test_collectors_without_an_answer_end_at_the_deadline(node: Node) -> None:
+    node.open.clear()
+    scraper = TargetScraper(target(node), chosen(target(node)))
+    scrape = await scraper.scrape(0.1)
+    assert scrape.state.failure is Reason.TIMEOUT
+    problems = {outcome.name: outcome.problem for outcome in scrape.outcomes}
+    assert problems == dict.fromkeys(problems, Reason.TIMEOUT) | {"certificate": ""}  # without TLS it asks for nothing
+    node.open.set()
+    assert (await scraper.scrape(5)).state.up
+    await scraper.close()
+
+
+async def test_a_scraper_that_closes_ends_all_collectors(node: Node) -> None:
+    node.open.clear()
+    scraper = TargetScraper(target(node), chosen(target(node)))
+    before = asyncio.all_tasks()
+    scrape = asyncio.create_task(scraper.scrape(5))
+    await node.asked.wait()
+    collectors = {task for task in asyncio.all_tasks() - before if "Collector" in repr(task.get_coro())}
+    assert len(collectors) == len(chosen(target(node))) - 1  # that of certificates has ended
+    await scraper.close()
+    with pytest.raises(asyncio.CancelledError):
+        await scrape
+    assert all(task.cancelled() for task in collectors)
+    node.open.set()
