@@ -1,7 +1,11 @@
 """Whether a certificate is that of a host: Go's rules, on certificates made for each case."""
 
+import _ssl
 import ssl
+import tempfile
+from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -19,14 +23,24 @@ from vault_exporter.vault.client import VaultError
 from vault_exporter.vault.connection import connect
 from vault_exporter.vault.hostname import HostnameError, ascii_name, check_hostname
 
+Certificate = dict[str, Any]
 
-def der(*names: str) -> bytes:
+
+def named(*names: str) -> Certificate:
     """A certificate with these names; those that trustme would refuse are put in as they are."""
     general = [x509.DNSName(name) for name in names]
     return _self_signed(x509.SubjectAlternativeName(general)) if names else _self_signed(None)
 
 
-def _self_signed(names: x509.SubjectAlternativeName | None) -> bytes:
+def _decoded(pem: bytes) -> Certificate:
+    """What ssl returns of a peer's certificate, without a handshake."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(pem)
+        file.flush()
+        return dict(_ssl._test_decode_cert(file.name))  # type: ignore[attr-defined]  # noqa: SLF001 - without a handshake
+
+
+def _self_signed(names: x509.SubjectAlternativeName | None) -> Certificate:
     authority = x509.load_pem_x509_certificate(trustme.CA().cert_pem.bytes())
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vault.example.com")])
@@ -41,13 +55,12 @@ def _self_signed(names: x509.SubjectAlternativeName | None) -> bytes:
     )
     if names is not None:
         builder = builder.add_extension(names, critical=False)
-    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    return _decoded(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
 
 
-def issued(*names: str) -> bytes:
+def issued(*names: str) -> Certificate:
     """A certificate of trustme, which knows IP addresses and international names."""
-    pem = trustme.CA().issue_cert(*names).cert_chain_pems[0].bytes()
-    return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+    return _decoded(trustme.CA().issue_cert(*names).cert_chain_pems[0].bytes())
 
 
 # As Go's TestMatchHostnames and its verifier's tests have them, and the names of Vault's guides.
@@ -91,19 +104,19 @@ FITS_NOT = [
 
 @pytest.mark.parametrize(("name", "host"), FITS)
 def test_the_certificate_of_the_host(name: str, host: str) -> None:
-    check_hostname(der("other.example.org", name), host)
+    check_hostname(named("other.example.org", name), host)
 
 
 @pytest.mark.parametrize(("name", "host"), FITS_NOT)
 def test_the_certificate_of_another_host(name: str, host: str) -> None:
     with pytest.raises(HostnameError, match="the certificate is for "):
-        check_hostname(der("other.example.org", name), host)
+        check_hostname(named("other.example.org", name), host)
 
 
 def test_the_common_name_does_not_count() -> None:
     for certificate, said in (
-        (der(), "the certificate has no subject alternative name"),
-        (der("b.example.com"), "the certificate is for b.example.com, not for vault.example.com"),
+        (named(), "the certificate has no subject alternative name"),
+        (named("b.example.com"), "the certificate is for b.example.com, not for vault.example.com"),
     ):
         with pytest.raises(HostnameError) as caught:
             check_hostname(certificate, "vault.example.com")
@@ -127,14 +140,26 @@ def test_international_names() -> None:
         check_hostname(certificate, ascii_name("bucher.example"))
 
 
-def test_what_is_no_certificate() -> None:
+def test_names_of_other_kinds_do_not_count() -> None:
+    general = [
+        x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vault")])),
+        x509.RFC822Name("vault"),
+        x509.UniformResourceIdentifier("vault"),
+        x509.RegisteredID(NameOID.COMMON_NAME),
+        x509.IPAddress(IPv4Address("10.0.0.1")),
+    ]
+    with pytest.raises(HostnameError, match=r"the certificate is for 10\.0\.0\.1, not for vault"):
+        check_hostname(_self_signed(x509.SubjectAlternativeName(general)), "vault")
+
+
+def test_an_address_that_cannot_be_read() -> None:
     with pytest.raises(HostnameError, match="cannot be read"):
-        check_hostname(b"\x30\x00", "vault")
+        check_hostname({"subjectAltName": (("DNS", "vault"), ("IP Address", "<invalid>"))}, "vault")
 
 
 def test_a_message_is_short_and_steers_no_terminal() -> None:
     with pytest.raises(HostnameError) as caught:
-        check_hostname(der("\x1b[31m" + "a" * 500, *(f"{n}.example.com" for n in range(50))), "vault")
+        check_hostname(named("\x1b[31m" + "a" * 500, *(f"{n}.example.com" for n in range(50))), "vault")
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 250
 

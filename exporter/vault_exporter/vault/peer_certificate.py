@@ -53,7 +53,7 @@ class Peer:
             return
         self._note(tls)
         if self._checked:
-            check_hostname(self._seen or b"", self.name)
+            check_hostname(tls.getpeercert() or {}, self.name)
 
     def forget(self) -> None:
         """Discard the certificate after a failed handshake, because the node may have a new one."""

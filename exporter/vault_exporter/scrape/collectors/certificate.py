@@ -8,6 +8,7 @@ from vault_exporter.metrics.family import Sample
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.scrape.collectors.collector import Collector, Reading, Scope
 from vault_exporter.scrape.node_state import Certificate
+from vault_exporter.util.certificate_dates import validity
 from vault_exporter.vault.client import Client, VaultError
 
 __all__ = ["CERTIFICATE", "collect", "parse", "samples"]
@@ -28,13 +29,11 @@ def parse(certificate: bytes) -> Certificate:
     Raises:
         VaultError: ``bad_reply``; it cannot be parsed.
     """
-    from cryptography import x509  # noqa: PLC0415 - a tenth of the memory, which nodes without TLS need not take
-
     try:
-        found = x509.load_der_x509_certificate(certificate)
+        not_before, not_after = validity(certificate)
     except ValueError as error:
         raise VaultError(Reason.BAD_REPLY, "the listener's certificate cannot be read") from error
-    return Certificate(found.not_valid_before_utc.timestamp(), found.not_valid_after_utc.timestamp())
+    return Certificate(not_before.timestamp(), not_after.timestamp())
 
 
 def samples(certificate: Certificate) -> Iterator[Sample]:
