@@ -7,7 +7,7 @@ from tests.lab.waiting import PATIENCE
 
 SCRIPT = """
 import sys
-from vault_exporter.vault.auth import endpoints, light_hvac
+from vault_exporter.vault.auth import light_hvac, methods
 print(sorted({name.partition(".")[0] for name in sys.modules} & {"hvac", "requests", "urllib3"}))
 from hvac import adapters, aws_utils
 print(aws_utils.generate_sigv4_auth_request("vault.example").url)

@@ -1,6 +1,7 @@
 """The token endpoints of one node: log in, look up, renew and revoke."""
 
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -9,12 +10,14 @@ from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.vault.auth.credentials import read_credential
 from vault_exporter.vault.auth.errors import LoginError, LoginFailure
-from vault_exporter.vault.auth.hvac_adapter import Adapter, Reply, bad_reply
-from vault_exporter.vault.auth.light_hvac import api
-from vault_exporter.vault.auth.methods import LoginMethods
+from vault_exporter.vault.auth.reply import Reply, bad_reply, read_reply, unanswered
 from vault_exporter.vault.auth.send import Send
 from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.auth.token import Token
+from vault_exporter.vault.errors import VaultError
+
+if TYPE_CHECKING:
+    from vault_exporter.vault.auth.methods import LoginMethods
 
 __all__ = ["TokenEndpoints"]
 
@@ -25,9 +28,16 @@ class TokenEndpoints:
     def __init__(self, send: Send, target: Target, shared: Shared) -> None:
         self._send = send
         self._target = target
+        self._shared = shared
         own = target.auth.namespace if isinstance(target.auth, logins.Login) else None
         self._namespace = own or target.namespace
-        self._logins = LoginMethods(send, self._namespace, target.tls.client_cert, shared)
+
+    @cached_property
+    def _logins(self) -> "LoginMethods":
+        # hvac takes a megabyte and a half, which targets with a token do not need.
+        from vault_exporter.vault.auth.methods import LoginMethods  # noqa: PLC0415 - see above
+
+        return LoginMethods(self._send, self._namespace, self._target.tls.client_cert, self._shared)
 
     async def log_in(self) -> Token:
         """Get a token with the target's login method, or read the configured one.
@@ -48,7 +58,7 @@ class TokenEndpoints:
         Raises:
             LoginError: the lookup failed; ``denied`` if the token is not valid or may not look itself up.
         """
-        reply = await self._methods(token.secret).token.lookup_self()
+        reply = await self._ask("GET", "lookup-self", token)
         found = reply.read_data(_Lookup)
         if found.ttl < 0:
             raise bad_reply(reply.path)
@@ -62,7 +72,7 @@ class TokenEndpoints:
         Raises:
             LoginError: the renewal failed.
         """
-        renewed = _issued(await self._methods(token.secret).token.renew_self())
+        renewed = _issued(await self._ask("POST", "renew-self", token, {}))
         return token._replace(ttl=renewed.ttl, renewable=renewed.renewable, policies=renewed.policies)
 
     async def revoke(self, token: Token) -> None:
@@ -71,10 +81,17 @@ class TokenEndpoints:
         Raises:
             LoginError: the revocation failed.
         """
-        await self._methods(token.secret).token.revoke_self()
+        await self._ask("POST", "revoke-self", token)
 
-    def _methods(self, secret: Secret) -> Any:  # noqa: ANN401 - hvac has no types
-        return api.AuthMethods(adapter=Adapter(self._send, self._namespace, secret))
+    async def _ask(self, method: str, endpoint: str, token: Token, body: object = None) -> Reply:
+        headers = {"X-Vault-Token": token.secret.reveal()}
+        if self._namespace:
+            headers["X-Vault-Namespace"] = self._namespace
+        try:
+            answer = await self._send(method, f"auth/token/{endpoint}", headers, body)
+        except VaultError as error:
+            raise unanswered(error) from error
+        return read_reply(answer)
 
 
 class _Lookup(msgspec.Struct, frozen=True):

@@ -8,8 +8,9 @@ from vault_exporter.config.schema import logins
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.vault.auth.credentials import read_credential
 from vault_exporter.vault.auth.errors import LoginError, LoginFailure
-from vault_exporter.vault.auth.hvac_adapter import Adapter, Reply, read_reply
+from vault_exporter.vault.auth.hvac_adapter import Adapter
 from vault_exporter.vault.auth.light_hvac import api
+from vault_exporter.vault.auth.reply import Reply, read_reply
 from vault_exporter.vault.auth.send import Send
 from vault_exporter.vault.auth.shared import Shared
 

@@ -13,8 +13,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -28,15 +27,13 @@ from vault_exporter.vault.answer import Answer
 from vault_exporter.vault.auth.counters import LoginCounters
 from vault_exporter.vault.auth.credentials import CredentialFiles
 from vault_exporter.vault.auth.denials import Denials
+from vault_exporter.vault.auth.endpoints import TokenEndpoints
 from vault_exporter.vault.auth.errors import LoginError, LoginFailure
 from vault_exporter.vault.auth.login_backoff import JITTER, LoginBackoff
 from vault_exporter.vault.auth.send import Send
 from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.auth.token import HeldToken, Token
 from vault_exporter.vault.errors import NoTokenError
-
-if TYPE_CHECKING:
-    from vault_exporter.vault.auth.endpoints import TokenEndpoints
 
 __all__ = ["TokenManager", "TokenStatus"]
 
@@ -85,9 +82,8 @@ class TokenManager:
             clock: Unix time, in seconds.
             random_part: returns a number from 0 to 1, for jitter.
         """
-        self._send = send
-        self._target = target
         self._shared = shared
+        self._endpoints = TokenEndpoints(send, target, shared)
         self._auth = target.auth
         self._files = CredentialFiles(logins.credential_files(target.auth))
         self._clock = clock
@@ -99,13 +95,6 @@ class TokenManager:
         self._counters = LoginCounters()
         self._work: asyncio.Task[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
-
-    @cached_property
-    def _endpoints(self) -> "TokenEndpoints":
-        # hvac is imported at the first login: without one it would take a tenth of the memory, for nothing.
-        from vault_exporter.vault.auth.endpoints import TokenEndpoints  # noqa: PLC0415 - see above
-
-        return TokenEndpoints(self._send, self._target, self._shared)
 
     @property
     def configured(self) -> bool:
