@@ -21,6 +21,7 @@ from vault_exporter.config.schema.secret import Secret
 from vault_exporter.metrics.reasons import Reason
 from vault_exporter.vault.answer import Answer
 from vault_exporter.vault.errors import VaultError, failure_of, forget_frames
+from vault_exporter.vault.few_connections import FewConnections
 from vault_exporter.vault.flood_guard import TCPConnector, UnixConnector
 from vault_exporter.vault.peer_certificate import Peer
 from vault_exporter.vault.rate_limit import RateLimiter
@@ -34,6 +35,8 @@ SMALL_ANSWER_BYTES: Final = 1 << 20
 """Limit in bytes of a response that describes one node; real ones are under 1 kB."""
 
 _CONNECTIONS: Final = 16
+_TLS_CONNECTIONS: Final = 3
+"""Connections with TLS that a target has, unless its node takes long to answer."""
 _FIRST_ERROR: Final = 400
 """The lowest HTTP status that is an error."""
 _DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2[eE]){1,2}(?:[/?#]|$)")
@@ -124,6 +127,7 @@ class HttpTransport:
             self._base = target.address
             context = shared_context(target.tls) if secure else _trusting_system(self._proxy)
             connector = TCPConnector(ssl=context, resolver=resolver, **common)
+        self._few = FewConnections(_TLS_CONNECTIONS) if secure else None
         self._session = aiohttp.ClientSession(
             connector=connector,
             headers=_HEADERS,
@@ -142,6 +146,19 @@ class HttpTransport:
             raise VaultError(Reason.OTHER, "not sent: a part of the path is . or .., which leads to another path")
         if self._limiter is not None:
             await self._limiter.wait()
+        if self._few is None:
+            return await self._send(request)
+        async with self._few.turn():
+            return await self._send(request)
+
+    async def certificate(self) -> bytes | None:
+        """Return the node's certificate; see :class:`Transport`."""
+        try:
+            return await self._peer.certificate()
+        except OSError as error:  # includes ssl.SSLError
+            raise self._failure("certificate", error) from None
+
+    async def _send(self, request: Request) -> Answer:
         self.requests += 1
         sent, started = self._clock(), time.monotonic()
         try:
@@ -168,13 +185,6 @@ class HttpTransport:
         if 300 <= response.status < 400:  # noqa: PLR2004 - HTTP's class of redirects
             raise answer.failure()
         return answer
-
-    async def certificate(self) -> bytes | None:
-        """Return the node's certificate; see :class:`Transport`."""
-        try:
-            return await self._peer.certificate()
-        except OSError as error:  # includes ssl.SSLError
-            raise self._failure("certificate", error) from None
 
     def _failure(self, path: str, error: Exception) -> VaultError:
         failure = failure_of(path, error)
