@@ -1,6 +1,5 @@
 """Checks of ``audit`` beyond the types of its keys."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from vault_exporter.audit.top.paths import check as check_template
 from vault_exporter.config.parse.path_checks import is_directory
 from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import AllowedEvents, Audit, EventRule, Events, Threshold
+from vault_exporter.util.suggestions import did_you_mean
 
 __all__ = ["check_allowed", "check_audit", "check_events", "check_rule", "check_threshold"]
 
@@ -137,6 +137,4 @@ def _unknown(key: str, names: Iterable[str], known: Iterable[str], what: str) ->
     known = tuple(known)
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            yield key, f"{name} is not {what}; {hint}Known here: {', '.join(known)}"
+            yield key, f"{name} is not {what}; {did_you_mean(name, known)}Known here: {', '.join(known)}"

@@ -1,11 +1,11 @@
 """Checks of ``collectors``: names exist, and keys apply to them."""
 
-import difflib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from vault_exporter.config.schema.model import Collectors, Discovery, NoAuth, Target
 from vault_exporter.scrape.collectors import COLLECTORS, CONFIGURED, REQUIRED, Scope, telemetry
+from vault_exporter.util.suggestions import did_you_mean
 
 __all__ = ["check_collectors", "check_token"]
 
@@ -53,7 +53,6 @@ def check_token(target: Target | Discovery) -> Iterator[tuple[str, str]]:
 def _unknown(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         if name not in _NAMES:
-            close = difflib.get_close_matches(name, _NAMES, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
+            hint = did_you_mean(name, _NAMES)
             # The value is not repeated: it may be a token.
             yield f"not a collector; {hint}Collectors: {', '.join(_NAMES)}"

@@ -1,6 +1,5 @@
 """Convert a tree of nodes to typed structs, and record every error with its place."""
 
-import difflib
 import enum
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +11,7 @@ import msgspec
 from vault_exporter.config.parse import values
 from vault_exporter.config.parse.node import Node
 from vault_exporter.config.parse.problems import Problem
+from vault_exporter.util.suggestions import did_you_mean
 
 __all__ = ["Checks", "Reader", "UnreadError"]
 
@@ -154,8 +154,7 @@ class Reader:
                 raise
 
     def _unknown(self, key: str, member: Node, known: tuple[str, ...]) -> None:
-        close = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
+        hint = did_you_mean(key, known)
         self._bad(member.place, f"unknown key; {hint}Known here: {', '.join(sorted(known)) or 'none'}")
 
     def _bad(self, place: str, message: str) -> object:
