@@ -30,6 +30,8 @@ def main() -> None:
     from vault_exporter.cli import load  # noqa: PLC0415 - see above
 
     run = load(sys.argv[1:])
+    if serving:
+        gc.collect()  # once, for half a megabyte: dataclasses with slots are made of classes that nobody needs then
     gc.freeze()
     gc.enable()
     if not serving:
