@@ -176,6 +176,7 @@ class Column:
         *,
         unit: str = "",
         states: Sequence[tuple[str, str]] = (),
+        filled: bool = True,
         words: Mapping[str, str] = MappingProxyType({}),
         steps: Sequence[dict[str, Any]] = (),
         links: Sequence[dict[str, Any]] = (),
@@ -187,6 +188,7 @@ class Column:
             title: its head.
             unit: of its values.
             states: name and colour of the values 0, 1, 2, and so on.
+            filled: whether states colour the cell; else the text, for a column with empty cells, which are filled, too.
             words: what to show for a label's values.
             steps: thresholds that colour its values.
             links: where a click on a cell leads.
@@ -204,11 +206,12 @@ class Column:
             properties["mappings"] = [{"type": "value", "options": options}]
         if steps:
             properties["thresholds"] = {"mode": "absolute", "steps": list(steps)}
-        if states:
+        if states and filled:
             properties["custom.cellOptions"] = {"mode": "basic", "type": "color-background"}
-            properties["custom.align"] = "left"
-        elif steps:
+        elif states or steps:
             properties["custom.cellOptions"] = {"type": "color-text"}
+        if states:
+            properties["custom.align"] = "left"
         if width is None and (unit or steps or states):
             # A number needs little more than its head; names share what is left.
             value = (_DATE if unit == "dateTimeFromNow" else _VALUE) if unit else 0

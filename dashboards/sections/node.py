@@ -6,6 +6,7 @@ from dashboards import native, style
 from dashboards.layout import Section
 from dashboards.panels import Column, Panel, table, time_series
 from dashboards.queries import PER_NODE, Query, by_node, if_active, rate, select
+from dashboards.sections import certificate
 from dashboards.sections.health import members, states
 from dashboards.sections.traffic import handled, latency_mean
 from dashboards.style import step
@@ -13,8 +14,6 @@ from vault_exporter.metrics import catalogue as c
 
 __all__ = ["requests", "state"]
 
-_DAY: Final = 86400
-_CERTIFICATE: Final = (step(style.BAD), step(style.WARN, 7 * _DAY), step(style.GOOD, 21 * _DAY))
 _OLDEST: Final = (step(style.GOOD), step(style.WARN, 10), step(style.BAD, 60))
 # Grafana compares with a missing start as with 0, so a negative value would not get past such a first step.
 _SKEW: Final = (step(style.WARN, -1e9), step(style.GOOD, -1), step(style.WARN, 1))
@@ -31,22 +30,25 @@ def _details() -> Panel:
     return table(
         "Details",
         "Health status: HTTP status of sys/health; 200 active, 429 standby, 472 and 473 secondary and performance "
-        "standby, 501 not initialized, 503 sealed. Certificate: how long that of the listener is still valid, of nodes "
-        "asked over https. Oldest request: how long it has been under way. Clock skew: the node's clock less the "
-        "exporter's, to within half a second. Runs for: time since the process started.",
+        "standby, 501 not initialized, 503 sealed. Certificate: the listener's, in the colour of its alert. Valid for: "
+        "the time it has left. Both only of nodes asked over https. Oldest request: how long it has been under way. "
+        "Clock skew: the node's clock less the exporter's, to within half a second. Runs for: time since the process "
+        "started.",
         {
             "instance": Column("Node", width=140),
             "Value #A": Column("Health status", steps=status),
             "Value #B": Column("Active since", unit="dateTimeFromNow"),
-            "Value #C": Column("Certificate", unit="s", steps=_CERTIFICATE),
-            "Value #D": Column("Oldest request", unit="s", steps=_OLDEST),
-            "Value #E": Column("Clock skew", unit="s", steps=_SKEW),
-            "Value #F": Column("Runs for", unit="s"),
+            "Value #C": Column("Certificate", states=certificate.STATES, filled=False),
+            "Value #D": Column("Valid for", unit="s"),
+            "Value #E": Column("Oldest request", unit="s", steps=_OLDEST),
+            "Value #F": Column("Clock skew", unit="s", steps=_SKEW),
+            "Value #G": Column("Runs for", unit="s"),
             "cluster": Column("Cluster", width=120),
         },
         by_node(select(c.HEALTH_STATUS_CODE), "max"),
         f"{by_node(if_active(c.ACTIVE_SINCE), 'max')} * 1000",
-        f"{by_node(select(c.LISTENER_NOT_AFTER), 'min')} - time()",
+        certificate.state(),
+        certificate.seconds_left(),
         f"{oldest} or ({by_node(select(c.UP))} == 1) * 0",
         by_node(select(c.CLOCK_SKEW), "max"),
         f"time() - {by_node(select(native.PROCESS_START_TIME), 'max')}",

@@ -6,6 +6,7 @@ from dashboards import style
 from dashboards.layout import Section
 from dashboards.panels import Panel, stat
 from dashboards.queries import Query, by, if_active, select
+from dashboards.sections import certificate
 from dashboards.sections.health import FAILING
 from dashboards.style import colored, link, step
 from vault_exporter.metrics import catalogue as c
@@ -73,13 +74,19 @@ def _backup() -> Panel:
 
 
 def _certificate() -> Panel:
+    left, state = certificate.seconds_left(), certificate.state()
+    worst_first = (
+        f'label_replace(min({left} and {state} == {number}), "state", "{name}", "", "")'
+        for number, (name, _) in enumerate(certificate.STATES)
+    )
     return stat(
         "Certificate expires in",
-        "How long the certificate of the listener that expires first is still valid. Only of nodes that are asked over "
-        "https.",
-        Query(f"min({select(c.LISTENER_NOT_AFTER)}) - time()", "first"),
+        "How long the certificate of a listener is still valid: of those in the worst state, the one that expires "
+        "first. Orange and red when VaultCertificateExpiring and VaultCertificateExpiresNow fire. Only of nodes asked "
+        "over https.",
+        Query(" or on () ".join(worst_first), "{{state}}"),
         unit="s",
-        thresholds=[step(style.BAD), step(style.WARN, 7 * _DAY), step(style.GOOD, 21 * _DAY)],
+        overrides=[colored(name, step(color)) for name, color in certificate.STATES],
         nothing="no TLS",
         links=[link("Nodes", "vault-node")],
     )
