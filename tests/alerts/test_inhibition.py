@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 import yaml
 
+from tests.alerts.promtool import promtool
 from tests.faults.scaled import Pace, ours
 from tests.lab.alertmanager import CONFIG, Alertmanager
 from tests.lab.pagerduty import Recorder, recording
@@ -191,6 +192,25 @@ def test_a_pending_cause_is_enough_and_the_end_of_either_ends_it(tmp_path: Path)
     over = "1x4 stale"
     assert _inhibited([cause | {"values": over}, symptom], tmp_path) == set()
     assert _inhibited([cause, symptom | {"values": over}], tmp_path) == set()
+
+
+@pytest.mark.parametrize("state", ["pending", "firing"])
+def test_the_text_also_holds_of_alerts_that_are_pending(state: str, tmp_path: Path) -> None:
+    """``promtool`` expects no alert, and prints the text of the one that it got."""
+    series = [
+        _series("ALERTS", "n1", 1, alertname=name, alertstate=state)
+        for name in ("VaultStorageUnavailable", "VaultDown")
+    ]
+    test = {
+        "interval": "15s",
+        "input_series": series,
+        "alert_rule_test": [{"eval_time": "2m", "alertname": "VaultInhibitor", "exp_alerts": []}],
+    }
+    file = tmp_path / "test.yml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "15s", "tests": [test]}))
+    said = promtool("test", "rules", file).stdout
+    assert "n1 of cluster prod: VaultDown and an alert about its cause are pending or firing" in said
+    assert " fires" not in said
 
 
 def test_a_crash_loop_is_told_though_its_node_is_down_at_each_turn(tmp_path: Path) -> None:
