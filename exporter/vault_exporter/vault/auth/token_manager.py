@@ -12,8 +12,8 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -33,15 +33,15 @@ from vault_exporter.vault.auth.login_backoff import JITTER, LoginBackoff
 from vault_exporter.vault.auth.send import Send
 from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.auth.token import HeldToken, Token
+from vault_exporter.vault.auth.token_work import TokenWork
 from vault_exporter.vault.errors import NoTokenError
 
 __all__ = ["TokenManager", "TokenStatus"]
 
 _RENEW_AT: Final = 2 / 3
 """Fraction of the TTL after which the token is renewed."""
-_SHORTEST_DELAY: Final = 1.0
-_LONGEST_DELAY: Final = 7 * 86_400.0
-"""Longest time until a renewal, in seconds; the event loop's timer has a limit."""
+_LEAST_GAIN: Final = 1.0
+"""Seconds by which the expiry must have moved, so that somebody else has renewed the token."""
 _REVOKE_SECONDS: Final = 0.75
 """Time limit for the revocation at shutdown. The exporter stops within five seconds."""
 _NOT_ASKED: Final = frozenset({LoginFailure.SEALED, LoginFailure.SECONDARY})
@@ -93,8 +93,7 @@ class TokenManager:
         self._denials = Denials(clock)
         self._backoff = LoginBackoff(clock, random_part)
         self._counters = LoginCounters()
-        self._work: asyncio.Task[bool] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._work = TokenWork(self._log)
 
     @property
     def configured(self) -> bool:
@@ -147,9 +146,9 @@ class TokenManager:
         if self._held is not None and self._held.expires is not None and now >= self._held.expires:
             self._drop("the token has expired")
         if self._held is not None and not self._held.valid and self._backoff.over:
-            await self._share(self._log_in)  # retry: the refusal may have had another cause than the token
-        if self._held is None and (self._work is not None or self._backoff.free):
-            await self._share(self._log_in)
+            await self._work.share(self._log_in)  # retry: the refusal may have had another cause than the token
+        if self._held is None and (self._work.running or self._backoff.free):
+            await self._work.share(self._log_in)
         held = self._held
         if held is None:
             error = self._backoff.failed or LoginError(LoginFailure.BAD_REPLY, "the login was given up")
@@ -180,7 +179,7 @@ class TokenManager:
             return True
         good = self._denials.surely(call)
         if not good and self._held is not None and self._held.valid:
-            good = await self._share(self._verify)
+            good = await self._work.share(self._verify)
         if self._is(used):
             self._denials.note(call, answer, surely=good)
             return False
@@ -206,11 +205,7 @@ class TokenManager:
 
     async def close(self) -> None:
         """Stop renewing, and revoke the token if it comes from a login."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._work is not None:
-            self._work.cancel()
-            await asyncio.gather(self._work, return_exceptions=True)
+        await self._work.stop()
         if self._held is not None and isinstance(self._auth, logins.Login):
             with contextlib.suppress(LoginError, TimeoutError):
                 async with asyncio.timeout(_REVOKE_SECONDS):
@@ -219,18 +214,6 @@ class TokenManager:
 
     def _is(self, secret: Secret) -> bool:
         return self._held is not None and self._held.token.secret == secret
-
-    async def _share(self, work: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
-        """Run ``work``, or wait for the work that is already running. Cancelling a caller does not stop the work."""
-        if self._work is None:
-            self._work = asyncio.create_task(work())
-            self._work.add_done_callback(self._done)
-        return await asyncio.shield(self._work)
-
-    def _done(self, work: asyncio.Task[bool]) -> None:
-        self._work = None
-        if not work.cancelled() and (error := work.exception()) is not None:
-            self._log.error("login failed with an internal error", error=type(error).__name__)
 
     async def _log_in(self) -> bool:
         """Log in and look the token up; return whether there is a token. A valid token stays in use meanwhile."""
@@ -344,7 +327,7 @@ class TokenManager:
         elif (found := await self._renewed_by_others(held)) is not None:
             self._hold(held._replace(token=found, valid=True))
             return True
-        self._schedule(held.remaining(self._clock()) / 3)
+        self._work.schedule(held.remaining(self._clock()) / 3, self._renew_if_held)
         return False
 
     async def _renewed_by_others(self, held: HeldToken) -> Token | None:
@@ -353,7 +336,7 @@ class TokenManager:
             found = await self._endpoints.look_up(held.token)
         except LoginError:
             return None
-        return found if found.ttl > held.remaining(self._clock()) + _SHORTEST_DELAY else None
+        return found if found.ttl > held.remaining(self._clock()) + _LEAST_GAIN else None
 
     def _hold(self, held: HeldToken) -> None:
         """Use this token from now on. It was issued, renewed or looked up just now."""
@@ -367,32 +350,23 @@ class TokenManager:
         self._held = held._replace(expires=self._clock() + token.ttl if token.ttl else None)
         self._shared.note_entity(token.entity_id)
         if token.ttl:
-            self._schedule(token.ttl * _RENEW_AT * (1 - JITTER * self._random()))
+            self._work.schedule(token.ttl * _RENEW_AT * (1 - JITTER * self._random()), self._renew_if_held)
 
     def _drop(self, why: str) -> None:
         if why:
             self._log.info(why)
         self._held = None
         self._denials.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._work.unschedule()
 
-    def _schedule(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        seconds = min(max(seconds, _SHORTEST_DELAY), _LONGEST_DELAY)
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._due)
-
-    def _due(self) -> None:
-        if self._work is None and self._held is not None:
-            if self._held.remaining(self._clock()) <= 0:
-                return  # the next call logs in
-            self._work = asyncio.create_task(self._renew())
-            self._work.add_done_callback(self._done)
+    def _renew_if_held(self) -> None:
+        # After the expiry the next call logs in.
+        if not self._work.running and self._held is not None and self._held.remaining(self._clock()) > 0:
+            self._work.start(self._renew)
 
     def _notice_changed_files(self) -> None:
         """End the pause if a credential file has changed. Also drop the token if it came from that file."""
-        if self._work is None and self._files.changed():
+        if not self._work.running and self._files.changed():
             self._backoff.reset()
             if isinstance(self._auth, logins.TokenAuth):
                 self._drop("")
