@@ -39,7 +39,7 @@ ConfigOption = Annotated[
     named(
         "config",
         metavar="FILE",
-        readable=False,  # not checked here: check says it as it says that there is no file, with the same exit status
+        readable=False,  # not checked here: `check` reports it like a missing file
         help="YAML file; see docs/configuration.md.",
     ),
 ]

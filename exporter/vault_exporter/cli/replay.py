@@ -167,7 +167,7 @@ def _logs(names: list[str], dask: str | None, part: str | None, timeout: int) ->
         ]
         if len(missing) == len(found):
             fail("\n".join(f"{name}: there is no such file" for name in missing))
-        # What is missing beside others is a problem of its file.
+        # If only some are missing, each is reported with its file.
     try:
         return found if most is None else list(split_files(found, most))
     except LocationError as failure:

@@ -165,7 +165,7 @@ class _Loading:
             ("web_enable_lifecycle", self._flags.web_enable_lifecycle or None, "--web.enable-lifecycle", ""),
         ):
             if value is not None:
-                # Whoever reads the command line reads the variable, too, and does not say which of them it was.
+                # The parser of the command line also reads the variable, and does not say which of them it used.
                 is_of_variable = value == self._environ.get(f"VAULT_EXPORTER_{variable}")
                 keys[key] = Node(value, f"environment: VAULT_EXPORTER_{variable}" if is_of_variable else flag)
         self._add_audit(keys)

@@ -20,7 +20,7 @@ _READY_SECONDS: Final = 2.0
 _HTTP_OK: Final = 200
 _PORTS: Final = range(10_240, 32_768)
 """Below the ports that Linux gives to connections (``net.ipv4.ip_local_port_range``)."""
-_random: Final = random.SystemRandom()  # processes that were forked from one do not choose alike
+_random: Final = random.SystemRandom()  # so that forked processes do not choose the same
 
 
 class ServiceError(Exception):

@@ -58,7 +58,7 @@ class CachedReading:
             # Where there is something to show, the page need not wait long for something newer.
             await asyncio.wait({self._reading}, timeout=left if self.taken is None else min(left, _PATIENCE_SECONDS))
         if self._failure is not None:
-            raise self._failure.with_traceback(None)  # it would grow by each scrape
+            raise self._failure.with_traceback(None)  # the traceback would grow with each scrape
         if self.taken is None:
             raise VaultError(Reason.TIMEOUT, "the first reading takes longer than a scrape; it goes on")
 

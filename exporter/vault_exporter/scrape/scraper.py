@@ -127,7 +127,7 @@ class TargetScraper:
             return Scrape(state, (*samples, *self._without_telemetry), time.time(), page, outcomes)
 
     def _landed(self, scrape: "asyncio.Task[Scrape]") -> None:
-        """Let go of the result, which only those need who wait for it."""
+        """Drop the result. Only callers that wait for it need it."""
         if self._flight is not None and self._flight.scrape is scrape:
             self._flight = None
 

@@ -47,7 +47,7 @@ class Turns:
 
 
 class _Turn:
-    """A turn that was taken. It ends by itself."""
+    """A turn of one scrape. It ends by itself after some seconds."""
 
     def __init__(self, free: asyncio.Semaphore, seconds: float) -> None:
         self._free: asyncio.Semaphore | None = free

@@ -1,4 +1,4 @@
-"""Text of nodes and other strangers, safe to show."""
+"""Text that other programs sent, made safe to show."""
 
 __all__ = ["printable"]
 

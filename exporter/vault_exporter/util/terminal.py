@@ -10,7 +10,7 @@ _NOT_ASCII: Final = re.compile(r"[^\x00-\x7e]")
 
 
 def visible(text: str) -> str:
-    r"""Write characters that do not print, and so could steer a terminal, as ``\x1b``."""
+    r"""Escape characters that do not print, as ``\x1b``, since they could control a terminal."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

@@ -114,7 +114,7 @@ def _extent(value: object, known: dict[int, tuple[int, int]]) -> tuple[int, int]
     else:
         return 1, 0
     if id(value) not in known:
-        known[id(value)] = (1 << 62, 1 << 62)  # of a value within itself
+        known[id(value)] = (1 << 62, 1 << 62)  # for a value that contains itself
         extents = [_extent(one, known) for one in inner]
         known[id(value)] = (1 + sum(size for size, _ in extents), 1 + max((depth for _, depth in extents), default=0))
     return known[id(value)]

@@ -33,7 +33,7 @@ _TLS_REMEDIES: Final = (
         frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}),
         "; is it http:// in its address?",
     ),
-    (  # what Vault's cluster port answers to whom is no node
+    (  # the answer of Vault's cluster port to a client that is no node
         frozenset({"TLSV1_ALERT_INTERNAL_ERROR"}),
         "; is it the cluster port (8201) in its address, not the port of the API (8200)?",
     ),

@@ -49,7 +49,7 @@ class Peer:
             HostnameError: OpenSSL trusts the certificate, but it is not valid for this node.
         """
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
-        if tls is None or not self.is_tls:  # of a node without TLS, it is the proxy's, whose name OpenSSL has checked
+        if tls is None or not self.is_tls:  # without TLS it is the proxy's, whose name OpenSSL has checked
             return
         self._note(tls)
         if self._checked:

@@ -76,7 +76,9 @@ def look_up(
         try:
             found = getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
         except OSError as error:
-            found = error.with_traceback(None)  # it would keep this frame, and this frame it
+            found = error.with_traceback(
+                None
+            )  # the traceback refers to this frame, and the frame to the error: a cycle
         except UnicodeError:
             found = socket.gaierror(socket.EAI_NONAME, "not a host name")
         with contextlib.suppress(RuntimeError):  # the loop may have been closed meanwhile

@@ -52,7 +52,7 @@ class Origin(NamedTuple):
 
 
 class _DockerLine(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """The keys in any order, as a program may have written them again; another key makes it another format."""
+    """The keys may be in any order, since a program may have rewritten the line. Any other key means another format."""
 
     log: str
     stream: str = ""

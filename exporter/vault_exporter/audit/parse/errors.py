@@ -68,14 +68,14 @@ _BEHIND_VAULT: Final = (
     "unexpected eof",
     ": eof",
     "* eof",
-    # TLS with it; after a URL, since a certificate of a caller may be at fault as well.
+    # TLS to the system behind. The text follows a URL, since the certificate of a caller may be at fault as well.
     "failed to verify certificate",
     '"": x509: ',
     "remote error: tls",
     "handshake failure",
     "look like a tls handshake",
     "server gave http response to https client",
-    # What it says itself: databases, directories, Consul, clouds.
+    # Errors of the systems behind: databases, directories, Consul, clouds.
     "too many connections",
     "too many clients",
     "remaining connection slots",

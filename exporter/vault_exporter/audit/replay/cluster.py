@@ -130,7 +130,7 @@ def _connect(address: str) -> Any:  # noqa: ANN401 - of an extra
         distributed: Any = import_module("distributed")
     except ImportError:
         raise ClusterError(f"--dask needs more packages: {CLUSTER_EXTRA}") from None
-    # It warns of each result that a worker had when it died, and has it made again.
+    # Dask warns of each result that was lost with a worker, and computes it again.
     logging.getLogger("distributed.client").setLevel(logging.ERROR)
     try:
         client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)

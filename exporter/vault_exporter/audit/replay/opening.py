@@ -68,7 +68,7 @@ def split(locations: Iterable[Location], most: int) -> Iterator[Location]:
     parts = 0
     for one in locations:
         size = 0
-        # What cannot be read is reported when it is read. Whoever writes a FIFO must find one reader only.
+        # Errors are reported when the file is read. A FIFO is not opened: its writer must find only one reader.
         if one.is_url or Path(one.name).is_file():
             with contextlib.suppress(OSError), open_location(one) as raw:
                 if raw.seekable() and compression_of(raw) is None:

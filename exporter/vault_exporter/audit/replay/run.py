@@ -124,7 +124,7 @@ def _in_processes(
         except BrokenProcessPool as error:
             raise ReplayError("a process that read a log was killed; is there memory enough? try --jobs 1") from error
         except BaseException:
-            # One may wait for whoever writes a FIFO, or for a server.
+            # Opening may wait for the writer of a FIFO, or for a server.
             for process in {*multiprocessing.active_children()}.difference(others):
                 process.terminate()
             raise

@@ -19,7 +19,7 @@ CLUSTER_EXTRA: Final = "pip install 'vault-exporter[cluster]'"
 _NOT_FOUND: Final = 404
 _TRIES: Final = 2
 _TIMEOUTS: Final = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
-"""Of botocore, which are no TimeoutError."""
+"""Timeouts of botocore, which are not TimeoutError."""
 
 
 def filesystem(url: str, timeout: int) -> tuple[Any, str]:

@@ -1,4 +1,4 @@
-"""Names of logs that are URLs, and what of them may be said."""
+"""Names of logs that are URLs, and how to write them without secrets."""
 
 import re
 from typing import Final
@@ -45,7 +45,7 @@ def _masked(url: str) -> str:
     if scheme.lower().endswith(("http", "https")):
         path, mark, _ = path.partition("#")
         path = f"{path}{mark}***" if mark else path
-        # What has no name may be a secret as a whole, and elsewhere a question mark is a pattern.
+        # A part without a name may be a secret as a whole. In other schemes, a question mark is a pattern.
         query = _NO_VALUE.sub("***", query)
     query = _VALUE.sub(r"\1***", query)
     return f"{scheme}{separator}{authority}{path}{question}{query}"

@@ -98,7 +98,7 @@ class Records(dict[K, R]):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return what is pickled: the records as MessagePack, in a fifth of the time that pickling them takes."""
+        """Return the state for pickle: the records as MessagePack, which takes a fifth of the time of pickling them."""
         how = self.capacity, self._key, self._make, self.error, self.left_out
         return _unpacked, (*how, msgspec.msgpack.encode(dict(self)))
 
@@ -228,7 +228,7 @@ class Earliest(msgspec.Struct, gc=False, array_like=True):
     times: list[float] = msgspec.field(default_factory=list)
     """In no order, and up to twice as many as the limit, so that sorting them is rare."""
     bound: float = math.inf
-    """Times from it on are none of the earliest."""
+    """Later times are not among the earliest."""
 
     def extend(self, times: Sequence[float], first: float) -> None:
         """Take in several times, of which ``first`` is the earliest."""

@@ -121,7 +121,7 @@ class HotPaths:
 
 def _kind(use: Use) -> str:
     if use.mount_type in _KV and not use.mount.startswith("auth/"):
-        return "kv"  # what most paths are, so without a closer look
+        return "kv"  # nearly all paths, so nothing else is looked up
     kind = request_kind(use.mount_type, use.mount, "update", use.path.removeprefix(use.namespace))
     if kind is RequestKind.LOGIN:
         return "login"

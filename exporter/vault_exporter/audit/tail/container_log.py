@@ -57,7 +57,7 @@ class ContainerLog:
         )
 
     def look_back(self, file: OpenFile) -> None:
-        """Find the lines of which the first parts are before the position, so that they count when they are complete.
+        """Find the lines that begin before the position and end after it. They count when they are complete.
 
         Raises:
             OSError: the file cannot be read.

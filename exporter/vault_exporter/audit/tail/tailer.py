@@ -233,7 +233,7 @@ class Tailer:
     def _skip(self, file: OpenFile, end: int) -> None:
         """Begin at the line that is being written at ``end``."""
         file.skip_to(end)
-        with contextlib.suppress(OSError):  # reading on reports it
+        with contextlib.suppress(OSError):  # the next read reports it
             self._container.look_back(file)
 
     def _restart(self, file: OpenFile) -> None:

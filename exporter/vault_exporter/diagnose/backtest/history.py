@@ -247,7 +247,7 @@ class History:
             try:
                 async with self._free:
                     asked = waiting.pop()
-                    # Now, since a query that ended meanwhile may have taken too long.
+                    # Only now: a query that ended meanwhile may have taken too long, and made the chunks smaller.
                     if len(asked) > self._chunk:
                         waiting.append(asked[self._chunk :])
                         asked = asked[: self._chunk]

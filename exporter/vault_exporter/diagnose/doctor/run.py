@@ -28,7 +28,7 @@ _RULER: Final = "The ruler"
 _ALERTMANAGER: Final = "Alertmanager"
 _GRAFANA: Final = "Grafana"
 _LEAST_SECONDS: Final = 0.2
-"""CPU time for each check after one that took all."""
+"""Seconds of CPU time for each further check, when the checks before it have used up theirs."""
 _OPTIONS: Final = {
     _PROMETHEUS: "--prometheus",
     _RULER: "--rules",

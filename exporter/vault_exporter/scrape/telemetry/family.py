@@ -28,7 +28,7 @@ _MINUS, _N, _LINE_END = b"-N\n"
 """A single byte, as an integer, is found ten times faster than the text that begins with it."""
 _NO_SHAPE: Final = Shape([], None, False, 0, (), (), frozenset())
 _NONE_AWAY: Final[dict[Identity, Track]] = {}
-"""Of all families without a missing series; nothing is put into it."""
+"""Shared by all families without a missing series, so it is never changed."""
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -218,7 +218,7 @@ class NativeFamily:
 
     def fit_openmetrics(self, fits: bool) -> None:  # noqa: FBT001 - it is all this says
         """Set whether no other family claims one of its names in OpenMetrics."""
-        # As type unknown it would claim the same name.
+        # With the type unknown it would claim the same name in OpenMetrics.
         clashes = not fits and self.title.openmetrics_claims != {self.title.head.name}
         mode = self.mode
         if clashes != mode.clashes:

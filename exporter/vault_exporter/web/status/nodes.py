@@ -215,7 +215,7 @@ def _progress(state: NodeState) -> tuple[int | None, int]:
 
 
 def _said(state: NodeState, outcomes: tuple[Outcome, ...]) -> str:
-    """Return the error of the call that decided the state, or of the other one if only that says why."""
+    """Return why the node is down: an error that tells of its storage, or else the first error. Empty if it is up."""
     if state.up:
         return ""
     details = [one.detail for one in outcomes if one.name in {HEALTH.name, LEADER.name} and one.detail]
