@@ -16,6 +16,8 @@ __all__ = ["Column", "Panel", "stat", "state_timeline", "table", "text", "time_s
 Panel = Any
 """A panel of grafanalib, which has no types."""
 
+_FILLED_CELL: Final = {"mode": "basic", "type": "color-background"}
+_COLORED_TEXT: Final = {"type": "color-text"}
 _NAME_SIZE: Final = 12
 _LETTER: Final = 8
 _AROUND: Final = 28
@@ -206,10 +208,8 @@ class Column:
             properties["mappings"] = [{"type": "value", "options": options}]
         if steps:
             properties["thresholds"] = {"mode": "absolute", "steps": list(steps)}
-        if states and filled:
-            properties["custom.cellOptions"] = {"mode": "basic", "type": "color-background"}
-        elif states or steps:
-            properties["custom.cellOptions"] = {"type": "color-text"}
+        if states or steps:
+            properties["custom.cellOptions"] = _FILLED_CELL if states and filled else _COLORED_TEXT
         if states:
             properties["custom.align"] = "left"
         if width is None and (unit or steps or states):
