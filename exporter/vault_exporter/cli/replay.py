@@ -192,7 +192,7 @@ def _print_summary(replayed: Replayed, number: int, *, as_json: bool, as_metrics
 
         page = render(all_samples(replayed), Format.TEXT)
         if sys.stdout.isatty():
-            # For Prometheus the values of labels stay as they are. Whoever looks at them in a terminal is not steered.
+            # Prometheus gets the values of labels unchanged. On a terminal, control characters are escaped.
             page = "\n".join(map(visible, page.decode().split("\n"))).encode()
         sys.stdout.buffer.write(page)
     elif as_json:
@@ -270,7 +270,7 @@ def _with_progress(logs: list[Location], settings: Audit, jobs: int, asked: Aske
     task = progress.add_task("", total=None, lines=0)
 
     def report(position: Position) -> None:
-        progress.start()  # not before, since processes are started more quickly while there is no thread
+        progress.start()  # only now: processes start faster while there is no thread
         progress.update(task, completed=position.position, total=position.size, lines=position.lines)
 
     try:

@@ -97,7 +97,7 @@ class CollectorScheduler:
             for name, task in others.items():
                 runs[name] = await task
             state = self._state(runs)
-            samples = self._samples(runs, state)  # while the node is at its telemetry
+            samples = self._samples(runs, state)  # meanwhile the node writes its telemetry
             if page is not None:
                 last = {telemetry.NAME: await page}
                 samples += self._shown(last, state)

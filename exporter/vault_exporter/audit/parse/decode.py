@@ -135,7 +135,7 @@ def is_alphabetical(line: bytes) -> bool:
 def _by_last_field(
     request: Callable[[bytes], _T], response: Callable[[bytes], _T], either: Callable[[bytes], _T]
 ) -> Callable[[bytes], _T]:
-    """Return what chooses the decoder by the type at a line's end; other lines go to the one of either type."""
+    """Return a function that chooses the decoder by the type at a line's end, and else the one for both types."""
 
     def read(line: bytes) -> _T:
         end = line[_END]

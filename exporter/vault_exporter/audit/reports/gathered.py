@@ -1,4 +1,4 @@
-"""Equal requests of many files, kept and handed over in few bytes until reports look at them.
+"""Equal requests of many files, stored compactly until reports look at them.
 
 Most requests repeat, in one file and from file to file. Reports that look at those of each file, and are merged file by
 file, take several times as long.
@@ -53,7 +53,7 @@ class Gathered:
             yield Use(*fields)
 
     def __getstate__(self) -> dict[bytes, bytes]:
-        """Return what is pickled; pickle takes ten times as long for an array as for its bytes."""
+        """Return the state for pickle, which takes ten times as long for an array as for its bytes."""
         return {alike: times.tobytes() for alike, times in self._times.items()}
 
     def __setstate__(self, state: dict[bytes, bytes]) -> None:
