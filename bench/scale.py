@@ -74,10 +74,11 @@ def main() -> int:
                     f"CPU {cpu:.1f} s, {size / cpu:.3f} GB for each second of it"
                 )
 
+        for what, reports in (("summary", ()), ("all reports", REPORTS)):
+            print_merging(what, large[:DISTINCT], 10 * given.large, reports)
         print(f"{given.small:,} files of 1,000 lines")
         for what, reports in (("summary", ()), ("all reports", REPORTS)):
-            bytes_, seconds = merging(small[:DISTINCT], given.small, reports)
-            print(f"{what:11} merging {given.small:,} results of {bytes_ / 1e3:,.0f} kB: {seconds:.1f} s of CPU")
+            print_merging(what, small[:DISTINCT], given.small, reports)
         tenth = small[: max(1, given.small // 10)]
         few, many = run(tenth, on_cluster, REPORTS).peak, run(small, on_cluster, REPORTS).peak
     print(
@@ -130,6 +131,11 @@ def worker_seconds(address: str) -> float:
     with Client(address, timeout=PATIENCE, set_as_default=False) as client:
         made: Any = client
         return float(sum(made.run(time.process_time).values()))
+
+
+def print_merging(what: str, paths: list[Path], number: int, reports: tuple[str, ...]) -> None:
+    bytes_, seconds = merging(paths, number, reports)
+    print(f"{what:11} merging {number:,} results of {bytes_ / 1e3:,.0f} kB: {seconds:.2f} s of CPU")
 
 
 def merging(paths: list[Path], number: int, reports: tuple[str, ...]) -> tuple[int, float]:

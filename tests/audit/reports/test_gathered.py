@@ -35,6 +35,7 @@ def test_equal_requests_are_one() -> None:
     ]
     expected = use("kv/a", 1.0, 3.0, 5.5)
     expected.ids = []
+    expected.count()
     assert taken[0] == expected
     assert not list(found.taken())
 
@@ -42,7 +43,7 @@ def test_equal_requests_are_one() -> None:
 def test_other_processes_are_merged() -> None:
     found = gathered(use("kv/a", 2.0), use("kv/b", 3.0))
     found.merge(pickle.loads(pickle.dumps(gathered(use("kv/c", 0.0), use("kv/a", 1.0)))))  # noqa: S301 - our own
-    assert [(one.path, one.times) for one in found.taken()] == [("kv/a", [2.0, 1.0]), ("kv/b", [3.0]), ("kv/c", [0.0])]
+    assert [(one.path, one.times) for one in found.taken()] == [("kv/a", [1.0, 2.0]), ("kv/b", [3.0]), ("kv/c", [0.0])]
 
 
 def test_it_is_bounded() -> None:

@@ -1,5 +1,6 @@
 """The report ``entities``: which are new, gone or short-lived, by which mount they come, and who has none."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from itertools import pairwise
 from typing import ClassVar, Final, Self
@@ -94,10 +95,12 @@ class Entities:
             entity.addresses.add(use.address)
         entity.span.widen(use.first, use.last)
         if use.first:
-            hours = {int(use.first) // _HOUR, int(use.last) // _HOUR}
-            for seen in hours if len(hours) == 1 else {int(time) // _HOUR for time in use.times}:
+            times, place = use.times, 0
+            while place < len(times):
+                seen = int(times[place]) // _HOUR
                 day, hour = divmod(seen, _DAY_HOURS)
                 entity.days[day] = entity.days.get(day, 0) | 1 << hour
+                place = bisect_left(times, (seen + 1) * _HOUR, place)  # the next hour with a request
 
     def merge(self, other: Self) -> None:
         """Add what the same report observed elsewhere."""

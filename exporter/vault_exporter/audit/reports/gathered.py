@@ -46,10 +46,12 @@ class Gathered:
             self._add(alike, times)
 
     def taken(self) -> Iterator[Use]:
-        """Yield the requests, equal ones together, and start anew."""
+        """Yield the requests, equal ones together and in the order of their times, and start anew."""
         found, self._times, self._requests = self._times, {}, 0
         for alike, times in found.items():
-            fields: list[Any] = [*_decode(alike), None, msgspec.Raw(), times.tolist(), []]
+            ordered = sorted(times)
+            fields: list[Any] = [*_decode(alike), None, msgspec.Raw(), ordered, []]
+            fields += ordered[0], ordered[-1], len(ordered)
             yield Use(*fields)
 
     def __getstate__(self) -> dict[bytes, bytes]:

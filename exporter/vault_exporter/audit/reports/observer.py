@@ -184,7 +184,6 @@ class ReportsObserver:
     def _look(self) -> None:
         """Let the wide reports look at what was gathered."""
         for use in self._gathered.taken():
-            use.count()
             for report in self._wide:
                 report.observe(use)
 

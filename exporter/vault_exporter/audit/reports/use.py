@@ -65,7 +65,8 @@ class Use(msgspec.Struct, gc=False):
     data: msgspec.Raw
     """What was sent, as a JSON object whose texts are hashed; only of single requests."""
     times: list[float]
-    """When each request ended, as Unix time in seconds, in the order of the log; 0 if the entry has no time."""
+    """When each request ended, as Unix time in seconds; 0 if the entry has no time. For wide reports in ascending
+    order, for others in that of the log."""
     ids: list[str]
     """The id of each request; for wide reports empty, unless it is a single one that is looked at alone."""
     first: float = 0.0
