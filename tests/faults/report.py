@@ -9,19 +9,23 @@ PACE = Pace()
 FAST, SLOW = f"{PACE.shortest} s", f"{PATIENT.shortest} s"
 HEAD = f"""# Fault matrix
 
-Written by `make faults`, a row from the latest trial of each fault; not by hand.
+Written by `make faults`, not by hand. Each row is from the latest trial of its fault.
 
-Each fault was done to a real cluster of three OpenBao nodes on PostgreSQL, or on raft where the name says so, with
-ordinary load, scraped every two seconds. A real Alertmanager with `alerts/alertmanager/alertmanager.yml` told a local
-listener in PagerDuty's place. What the rules wait for was divided by {PACE.speed:g}, but is never below {FAST}, nor
-below {SLOW} where leadership may move, which takes as long here as anywhere. Alertmanager waited 6 s for a group. A
-page that comes after a quarter or half a minute here comes after one and a half in production. For a fault that is
-"scraped each 60 s", all times were divided by four, and Prometheus scraped each 15 s.
+Each fault was done to a real cluster of three OpenBao nodes under ordinary load, on PostgreSQL, or on raft where the
+name says so. Prometheus scraped every two seconds. A real Alertmanager with `alerts/alertmanager/alertmanager.yml`
+sent its notifications to a local listener instead of PagerDuty. The times in the rules were divided by
+{PACE.speed:g}, to {FAST} at least. Where leadership may move, they are {SLOW} at least: that takes as long here as
+in production. Alertmanager waited 6 s for a group. A page that comes after 15 to 30 seconds here comes after 90 seconds
+in production. For a fault that is "scraped each 60 s", all times were divided by four, and Prometheus scraped every
+15 s.
 
-*Fired* are the pack's alerts with the seconds after the fault, *told* what PagerDuty got, *silenced* what Alertmanager
-held back since something else explains it, *over* the seconds from the repair to the last resolve. The last column is
-the three rules as first written on the nodes' own telemetry: `up{{job="vault"}} == 0`, `vault_core_unsealed == 0`,
-`vault_runtime_alloc_bytes > 1073741824`; *always* is one that fired before the fault, on a healthy cluster.
+- *Fired*: the pack's alerts, with the seconds after the fault.
+- *Told*: what PagerDuty got.
+- *Silenced*: what Alertmanager held back, since another alert explains it.
+- *Over*: the seconds from the repair to the last resolve.
+- *Three rules on plain telemetry*: what the three usual rules on the nodes' own telemetry do, `up{{job="vault"}} == 0`,
+  `vault_core_unsealed == 0` and `vault_runtime_alloc_bytes > 1073741824`. *Always* is a rule that fired before the
+  fault, on a healthy cluster.
 
 """
 

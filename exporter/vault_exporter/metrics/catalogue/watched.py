@@ -80,13 +80,14 @@ CANARY_FAILURES = _counter(
 CANARY_AUDIT_SUCCESS = _gauge(
     "vault_canary_audit_success",
     CANARY,
-    "1 if the requests of the canary came by in the audit log within a minute, 0 if not: by the last run of which that "
+    "1 if the requests of the canary were in the audit log within a minute, 0 if not; of the latest run for which this "
     "is known. Absent where this exporter reads no audit log.",
 )
 CANARY_AUDIT_DELAY = _gauge(
     "vault_canary_audit_delay_seconds",
     CANARY,
-    "From the answer to a request of the canary until its audit entry was read; absent if it did not come by.",
+    "Time from the answer to a request of the canary until its audit entry was read. Absent if the entry was not "
+    "found.",
 )
 
 # Backups.
