@@ -190,7 +190,30 @@ def test_waiting_for_a_fifo_ends_with_an_interrupt(tmp_path: Path, files: int) -
     assert (process.returncode, out, err) == (130, "", "")
 
 
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    fifos = [tmp_path / f"fifo{number}" for number in range(2)]
+    for fifo in fifos:
+        os.mkfifo(fifo)
+    process = begin(*fifos, "--jobs", "2")
+    wait_until(lambda: waits(process.pid).count("wait_for_partner") == 2, what="both open a FIFO")
+    started = children(process.pid)
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    wait_until(lambda: not any(is_running(pid) for pid in started), what="they end, too")
+
+
+def children(pid: int) -> list[int]:
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that has not ended; in a container nobody may collect what has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def waits(pid: int) -> str:
     """Return in what functions of the kernel a process and its children wait."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return " ".join([Path(f"/proc/{pid}/wchan").read_text(), *(waits(int(child)) for child in children)])
+    return " ".join([Path(f"/proc/{pid}/wchan").read_text(), *map(waits, children(pid))])

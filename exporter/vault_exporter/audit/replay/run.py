@@ -155,8 +155,17 @@ _asked: Asked | None = None
 def _share(shared: Any, settings: Audit, asked: Asked | None) -> None:  # noqa: ANN401 - multiprocessing has no public type for it
     """Initialise a worker process with the shared state. Ctrl-C is for the process that ends them all."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     global _shared, _settings, _asked
     _shared, _settings, _asked = shared, settings, asked
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is killed: it would wait for more files for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(index: int, location: Location) -> Counted:
