@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from pathlib import Path
+from random import Random
 
 import trustme
 from aiohttp import web
@@ -59,11 +60,43 @@ async def test_slow_requests_hold_up_nobody() -> None:
     slow, other, third = (Request(few) for _ in range(3))
     await asyncio.gather(other.end(), third.end())
     assert not slow.task.done()
-    late = Request(few)
-    assert await sent(late) == [False]  # those without a turn gave none back
     await slow.end()
+    holder, late = Request(few), Request(few)
+    assert await sent(holder, late) == [True, False]  # those without a turn gave none back
+    await holder.end()
     assert await sent(late) == [True]
     await late.end()
+
+
+async def test_requests_one_after_the_other_wait_once_for_slow_ones() -> None:
+    few = FewConnections(usual=1, seconds=0.05)
+    slow = Request(few)
+    await sent(slow)
+    async with few.turn():
+        pass  # it waited
+    for _ in range(100):
+        one = Request(few)
+        assert await sent(one) == [True]
+        await one.end()
+    assert not slow.task.done()
+    await slow.end()
+
+
+async def test_cancelled_requests_give_their_turns_back() -> None:
+    """Whenever they are cancelled: while they wait, as they get their turn, and afterwards."""
+    few, random = FewConnections(usual=3, seconds=0.002), Random(1)  # noqa: S311 - the same each time
+    for _ in range(300):
+        requests = [Request(few) for _ in range(6)]
+        await asyncio.sleep(random.choice([0, 0, 0.001, 0.002, 0.003]))
+        random.shuffle(requests)
+        for request in requests:
+            request.task.cancel()
+            if random.random() < 0.5:
+                await asyncio.sleep(0)
+        await asyncio.gather(*(request.task for request in requests), return_exceptions=True)
+    last = [Request(few) for _ in range(4)]
+    assert await sent(*last) == [True, True, True, False]
+    await asyncio.gather(*(request.end() for request in last))
 
 
 async def test_the_requests_of_a_scrape_share_three_connections_with_tls(

@@ -28,21 +28,26 @@ class FewConnections:
         """
         self._free = asyncio.Semaphore(usual)
         self._seconds = seconds
+        self._stuck = False
+        """Whether a wait was in vain, and no turn ended since: a collector may ask for dozens of things in turn."""
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn; go on without one after the longest wait."""
+        """Wait for a turn; go on without one after the longest wait, and at once until a slow request ends."""
         has_turn = True
-        if self._free.locked():
+        if not self._free.locked():
+            await self._free.acquire()
+        elif self._stuck:
+            has_turn = False
+        else:
             try:
                 async with asyncio.timeout(self._seconds):
                     await self._free.acquire()
             except TimeoutError:
-                has_turn = False
-        else:
-            await self._free.acquire()
+                has_turn, self._stuck = False, True
         try:
             yield
         finally:
             if has_turn:
+                self._stuck = False
                 self._free.release()
