@@ -6,7 +6,8 @@ import pytest
 
 from tests.lab.fake_node import Node, target
 from vault_exporter.metrics.reasons import Reason
-from vault_exporter.scrape.collectors import chosen
+from vault_exporter.scrape.collector_run import CollectorRuns, Deadline
+from vault_exporter.scrape.collectors import Reading, chosen
 from vault_exporter.scrape.scraper import TargetScraper
 from vault_exporter.web.exposition import deadline
 
@@ -42,6 +43,30 @@ async def test_collectors_without_an_answer_end_at_the_deadline(node: Node) -> N
     node.open.set()
     assert (await scraper.scrape(5)).state.up
     await scraper.close()
+
+
+async def test_a_collector_that_starts_after_the_deadline_ends_unless_it_has_its_reading() -> None:
+    """A deadline may pass while the event loop is busy, between the answer of the node and the next collector."""
+    deadline, runs = Deadline(asyncio.get_running_loop().time()), CollectorRuns("n1")
+    await asyncio.sleep(0.01)
+    assert deadline.over
+
+    async def at_once() -> Reading:
+        return Reading()
+
+    async def never() -> Reading:
+        await asyncio.Event().wait()
+        return Reading()
+
+    async with asyncio.timeout(5):
+        made = await asyncio.gather(*(runs.make("a", work, deadline) for work in (at_once(), never(), never())))
+    assert [run.reason for run in made] == [None, Reason.TIMEOUT, Reason.TIMEOUT]
+    late = asyncio.create_task(runs.make("a", never(), deadline))
+    await asyncio.sleep(0)
+    late.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await late
+    deadline.close()
 
 
 async def test_a_scraper_that_closes_ends_all_collectors(node: Node) -> None:

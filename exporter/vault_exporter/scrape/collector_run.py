@@ -63,6 +63,13 @@ class Deadline:
         self.over = False
         self._timer = asyncio.get_running_loop().call_at(at, self._end)
 
+    def add(self, task: asyncio.Task[object]) -> None:
+        """Cancel a task at the deadline, or as soon as it waits for something if the deadline has passed."""
+        self.running.add(task)
+        if self.over:
+            # Not now: a task that ends without having waited would be cancelled although it has a result.
+            asyncio.get_running_loop().call_soon(self._cancel, task)
+
     def close(self) -> None:
         """Stop the timer."""
         self._timer.cancel()
@@ -70,6 +77,10 @@ class Deadline:
     def _end(self) -> None:
         self.over = True
         for task in self.running:
+            task.cancel()
+
+    def _cancel(self, task: asyncio.Task[object]) -> None:
+        if task in self.running:
             task.cancel()
 
 
@@ -95,7 +106,7 @@ class CollectorRuns:
         result, reason, message = None, None, ""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for mypy
-        deadline.running.add(task)
+        deadline.add(task)
         try:
             result = await work
         except asyncio.CancelledError:
