@@ -12,13 +12,14 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import ExtensionOID, NameOID
 
 from tests.lab.fake_node import StartNode, target
 from tests.vault.conftest import Bao
 from vault_exporter.config.schema.model import Target, Tls
 from vault_exporter.metrics.reasons import Reason
+from vault_exporter.util.logging import is_of_interest
 from vault_exporter.vault.client import VaultError
 from vault_exporter.vault.connection import connect
 from vault_exporter.vault.hostname import HostnameError, ascii_name, check_hostname
@@ -216,3 +217,45 @@ def _listener(name: str) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert(name).configure_cert(context)
     return context
+
+
+@pytest.mark.parametrize("name", [b"\x82\x02\xff\xfe", b"\x81\x04m\xfc@x", b"\x86\x09http://\xfc/"])
+async def test_a_certificate_with_text_that_is_not_utf_8(
+    start_node: StartNode, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: bytes
+) -> None:
+    """Python cannot decode a name, mail address or URL in it. It is one reason, and no traceback in the log."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    names = name + b"\x87\x04\x7f\x00\x00\x01"  # 127.0.0.1
+    _signed(authority, b"\x30" + bytes([len(names)]) + names, tmp_path / "node.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "node.pem")
+    node = await start_node(tls=context)
+    client, _ = connect(target(node, tls=Tls(ca_cert=tmp_path / "ca.pem")))
+    with pytest.raises(VaultError, match="is not in UTF-8") as caught:
+        await client.get("sys/health")
+    assert await client.certificate() == ssl.PEM_cert_to_DER_cert((tmp_path / "only.pem").read_text())
+    await client.close()
+    assert caught.value.reason is Reason.TLS
+    assert not node.calls
+    assert not [record for record in caplog.records if is_of_interest(record)]
+
+
+def _signed(authority: trustme.CA, names: bytes, file: Path) -> None:
+    """Write a certificate with these names (DER), which trustme and cryptography would refuse, and its key."""
+    issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+    signer, key = load_pem_private_key(authority.private_key_pem.bytes(), None), ec.generate_private_key(ec.SECP256R1())
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node")]))
+        .issuer_name(issuer.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(issuer.not_valid_before_utc)
+        .not_valid_after(issuer.not_valid_after_utc)
+        .add_extension(x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, names), critical=False)
+    )
+    certificate = builder.sign(signer, hashes.SHA256()).public_bytes(Encoding.PEM)
+    file.with_name("only.pem").write_bytes(certificate)
+    file.write_bytes(certificate + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

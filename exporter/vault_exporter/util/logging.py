@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from aiohttp import http_exceptions
 
-__all__ = ["LogFormat", "LogLevel", "configure"]
+__all__ = ["LogFormat", "LogLevel", "configure", "is_of_interest"]
 
 
 class LogFormat(enum.StrEnum):
@@ -34,10 +34,14 @@ _SHARED: Final[tuple[structlog.typing.Processor, ...]] = (
 )
 
 
-def _is_no_bad_request(record: logging.LogRecord) -> bool:
-    """Drop aiohttp's messages about requests that are not HTTP: any client can cause them, and they quote its bytes."""
+def is_of_interest(record: logging.LogRecord) -> bool:
+    """Return whether to log a message of a library: not those that others can cause at will, with a traceback.
+
+    They are aiohttp's about requests that are not HTTP, which any client can send and whose bytes it quotes, and
+    asyncio's about certificates with text that is not UTF-8, which whoever connects reports.
+    """
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, http_exceptions.HttpProcessingError)
+    return not isinstance(error, (http_exceptions.HttpProcessingError, UnicodeDecodeError))
 
 
 def configure(fmt: LogFormat, level: LogLevel) -> None:
@@ -54,7 +58,8 @@ def configure(fmt: LogFormat, level: LogLevel) -> None:
             foreign_pre_chain=_SHARED,
         )
     )
-    logging.getLogger("aiohttp.server").addFilter(_is_no_bad_request)
+    for library in ("aiohttp.server", "asyncio"):
+        logging.getLogger(library).addFilter(is_of_interest)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

@@ -60,7 +60,11 @@ class _Guarded(aiohttp.BaseConnector):
 
     async def connect(self, *request: Any, **more: Any) -> Connection:  # noqa: ANN401 - aiohttp's own
         """Return a connection for one request."""
-        connection = await super().connect(*request, **more)
+        try:
+            connection = await super().connect(*request, **more)
+        except UnicodeDecodeError:  # asyncio lets Python decode the names and URLs of a certificate that is trusted
+            unreadable = HostnameError("a name or a URL in the certificate is not in UTF-8")
+            raise aiohttp.ClientConnectionError("a certificate that cannot be read") from unreadable
         transport, protocol = connection.transport, connection.protocol
         if transport is not None and protocol is not None:
             guard = transport.get_protocol()
