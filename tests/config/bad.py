@@ -26,7 +26,7 @@ NOTHING: Final = (
     "or follow an audit log with --audit-log"
 )
 COLLECTORS: Final = (
-    f"Collectors: {', '.join([*(one.name for one in collectors.COLLECTORS), *collectors.CONFIGURED, 'telemetry'])}"
+    f"Known here: {', '.join([*(one.name for one in collectors.COLLECTORS), *collectors.CONFIGURED, 'telemetry'])}"
 )
 EVENTS: Final = ", ".join([*dict.fromkeys(rule.event for rule in BUILT_IN), "raw_values_logged"])
 NO_PATH: Final = "is no path of a secret; write it like team/database, without ? # % + .. and outer slashes"
@@ -59,7 +59,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     (
         "unknown key in a target, nothing alike",
         "targets:\n  - name: n1\n    address: http://v:8200\n    hue: red\n",
-        [f"c.yml:4: targets[0].hue: unknown key; Known here: {TARGET_KEYS}"],
+        [f"c.yml:4: targets[0].hue: unknown key; known here: {TARGET_KEYS}"],
     ),
     (
         "unknown key in a login",
@@ -77,7 +77,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         [
             (
                 "c.yml:2: defaults.adress: unknown key; "
-                "Known here: auth, cluster, collectors, labels, max_response_bytes, namespace, proxy, "
+                "known here: auth, cluster, collectors, labels, max_response_bytes, namespace, proxy, "
                 "rate_limit, timeout, tls"
             )
         ],
@@ -85,7 +85,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
     (
         "a key that could be a secret is not shown",
         TARGET + "hvs.CAESIsecret: 1\n",
-        [f"c.yml:3: (a key): unknown key; Known here: {KEYS}"],
+        [f"c.yml:3: (a key): unknown key; known here: {KEYS}"],
     ),
     (
         "collectors that are none",
@@ -525,17 +525,17 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
             (
                 "event: e, errors: [denied]",
                 (
-                    ".errors: denied is not a class of errors; Known here: permission_denied, "
+                    ".errors: denied is not a class of errors; known here: permission_denied, "
                     "invalid_token, invalid_path, invalid_request, rate_limited, sealed, read_only_standby, internal, other"
                 ),
             ),
             (
                 "event: e, token_types: [root]",
-                ".token_types: root is not a type of token; Known here: service, batch, default",
+                ".token_types: root is not a type of token; known here: service, batch, default",
             ),
             (
                 "event: e, logins: true, outcome: ok",
-                ".outcome: ok is not an outcome; Known here: success, failure, any",
+                ".outcome: ok is not an outcome; known here: success, failure, any",
             ),
             (
                 "event: e, errors: [other], outcome: any",
@@ -601,7 +601,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         (f"bad input {keys}", f"audit: {{inputs: [{{{keys}}}]}}\n", [f"c.yml:1: audit.inputs[0]{error}"])
         for keys, error in (
             ("type: magic", ".type: not known; it is one of stdin, socket, syslog, http"),
-            ("type: stdin, listen: a", ".listen: unknown key; Known here: type"),
+            ("type: stdin, listen: a", ".listen: unknown key; known here: type"),
             ("type: socket", ": listen is missing"),
             (
                 "type: socket, listen: ':9411'",
@@ -732,7 +732,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
         ),
         [
             "c.yml:2: targets[0].proxy: must be text, not a number",
-            "c.yml:2: targets[0].auth.x: unknown key; Known here: method",
+            "c.yml:2: targets[0].auth.x: unknown key; known here: method",
             "c.yml:2: targets[0].timeout: longer than 120s; a scrape must end before the next",
             (
                 "c.yml:2: targets[0].labels: job cannot be given; use letters, digits and _, and none of "
@@ -748,7 +748,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
                 "entries over udp"
             ),
             "c.yml:6: audit.inputs[1].listen: the exporter itself listens on :9410; choose another port",
-            f"c.yml:8: audit.events.disable: none is not a built-in event; Known here: {EVENTS}",
+            f"c.yml:8: audit.events.disable: none is not a built-in event; known here: {EVENTS}",
             "c.yml:9: audit.events.rules[0].paths: must be a list, not a number; put it in brackets, like [a, b]",
             (
                 "c.yml:9: audit.events.rules[0].event: not a name; use small letters, digits and _, starting "
@@ -760,7 +760,7 @@ CASES: Final[list[tuple[str, str, list[str]]]] = [
                 "brackets, like [a, b]"
             ),
             "c.yml:10: audit.events.allow[0].hours: is not a span of the day; write it as HH:MM-HH:MM, in UTC",
-            f"c.yml:10: audit.events.allow: c is not an event; Known here: {EVENTS}, A, b",
+            f"c.yml:10: audit.events.allow: c is not an event; known here: {EVENTS}, A, b",
         ],
     ),
     (

@@ -46,7 +46,7 @@ CASES: Final = (
         "a key that is not known",
         "basic: 1\n",
         False,
-        "Known here: basic_auth_users, http_server_config, rate_limit, tls_server_config",
+        "known here: basic_auth_users, http_server_config, rate_limit, tls_server_config",
     ),
     Case("a list", "- tls_server_config\n", False, "must be a mapping, not a list"),
     Case("an empty section", tls(""), True),

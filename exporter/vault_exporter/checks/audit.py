@@ -17,7 +17,7 @@ from vault_exporter.audit.top.paths import check as check_template
 from vault_exporter.config.parse.path_checks import is_directory
 from vault_exporter.config.schema import inputs
 from vault_exporter.config.schema.model import AllowedEvents, Audit, EventRule, Events, Threshold
-from vault_exporter.util.suggestions import did_you_mean
+from vault_exporter.util.suggestions import known_here
 
 __all__ = ["check_allowed", "check_audit", "check_events", "check_rule", "check_threshold"]
 
@@ -137,4 +137,4 @@ def _unknown(key: str, names: Iterable[str], known: Iterable[str], what: str) ->
     known = tuple(known)
     for name in names:
         if name not in known:
-            yield key, f"{name} is not {what}; {did_you_mean(name, known)}Known here: {', '.join(known)}"
+            yield key, f"{name} is not {what}; {known_here(name, known)}"

@@ -5,7 +5,7 @@ from typing import Final
 
 from vault_exporter.config.schema.model import Collectors, Discovery, NoAuth, Target
 from vault_exporter.scrape.collectors import COLLECTORS, CONFIGURED, REQUIRED, Scope, telemetry
-from vault_exporter.util.suggestions import did_you_mean
+from vault_exporter.util.suggestions import known_here
 
 __all__ = ["check_collectors", "check_token"]
 
@@ -53,6 +53,5 @@ def check_token(target: Target | Discovery) -> Iterator[tuple[str, str]]:
 def _unknown(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         if name not in _NAMES:
-            hint = did_you_mean(name, _NAMES)
             # The value is not repeated: it may be a token.
-            yield f"not a collector; {hint}Collectors: {', '.join(_NAMES)}"
+            yield f"not a collector; {known_here(name, _NAMES)}"

@@ -11,7 +11,7 @@ import msgspec
 from vault_exporter.config.parse import values
 from vault_exporter.config.parse.node import Node
 from vault_exporter.config.parse.problems import Problem
-from vault_exporter.util.suggestions import did_you_mean
+from vault_exporter.util.suggestions import known_here
 
 __all__ = ["Checks", "Reader", "UnreadError"]
 
@@ -154,8 +154,7 @@ class Reader:
                 raise
 
     def _unknown(self, key: str, member: Node, known: tuple[str, ...]) -> None:
-        hint = did_you_mean(key, known)
-        self._bad(member.place, f"unknown key; {hint}Known here: {', '.join(sorted(known)) or 'none'}")
+        self._bad(member.place, f"unknown key; {known_here(key, sorted(known))}")
 
     def _bad(self, place: str, message: str) -> object:
         self._problems.append(Problem(place, message))
