@@ -2,13 +2,17 @@
 
 import json
 import pickle
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
 import msgspec
 from typer.testing import CliRunner
 
+from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
+from vault_exporter.audit.reports.filters import Filters
 from vault_exporter.audit.reports.gathered import Gathered
+from vault_exporter.audit.reports.observer import Asked, ReportsObserver
 from vault_exporter.audit.reports.use import Use
 from vault_exporter.cli.table import assembled
 
@@ -60,6 +64,31 @@ def test_it_is_bounded() -> None:
     assert other.is_full
 
 
+def test_long_texts_are_bounded() -> None:
+    found = gathered(*(use(f"kv/{number:09}" + "a" * (1 << 20), 1.0) for number in range(63)))
+    assert not found.is_full
+    more = pickle.loads(pickle.dumps(found))  # noqa: S301 - our own
+    for number in range(2):
+        more.add(use(f"kv/{number:09}" + "b" * (1 << 20), 1.0))
+    assert more.is_full
+    list(more.taken())
+    assert not more.is_full
+
+
+def test_reports_look_early_at_requests_with_long_paths() -> None:
+    """An attacker may send paths of a megabyte, each another one."""
+    observer = ReportsObserver(Asked((("timeline", "x"), ("hot-paths",)), Filters(), 10))
+    pipeline = Pipeline(PipelineSettings(), (observer,), for_reports=True)
+    tracemalloc.start()
+    try:
+        for number in range(3000):
+            pipeline.feed("audit.log", [response(number, "a" * 100_000)])
+        assert observer.looked().requests == 3000
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20  # the paths alone have 300 MB
+    finally:
+        tracemalloc.stop()
+
+
 def test_more_different_requests_than_are_gathered(tmp_path: Path) -> None:
     spans = [range(40_000), range(30_000, 70_000)]
     files = [tmp_path / f"audit.log.{number}" for number in range(len(spans))]
@@ -74,8 +103,9 @@ def test_more_different_requests_than_are_gathered(tmp_path: Path) -> None:
     assert table["note"] == ""
 
 
-def response(place: int) -> bytes:
+def response(place: int, rest: str = "") -> bytes:
     """Write a response to a read of a path."""
-    request = {"id": f"{place}", "operation": "read", "mount_type": "kv", "mount_point": "kv/", "path": f"kv/{place}"}
+    path = f"kv/{place}{rest}"
+    request = {"id": f"{place}", "operation": "read", "mount_type": "kv", "mount_point": "kv/", "path": path}
     entry = {"time": "2026-11-24T12:00:00Z", "type": "response", "auth": {}, "request": request}
     return json.dumps(entry).encode() + b"\n"

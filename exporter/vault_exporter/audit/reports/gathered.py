@@ -15,8 +15,10 @@ from vault_exporter.audit.reports.use import Use
 __all__ = ["Gathered"]
 
 _MOST_KINDS: Final = 65_536
+_MOST_BYTES: Final = 64 << 20
 _MOST_REQUESTS: Final = 1 << 20
-"""Bounds of what is gathered: about 40 MB and 8 MB. One that is merged with another may have twice as much."""
+"""Bounds of what is gathered: kinds of requests, which are about 40 MB, the bytes of their texts, which are few unless
+an attacker sends long paths, and requests, which are 8 MB. One that is merged with another may have twice as much."""
 
 _ALIKE: Final = Use.__struct_fields__.index("issued")
 """The fields before it are what equal requests have in common."""
@@ -29,12 +31,12 @@ class Gathered:
 
     def __init__(self) -> None:
         self._times: dict[bytes, array[float]] = {}
-        self._requests = 0
+        self._requests = self._bytes = 0
 
     @property
     def is_full(self) -> bool:
         """Whether reports should look at it before more is added."""
-        return self._requests > _MOST_REQUESTS or len(self._times) > _MOST_KINDS
+        return self._requests > _MOST_REQUESTS or len(self._times) > _MOST_KINDS or self._bytes > _MOST_BYTES
 
     def add(self, use: Use) -> None:
         """Add equal requests, which issue no token, and whose data do not matter."""
@@ -47,7 +49,8 @@ class Gathered:
 
     def taken(self) -> Iterator[Use]:
         """Yield the requests, equal ones together and in the order of their times, and start anew."""
-        found, self._times, self._requests = self._times, {}, 0
+        found, self._times = self._times, {}
+        self._requests = self._bytes = 0
         for alike, times in found.items():
             ordered = sorted(times)
             fields: list[Any] = [*_decode(alike), None, msgspec.Raw(), ordered, []]
@@ -62,11 +65,13 @@ class Gathered:
         """Take in what was pickled."""
         self._times = {alike: array("d", times) for alike, times in state.items()}
         self._requests = sum(map(len, self._times.values()))
+        self._bytes = sum(map(len, self._times))
 
     def _add(self, alike: bytes, times: "array[float]") -> None:
         earlier = self._times.get(alike)
         if earlier is None:
             self._times[alike] = times
+            self._bytes += len(alike)
         else:
             earlier.extend(times)
         self._requests += len(times)

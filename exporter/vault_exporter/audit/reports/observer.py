@@ -23,7 +23,7 @@ from vault_exporter.metrics.family import Sample
 __all__ = ["Asked", "Looked", "ReportsObserver"]
 
 _MOST_NEW: Final = 65_536
-"""Requests to keep with their ids before they are gathered."""
+"""Requests to keep with their ids before they are gathered, and kB of their texts: a path may have a megabyte."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -116,10 +116,11 @@ class ReportsObserver:
         use = self._new.get(key)
         if use is None:
             use = self._new[key] = use_of(entry, request, failed=failed)
+            self._room -= (len(request.path) + len(entry.error)) >> 10
         use.times.append(time)
         use.ids.append(request.id)
         self._room -= 1
-        if not self._room:
+        if self._room <= 0:
             self._gather()
 
     def samples(self) -> Iterator[Sample]:
