@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,6 +189,22 @@ def test_waiting_for_a_fifo_ends_with_an_interrupt(tmp_path: Path, files: int) -
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (130, "", "")
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_second_interrupt_prints_nothing_either(tmp_path: Path) -> None:
+    fifos = [tmp_path / f"fifo{number}" for number in range(2)]
+    for fifo in fifos:
+        os.mkfifo(fifo)
+    for milliseconds in (0.5, 1, 2, 3):
+        process = begin(*fifos, "--jobs", "2")
+        wait_until(lambda: waits(process.pid).count("wait_for_partner") == 2, what="both open a FIFO")  # noqa: B023 - called here
+        process.send_signal(signal.SIGINT)
+        time.sleep(milliseconds / 1000)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode in {130, -signal.SIGINT}  # the latter if Python has already restored the handler
+        assert (out, err) == ("", "")
 
 
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:

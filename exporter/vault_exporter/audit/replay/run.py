@@ -113,7 +113,7 @@ def _in_processes(
     ) as executor:
         try:
             while waiting or following is not None:
-                with _uninterrupted():
+                with _uninterrupted():  # Python loses Ctrl-C in what it runs around a fork
                     while following is not None and following < merger.merged + 2 * Merger.WINDOW:
                         waiting[executor.submit(_work, following, files[following])] = following
                         following = next(order, None)
@@ -124,15 +124,18 @@ def _in_processes(
         except BrokenProcessPool as error:
             raise ReplayError("a process that read a log was killed; is there memory enough? try --jobs 1") from error
         except BaseException:
-            # Opening may wait for the writer of a FIFO, or for a server.
-            for process in {*multiprocessing.active_children()}.difference(others):
-                process.terminate()
+            # A second Ctrl-C would end the wait for the executor, and Python would print a traceback at its exit.
+            with _uninterrupted():
+                # Opening may wait for the writer of a FIFO, or for a server.
+                for process in {*multiprocessing.active_children()}.difference(others):
+                    process.terminate()
+                executor.shutdown()
             raise
 
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Take Ctrl-C a moment later: Python loses it in what it runs around a fork."""
+    """Take Ctrl-C at the end of the block."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     try:
         yield
