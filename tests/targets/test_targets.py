@@ -107,6 +107,31 @@ async def test_a_cluster_by_one_address(node: Node, capsys: pytest.CaptureFixtur
         await keeper.close()
 
 
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ((403, '{"errors":["permission denied"]}'), True),
+        ((500, '{"errors":["no active node"]}'), False),
+    ],
+)
+async def test_only_a_refused_look_up_says_what_to_grant(
+    node: Node, capsys: pytest.CaptureFixture[str], answer: tuple[int, str], *, says: bool
+) -> None:
+    node.answers["sys/ha-status"] = answer
+    keeper = DiscoveryManager([ClusterDiscovery(address=node.address, cluster="prod", auth=AUTH)], Shared(), nothing)
+    try:
+        await keeper.start()
+        said = capsys.readouterr().out
+        assert "cannot discover targets" in said
+        assert ("it takes a token" in said) == says
+    finally:
+        await keeper.close()
+
+
+async def nothing() -> None:
+    """Is told of changes."""
+
+
 async def test_the_size_that_a_cluster_should_have(node: Node, aiohttp_client: AiohttpClient) -> None:
     config = Config(targets=(target(node), target(node, "n2")), clusters={"prod": 3, "test": 1})
     page = await (await (await aiohttp_client(Exporter(config).app)).get("/metrics")).text()

@@ -13,6 +13,7 @@ import msgspec
 from vault_exporter.config.parse import values
 from vault_exporter.config.parse.addresses import UNIX, default_name
 from vault_exporter.config.schema.model import ClusterDiscovery, DnsDiscovery, Target
+from vault_exporter.metrics.reasons import Reason
 from vault_exporter.targets.discovery.naming import Listed, Names
 from vault_exporter.vault.client import Client, VaultError
 from vault_exporter.vault.resolve import look_up
@@ -22,6 +23,7 @@ __all__ = ["REFUSED", "DiscoveryError", "Found", "find_in_cluster", "find_in_dns
 REFUSED: Final = "http:// where the address is https://, unix://, or not in allow"
 """The reason for a refused node, for logs and errors."""
 
+_GRANT: Final = '; it takes a token with path "sys/ha-status" { capabilities = ["read"] }'
 _OK: Final = 200
 _MOST_NAMED: Final = 3
 
@@ -84,9 +86,8 @@ async def find_in_cluster(
     except TimeoutError:
         raise DiscoveryError(f"sys/ha-status: no answer within {source.timeout:g}s") from None
     except VaultError as error:
-        raise DiscoveryError(
-            f'{error}; it takes a token with path "sys/ha-status" {{ capabilities = ["read"] }}'
-        ) from None
+        remedy = _GRANT if error.reason is Reason.PERMISSION_DENIED else ""
+        raise DiscoveryError(f"{error}{remedy}") from None
     # The response may list thousands of nodes, so check them outside of the event loop.
     return await asyncio.to_thread(_allowed, source, nodes, names, known)
 
