@@ -186,8 +186,10 @@ class Pipeline:
                     took = time - since
                     if took > no_time:  # a clock that was set back would make the sum fall
                         durations.sum += took
-                except (TypeError, OverflowError):  # one of them states no time, or a sum of millions of years
+                except TypeError:  # one of them states no time
                     source.pending.answer_unasked(request_ref.id, time, cell)
+                except OverflowError:  # a sum of millions of years, in a log that states any times
+                    durations.observe(request_ref.id, took, time)
                 else:
                     place = bucket(buckets, took)
                     durations.counts[place] += 1
