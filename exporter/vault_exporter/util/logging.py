@@ -33,6 +33,9 @@ _SHARED: Final[tuple[structlog.typing.Processor, ...]] = (
     structlog.processors.format_exc_info,  # the plain traceback: never the values of variables
 )
 
+_HANDSHAKE: Final = "SSL handshake failed"
+"""How asyncio's message begins."""
+
 
 def is_of_interest(record: logging.LogRecord) -> bool:
     """Return whether to log a message of a library: not those that others can cause at will, with a traceback.
@@ -41,7 +44,9 @@ def is_of_interest(record: logging.LogRecord) -> bool:
     asyncio's about certificates with text that is not UTF-8, which whoever connects reports.
     """
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, (http_exceptions.HttpProcessingError, UnicodeDecodeError))
+    if isinstance(error, UnicodeDecodeError):
+        return not record.getMessage().startswith(_HANDSHAKE)
+    return not isinstance(error, http_exceptions.HttpProcessingError)
 
 
 def configure(fmt: LogFormat, level: LogLevel) -> None:
