@@ -44,6 +44,7 @@ def check(line: bytes) -> None:
     entry, identified = _tried(decode.quick, line), _tried(decode.quick_identified, line)
     assert entry == _tried(decode.quick_alphabetical, line)
     assert identified == _tried(decode.quick_identified_alphabetical, line)
+    assert _tried(decode.quick_sent, line) == _tried(decode.quick_sent_alphabetical, line)
     reported, in_report = _tried(decode.quick_report, line), decode.decode(line, for_reports=True)
     assert reported == _tried(decode.quick_report_alphabetical, line)
     if isinstance(reported, ReportResponseEntry):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from vault_exporter.audit.parse.entry import DetailAuth, DetailRequest, Identity
+from vault_exporter.audit.parse.entry import DetailAuth, Identity, SentRequest
 from vault_exporter.config.schema import model
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.metrics.family import Sample
@@ -29,7 +29,7 @@ class Excluded:
         """Return the entities to leave out."""
         return self._entity_ids | self.own if self.own else self._entity_ids
 
-    def reason(self, auth: Identity | DetailAuth | None, request: DetailRequest | None) -> str:
+    def reason(self, auth: Identity | DetailAuth | None, request: SentRequest | None) -> str:
         """Return what tells that an entry is left out, the value of the ``reason`` label; empty if it is not."""
         if auth is not None:
             if auth.entity_id in self.own or auth.entity_id in self._entity_ids:

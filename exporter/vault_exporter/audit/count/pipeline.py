@@ -33,6 +33,8 @@ from vault_exporter.audit.parse.decode import (
     quick_identified_alphabetical,
     quick_report,
     quick_report_alphabetical,
+    quick_sent,
+    quick_sent_alphabetical,
     resynchronise,
 )
 from vault_exporter.audit.parse.entry import (
@@ -41,6 +43,7 @@ from vault_exporter.audit.parse.entry import (
     OtherEntry,
     RequestEntry,
     RequestRef,
+    SentRequestEntry,
 )
 from vault_exporter.audit.status import PipelineStatus
 from vault_exporter.metrics import catalogue as c
@@ -141,8 +144,10 @@ class Pipeline:
                         answers = ""  # a login: its response says who it was
                     if (
                         (addresses and request.remote_address in addresses)
-                        or (sender is not None and sender.entity_id in entities)
-                        or (names and sender is not None and sender.display_name in names)
+                        or (
+                            sender is not None
+                            and (sender.entity_id in entities or (names and sender.display_name in names))
+                        )
                     ) and (reason := self._excluded.reason(sender, request)):
                         self._excluded.count(reason)
                         source.excluded[id_] = reason
@@ -309,8 +314,10 @@ class Pipeline:
         alphabetical = bool(lines) and is_alphabetical(lines[0])
         if self._for_reports:
             return quick_report_alphabetical if alphabetical else quick_report, IdentifiedRequestEntry
-        if self._needs_sender or self._excluded:
+        if self._needs_sender:
             return quick_identified_alphabetical if alphabetical else quick_identified, IdentifiedRequestEntry
+        if self._excluded:
+            return quick_sent_alphabetical if alphabetical else quick_sent, SentRequestEntry
         return quick_alphabetical if alphabetical else quick, RequestEntry
 
     def _count_other(self, entry: OtherEntry, line: bytes, source: LogStream) -> None:

@@ -29,6 +29,7 @@ from vault_exporter.audit.parse.entry import (
     RequestEntry,
     Response,
     ResponseEntry,
+    SentRequestEntry,
     Short,
     WrapInfo,
 )
@@ -54,6 +55,8 @@ __all__ = [
     "quick_identified_alphabetical",
     "quick_report",
     "quick_report_alphabetical",
+    "quick_sent",
+    "quick_sent_alphabetical",
     "resynchronise",
 ]
 
@@ -92,6 +95,10 @@ Found: TypeAlias = tuple[Detail | OtherEntry, bytes]
 _ENTRY: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry)
 _REQUEST: Final = msgspec.json.Decoder(RequestEntry)
 _RESPONSE: Final = msgspec.json.Decoder(ResponseEntry)
+_SENT: Final[msgspec.json.Decoder[SentRequestEntry | ResponseEntry]] = msgspec.json.Decoder(
+    SentRequestEntry | ResponseEntry
+)
+_SENT_REQUEST: Final = msgspec.json.Decoder(SentRequestEntry)
 _IDENTIFIED: Final[msgspec.json.Decoder[Identified]] = msgspec.json.Decoder(Identified)
 _IDENTIFIED_REQUEST: Final = msgspec.json.Decoder(IdentifiedRequestEntry)
 _DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(Detail)
@@ -118,8 +125,10 @@ _RESYNCHRONISATIONS: Final = 8
 
 quick: Final = _ENTRY.decode
 """Decode a line with the expected fields, or raise one of :data:`UNREADABLE`; :func:`decode` then tells why."""
+quick_sent: Final = _SENT.decode
+"""The same, with what ``audit.exclude`` asks of the sender of a request."""
 quick_identified: Final = _IDENTIFIED.decode
-"""The same, with the sender of a request."""
+"""The same, with all of the sender."""
 quick_report: Final = _FOR_REPORT.decode
 """The same, with the fields of reports in responses: these repeat their requests, so reports read nothing else."""
 
@@ -148,6 +157,10 @@ def _by_last_field(
 
 quick_alphabetical: Final[Callable[[bytes], Entry]] = _by_last_field(_REQUEST.decode, _RESPONSE.decode, quick)
 """Decode a line as :data:`quick` does, quicker where its type comes last."""
+quick_sent_alphabetical: Final[Callable[[bytes], SentRequestEntry | ResponseEntry]] = _by_last_field(
+    _SENT_REQUEST.decode, _RESPONSE.decode, quick_sent
+)
+"""Decode a line as :data:`quick_sent` does, quicker where its type comes last."""
 quick_identified_alphabetical: Final[Callable[[bytes], Identified]] = _by_last_field(
     _IDENTIFIED_REQUEST.decode, _RESPONSE.decode, quick_identified
 )

@@ -3,11 +3,11 @@
 Every field may be absent. The schema: https://developer.hashicorp.com/vault/docs/audit/schema and
 https://openbao.org/docs/audit/.
 
-There are three depths, since each decoded field costs time for each of hundreds of thousands of lines a second.
-:data:`Entry` has the fields that every entry is counted by. :data:`Identified` adds who sends a request, and is used
-with ``audit.exclude`` and with observers of clients. :data:`Detail` has all fields, for the few entries that need more
-than the others have. Requests and responses are two classes for the same reason: a response is counted by what its
-request says.
+There are four depths, since each decoded field costs time for each of hundreds of thousands of lines a second.
+:data:`Entry` has the fields that every entry is counted by. :class:`SentRequestEntry` adds who sends a request, as far
+as ``audit.exclude`` asks, and :data:`Identified` all that observers of clients ask. :data:`Detail` has all fields, for
+the few entries that need more than the others have. Requests and responses are two classes for the same reason: a
+response is counted by what its request says.
 
 :class:`OtherEntry` is an entry of another type, such as those of Vault Enterprise's KMIP engine.
 """
@@ -40,6 +40,8 @@ __all__ = [
     "Response",
     "ResponseEntry",
     "Sent",
+    "SentRequest",
+    "SentRequestEntry",
     "Short",
     "WrapInfo",
 ]
@@ -145,10 +147,15 @@ class ResponseEntry(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag
     error: str = ""
 
 
-class DetailRequest(Request, frozen=True, gc=False):
+class SentRequest(Request, frozen=True, gc=False):
     """What is requested, and from where."""
 
     remote_address: str = ""
+
+
+class DetailRequest(SentRequest, frozen=True, gc=False):
+    """What is requested, from where, and for whom."""
+
     client_id: str = ""
 
 
@@ -182,11 +189,17 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     display_name: str = ""
 
 
-class IdentifiedRequestEntry(RequestEntry, frozen=True, gc=False, tag_field="type", tag="request"):
+class SentRequestEntry(RequestEntry, frozen=True, gc=False, tag_field="type", tag="request"):
+    """The entry of a request with who sends it, as far as ``audit.exclude`` asks."""
+
+    request: SentRequest | None = None
+    auth: Identity | None = None
+
+
+class IdentifiedRequestEntry(SentRequestEntry, frozen=True, gc=False, tag_field="type", tag="request"):
     """The entry of a request with who sends it."""
 
     request: DetailRequest | None = None
-    auth: Identity | None = None
 
 
 class OtherEntry(msgspec.Struct, frozen=True, gc=False):
