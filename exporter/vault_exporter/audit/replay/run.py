@@ -124,12 +124,9 @@ def _in_processes(
         except BrokenProcessPool as error:
             raise ReplayError("a process that read a log was killed; is there memory enough? try --jobs 1") from error
         except BaseException:
-            # A second Ctrl-C would end the wait for the executor, and Python would print a traceback at its exit.
-            with _uninterrupted():
-                # Opening may wait for the writer of a FIFO, or for a server.
-                for process in {*multiprocessing.active_children()}.difference(others):
-                    process.terminate()
-                executor.shutdown()
+            # Opening may wait for the writer of a FIFO, or for a server.
+            for process in {*multiprocessing.active_children()}.difference(others):
+                process.terminate()
             raise
 
 
