@@ -11,7 +11,7 @@ from dashboards.sections.health import FAILING
 from dashboards.style import colored, link, step
 from vault_exporter.metrics import catalogue as c
 
-__all__ = ["soon"]
+__all__ = ["soon", "tolerance"]
 
 _DAY: Final = 86400
 _NO_FILE: Final = -1
@@ -28,15 +28,21 @@ def soon() -> Section:
     )
 
 
-def _tolerance() -> Panel:
+def tolerance() -> str:
+    """Return the query for the nodes that a cluster can lose: with raft what autopilot says, or the standbys."""
     autopilot = by("cluster", if_active(c.AUTOPILOT_FAILURE_TOLERANCE), "min")
     standbys = by("cluster", f"{select(c.STANDBY)} * (1 - {select(c.SEALED)}) * {select(c.UP)}")
     serves = by("cluster", f"{select(c.ACTIVE)} * {select(c.UP)}", "max")
+    none = f"0 * {by('cluster', select(c.UP), 'max')}"  # a node without its storage does not say that it is a standby
+    return f"{autopilot} or {standbys} * {serves} or {none}"
+
+
+def _tolerance() -> Panel:
     return stat(
         "Failure tolerance",
         "Nodes that the cluster can lose and still serve: with raft what autopilot says of the quorum, with other "
         "storages the healthy standbys. 0 while no node is active. A single node has none to lose.",
-        Query(f"{autopilot} or {standbys} * {serves}", "{{cluster}}"),
+        Query(tolerance(), "{{cluster}}"),
         thresholds=[step(style.BAD), step(style.GOOD, 1)],
         nothing="no nodes",
         nothing_color=style.BAD,
