@@ -1,11 +1,14 @@
 """Options of the tests, and what each of them leaves as it was."""
 
 import logging
+import os
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
 import structlog
+
+from vault_exporter.demo import process
 
 # No test depends on the speed of the machine.
 hypothesis.settings.register_profile(
@@ -21,6 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full-length", action="store_true", help="let timed scenarios take as long as with their users' settings"
     )
+
+
+def pytest_configure() -> None:
+    """Give each process of the tests ports of its own, or a test may wait for an answer of another one's server."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = len(process.PORTS) // processes
+    process.PORTS = process.PORTS[number * share : (number + 1) * share]
 
 
 @pytest.fixture(autouse=True)

@@ -12,14 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
-__all__ = ["OPENER", "Service", "ServiceError", "free_port", "is_ready", "program", "wait_until"]
+__all__ = ["OPENER", "PORTS", "Service", "ServiceError", "free_port", "is_ready", "program", "wait_until"]
 
 OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Opens addresses of this machine, past any proxy."""
 _READY_SECONDS: Final = 2.0
 _HTTP_OK: Final = 200
-_PORTS: Final = range(10_240, 32_768)
-"""Below the ports that Linux gives to connections (``net.ipv4.ip_local_port_range``)."""
+PORTS = range(10_240, 32_768)
+"""What to choose from, below the ports that Linux gives to connections (``net.ipv4.ip_local_port_range``).
+
+Of processes that run side by side each may be given a part, so that two do not choose the same port at the same time.
+"""
 _random: Final = random.SystemRandom()  # so that forked processes do not choose the same
 
 
@@ -35,13 +38,13 @@ def free_port() -> int:
     Raises:
         ServiceError: every port that was tried is in use.
     """
-    for port in _random.sample(_PORTS, 100):
+    for port in _random.sample(PORTS, 100):
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError:
             continue
         return port
-    raise ServiceError(f"100 ports of 127.0.0.1 between {_PORTS.start} and {_PORTS.stop} are in use")
+    raise ServiceError(f"100 ports of 127.0.0.1 between {PORTS.start} and {PORTS.stop} are in use")
 
 
 def is_ready(address: str) -> bool:
