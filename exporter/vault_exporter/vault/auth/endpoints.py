@@ -10,11 +10,10 @@ from vault_exporter.config.schema.model import Target
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.vault.auth.credentials import read_credential
 from vault_exporter.vault.auth.errors import LoginError, LoginFailure
-from vault_exporter.vault.auth.reply import Reply, bad_reply, read_reply, unanswered
+from vault_exporter.vault.auth.reply import Reply, ask, bad_reply
 from vault_exporter.vault.auth.send import Send
 from vault_exporter.vault.auth.shared import Shared
 from vault_exporter.vault.auth.token import Token
-from vault_exporter.vault.errors import VaultError
 
 if TYPE_CHECKING:
     from vault_exporter.vault.auth.methods import LoginMethods
@@ -84,14 +83,8 @@ class TokenEndpoints:
         await self._ask("POST", "revoke-self", token)
 
     async def _ask(self, method: str, endpoint: str, token: Token, body: object = None) -> Reply:
-        headers = {"X-Vault-Token": token.secret.reveal()}
-        if self._namespace:
-            headers["X-Vault-Namespace"] = self._namespace
-        try:
-            answer = await self._send(method, f"auth/token/{endpoint}", headers, body)
-        except VaultError as error:
-            raise unanswered(error) from error
-        return read_reply(answer)
+        path = f"auth/token/{endpoint}"
+        return await ask(self._send, method, path, body, namespace=self._namespace, secret=token.secret)
 
 
 class _Lookup(msgspec.Struct, frozen=True):

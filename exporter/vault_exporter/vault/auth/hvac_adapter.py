@@ -12,9 +12,8 @@ from typing import Final
 
 from vault_exporter.config.schema.secret import Secret
 from vault_exporter.vault.auth.light_hvac import adapters
-from vault_exporter.vault.auth.reply import Reply, read_reply, unanswered
+from vault_exporter.vault.auth.reply import Reply, ask
 from vault_exporter.vault.auth.send import Send
-from vault_exporter.vault.errors import VaultError
 
 __all__ = ["Adapter"]
 
@@ -42,14 +41,12 @@ class Adapter(adapters.Adapter):  # type: ignore[misc] # hvac has no types
         Raises:
             LoginError: the request failed.
         """
-        sent = dict(headers or {})
-        if self.namespace:
-            sent["X-Vault-Namespace"] = self.namespace
-        if self._secret is not None:
-            sent["X-Vault-Token"] = self._secret.reveal()
-        path = url.strip("/").removeprefix("v1/")
-        try:
-            answer = await self._send_request(method.upper(), path, sent, json)
-        except VaultError as error:
-            raise unanswered(error) from error
-        return read_reply(answer)
+        return await ask(
+            self._send_request,
+            method.upper(),
+            url.strip("/").removeprefix("v1/"),
+            json,
+            namespace=self.namespace,
+            secret=self._secret,
+            headers=headers or {},
+        )

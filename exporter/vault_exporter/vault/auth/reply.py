@@ -1,15 +1,19 @@
-"""Decode the responses of Vault's token and login endpoints."""
+"""Ask Vault's token and login endpoints, and decode their responses."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
+from vault_exporter.config.schema.secret import Secret
 from vault_exporter.util.json import UNREADABLE
 from vault_exporter.vault.answer import Answer
 from vault_exporter.vault.auth.errors import LoginError, LoginFailure
+from vault_exporter.vault.auth.send import Send
 from vault_exporter.vault.errors import VaultError
 
-__all__ = ["Issued", "Reply", "bad_reply", "read_reply", "unanswered"]
+__all__ = ["Issued", "Reply", "ask", "bad_reply", "read_reply"]
 
 T = TypeVar("T")
 
@@ -56,6 +60,33 @@ class Reply(NamedTuple):
             raise bad_reply(self.path) from None
 
 
+async def ask(
+    send: Send,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    namespace: str | None,
+    secret: Secret | None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Reply:
+    """Send a request in a namespace and with a token, if they are given, and return its successful response.
+
+    Raises:
+        LoginError: the request failed.
+    """
+    sent = dict(headers)
+    if namespace:
+        sent["X-Vault-Namespace"] = namespace
+    if secret is not None:
+        sent["X-Vault-Token"] = secret.reveal()
+    try:
+        answer = await send(method, path, sent, body)
+    except VaultError as error:
+        raise LoginError(LoginFailure.UNAVAILABLE, str(error), error.reason) from error
+    return read_reply(answer)
+
+
 def read_reply(answer: Answer) -> Reply:
     """Decode a successful response.
 
@@ -87,8 +118,3 @@ def _failure(answer: Answer) -> LoginError:
 def bad_reply(path: str) -> LoginError:
     """Return the error for a response that is not that of a login."""
     return LoginError(LoginFailure.BAD_REPLY, f"{path}: Vault's answer is not understood; is the mount of this method?")
-
-
-def unanswered(error: VaultError) -> LoginError:
-    """Return the error for a request without a complete response."""
-    return LoginError(LoginFailure.UNAVAILABLE, str(error), error.reason)
