@@ -48,7 +48,7 @@ class Gathered:
             self._add(alike, times)
 
     def taken(self) -> Iterator[Use]:
-        """Yield the requests, equal ones together and in the order of their times, and start anew."""
+        """Yield equal requests together, sorted by time, and remove them."""
         found, self._times = self._times, {}
         self._requests = self._bytes = 0
         for alike, times in found.items():
