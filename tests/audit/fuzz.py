@@ -14,8 +14,8 @@ from tests.audit.entries import LOG, classified, recorded
 from vault_exporter.audit.count.pipeline import Pipeline, PipelineSettings
 from vault_exporter.audit.parse import decode
 from vault_exporter.audit.parse import entry as structs
-from vault_exporter.audit.parse.decode import Reject
-from vault_exporter.audit.parse.entry import Entry, Identified
+from vault_exporter.audit.parse.decode import COUNTED, IDENTIFIED, REPORTED, SENT, Reject
+from vault_exporter.audit.parse.entry import Entry
 from vault_exporter.audit.parse.report_entry import ReportResponseEntry
 from vault_exporter.metrics import catalogue as c
 from vault_exporter.util.json import UNREADABLE
@@ -41,12 +41,10 @@ def check(line: bytes) -> None:
     """
     careful = decode.decode(line)
     found = None if isinstance(careful, Reject) else careful[0]
-    entry, identified = _tried(decode.quick, line), _tried(decode.quick_identified, line)
-    assert entry == _tried(decode.quick_alphabetical, line)
-    assert identified == _tried(decode.quick_identified_alphabetical, line)
-    assert _tried(decode.quick_sent, line) == _tried(decode.quick_sent_alphabetical, line)
-    reported, in_report = _tried(decode.quick_report, line), decode.decode(line, for_reports=True)
-    assert reported == _tried(decode.quick_report_alphabetical, line)
+    for depth in (COUNTED, SENT, IDENTIFIED, REPORTED):
+        assert _tried(depth.decode, line) == _tried(depth.decode_alphabetical, line)
+    entry, reported = _tried(COUNTED.decode, line), _tried(REPORTED.decode, line)
+    in_report = decode.decode(line, for_reports=True)
     if isinstance(reported, ReportResponseEntry):
         assert not isinstance(in_report, Reject)
         assert reported == in_report[0]
@@ -71,7 +69,7 @@ def check(line: bytes) -> None:
         assert entries <= 1  # what a torn one was glued to
 
 
-def _tried(read: Callable[[bytes], Entry | Identified], line: bytes) -> Entry | Identified | None:
+def _tried(read: Callable[[bytes], Entry], line: bytes) -> Entry | None:
     try:
         return read(line)
     except UNREADABLE:

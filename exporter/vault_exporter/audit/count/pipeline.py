@@ -6,7 +6,7 @@ several processes can read several files.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
@@ -22,28 +22,21 @@ from vault_exporter.audit.count.sources import LogStream
 from vault_exporter.audit.events.counting import EventCounter
 from vault_exporter.audit.lines.server_log import is_server_log, may_be_entry
 from vault_exporter.audit.parse.decode import (
+    COUNTED,
+    IDENTIFIED,
+    REPORTED,
+    SENT,
     Details,
     Found,
+    Quick,
     Reject,
     decode,
     is_alphabetical,
-    quick,
-    quick_alphabetical,
-    quick_identified,
-    quick_identified_alphabetical,
-    quick_report,
-    quick_report_alphabetical,
-    quick_sent,
-    quick_sent_alphabetical,
     resynchronise,
 )
 from vault_exporter.audit.parse.entry import (
-    Entry,
-    IdentifiedRequestEntry,
     OtherEntry,
-    RequestEntry,
     RequestRef,
-    SentRequestEntry,
 )
 from vault_exporter.audit.status import PipelineStatus
 from vault_exporter.metrics import catalogue as c
@@ -107,7 +100,9 @@ class Pipeline:
         # From here to the end of the loop every attribute and call counts: see bench/audit.py.
         of_requests = [one.observe for one in self.observers if Observed.REQUESTS in one.observed]
         of_responses = [one.observe for one in self.observers if Observed.RESPONSES in one.observed]
-        read, request_type = self._reading(lines)
+        request_type, read, read_alphabetical = self._depth()
+        if lines and is_alphabetical(lines[0]):
+            read = read_alphabetical
         cells, by_path = source.stated.requests, source.by_path
         pending = source.pending.requests
         answer = pending.pop
@@ -305,20 +300,13 @@ class Pipeline:
             source = self._sources[log] = LogStream(self._settings.limits.mounts, self._settings.keep_unasked)
         return source
 
-    def _reading(self, lines: Sequence[bytes]) -> tuple[Callable[[bytes], Entry], type[RequestEntry]]:
-        """Choose what decodes these lines quickest, in the depth that is needed; it decodes any.
-
-        Returns:
-            the decoder, and the type of its requests.
-        """
-        alphabetical = bool(lines) and is_alphabetical(lines[0])
+    def _depth(self) -> Quick:
+        """Return the decoders of the depth that is needed."""
         if self._for_reports:
-            return quick_report_alphabetical if alphabetical else quick_report, IdentifiedRequestEntry
+            return REPORTED
         if self._needs_sender:
-            return quick_identified_alphabetical if alphabetical else quick_identified, IdentifiedRequestEntry
-        if self._excluded:
-            return quick_sent_alphabetical if alphabetical else quick_sent, SentRequestEntry
-        return quick_alphabetical if alphabetical else quick, RequestEntry
+            return IDENTIFIED
+        return SENT if self._excluded else COUNTED
 
     def _count_other(self, entry: OtherEntry, line: bytes, source: LogStream) -> None:
         """Count an entry that is neither a request nor a response."""

@@ -7,7 +7,7 @@ before the JSON. Searching a line for a text costs more than decoding a field of
 import enum
 from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -19,7 +19,6 @@ from vault_exporter.audit.parse.entry import (
     DetailRequest,
     Entry,
     ErrorBody,
-    Identified,
     IdentifiedRequestEntry,
     Label,
     Lease,
@@ -44,19 +43,16 @@ from vault_exporter.audit.parse.report_entry import (
 from vault_exporter.util.json import UNREADABLE
 
 __all__ = [
+    "COUNTED",
+    "IDENTIFIED",
+    "REPORTED",
+    "SENT",
     "Details",
     "Found",
+    "Quick",
     "Reject",
     "decode",
     "is_alphabetical",
-    "quick",
-    "quick_alphabetical",
-    "quick_identified",
-    "quick_identified_alphabetical",
-    "quick_report",
-    "quick_report_alphabetical",
-    "quick_sent",
-    "quick_sent_alphabetical",
     "resynchronise",
 ]
 
@@ -76,7 +72,6 @@ class Reject(enum.StrEnum):
     """No message of RFC 3164 or RFC 5424, from an input for these."""
 
 
-_T = TypeVar("_T")
 _Word = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z][A-Za-z0-9._-]*\Z", max_length=64)]
 
 
@@ -92,21 +87,8 @@ class _Lenient(msgspec.Struct, frozen=True, gc=False):
 Found: TypeAlias = tuple[Detail | OtherEntry, bytes]
 """An entry, and its line without the device's prefix."""
 
-_ENTRY: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry)
-_REQUEST: Final = msgspec.json.Decoder(RequestEntry)
-_RESPONSE: Final = msgspec.json.Decoder(ResponseEntry)
-_SENT: Final[msgspec.json.Decoder[SentRequestEntry | ResponseEntry]] = msgspec.json.Decoder(
-    SentRequestEntry | ResponseEntry
-)
-_SENT_REQUEST: Final = msgspec.json.Decoder(SentRequestEntry)
-_IDENTIFIED: Final[msgspec.json.Decoder[Identified]] = msgspec.json.Decoder(Identified)
-_IDENTIFIED_REQUEST: Final = msgspec.json.Decoder(IdentifiedRequestEntry)
 _DETAIL: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(Detail)
 _REPORT: Final[msgspec.json.Decoder[Detail]] = msgspec.json.Decoder(ReportRequestEntry | ReportResponseEntry)
-_FOR_REPORT: Final[msgspec.json.Decoder[Identified]] = msgspec.json.Decoder(
-    IdentifiedRequestEntry | ReportResponseEntry
-)
-_RESPONSE_FOR_REPORT: Final = msgspec.json.Decoder(ReportResponseEntry)
 _LENIENT: Final = msgspec.json.Decoder(_Lenient)
 _ANY: Final = msgspec.json.Decoder(msgspec.Raw)
 
@@ -123,52 +105,47 @@ _SHORTEST_ENTRY: Final = len('{"type":"request"}')
 _RESYNCHRONISATIONS: Final = 8
 """How many times to look for an entry within a broken line."""
 
-quick: Final = _ENTRY.decode
-"""Decode a line with the expected fields, or raise one of :data:`UNREADABLE`; :func:`decode` then tells why."""
-quick_sent: Final = _SENT.decode
-"""The same, with what ``audit.exclude`` asks of the sender of a request."""
-quick_identified: Final = _IDENTIFIED.decode
-"""The same, with all of the sender."""
-quick_report: Final = _FOR_REPORT.decode
-"""The same, with the fields of reports in responses: these repeat their requests, so reports read nothing else."""
-
 
 def is_alphabetical(line: bytes) -> bool:
     """Whether the line's fields are in alphabetical order, so that decoders that look for its end are quicker.
 
-    :data:`quick` goes through a line twice whose type comes last.
+    A decoder of both types goes through a line twice whose type comes last.
     """
     return line.startswith(_ALPHABETICAL)
 
 
-def _by_last_field(
-    request: Callable[[bytes], _T], response: Callable[[bytes], _T], either: Callable[[bytes], _T]
-) -> Callable[[bytes], _T]:
-    """Return a function that chooses the decoder by the type at a line's end, and else the one for both types."""
+class Quick(NamedTuple):
+    """Decoders of one depth. They raise one of :data:`UNREADABLE` for other lines; :func:`decode` then tells why."""
 
-    def read(line: bytes) -> _T:
+    request: type[RequestEntry]
+    """The type of its requests."""
+    decode: Callable[[bytes], Entry]
+    """Decodes a line with the expected fields."""
+    decode_alphabetical: Callable[[bytes], Entry]
+    """Does the same, quicker where the type comes last."""
+
+
+def _quick(request: type[RequestEntry], response: type[ResponseEntry]) -> Quick:
+    of_request, of_response = msgspec.json.Decoder(request).decode, msgspec.json.Decoder(response).decode
+    either: Callable[[bytes], Entry] = msgspec.json.Decoder(request | response).decode
+
+    def by_last_field(line: bytes) -> Entry:
         end = line[_END]
         if end == _RESPONSE_ENDS:
-            return response(line)
-        return request(line) if end == _REQUEST_ENDS else either(line)
+            return of_response(line)
+        return of_request(line) if end == _REQUEST_ENDS else either(line)
 
-    return read
+    return Quick(request, either, by_last_field)
 
 
-quick_alphabetical: Final[Callable[[bytes], Entry]] = _by_last_field(_REQUEST.decode, _RESPONSE.decode, quick)
-"""Decode a line as :data:`quick` does, quicker where its type comes last."""
-quick_sent_alphabetical: Final[Callable[[bytes], SentRequestEntry | ResponseEntry]] = _by_last_field(
-    _SENT_REQUEST.decode, _RESPONSE.decode, quick_sent
-)
-"""Decode a line as :data:`quick_sent` does, quicker where its type comes last."""
-quick_identified_alphabetical: Final[Callable[[bytes], Identified]] = _by_last_field(
-    _IDENTIFIED_REQUEST.decode, _RESPONSE.decode, quick_identified
-)
-"""Decode a line as :data:`quick_identified` does, quicker where its type comes last."""
-quick_report_alphabetical: Final[Callable[[bytes], Identified]] = _by_last_field(
-    _IDENTIFIED_REQUEST.decode, _RESPONSE_FOR_REPORT.decode, quick_report
-)
-"""Decode a line as :data:`quick_report` does, quicker where its type comes last."""
+COUNTED: Final = _quick(RequestEntry, ResponseEntry)
+"""The fields that every entry is counted by."""
+SENT: Final = _quick(SentRequestEntry, ResponseEntry)
+"""The same, with what ``audit.exclude`` asks of the sender of a request."""
+IDENTIFIED: Final = _quick(IdentifiedRequestEntry, ResponseEntry)
+"""The same, with all of the sender."""
+REPORTED: Final = _quick(IdentifiedRequestEntry, ReportResponseEntry)
+"""The same, with the fields of reports in responses: these repeat their requests, so reports read nothing else."""
 
 
 def decode(line: bytes, *, for_reports: bool = False) -> Found | Reject:

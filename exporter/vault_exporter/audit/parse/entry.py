@@ -5,9 +5,9 @@ https://openbao.org/docs/audit/.
 
 There are four depths, since each decoded field costs time for each of hundreds of thousands of lines a second.
 :data:`Entry` has the fields that every entry is counted by. :class:`SentRequestEntry` adds who sends a request, as far
-as ``audit.exclude`` asks, and :data:`Identified` all that observers of clients ask. :data:`Detail` has all fields, for
-the few entries that need more than the others have. Requests and responses are two classes for the same reason: a
-response is counted by what its request says.
+as ``audit.exclude`` asks, and :class:`IdentifiedRequestEntry` all that observers of clients ask. :data:`Detail` has all
+fields, for the few entries that need more than the others have. Requests and responses are two classes for the same
+reason: a response is counted by what its request says.
 
 :class:`OtherEntry` is an entry of another type, such as those of Vault Enterprise's KMIP engine.
 """
@@ -26,7 +26,6 @@ __all__ = [
     "DetailedResponseEntry",
     "Entry",
     "ErrorBody",
-    "Identified",
     "IdentifiedRequestEntry",
     "Identity",
     "Label",
@@ -212,7 +211,6 @@ class OtherEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 Entry: TypeAlias = RequestEntry | ResponseEntry
-Identified: TypeAlias = IdentifiedRequestEntry | ResponseEntry
 Sent: TypeAlias = IdentifiedRequestEntry | DetailedRequestEntry
 """A request with who sends it."""
 Detail: TypeAlias = DetailedRequestEntry | DetailedResponseEntry
